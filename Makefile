@@ -1,0 +1,55 @@
+# The first Python that is new enough; `make PYTHON=... setup` chooses another.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(FITS)' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+DONE := .venv/.complete
+
+STATE := $(or $(TOMORROW_HOME),var)
+
+.PHONY: setup run mlflow prefect test lint types lock screenshots clean
+
+setup: $(DONE)
+
+# --no-deps: the lock is complete, and pip check says so afterwards.
+$(DONE): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tomorrow needs Python 3.11 to 3.13, and found none: make PYTHON=/its/place setup"; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
+	@touch $(DONE)
+
+run: setup
+	$(BIN)/python -m flows.demonstration
+
+# MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
+mlflow: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
+		--backend-store-uri "sqlite:///$(STATE)/mlflow.db" --workers 1 --host 127.0.0.1 --port 5000
+
+prefect: setup
+	PREFECT_HOME="$(abspath $(STATE))/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=true \
+		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+
+test: setup
+	$(BIN)/python -m pytest -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+# Needs uv; everything else needs only what the lock names.
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-annotate \
+		--custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
+
+# Needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names.
+screenshots: setup
+	$(BIN)/python docs/screenshots.py
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
