@@ -1,0 +1,1 @@
+"""What is computed: no I/O, no clock, no orchestrator."""

@@ -1,0 +1,106 @@
+"""What a training is made of: frozen, validated, and shown by Prefect as a form."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model.errors import UsageError
+
+Column = Literal["Open", "High", "Low", "Close"]
+Penalty = Annotated[float, Field(ge=0)]
+
+
+class Frozen(BaseModel):
+    """A configuration: nothing in it changes, and no typing error in a key goes unnoticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that a configuration has where the last part of `path` was said and means nothing."""
+    for part in path[:-1]:
+        field = kind.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            kind = inner
+    return list(kind.model_fields)
+
+
+class NetworkConfig(Frozen):
+    """A stack of LSTM layers, each followed by dropout, and one dense output."""
+
+    units: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (45, 45, 45, 45)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")
+    recurrent_initializer: str = Field("orthogonal", description="Keras's name for the recurrent weights' start")
+    l1: Penalty = Field(0.0, description="penalty on the weights' absolute size")
+    l2: Penalty = Field(0.0, description="penalty on the weights' squared size")
+
+
+class TrainingConfig(Frozen):
+    """How the network is fitted."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    loss: Literal["mean_squared_error", "mean_absolute_error", "huber"] = "mean_squared_error"
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
+    clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _one_way_of_clipping(self) -> Self:
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("clip_norm and clip_value exclude each other")
+        return self
+
+
+class ForecasterConfig(Frozen):
+    """Everything that decides which forecaster comes out of which prices."""
+
+    preset: str = "tutorial"
+    column: Column = "Open"
+    lookback: Annotated[int, Field(ge=1)] = Field(40, description="the number of sessions the network looks back")
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+class EvaluationConfig(Frozen):
+    """Which sessions the forecaster is judged on: the newest, or a calendar month."""
+
+    test_sessions: Annotated[int, Field(ge=1)] = 21
+    test_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
+
+
+class PricesConfig(Frozen):
+    """Which prices are wanted, from where, and as known on which day."""
+
+    ticker: str = "FB"
+    source: Literal["yahoo", "csv", "sample"] = "yahoo"
+    files: tuple[str, ...] = Field((), description="with csv: files in the layout of Yahoo's export")
+    as_of: date | None = Field(None, description="what was known at the close of that day; no later price is used")
+    vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
+        None, description="with yahoo: exactly the snapshot whose name begins so"
+    )
+    accept_restatement: bool = Field(False, description="with yahoo: take irregularly changed prices for right")
+    market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
+
+
+PRESETS: dict[str, ForecasterConfig] = {
+    "tutorial": ForecasterConfig(preset="tutorial"),
+}
+
+
+def preset(name: str) -> ForecasterConfig:
+    """The named training configuration; UsageError for a name that stands for none."""
+    if name not in PRESETS:
+        raise UsageError(
+            f"preset {name!r}",
+            have="no preset of that name",
+            need=f"one of {', '.join(sorted(PRESETS))}",
+            remedy="choose one with --preset",
+        )
+    return PRESETS[name]

@@ -1,0 +1,120 @@
+"""Every error a user can meet, and the exit code it ends a command with.
+
+TomorrowError                  1  a fault of ours
+├── UsageError                 2  an option or argument that cannot be
+│   └── ConfigurationError     2  mlflow.yaml, the environment, a store that cannot be opened
+├── PricesError                3  prices that cannot be used or had
+│   ├── FaultyPrices           3  there, and wrong: each fault is named
+│   ├── TooFewPrices           3  there, and not enough of them
+│   ├── PricesUnavailable      3  not to be had now: try again later
+│   │   └── RateLimited        3  the source asks us to wait
+│   ├── UnknownSymbol          3  the source does not know the ticker
+│   ├── WrongSecurity          3  the ticker names something else than it did
+│   └── RestatedPrices         3  the source has changed its past irregularly
+├── PromotionRefused           4  the gate says no
+└── NothingInProduction        5  no version to forecast with
+
+Each names its subject, what was found, what was needed and what to do about it, and keeps them as data.
+"""
+
+from typing import Any, ClassVar
+
+
+class TomorrowError(Exception):
+    """What went wrong with `subject`: `have` was found, `need` was needed, `remedy` says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, subject: str, *, have: str, need: str, remedy: str, **data: object) -> None:
+        super().__init__(subject, have, need, remedy)
+        self.subject = subject
+        self.have = have
+        self.need = need
+        self.remedy = remedy
+        self.data = data
+
+    @property
+    def kind(self) -> str:
+        """The error's name for other programs."""
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.have}\n  needed: {self.need}\n  to do:  {self.remedy}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass between processes without losing the keyword arguments."""
+        return _rebuild, (type(self), self.subject, self.have, self.need, self.remedy, self.data)
+
+    def as_json(self) -> dict[str, object]:
+        """The object that stands under `error` in a command's JSON."""
+        return {
+            "kind": self.kind,
+            "message": str(self),
+            "subject": self.subject,
+            "have": self.have,
+            "need": self.need,
+            "remedy": self.remedy,
+            **self.data,
+        }
+
+
+def _rebuild(
+    kind: type[TomorrowError], subject: str, have: str, need: str, remedy: str, data: dict[str, object]
+) -> TomorrowError:
+    return kind(subject, have=have, need=need, remedy=remedy, **data)
+
+
+class UsageError(TomorrowError):
+    """An option or argument that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """A setting that cannot be, or a store that cannot be opened with it."""
+
+
+class PricesError(TomorrowError):
+    """Prices that cannot be used or had."""
+
+    exit_code = 3
+
+
+class FaultyPrices(PricesError):
+    """Prices that are there and wrong."""
+
+
+class TooFewPrices(PricesError):
+    """Prices that are there, but not enough of them."""
+
+
+class PricesUnavailable(PricesError):
+    """Prices that are not to be had now."""
+
+
+class RateLimited(PricesUnavailable):
+    """The source asks us to wait."""
+
+
+class UnknownSymbol(PricesError):
+    """The source does not know the ticker."""
+
+
+class WrongSecurity(PricesError):
+    """The ticker names another security than the one asked for."""
+
+
+class RestatedPrices(PricesError):
+    """The source has changed prices of the past in no regular way."""
+
+
+class PromotionRefused(TomorrowError):
+    """The gate refuses the promotion."""
+
+    exit_code = 4
+
+
+class NothingInProduction(TomorrowError):
+    """No version of the model is in Production."""
+
+    exit_code = 5

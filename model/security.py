@@ -1,0 +1,37 @@
+"""What is traded, and how it is recognised."""
+
+from dataclasses import dataclass
+from datetime import date
+
+_WITHOUT_VOLUME = ("CURRENCY", "INDEX", "MUTUALFUND")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """One security under its present ticker.
+
+    former_tickers: symbols it was traded under before; asking for one of them means this security
+    exchange:       the exchange's calendar by its ISO 10383 code, as exchange_calendars names it
+    currency, kind: as Yahoo's chart metadata gives them (`USD`, `EQUITY`); None where nothing is known yet
+    first_session:  its first trading day; None where nothing is known yet
+    """
+
+    ticker: str
+    name: str = ""
+    former_tickers: tuple[str, ...] = ()
+    exchange: str = "XNYS"
+    currency: str | None = None
+    kind: str | None = None
+    first_session: date | None = None
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether shares of it change hands: of an index or a currency pair there are none to count."""
+        return self.kind not in _WITHOUT_VOLUME
+
+    def answers_to(self, ticker: str) -> bool:
+        """Whether somebody who says `ticker` means this security."""
+        return ticker.upper() in (self.ticker, *self.former_tickers)
+
+
+SAMPLE = Security(ticker="SAMPLE", name="the synthetic sample market", currency="USD", kind="SYNTHETIC")
