@@ -1,0 +1,55 @@
+"""Keras's LSTM with its loop over time inside one kernel of TensorFlow's: the same layer, for training on a CPU.
+
+Keras steps through time in a graph of some thirty small operations a step, which costs more than their arithmetic.
+Only fitting uses this; what is stored and forecasts with is the network of Keras's own layers.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class FusedLSTM(keras.layers.LSTM):  # type: ignore[misc] # Keras comes without types
+    """A layer with the weights, the answers and the gradients of `keras.layers.LSTM`, to float32's rounding.
+
+    It holds for what `build_network` makes: the default activations, a bias, no mask, not backwards.
+    """
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:  # noqa: ARG002 - Keras names the parameters
+        """(n, time, features) -> the last output (n, units), all of them (n, time, units), the states."""
+        by_time = tf.transpose(sequences, (1, 0, 2))
+        peephole = tf.zeros(self.units)  # asked for, and unused
+        # BlockLSTMV2 takes Keras's order of gates, but TensorFlow registers the gradient of the other order for it.
+        _, carries, _, _, _, _, outputs = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(by_time, out_type=tf.int64)[0],
+            x=by_time,
+            h_prev=initial_state[0],
+            cs_prev=initial_state[1],
+            w=_kernels_gates(tf.concat([self.cell.kernel, self.cell.recurrent_kernel], axis=0)),
+            b=_kernels_gates(tf.convert_to_tensor(self.cell.bias)),
+            wci=peephole,
+            wcf=peephole,
+            wco=peephole,
+            forget_bias=0.0,  # Keras keeps it in the bias
+            cell_clip=-1.0,
+        )
+        return outputs[-1], tf.transpose(outputs, (1, 0, 2)), [outputs[-1], carries[-1]]
+
+
+def fused_twin(network: keras.Sequential) -> keras.Sequential:
+    """A copy of a network with its weights, whose LSTM layers are fused; `set_weights` takes them back."""
+
+    def fuse(layer: keras.Layer) -> keras.Layer:
+        kind = FusedLSTM if type(layer) is keras.layers.LSTM else type(layer)
+        return kind.from_config(layer.get_config())
+
+    twin = keras.models.clone_model(network, clone_function=fuse)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
+def _kernels_gates(weights: Any) -> Any:
+    """From Keras's order of gates (input, forget, candidate, output) to the kernel's."""
+    i, f, c, o = tf.split(weights, 4, axis=-1)
+    return tf.concat([i, c, f, o], axis=-1)
