@@ -1,0 +1,1 @@
+"""The edges: each module crosses one boundary of the program."""
