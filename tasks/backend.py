@@ -1,0 +1,39 @@
+"""Keras and the backend it runs on, loaded without TensorFlow's talk."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# TensorFlow writes these before it reads the variable that would silence them: 'I0000 00:00:... port.cc:153] ...'
+TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
+
+
+def load_backend() -> str:
+    """Import Keras and make its backend ready, which takes seconds the first time; the backend's name."""
+    with _without_talk():
+        import keras
+
+        keras.ops.zeros(1)  # finds the devices, which TensorFlow speaks of, too
+    return str(keras.backend.backend())
+
+
+@contextmanager
+def _without_talk() -> Iterator[None]:
+    """Hold back what is written to standard error, native code's writing too, and let through all but the talk."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            for line in held:
+                if not TALK.match(line):
+                    os.write(2, line)
