@@ -1,0 +1,144 @@
+"""A registered version, the decision kept on it, and what a move did: the registry's values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, get_args
+
+from model.errors import NothingInProduction, UsageError
+from tasks.settings import Stage
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+# MLflow takes longer texts in places, but not in every store that it can be given.
+LONGEST_TAG = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredVersion:
+    """One version of a registered model, as it was when it was read.
+
+    run_id: the MLflow run it came from
+    source: where its artefact lies, `models:/m-...`
+    tags:   what is noted on it, the decision and its reasons among them
+    notes:  what is odd about it, for a person to read
+    """
+
+    model: str
+    version: int
+    stage: Stage
+    run_id: str
+    source: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def model_uri(self) -> str:
+        """The address by which MLflow loads it out of the registry."""
+        return f"models:/{self.model}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A decision on a version, as it is kept on it.
+
+    decision: one word: promoted, refused, watched, forced, moved
+    reasons:  sentences, the gate's or a person's
+    at, by:   when (with its time zone) and by whom
+    forced:   why the gate was overridden, where it was
+    """
+
+    decision: str
+    reasons: tuple[str, ...]
+    at: datetime
+    by: str
+    forced: str | None = None
+
+    def tags(self) -> dict[str, str]:
+        """The tags that keep it; an empty text where there is nothing to say."""
+        return {
+            "decision": self.decision,
+            "decision.reasons": "\n".join(self.reasons),
+            "decision.at": self.at.isoformat(timespec="seconds"),
+            "decision.by": self.by,
+            "decision.forced": self.forced or "",
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What a move did: `version` as it is now, the stage it had `before`, and the versions it `archived`."""
+
+    version: RegisteredVersion
+    before: Stage
+    archived: tuple[int, ...]
+    changed: bool
+    notes: tuple[str, ...] = ()
+
+
+def parse_stage(text: str) -> Stage:
+    """The stage that a person means, in whatever case."""
+    stages: tuple[Stage, ...] = get_args(Stage)
+    for stage in stages:
+        if stage.casefold() == text.strip().casefold():
+            return stage
+    raise UsageError(
+        f"stage {text!r}", have="no stage of that name", need=f"one of {', '.join(stages)}", remedy="choose one of them"
+    )
+
+
+def read_version(found: "ModelVersion") -> RegisteredVersion:
+    """What MLflow says of a version: its number is a text or a whole number, its source and run may be missing."""
+    return RegisteredVersion(
+        model=found.name,
+        version=int(found.version),
+        stage=parse_stage(found.current_stage or "None"),
+        run_id=found.run_id or "",
+        source=found.source or "",
+        tags=dict(found.tags),
+    )
+
+
+def cut(text: str) -> str:
+    """The text within what MLflow keeps of a tag; one that is cut says so."""
+    if len(text) <= LONGEST_TAG:
+        return text
+    note = f" ... (cut: {len(text)} characters)"
+    return text[: LONGEST_TAG - len(note)] + note
+
+
+def highest(versions: tuple[RegisteredVersion, ...], stage: Stage) -> int | None:
+    """The highest version number in a stage, if there is any."""
+    return max((found.version for found in versions if found.stage == stage), default=None)
+
+
+def disagreements(chosen: RegisteredVersion, marked: list[int]) -> tuple[str, ...]:
+    """What the stages say against the alias, which names `chosen`; `marked` are the versions in stage Production."""
+    model, number = chosen.model, chosen.version
+    notes = [
+        f"Version {other} of {model} has the stage Production as well, but the alias names {number}, "
+        f"which is followed. To use it: tomorrow promote {model} {other} --to production"
+        for other in marked
+        if other != number
+    ]
+    if chosen.stage != "Production":
+        notes.append(
+            f"The alias production of {model} names version {number}, whose stage is {chosen.stage}: "
+            "it was changed outside this program. The alias is followed."
+        )
+    return tuple(notes)
+
+
+def nothing_in_production(
+    model: str, versions: tuple[RegisteredVersion, ...], marked: list[int]
+) -> NothingInProduction:
+    """The error for a model without a version to follow, with the next step that its versions suggest."""
+    have = "no version is in Production"
+    remedy = "train one, and let it pass the gate: tomorrow train"
+    if versions:
+        candidate = max(marked) if marked else highest(versions, "Staging") or versions[-1].version
+        remedy = f"tomorrow promote {model} {candidate} --to production"
+    if marked:
+        have = f"version {max(marked)} was given the stage Production outside this program, and no alias names it"
+    return NothingInProduction(model, have=have, need="a version in Production", remedy=remedy)
