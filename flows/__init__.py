@@ -1,0 +1,1 @@
+"""When: the order, schedule and retries of whole runs; nothing is computed here."""

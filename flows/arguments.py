@@ -1,0 +1,133 @@
+"""The command line's options, and the configuration that they spell out."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NoReturn
+
+from model.errors import UsageError
+
+DESCRIPTION = "Forecasts a stock's next trading day and proves whether the forecast is worth having."
+EXIT_CODES = """exit codes:
+  0 done (a training whose version the gate refuses is done too)    3 prices unusable or not to be had
+  1 a fault of ours                                                 4 a promotion refused by the gate
+  2 wrong use or configuration                                      5 nothing in Production"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with our own errors in place of its own exit."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(
+            f"`{self.prog}`", have=message, need="options as in the help", remedy=f"see `{self.prog} --help`"
+        )
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; UsageError where it cannot be."""
+    return parser().parse_args(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = _Parser(
+        prog="tomorrow",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _train(commands)
+    _promote(commands)
+    _predict(commands)
+    return top
+
+
+def _add(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--json", action="store_true", help="print exactly one JSON object, for other programs")
+    return command
+
+
+def _train(commands: Any) -> None:
+    train = _add(
+        commands,
+        "train",
+        "fetch prices, train, evaluate, log, register, and ask the gate",
+        "tomorrow train --source csv --prices FB_2012_2020.csv --test-month 2020-01",
+    )
+    _prices(train)
+    train.add_argument("--column", default="Open", help="the price that is forecast: Open, High, Low or Close")
+    train.add_argument("--preset", default="tutorial", help="the named training configuration (default: tutorial)")
+    train.add_argument("--test-month", metavar="YYYY-MM", help="test on that calendar month")
+    train.add_argument("--test-sessions", type=int, metavar="N", help="else test on the newest N sessions (default 21)")
+    train.add_argument("--epochs", type=int, metavar="N", help="passes over the training part")
+    train.add_argument("--lookback", type=int, metavar="N", help="sessions in a window: the steps back in time")
+    train.add_argument("--batch-size", type=int, metavar="N", help="windows in a step of the optimiser")
+    train.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same weights on one machine")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other part of the configuration, such as training.clip_norm=1.0, network.l2=1e-4, "
+        "network.kernel_initializer=he_normal, network.units=[32,32]; as often as needed",
+    )
+
+
+def _promote(commands: Any) -> None:
+    promote = _add(
+        commands,
+        "promote",
+        "move a version to a stage, through the gate",
+        "tomorrow promote META-Open 3 --to production",
+    )
+    promote.add_argument("model", metavar="MODEL", help="the registered model, such as META-Open")
+    promote.add_argument("version", type=int, metavar="VERSION", help="its version's number")
+    promote.add_argument("--to", default="Production", metavar="STAGE", help="staging, production, archived or none")
+    promote.add_argument("--force", action="store_true", help="past the gate; wants a --reason, and is on record")
+    promote.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
+
+
+def _predict(commands: Any) -> None:
+    predict = _add(
+        commands,
+        "predict",
+        "pull the Production version, forecast the next session, write it to the ledger",
+        "tomorrow predict --source sample",
+    )
+    _prices(predict)
+    predict.add_argument("--column", default="Open", help="the price that is forecast: Open, High, Low or Close")
+
+
+def _prices(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--ticker", default=None, help="what is traded (default FB, which is META today)")
+    command.add_argument("--source", default="yahoo", metavar="yahoo|csv|sample", help="where prices come from")
+    command.add_argument(
+        "--prices",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with csv: a file in the layout of Yahoo's export; as often as there are files",
+    )
+    command.add_argument(
+        "--as-of",
+        type=_day,
+        metavar="DATE",
+        help="use what was known at the close of that day (YYYY-MM-DD), and no later price",
+    )
+    command.add_argument("--market-seed", type=int, metavar="N", help="with sample: which synthetic market")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2020-01-31") from None

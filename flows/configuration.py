@@ -1,0 +1,103 @@
+"""From the command line's options to the frozen configuration of a flow."""
+
+from argparse import Namespace
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from model.config import Column, EvaluationConfig, ForecasterConfig, Frozen, PricesConfig, known_keys, preset
+from model.errors import UsageError
+from model.security import SAMPLE
+
+Config = TypeVar("Config", bound=Frozen)
+
+
+def prices_config(options: Namespace) -> PricesConfig:
+    """Which prices are wanted."""
+    given = {
+        "ticker": options.ticker or (SAMPLE.ticker if options.source == "sample" else None),
+        "source": options.source,
+        "files": tuple(options.prices),
+        "as_of": options.as_of,
+        "market_seed": options.market_seed,
+    }
+    return _validated(PricesConfig, {key: value for key, value in given.items() if value is not None})
+
+
+def forecaster_config(options: Namespace) -> ForecasterConfig:
+    """The preset, with what the options change of it."""
+    raw = preset(options.preset).model_dump()
+    raw["column"] = options.column
+    shorthands = {
+        "lookback": options.lookback,
+        "training.epochs": options.epochs,
+        "training.batch_size": options.batch_size,
+        "training.seed": options.seed,
+    }
+    for key, value in shorthands.items():
+        if value is not None:
+            _put(raw, key, value)
+    for assignment in options.set:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise UsageError(
+                f"--set {assignment}",
+                have="no `=`",
+                need="KEY=VALUE",
+                remedy="for example --set training.clip_norm=1.0",
+            )
+        _put(raw, key, _number(yaml.safe_load(text)))
+    return _validated(ForecasterConfig, raw)
+
+
+def evaluation_config(options: Namespace) -> EvaluationConfig:
+    """Which sessions the forecaster is judged on."""
+    given = {"test_month": options.test_month, "test_sessions": options.test_sessions}
+    return _validated(EvaluationConfig, {key: value for key, value in given.items() if value is not None})
+
+
+def column(name: str) -> Column:
+    """The price that is forecast."""
+    return _validated(ForecasterConfig, {"column": name}).column
+
+
+def _put(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; an unknown last part is left to the validation, which names it."""
+    *path, last = key.split(".")
+    for part in path:
+        if not isinstance(raw.get(part), dict):
+            raise UsageError(
+                f"--set {key}",
+                have=f"no part of the configuration called {part!r}",
+                need=f"one of {', '.join(name for name, inner in raw.items() if isinstance(inner, dict))}",
+                remedy="see docs/configuration.md",
+            )
+        raw = raw[part]
+    raw[last] = value
+
+
+def _number(value: Any) -> Any:
+    """YAML takes 1e-4 for a text; nobody who writes it means one."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _validated(kind: type[Config], raw: dict[str, Any]) -> Config:
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
+        unknown = fault["type"] == "extra_forbidden"
+        raise UsageError(
+            key,
+            have="no such key" if unknown else repr(fault["input"]),
+            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else fault["msg"],
+            remedy="correct the option",
+            key=key,
+        ) from None

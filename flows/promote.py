@@ -1,0 +1,114 @@
+"""Promote: move a version to a stage; into Production through the gate, or past it on record."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from prefect import flow
+
+from flows.steps import start_timing, step
+from model.errors import PromotionRefused, UsageError
+from model.promotion import Decision
+from tasks.gate import ask_gate, champion
+from tasks.provenance import user_name
+from tasks.register import Registry
+from tasks.settings import Settings, read_settings
+from tasks.store import open_client
+from tasks.version import RegisteredVersion, Ruling, parse_stage
+
+if TYPE_CHECKING:
+    from tasks.store import MlflowClient
+
+connect = step(open_client, "connect")
+judge = step(ask_gate, "ask the gate")
+move = step(Registry.move, "move")
+record = step(Registry.record, "record")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionReport:
+    """What a promotion came to.
+
+    changed:  whether anything was moved
+    archived: the versions that made room in Production
+    decision: the gate's; None where it was not asked, since the stage is not Production
+    """
+
+    version: RegisteredVersion
+    changed: bool
+    archived: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    decision: Decision | None = None
+
+
+@flow(name="promote", flow_run_name="promote {model} {version} to {to}", persist_result=False)
+def promote(model: str, version: int, to: str = "Production", force: bool = False, reason: str = "") -> PromotionReport:
+    """Move one version to a stage; PromotionRefused, and nothing changed, where the gate says no."""
+    start_timing()
+    stage = parse_stage(to)
+    _demand_reason(force, reason)
+    settings = read_settings()
+    client = connect(settings)
+    registry = Registry(client, settings)
+    with registry.locked(model):
+        candidate, current = registry.version(model, version), champion(registry, model)
+        # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
+        is_there = current is not None and current.version == version
+        if stage != "Production" or is_there:
+            done = move(registry, model, version, stage, _ruling("moved", (reason,) if reason else ()))
+            return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)
+        decision = judge(client, candidate, current, settings.gate)
+        if not decision.passed and not force:
+            raise _refusal(candidate, decision)
+        if not decision.promoted and not force:
+            return PromotionReport(version=candidate, changed=False, decision=decision)
+        ruling = _ruling(
+            "promoted" if decision.passed else "forced", decision.reasons, forced=reason if force else None
+        )
+        done = move(registry, model, version, stage, ruling)
+        return PromotionReport(
+            version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=decision
+        )
+
+
+def consider(
+    client: "MlflowClient", settings: Settings, trained: RegisteredVersion
+) -> tuple[RegisteredVersion, Decision]:
+    """Put a newly trained version where trained versions wait, and move it on if the gate lets it pass."""
+    registry = Registry(client, settings)
+    model, version = trained.model, trained.version
+    with registry.locked(model):
+        waiting = settings.stages.after_training
+        move(registry, model, version, waiting, _ruling("moved", (f"Trained, and put into {waiting}.",), by="train"))
+        decision = judge(client, trained, champion(registry, model), settings.gate)
+        if decision.promoted:
+            ruling = _ruling("promoted", decision.reasons, by="gate")
+            return move(registry, model, version, "Production", ruling).version, decision
+        verdict = "watched" if decision.passed else "refused"
+        return record(
+            registry, registry.version(model, version), _ruling(verdict, decision.reasons, by="gate")
+        ), decision
+
+
+def _demand_reason(force: bool, reason: str) -> None:
+    if force and not reason.strip():
+        raise UsageError(
+            "--force",
+            have="no reason",
+            need="a reason, which stays on the version for whoever asks later",
+            remedy='add --reason "..."',
+        )
+
+
+def _ruling(decision: str, reasons: tuple[str, ...], *, by: str | None = None, forced: str | None = None) -> Ruling:
+    return Ruling(decision=decision, reasons=reasons, at=datetime.now(UTC), by=by or user_name(), forced=forced)
+
+
+def _refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:
+    return PromotionRefused(
+        f"{candidate.model} version {candidate.version}",
+        have=" ".join(decision.failures),
+        need="a version that beats the naive forecast and the version in Production on the same sessions",
+        remedy='train a better one, or say why it should go all the same: --force --reason "..."',
+        reasons=list(decision.reasons),
+    )

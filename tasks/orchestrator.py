@@ -1,0 +1,146 @@
+"""How Prefect and the libraries beside it are to behave: told to them by the environment, before they are imported.
+
+What the user has set is never overridden.
+"""
+
+import logging
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+
+# A port that is taken twice in a row is no chance.
+MOST_STARTS = 2
+HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
+
+
+def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
+    """What the libraries find in their environment; `quiet` keeps Prefect's log from the terminal."""
+    variables = {
+        # Usage telemetry: MLflow heeds DO_NOT_TRACK=true and no other spelling, Prefect's library heeds nothing else.
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # What they write down lies with everything else that is written.
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "KERAS_HOME": str(settings.home / "keras"),
+        # A server of its own, when none is named; twenty seconds are not enough on a busy machine's first run.
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }
+    if quiet:
+        # The handler's level, not the logger's: Prefect's pages show the whole log still. An error ends a flow,
+        # and the command tells it in its own words.
+        variables["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    return variables
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Set up this process for a command; to be called before Prefect, MLflow or Keras are imported."""
+    for name, value in environment(settings, quiet=True).items():
+        os.environ.setdefault(name, value)
+    _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
+    logging.getLogger("prefect.EventsWorker").addFilter(_is_news)
+
+
+@contextmanager
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
+
+    That one takes seconds to start: `meanwhile` is called in the mean time, to import what is slow to import.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    # A heartbeat tells a server that the run has not died with its worker. Here nobody listens, and stopping the
+    # thread that sends it takes a second a flow.
+    heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
+    with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        if PREFECT_API_URL.value():
+            _check_server(PREFECT_API_URL.value())
+            meanwhile()
+        else:
+            _start_server(meanwhile)
+        yield
+
+
+def _make_home(home: Path) -> None:
+    """Make Prefect's folder: it makes none in a folder that is not there, nor ends when it cannot write."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(home, error.strerror or str(error)) from None
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise _unwritable(home, "may not be written")
+
+
+def _unwritable(home: Path, have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Prefect's folder {home}",
+        have=have,
+        need="a folder that can be made and written",
+        remedy="set TOMORROW_HOME to a folder of yours",
+    )
+
+
+def _check_server(url: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        fault = client.api_healthcheck()
+    if fault is not None:
+        raise ConfigurationError(
+            f"Prefect's server at {url}",
+            have=f"no answer ({type(fault).__name__})",
+            need="a server that is running",
+            remedy="start it (prefect server start), or unset PREFECT_API_URL to run without one",
+        )
+
+
+def _start_server(meanwhile: Callable[[], object]) -> None:
+    """Start the server that Prefect itself would start, and which it finds running then."""
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
+
+    if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
+        raise ConfigurationError(
+            "Prefect's server",
+            have="none is named, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE forbids to start one",
+            need="one or the other",
+            remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
+        )
+
+    class OwnServer(SubprocessASGIServer):
+        """It ends with one and the same code where its port was taken and where it can never start."""
+
+        starts = 0
+
+        def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+            self.starts += 1
+            if self.starts > MOST_STARTS:
+                raise ConfigurationError(
+                    f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
+                    have="it ended while it started; what it said stands above",
+                    need="a database of Prefect's that this release can open and write",
+                    remedy="move that folder away: all that is lost is Prefect's own list of past runs",
+                )
+            return super()._run_uvicorn_command()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
+        started = pool.submit(OwnServer().start)
+        meanwhile()
+        started.result()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop a warning that Prefect gives whenever a process ends while its last events are on their way."""
+    return not record.getMessage().startswith("Still processing items")
