@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _train(commands)
     _promote(commands)
     _predict(commands)
+    _stored_prices(commands)
     return top
 
 
@@ -107,8 +108,35 @@ def _predict(commands: Any) -> None:
     predict.add_argument("--column", default="Open", help="the price that is forecast: Open, High, Low or Close")
 
 
+def _stored_prices(commands: Any) -> None:
+    prices = _add(
+        commands,
+        "prices",
+        "show what prices are stored, how fresh they are and what was restated, or fetch them",
+        "tomorrow prices --fetch --ticker FB --ticker AAPL",
+    )
+    _tickers(prices, "whose prices (default: all that are stored, or FB)")
+    prices.add_argument("--fetch", action="store_true", help="fetch them from Yahoo, and keep a snapshot of each")
+    _acceptance(prices)
+
+
+def _tickers(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument(
+        "--ticker", action="append", default=[], help=f"{what}; as often as there are securities", metavar="TICKER"
+    )
+    command.add_argument("--tickers-file", metavar="FILE", help="a file with a ticker on each line")
+
+
+def _acceptance(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--accept-restatement",
+        action="store_true",
+        help="with yahoo: take prices of the past that have changed irregularly for right, on record",
+    )
+
+
 def _prices(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--ticker", default=None, help="what is traded (default FB, which is META today)")
+    _tickers(command, "what is traded (default FB, which is META today)")
     command.add_argument("--source", default="yahoo", metavar="yahoo|csv|sample", help="where prices come from")
     command.add_argument(
         "--prices",
@@ -123,6 +151,10 @@ def _prices(command: argparse.ArgumentParser) -> None:
         metavar="DATE",
         help="use what was known at the close of that day (YYYY-MM-DD), and no later price",
     )
+    command.add_argument(
+        "--vintage", metavar="HASH", help="with yahoo: exactly the snapshot of that name; its first digits are enough"
+    )
+    _acceptance(command)
     command.add_argument("--market-seed", type=int, metavar="N", help="with sample: which synthetic market")
 
 

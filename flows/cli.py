@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.arguments import parse
 from model.errors import TomorrowError
@@ -14,7 +14,9 @@ from model.errors import TomorrowError
 if TYPE_CHECKING:
     from argparse import Namespace
 
-Command = Callable[["Namespace"], "tuple[dict[str, Any], str]"]
+    from flows.answer import Answer
+
+Command = Callable[["Namespace"], "Answer"]
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parse(arguments)
         with contextlib.redirect_stdout(sys.stderr):
-            answer, text = _command(options.command)(options)
+            answer = _command(options.command)(options)
     except TomorrowError as error:
         return _fail(error, as_json)
     except KeyboardInterrupt:
@@ -37,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of ours, told in a line
         return _fail(_fault_of_ours(error), as_json)
-    print(json.dumps(answer, indent=2) if as_json else text)
-    return 0
+    print(json.dumps(answer.data, indent=2, default=str) if as_json else answer.text)
+    return answer.exit_code
 
 
 def _command(name: str) -> Command:

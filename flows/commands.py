@@ -5,28 +5,30 @@ within, after the environment is prepared: Prefect and MLflow read it when they 
 """
 
 from argparse import Namespace
-from typing import Any
+from collections.abc import Sequence
 
-from flows.configuration import column, evaluation_config, forecaster_config, prices_config
+from flows.answer import Answer, for_each
+from flows.configuration import column, evaluation_config, forecaster_config, prices_configs, tickers
 from model.config import PricesConfig
 from tasks.orchestrator import orchestrated, prepare_environment
 from tasks.settings import Settings, read_settings
 
-Answer = tuple[dict[str, Any], str]
-
 
 def train(options: Namespace) -> Answer:
     """`tomorrow train`."""
-    prices, forecaster, evaluation = prices_config(options), forecaster_config(options), evaluation_config(options)
-    settings = prepare(prices)
+    wanted, forecaster, evaluation = prices_configs(options), forecaster_config(options), evaluation_config(options)
+    settings, wanted = prepare(wanted)
     from tasks.backend import load_backend
 
     with orchestrated(meanwhile=load_backend):
         from flows.output import train_json, train_text
         from flows.train import train as flow
 
-        report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation)
-    return train_json(report), train_text(report, settings)
+        def run(prices: PricesConfig) -> Answer:
+            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation)
+            return Answer(train_json(report), train_text(report, settings))
+
+        return for_each(wanted, settings.prices.pause, run)
 
 
 def promote(options: Namespace) -> Answer:
@@ -42,29 +44,54 @@ def promote(options: Namespace) -> Answer:
         report = flow(
             model=options.model, version=options.version, to=stage, force=options.force, reason=options.reason
         )
-    return promote_json(report), promote_text(report)
+    return Answer(promote_json(report), promote_text(report))
 
 
 def predict(options: Namespace) -> Answer:
     """`tomorrow predict`."""
-    prices, wanted = prices_config(options), column(options.column)
-    prepare(prices)
+    wanted, name = prices_configs(options), column(options.column)
+    settings, wanted = prepare(wanted)
     from tasks.backend import load_backend
 
     with orchestrated(meanwhile=load_backend):
         from flows.output import predict_json, predict_text
         from flows.predict import predict as flow
 
-        report = flow(prices=prices, column=wanted)
-    return predict_json(report), predict_text(report)
+        def run(prices: PricesConfig) -> Answer:
+            report = flow(prices=prices, column=name)
+            return Answer(predict_json(report), predict_text(report))
+
+        return for_each(wanted, settings.prices.pause, run)
 
 
-def prepare(prices: PricesConfig | None = None) -> Settings:
-    """Read the settings and set up this process; a wrong request for prices is told before anything starts."""
+def prices(options: Namespace) -> Answer:
+    """`tomorrow prices`: without Prefect, whose server would take longer to start than the prices to fetch."""
+    from flows.prices import fetch_all, named_securities, stocktaking
+    from flows.prices_output import exit_code, fetch_json, fetch_text, stock_json, stock_text
+
+    settings, _ = prepare()
+    named = named_securities(tickers(options), settings)
+    if not options.fetch:
+        holdings = stocktaking(named, settings)
+        return Answer(stock_json(holdings), stock_text(holdings, in_full=bool(named)))
+    outcomes = fetch_all(named, settings, accept_restatement=options.accept_restatement)
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
+    return Answer(fetch_json(outcomes), fetch_text(outcomes), exit_code(outcomes))
+
+
+def prepare(wanted: Sequence[PricesConfig] = ()) -> tuple[Settings, tuple[PricesConfig, ...]]:
+    """Read the settings and set up this process; a wrong request for prices is told before anything starts.
+
+    Of requests for one security, under its present ticker or another, the first is left.
+    """
     settings = read_settings()
     prepare_environment(settings)
-    if prices is not None:
-        from tasks.fetch import wanted_security
+    if not wanted:
+        return settings, ()
+    from tasks.fetch import wanted_security
 
-        wanted_security(prices, settings)
-    return settings
+    first: dict[str, PricesConfig] = {}
+    for prices in wanted:
+        first.setdefault(wanted_security(prices, settings).ticker, prices)
+    return settings, tuple(first.values())

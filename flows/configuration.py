@@ -9,17 +9,37 @@ from pydantic import ValidationError
 from model.config import Column, EvaluationConfig, ForecasterConfig, Frozen, PricesConfig, known_keys, preset
 from model.errors import UsageError
 from model.security import SAMPLE
+from tasks.ticker_file import read_tickers
 
 Config = TypeVar("Config", bound=Frozen)
 
 
-def prices_config(options: Namespace) -> PricesConfig:
-    """Which prices are wanted."""
+def tickers(options: Namespace) -> tuple[str, ...]:
+    """The tickers that are named, one after the other or in a file."""
+    return (*options.ticker, *(read_tickers(options.tickers_file) if options.tickers_file else ()))
+
+
+def prices_configs(options: Namespace) -> tuple[PricesConfig, ...]:
+    """Which prices are wanted, of one security after the other."""
+    named = tickers(options) or ((SAMPLE.ticker,) if options.source == "sample" else (None,))
+    if len(named) > 1 and options.source != "yahoo":
+        raise UsageError(
+            f"--ticker {named[1]}",
+            have=f"several securities from the source {options.source}",
+            need="one, whose prices the source gives",
+            remedy="run it once for each, or use --source yahoo",
+        )
+    return tuple(_prices_config(options, ticker) for ticker in named)
+
+
+def _prices_config(options: Namespace, ticker: str | None) -> PricesConfig:
     given = {
-        "ticker": options.ticker or (SAMPLE.ticker if options.source == "sample" else None),
+        "ticker": ticker,
         "source": options.source,
         "files": tuple(options.prices),
         "as_of": options.as_of,
+        "vintage": options.vintage,
+        "accept_restatement": options.accept_restatement,
         "market_seed": options.market_seed,
     }
     return _validated(PricesConfig, {key: value for key, value in given.items() if value is not None})

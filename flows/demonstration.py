@@ -18,7 +18,7 @@ REASON = "a demonstration on the sample market"
 
 def main() -> int:
     """Train, promote and predict, each as its command would."""
-    settings = prepare()
+    settings, _ = prepare()
     prices = PricesConfig(ticker=SAMPLE.ticker, source="sample")
     forecaster = ForecasterConfig(training=TrainingConfig(epochs=EPOCHS))
     _say(f"tomorrow train --source sample --epochs {EPOCHS}")

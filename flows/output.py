@@ -31,7 +31,9 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
             "first": prices.first.isoformat(),
             "last": prices.last.isoformat(),
             "notes": list(prices.notes),
+            **report.obtained.as_json(),
         },
+        "stale": report.obtained.stale,
         "train": {"inputs": [n_train, lookback, 1], "targets": [n_train]},
         "test": {
             "inputs": [split.n_test, lookback, 1],
@@ -130,6 +132,7 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "source": made.source,
         "stale": made.stale,
         "fingerprint": made.fingerprint,
+        "prices": {"notes": list(report.obtained.prices.notes), **report.obtained.as_json()},
         "made_at": made.made_at.isoformat(),
         "recorded": report.created,
         "notes": list(report.version.notes),
@@ -144,6 +147,7 @@ def predict_text(report: "PredictReport") -> str:
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
         f"  {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} version {made.version}, in Production; prices from {made.source}, as of {made.as_of}",
+        *(f"  prices: {note}" for note in report.obtained.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"
         if report.created

@@ -5,18 +5,19 @@ from datetime import UTC, datetime
 
 from prefect import flow
 
+from flows.fetching import fetch
 from flows.links import link_forecast
 from flows.promote import connect
 from flows.steps import start_timing, step
 from model.config import Column, PricesConfig
-from tasks.fetch import fetch_prices, wanted_security
+from tasks.fetch import wanted_security
 from tasks.forecast import make_forecast
+from tasks.obtain import Obtained
 from tasks.record import Ledger, RecordedForecast
 from tasks.register import Registry
 from tasks.settings import read_settings
 from tasks.version import RegisteredVersion
 
-fetch = step(fetch_prices, "fetch")
 pull = step(Registry.production, "pull")
 forecast = step(make_forecast, "forecast")
 record = step(Ledger.append, "record")
@@ -27,6 +28,7 @@ class PredictReport:
     """A forecast as the ledger holds it; `created` is False where it was made before."""
 
     version: RegisteredVersion
+    obtained: Obtained
     forecast: RecordedForecast
     created: bool
     seconds: dict[str, float]
@@ -40,7 +42,8 @@ def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> P
     now = datetime.now(UTC)
     model = settings.model_name(wanted_security(prices, settings).ticker, column)
     version = pull(Registry(connect(settings), settings), model)
-    made = forecast(version, fetch(prices, settings, now), column, settings, now)
+    obtained = fetch(prices, settings, now, "predict")
+    made = forecast(version, obtained.prices, column, settings, now, obtained.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made)
     link_forecast(recorded)
-    return PredictReport(version=version, forecast=recorded, created=created, seconds=seconds)
+    return PredictReport(version=version, obtained=obtained, forecast=recorded, created=created, seconds=seconds)

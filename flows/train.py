@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from prefect import flow
 
+from flows.fetching import fetch
 from flows.links import link_training, run_tags
 from flows.progress import training_progress
 from flows.promote import connect, consider
@@ -16,7 +17,7 @@ from model.promotion import Decision
 from model.split import Split, split_prices
 from model.training import train_forecaster
 from tasks.backend import load_backend
-from tasks.fetch import fetch_prices
+from tasks.obtain import Obtained
 from tasks.package import log_forecaster
 from tasks.register import Registry
 from tasks.settings import read_settings
@@ -24,7 +25,6 @@ from tasks.track import run_url
 from tasks.training_run import RunConfig, log_results, log_setup, register_trained, start_training_run
 from tasks.version import RegisteredVersion
 
-fetch = step(fetch_prices, "fetch")
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
 load = step(load_backend, "load backend")
@@ -42,6 +42,7 @@ class TrainReport:
     run_id: str
     run_url: str
     version: RegisteredVersion
+    obtained: Obtained
     split: Split
     forecaster: Forecaster
     backend: str
@@ -59,9 +60,10 @@ def train(
     """Train one forecaster, register it, and let the gate decide whether it goes to Production."""
     seconds = start_timing()
     settings = read_settings()
-    split = cut(fetch(prices, settings, datetime.now(UTC)), evaluation, forecaster.lookback)
+    obtained = fetch(prices, settings, datetime.now(UTC), "train")
+    split = cut(obtained.prices, evaluation, forecaster.lookback)
     client = connect(settings)
-    with start_training_run(client, settings, split, forecaster, run_tags()) as run:
+    with start_training_run(client, settings, split, forecaster, run_tags() | obtained.tags()) as run:
         setup(run, split, RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation))
         backend = load()
         with training_progress(forecaster.training.epochs) as show:
@@ -77,6 +79,7 @@ def train(
         run_id=run.run_id,
         run_url=url,
         version=version,
+        obtained=obtained,
         split=split,
         forecaster=fitted,
         backend=backend,

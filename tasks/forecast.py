@@ -12,7 +12,7 @@ from tasks.version import RegisteredVersion
 
 
 def make_forecast(
-    version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime
+    version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
 ) -> RecordedForecast:
     """Forecast the session after the newest of `prices`, in dollars, with the naive forecast beside it."""
     exchange = prices.security.exchange
@@ -29,7 +29,7 @@ def make_forecast(
         naive=naive,
         naive_name=naive_name,
         source=prices.source,
-        stale=False,
+        stale=stale,
         run_id=version.run_id,
         fingerprint=prices.fingerprint,
         made_at=now,

@@ -195,10 +195,3 @@ def demand_newest(prices: Prices, missing: tuple[date, ...], until: date) -> Non
             source="yahoo",
             missing=[str(day) for day in due],
         )
-
-
-def fetch_prices(wanted: PricesConfig, settings: Settings, now: datetime) -> Prices:
-    """Temporary name for the flows as they are."""
-    from tasks.obtain import obtain_prices
-
-    return obtain_prices(wanted, settings, now).prices

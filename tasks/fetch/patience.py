@@ -9,10 +9,8 @@ from tasks.settings import RetrySettings
 
 Answer = TypeVar("Answer")
 
-MOST_RETRIES = 3
 
-
-def next_wait(error: BaseException, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
+def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
     """Seconds until the next try after an error, when so many have been made again already; None to give up.
 
     Only what passes is tried again: not an unknown symbol, another security, faulty or restated prices, nor a file
@@ -27,9 +25,13 @@ def next_wait(error: BaseException, retried: int, retries: RetrySettings, *, sch
 
 
 def patiently(
-    ask: Callable[[], Answer], retries: RetrySettings, *, sleep: Callable[[float], object] = time.sleep
+    ask: Callable[[], Answer],
+    retries: RetrySettings,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+    say: Callable[[str], object] | None = None,
 ) -> Answer:
-    """Ask as often as somebody at the command line has the patience for."""
+    """Ask as often as somebody at the command line has the patience for, and `say` what one waits for."""
     retried = 0
     while True:
         try:
@@ -38,5 +40,7 @@ def patiently(
             wait = next_wait(error, retried, retries, scheduled=False)
             if wait is None:
                 raise
+            if say is not None:
+                say(f"{error.subject}: {error.have}; again in {wait:g} s")
         sleep(wait)
         retried += 1

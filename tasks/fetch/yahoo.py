@@ -6,10 +6,12 @@ Whatever goes wrong ends in PricesUnavailable, RateLimited, UnknownSymbol or Wro
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,6 +73,7 @@ def address(ticker: str) -> str:
     return f"https://finance.yahoo.com/quote/{ticker}/history"
 
 
+@cache
 def client_versions() -> dict[str, str]:
     """What reads Yahoo's answers: each release reads them a little differently."""
     return {name: version(name) for name in ("yfinance", "curl_cffi", "pandas", "exchange-calendars")}
@@ -148,6 +151,8 @@ def _prepare(client: Any) -> None:
     client.set_tz_cache_location(os.devnull)
     # It warns of every cookie that is not to be had, for which nothing depends on it.
     logging.getLogger("yfinance").setLevel(logging.ERROR)
+    # And it has pandas warn, at each fetch, of what it will have to change in itself.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
 
 def identify(
@@ -234,4 +239,4 @@ def _text(value: Any) -> str | None:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else "no more is said"
+    return lines[0].partition(" See http")[0][:200] if lines else "no more is said"
