@@ -1,0 +1,66 @@
+"""What tests share: real prices, an empty tracking database, servers."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.settings import Settings, TrackingSettings
+from tasks.store import open_client
+from tests.servers import free_port, serving
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="session")
+def real_prices() -> Path:
+    """The folder of real prices; the test is skipped where there is none."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("TOMORROW_TEST_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("no real prices here: TOMORROW_TEST_DATA names no folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; a copy of it costs a hundredth of making one."""
+    settings = Settings(home=tmp_path_factory.mktemp("template"))
+    open_client(settings)
+    return settings.home / "mlflow.db"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, template_database: Path) -> Settings:
+    """Settings with a state directory of the test's own."""
+    home = tmp_path / "var"
+    home.mkdir(mode=0o700)
+    shutil.copy(template_database, home / "mlflow.db")
+    return Settings(home=home)
+
+
+@pytest.fixture
+def client(settings: Settings) -> "MlflowClient":
+    """A client of the test's own database."""
+    return open_client(settings)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, template_database: Path) -> Iterator[Settings]:
+    """Settings that name a real MLflow server, on a port that was free."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    shutil.copy(template_database, folder / "mlflow.db")
+    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
+    uri = f"http://127.0.0.1:{port}"
+    with serving(command, f"{uri}/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
+        yield Settings(home=folder / "var", tracking=TrackingSettings(uri=uri))

@@ -1,0 +1,75 @@
+"""The command line in this process, against a real Prefect server and a state directory of the test's own."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.cli import main
+from tasks.settings import read_settings
+from tasks.store import open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# A network that is fitted in a moment; what is tested here does not depend on its size.
+SMALL = ("--lookback", "5", "--set", "network.units=[4]", "--epochs", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command came to: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which with --json is one object and nothing else."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server with a database of its own, for all tests of flows."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, template_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory with an empty tracking database, which commands use."""
+    folder = tmp_path / "var"
+    folder.mkdir(mode=0o700)
+    shutil.copy(template_database, folder / "mlflow.db")
+    monkeypatch.setenv("TOMORROW_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def run(home: Path, prefect_server: None, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - both are needed
+    """Run one command in this process."""
+
+    def command(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        code = main(arguments)
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def client(home: Path) -> "MlflowClient":
+    """A client of the database that commands use."""
+    return open_client(read_settings({"TOMORROW_HOME": str(home)}))

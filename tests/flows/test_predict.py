@@ -1,0 +1,127 @@
+"""`tomorrow predict`: the Production version out of the registry, the next session, the ledger."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from model.calendar import ExchangeCalendar
+from model.config import PricesConfig
+from model.prices import Prices
+from tasks.fetch import read_prices
+from tasks.record import Ledger
+from tasks.settings import read_settings
+from tests.flows.conftest import SMALL, Run
+from tests.servers import free_port, serving
+
+MARKET = ("--source", "sample", "--as-of", "2013-06-28")
+
+# Runs with nothing of this project on the path: the editable install is taken out first.
+BARE = """
+import json, sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder).lower()]
+sys.path = [folder for folder in sys.path if folder]
+try:
+    import model
+    raise SystemExit("the project is on the path")
+except ModuleNotFoundError:
+    pass
+import mlflow, pandas
+frame = pandas.read_json(sys.stdin, orient="split", precise_float=True)
+mlflow.set_tracking_uri(sys.argv[1])
+answer = mlflow.pyfunc.load_model(sys.argv[2]).predict(frame)
+print(json.dumps(answer.to_dict("list")))
+"""
+
+
+def put_into_production(run: Run, seed: int = 0) -> int:
+    version = run("train", *MARKET, *SMALL, "--seed", str(seed), "--json").json["version"]
+    assert run("promote", "SAMPLE-Open", str(version), "--force", "--reason", "a test").code == 0
+    return int(version)
+
+
+def market(home: Path) -> Prices:
+    from datetime import UTC, date, datetime
+
+    settings = read_settings({"TOMORROW_HOME": str(home)})
+    return read_prices(
+        PricesConfig(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), settings, datetime.now(UTC)
+    )
+
+
+def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
+    missing = run("predict", *MARKET)
+    assert (missing.code, missing.out) == (5, "")
+    assert "tomorrow train" in missing.err
+    run("train", *MARKET, *SMALL)
+    assert "tomorrow promote SAMPLE-Open 1 --to production" in run("predict", *MARKET).err
+
+
+def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, home: Path) -> None:
+    put_into_production(run)
+    first, second = (run("predict", *MARKET, "--json").json for _ in range(2))
+    assert (first["model"], first["version"], first["ticker"]) == ("SAMPLE-Open", 1, "SAMPLE")
+    assert (first["as_of"], first["session"]) == ("2013-06-28", "2013-07-01")
+    assert first["naive"] == market(home).column("Close")[-1]
+    assert (first["recorded"], second["recorded"]) == (True, False)
+    assert first["forecast"] == second["forecast"]
+    (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
+    assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
+
+
+def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:
+    put_into_production(run)
+    old = run("predict", *MARKET, "--json").json
+    put_into_production(run, seed=1)
+    new = run("predict", *MARKET, "--json").json
+    assert (old["version"], new["version"]) == (1, 2)
+    assert old["forecast"] != new["forecast"]
+    rows = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
+    assert [(row.version, row.forecast) for row in rows] == [(1, old["forecast"]), (2, new["forecast"])]
+
+
+def test_a_friday_is_followed_by_the_session_after_the_holiday() -> None:
+    from datetime import date
+
+    assert ExchangeCalendar("XNYS").next_session(date(2013, 8, 30)) == date(2013, 9, 3)
+
+
+@pytest.mark.servers
+def test_a_bare_process_and_a_server_give_the_same_number_as_the_flow(run: Run, home: Path, tmp_path: Path) -> None:
+    put_into_production(run)
+    expected = run("predict", *MARKET, "--json").json["forecast"]
+    frame = market(home).frame()
+    database = f"sqlite:///{home}/mlflow.db"
+    bare = subprocess.run(
+        [sys.executable, "-c", BARE, database, "models:/SAMPLE-Open/1"],
+        input=frame.to_json(orient="split", double_precision=15),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bare.returncode == 0, bare.stderr
+    assert json.loads(bare.stdout)["forecast"] == [expected]
+
+    port = free_port()
+    command = ["mlflow", "models", "serve", "--model-uri", "models:/SAMPLE-Open/1", "--env-manager", "local"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    with serving(command, f"http://127.0.0.1:{port}/ping", tmp_path, MLFLOW_TRACKING_URI=database):
+        assert ask(port, {"Open": frame["Open"].tail(5).tolist()}) == pytest.approx([expected], rel=1e-9)
+
+
+def ask(port: int, columns: dict[str, list[float]]) -> list[float]:
+    """What a served model answers to raw prices."""
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps({"dataframe_records": rows}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return [row["forecast"] for row in json.load(answer)["predictions"]]

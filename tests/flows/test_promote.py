@@ -1,0 +1,81 @@
+"""`tomorrow promote`: through the gate, past it on record, and refused without a trace."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.flows.conftest import SMALL, Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOSES = ("--source", "sample", "--as-of", "2013-06-28", *SMALL)
+
+
+def everything(client: "MlflowClient") -> list[object]:
+    versions = sorted(client.search_model_versions(), key=lambda found: int(found.version))
+    models = [(model.name, dict(model.aliases)) for model in client.search_registered_models()]
+    return [models, *((found.version, found.current_stage, dict(found.tags)) for found in versions)]
+
+
+def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_changes(
+    run: Run, client: "MlflowClient"
+) -> None:
+    run("train", *LOSES)
+    before = everything(client)
+    refused = run("promote", "SAMPLE-Open", "1", "--to", "production")
+    assert refused.code == 4
+    assert refused.out == ""
+    assert "loses to the newest Close" in refused.err
+    assert "Traceback" not in refused.err
+    error = run("promote", "SAMPLE-Open", "1", "--json").json["error"]
+    assert error["kind"] == "PromotionRefused"
+    assert everything(client) == before
+
+
+def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowClient") -> None:
+    run("train", *LOSES)
+    assert run("promote", "SAMPLE-Open", "1", "--force").code == 2
+    forced = run("promote", "SAMPLE-Open", "1", "--force", "--reason", "the board wants it", "--json")
+    assert (forced.code, forced.json["stage"], forced.json["changed"]) == (0, "Production", True)
+    version = client.get_model_version_by_alias("SAMPLE-Open", "production")
+    assert (int(version.version), version.current_stage) == (1, "Production")
+    assert version.tags["decision"] == "forced"
+    assert version.tags["decision.forced"] == "the board wants it"
+    assert "loses to the newest Close" in version.tags["decision.reasons"]
+
+
+def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient") -> None:
+    for number in ("1", "2"):
+        run("train", *LOSES, "--seed", number)
+        done = run("promote", "SAMPLE-Open", number, "--force", "--reason", "a test", "--json")
+    assert done.json["archived"] == [1]
+    assert [client.get_model_version("SAMPLE-Open", number).current_stage for number in "12"] == [
+        "Archived",
+        "Production",
+    ]
+    again = run("promote", "SAMPLE-Open", "2", "--json")
+    assert (again.code, again.json["changed"]) == (0, False)
+
+
+def test_other_stages_need_no_gate(run: Run) -> None:
+    run("train", *LOSES)
+    for stage in ("archived", "NONE", "Staging"):
+        done = run("promote", "SAMPLE-Open", "1", "--to", stage, "--json")
+        assert (done.code, done.json["stage"].casefold()) == (0, stage.casefold())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("META-Opne", "1"), "META-Opne"),
+        (("SAMPLE-Open", "9"), "no such version"),
+        (("SAMPLE-Open", "1", "--to", "prod"), "None, Staging, Production, Archived"),
+        (("SAMPLE-Open", "one"), "invalid int value: 'one'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    run("train", *LOSES)
+    refused = run("promote", *arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err

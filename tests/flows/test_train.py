@@ -1,0 +1,152 @@
+"""`tomorrow train`, from prices to a registered version that the gate has looked at."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model.config import ForecasterConfig
+from tasks.register import Registry
+from tasks.settings import read_settings
+from tasks.training_run import reload_test
+from tests.flows.conftest import SMALL, Run
+from tests.market import write_csv, zigzag
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FAST_MARKET = ("--source", "sample", "--as-of", "2013-06-28")
+LEARNS = (
+    *("--lookback", "2", "--epochs", "40", "--batch-size", "16"),
+    *("--set", "network.units=[8]", "--set", "network.dropout=0", "--set", "training.learning_rate=0.02"),
+)
+
+
+@pytest.fixture
+def alternating(tmp_path: Path) -> tuple[str, ...]:
+    """Options for prices that a network can learn and no naive forecast can."""
+    return ("--source", "csv", "--prices", str(write_csv(zigzag(), tmp_path / "zigzag.csv")), "--ticker", "ZIG")
+
+
+def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run, client: "MlflowClient") -> None:
+    done = run("train", *FAST_MARKET, *SMALL, "--json")
+    assert done.code == 0
+    answer = done.json
+    assert (answer["model"], answer["version"], answer["stage"]) == ("SAMPLE-Open", 1, "Staging")
+    assert (answer["preset"], answer["ticker"], answer["source"]) == ("tutorial", "SAMPLE", "sample")
+    assert (answer["prices"]["first"], answer["prices"]["last"]) == ("2012-01-03", "2013-06-28")
+    windows = answer["prices"]["sessions"] - 21 - 5
+    assert answer["train"] == {"inputs": [windows, 5, 1], "targets": [windows]}
+    assert answer["test"]["inputs"] == [21, 5, 1]
+    assert answer["fit"]["epochs"] == 2
+    metrics = answer["metrics"]
+    assert metrics["skill"] == pytest.approx(1 - metrics["rmse"] / metrics["naive_rmse"])
+    assert answer["decision"]["promoted"] is False
+    assert any("loses to the newest Close" in reason for reason in answer["decision"]["reasons"])
+
+    run_ = client.get_run(answer["run_id"])
+    assert run_.info.status == "FINISHED"
+    assert run_.data.metrics["rmse"] == metrics["rmse"]
+    assert run_.data.metrics["newest_Open_rmse"] == metrics["newest_Open_rmse"]
+    tags = run_.data.tags
+    assert (tags["security"], tags["column"], tags["preset"], tags["source"]) == (
+        "SAMPLE",
+        "Open",
+        "tutorial",
+        "sample",
+    )
+    assert tags["fingerprint"] == answer["prices"]["fingerprint"]
+    assert tags["prefect.flow_run_id"]
+    assert tags["code_version"]
+
+
+def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient") -> None:
+    run_id = run("train", *FAST_MARKET, *SMALL, "--seed", "7", "--json").json["run_id"]
+    config, split = reload_test(client, run_id)
+    assert config.forecaster == ForecasterConfig.model_validate(
+        {"lookback": 5, "network": {"units": [4]}, "training": {"epochs": 2, "seed": 7}}
+    )
+    params = client.get_run(run_id).data.params
+    assert params["forecaster.network.units"] == "[4]"
+    assert params["forecaster.training.seed"] == "7"
+    assert params["prices.as_of"] == "2013-06-28"
+    assert split.n_test == 21
+    assert len(client.get_metric_history(run_id, "loss")) == 2
+    inputs = client.get_run(run_id).inputs
+    assert inputs is not None
+    contexts = {item.tags[0].value: item.dataset.digest for item in inputs.dataset_inputs}
+    assert contexts["training"] == split.train.fingerprint[:36]
+    files = {file.path for file in client.list_artifacts(run_id)}
+    assert {"config.json", "prices.parquet", "predictions.csv", "predictions.json"} <= files
+    figures = {file.path for file in client.list_artifacts(run_id, "figures")}
+    assert figures == {f"figures/{name}.png" for name in ("prices", "loss", "scaled", "forecast", "errors")}
+
+
+def test_the_same_seed_gives_the_same_figures_to_the_last_digit(run: Run) -> None:
+    one, two = (run("train", *FAST_MARKET, *SMALL, "--json").json for _ in range(2))
+    assert one["metrics"] == two["metrics"]
+    assert one["fit"]["last_loss"] == two["fit"]["last_loss"]
+    assert (one["version"], two["version"]) == (1, 2)
+
+
+def test_a_version_that_beats_the_naive_forecast_goes_to_production_and_its_equal_does_not(
+    run: Run, client: "MlflowClient", alternating: tuple[str, ...]
+) -> None:
+    first = run("train", *alternating, *LEARNS, "--json").json
+    assert first["metrics"]["skill"] > 0
+    assert (first["stage"], first["decision"]["promoted"]) == ("Production", True)
+    second = run("train", *alternating, *LEARNS, "--json").json
+    assert (second["stage"], second["decision"]["promoted"]) == ("Staging", False)
+    assert any("only equals the version in Production" in reason for reason in second["decision"]["reasons"])
+    assert Registry(client, read_settings()).production("ZIG-Open").version == 1
+
+
+def test_a_gate_that_only_watches_moves_nothing(
+    run: Run, home: Path, alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = home / "mlflow.yaml"
+    file.write_text("gate: {mode: dry_run}\n")
+    monkeypatch.setenv("TOMORROW_CONFIG", str(file))
+    answer = run("train", *alternating, *LEARNS, "--json").json
+    assert (answer["stage"], answer["decision"]["promoted"]) == ("Staging", False)
+    assert any("would be promoted" in reason for reason in answer["decision"]["reasons"])
+
+
+def test_the_tutorials_known_answers(run: Run, real_prices: Path) -> None:
+    files = [f"--prices={real_prices / name}" for name in ("FB_training_data.csv", "FB_test_data.csv")]
+    small = ("--set", "network.units=[2]", "--epochs", "1")
+    answer = run("train", "--source", "csv", *files, "--test-month", "2020-01", *small, "--json").json
+    assert answer["model"] == "META-Open"
+    assert answer["prices"]["sessions"] == 1279
+    assert answer["train"] == {"inputs": [1218, 40, 1], "targets": [1218]}
+    assert answer["test"]["series"] == 61
+    assert answer["test"]["inputs"] == [21, 40, 1]
+    assert answer["metrics"]["newest_Open_rmse"] == pytest.approx(4.382, abs=5e-4)
+    assert answer["metrics"]["newest_Open_mae"] == pytest.approx(2.708, abs=5e-4)
+    assert answer["metrics"]["newest_Close_rmse"] == pytest.approx(4.062, abs=5e-4)
+    assert answer["metrics"]["naive_mae"] == pytest.approx(2.127, abs=5e-4)
+
+
+def test_ctrl_c_in_the_middle_of_training_leaves_a_killed_run_and_no_version(
+    home: Path, client: "MlflowClient", tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flows.cli", "train", *FAST_MARKET, *SMALL[:-2], "--epochs", "100000"]
+    with (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(command, env={**os.environ, "TOMORROW_HOME": str(home)}, stderr=err)
+    for _ in range(600):
+        time.sleep(0.5)
+        runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+        if (runs and "loss" in runs[0].data.metrics) or process.poll() is not None:
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(120) == 130, (tmp_path / "err").read_text()
+    (killed,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert killed.info.status == "KILLED"
+    assert "loss" in killed.data.metrics
+    assert client.search_model_versions() == []
+    assert "Traceback" not in (tmp_path / "err").read_text()

@@ -1,0 +1,38 @@
+"""The fused layer: Keras's own answers and gradients, to float32's rounding."""
+
+import numpy as np
+import pytest
+
+from model.config import NetworkConfig
+from model.network import build_network
+
+
+@pytest.fixture
+def inputs() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.random.default_rng(0).random((7, 40, 1)).astype(np.float32)
+
+
+def test_a_fused_twin_answers_and_learns_as_keras_own_layers(
+    inputs: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    from model.fused import FusedLSTM, fused_twin
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the fused layer is TensorFlow's")
+    keras.utils.set_random_seed(0)
+    network = build_network(NetworkConfig(dropout=0, l2=0.01), 40)
+    twin = fused_twin(network)
+    assert [type(layer) for layer in twin.layers].count(FusedLSTM) == 4
+    answers, gradients = [], []
+    for model in (network, twin):
+        with tf.GradientTape() as tape:
+            answer = model(inputs, training=True)
+            loss = tf.reduce_mean(tf.square(answer - 1.0)) + sum(model.losses)
+        answers.append(answer.numpy())
+        gradients.append(tape.gradient(loss, model.trainable_variables))
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5, atol=1e-7)
+    for ours, theirs in zip(gradients[1], gradients[0], strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-7)

@@ -1,0 +1,107 @@
+"""Fitting: reproducible, blind to the test period, and configured as it says."""
+
+import numpy as np
+import pytest
+
+from model.config import EvaluationConfig, ForecasterConfig, NetworkConfig, TrainingConfig, preset
+from model.errors import UsageError
+from model.forecaster import Forecaster, evaluate
+from model.network import build_network
+from model.prices import Prices
+from model.split import split_prices
+from model.training import make_optimizer, train_forecaster
+from tests.market import changed_from, make_prices
+
+SMALL = ForecasterConfig(lookback=5, network=NetworkConfig(units=(4, 3)), training=TrainingConfig(epochs=2))
+WANTED = EvaluationConfig(test_sessions=20)
+
+
+def trained(prices: Prices, config: ForecasterConfig = SMALL) -> Forecaster:
+    return train_forecaster(split_prices(prices, WANTED, config.lookback).train, config)
+
+
+def test_the_tutorials_preset_is_the_tutorials_network() -> None:
+    network = build_network(preset("tutorial").network, preset("tutorial").lookback)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds == ["LSTM", "Dropout"] * 4 + ["Dense"]
+    assert [layer.units for layer in network.layers if type(layer).__name__ == "LSTM"] == [45] * 4
+    assert {layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"} == {0.2}
+    # An LSTM has 4 * units * (inputs + units + 1) weights; three of them see 45 inputs, and the dense layer 45.
+    assert network.count_params() == 4 * 45 * (1 + 45 + 1) + 3 * 4 * 45 * (45 + 45 + 1) + 46
+    training = preset("tutorial").training
+    assert (training.optimizer, training.loss) == ("adam", "mean_squared_error")
+    assert (training.epochs, training.batch_size, preset("tutorial").lookback) == (100, 32, 40)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    prices = make_prices(120)
+    one, two = trained(prices), trained(prices)
+    other = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, seed=1)}))
+    assert one.losses == two.losses
+    for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert one.losses != other.losses
+
+
+def test_changing_the_test_period_moves_no_weight_and_no_earlier_forecast() -> None:
+    prices = make_prices(120)
+    changed = changed_from(prices, 110)
+    one, two = trained(prices), trained(changed)
+    assert one.recipe == two.recipe
+    for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    judged = [
+        evaluate(forecaster.forecast, split_prices(some, WANTED, 5), "Open")
+        for forecaster, some in ((one, prices), (two, changed))
+    ]
+    # The forecast for row 110 is the last that was made without any changed price.
+    np.testing.assert_array_equal(judged[0].forecast[:11], judged[1].forecast[:11])
+    assert (judged[0].forecast[11:] != judged[1].forecast[11:]).all()
+
+
+def test_a_forecast_does_not_depend_on_how_many_are_made_beside_it() -> None:
+    prices = make_prices(120)
+    forecaster = trained(prices)
+    together = forecaster.forecast(prices, 10)
+    alone = [forecaster.forecast(prices.until(prices.day(row)))[0] for row in range(110, 120)]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_the_watchers_hear_of_every_epoch() -> None:
+    prices, heard = make_prices(120), []
+    forecaster = train_forecaster(prices, SMALL, [lambda epoch, loss: heard.append((epoch, loss))])
+    assert heard == list(enumerate(forecaster.losses, start=1))
+
+
+def test_the_remedies_for_gradients_reach_the_network_and_the_optimiser() -> None:
+    config = SMALL.model_copy(
+        update={
+            "network": NetworkConfig(units=(3,), kernel_initializer="he_normal", l1=0.01, l2=0.02),
+            "training": TrainingConfig(epochs=1, clip_norm=0.5, learning_rate=0.01),
+        }
+    )
+    network = trained(make_prices(60), config).network
+    layer = network.layers[0]
+    assert type(layer.kernel_initializer).__name__ == "HeNormal"
+    assert (float(layer.kernel_regularizer.l1), float(layer.kernel_regularizer.l2)) == pytest.approx((0.01, 0.02))
+    optimizer = make_optimizer(config.training)
+    assert optimizer.clipnorm == 0.5
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_a_gradient_that_is_clipped_to_nearly_nothing_moves_no_weight() -> None:
+    prices = make_prices(60)
+    settings = {"epochs": 1, "optimizer": "sgd", "learning_rate": 0.01}
+    weights = [
+        trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**settings, clip_norm=norm)}))
+        .network.layers[0]
+        .get_weights()[0]
+        for norm in (1e-12, 1e-11, 1.0)
+    ]
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-9)
+    assert np.abs(weights[2] - weights[0]).max() > 1e-6
+
+
+def test_an_unknown_initialiser_is_refused() -> None:
+    with pytest.raises(UsageError, match="glorot_unform"):
+        build_network(NetworkConfig(kernel_initializer="glorot_unform"), 5)

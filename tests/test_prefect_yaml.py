@@ -1,0 +1,230 @@
+"""The deployments in prefect.yaml: known to Prefect, runnable, and on time in New York."""
+
+import asyncio
+import inspect
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import yaml
+
+from tasks.orchestrator import environment
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.cli.deploy._models import DeploymentConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "prefect.yaml"
+NEW_YORK = ZoneInfo("America/New_York")
+DEPLOYMENTS = ("train", "promote", "predict")
+WEEKDAYS = {0, 1, 2, 3, 4}
+TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}}
+PATIENCE = 120
+
+
+def _deployments() -> dict[str, "DeploymentConfig"]:
+    from prefect.cli.deploy._models import PrefectYamlModel
+
+    parsed = PrefectYamlModel.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    return {str(deployment.name): deployment for deployment in parsed.deployments}
+
+
+def test_the_deployments_are_train_promote_and_predict() -> None:
+    assert tuple(_deployments()) == DEPLOYMENTS
+
+
+def test_prefect_knows_every_key() -> None:
+    """Prefect itself passes over a key that it does not know."""
+    from prefect.cli.deploy._models import ConcurrencyLimitSpec, DeploymentConfig, PrefectYamlModel, WorkPoolConfig
+
+    raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    assert set(raw) - {"definitions"} <= set(PrefectYamlModel.model_fields)
+    for deployment in raw["deployments"]:
+        assert set(deployment) <= set(DeploymentConfig.model_fields)
+        assert set(deployment["work_pool"]) <= set(WorkPoolConfig.model_fields)
+        assert set(deployment["concurrency_limit"]) <= set(ConcurrencyLimitSpec.model_fields)
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_an_entrypoint_is_the_flow_of_that_name_and_takes_the_parameters(name: str) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    deployment = _deployments()[name]
+    # A colon would make Prefect look for a file, and put its folder before the packages.
+    assert deployment.entrypoint is not None
+    assert ":" not in deployment.entrypoint
+    flow: Any = load_flow_from_entrypoint(deployment.entrypoint, use_placeholder_flow=False)
+    assert flow.name == name
+    given = [deployment.parameters, *(schedule.parameters for schedule in _schedules(name))]
+    for parameters in given:
+        assert set(parameters) <= set(inspect.signature(flow.fn).parameters)
+    needed = [p.name for p in inspect.signature(flow.fn).parameters.values() if p.default is p.empty]
+    if _schedules(name):
+        assert needed == []
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_runs_of_a_deployment_wait_for_one_another(name: str) -> None:
+    limit: Any = _deployments()[name].concurrency_limit
+    assert (limit.limit, limit.collision_strategy) == (1, "ENQUEUE")
+
+
+def _schedules(name: str) -> list[Any]:
+    return list(_deployments()[name].schedules or [])
+
+
+@pytest.mark.parametrize(
+    ("change", "utc_hours"),
+    [
+        pytest.param(datetime(2026, 3, 8, tzinfo=NEW_YORK), {"before": 22, "after": 21}, id="spring"),
+        pytest.param(datetime(2026, 11, 1, tzinfo=NEW_YORK), {"before": 21, "after": 22}, id="autumn"),
+    ],
+)
+def test_training_stays_at_half_past_five_when_the_clocks_change(change: datetime, utc_hours: dict[str, int]) -> None:
+    from datetime import timedelta
+
+    from prefect.server.schemas.schedules import CronSchedule
+
+    (schedule,) = _schedules("train")
+    cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+    dates = asyncio.run(cron.get_dates(10, start=change - timedelta(days=7)))
+    assert {(day.astimezone(NEW_YORK).hour, day.astimezone(NEW_YORK).minute) for day in dates} == {(17, 30)}
+    assert [day.astimezone(NEW_YORK).weekday() for day in dates] == [0, 1, 2, 3, 4] * 2
+    assert {day.astimezone(UTC).hour for day in dates if day < change} == {utc_hours["before"]}
+    assert {day.astimezone(UTC).hour for day in dates if day > change} == {utc_hours["after"]}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _running(command: list[str], env: dict[str, str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with (folder / f"{command[0]}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", *command],
+            env=env,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of whoever uses a real server with everything in prefect.yaml deployed to it."""
+    folder = tmp_path_factory.mktemp("prefect")
+    port = _free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    env |= environment(Settings(home=folder), quiet=False)
+    env |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "TOMORROW_HOME": str(folder)}
+    Path(env["PREFECT_HOME"]).mkdir()
+    with _running(["server", "start", "--host", "127.0.0.1", "--port", str(port)], env, folder) as process:
+        _wait_for(f"http://127.0.0.1:{port}/api/health", process)
+        _prefect(env, "work-pool", "create", "local-pool", "--type", "process")
+        _prefect(env, "--no-prompt", "deploy", "--all")
+        yield env
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(url).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"Prefect's server did not come up at {url}")
+
+
+def _prefect(env: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "prefect", *arguments]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _ask(env: dict[str, str], path: str, question: dict[str, object]) -> list[dict[str, Any]]:
+    answer = httpx.post(f"{env['PREFECT_API_URL']}/{path}", json=question, timeout=PATIENCE)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+def _deployed(env: dict[str, str]) -> dict[str, dict[str, Any]]:
+    return {deployment["name"]: deployment for deployment in _ask(env, "deployments/filter", {})}
+
+
+@pytest.mark.servers
+def test_a_real_server_takes_every_deployment(server: dict[str, str]) -> None:
+    deployed = _deployed(server)
+    assert set(deployed) == set(DEPLOYMENTS)
+    for name, deployment in deployed.items():
+        assert deployment["entrypoint"] == f"flows.{name}.{name}"
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert not deployment["pull_steps"]
+
+
+@pytest.mark.servers
+def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> None:
+    schema = _deployed(server)["train"]["parameter_openapi_schema"]
+    assert set(schema["properties"]) == {"prices", "forecaster", "evaluation"}
+    assert schema["definitions"]["TrainingConfig"]["properties"]["epochs"]["default"] == 100
+
+
+def _scheduled(env: dict[str, str], name: str) -> list[datetime]:
+    question = {
+        "deployments": {"name": {"any_": [name]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    runs = _ask(env, "flow_runs/filter", question)
+    return [datetime.fromisoformat(run["expected_start_time"]).astimezone(NEW_YORK) for run in runs]
+
+
+@pytest.mark.servers
+def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not all(_scheduled(server, name) for name in TIMES if TIMES[name]) and time.monotonic() < deadline:
+        time.sleep(1)
+    for name, times in TIMES.items():
+        runs = _scheduled(server, name)
+        assert {(run.hour, run.minute) for run in runs} == times
+        assert {run.weekday() for run in runs} <= WEEKDAYS
+
+
+@pytest.mark.servers
+def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_path: Path) -> None:
+    """Nothing is in Production, which only the flow itself can find out."""
+    predict = _deployed(server)["predict"]["id"]
+    question = {"parameters": {"prices": {"ticker": "SAMPLE", "source": "sample"}}}
+    answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json=question)
+    run = answer.json()["id"]
+    with _running(["worker", "start", "--pool", "local-pool"], server, tmp_path):
+        deadline = time.monotonic() + PATIENCE
+        state: dict[str, Any] = {"type": "SCHEDULED"}
+        while state["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
+            time.sleep(0.5)
+            state = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
+    assert (state["type"], "NothingInProduction" in state["message"]) == ("FAILED", True), state
