@@ -1,0 +1,90 @@
+"""Remake the README's pictures: the main job on the sample market, then its pages in a real browser.
+
+make screenshots            # needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tasks.orchestrator import environment
+from tasks.settings import read_settings
+from tests.servers import free_port, serving
+
+PICTURES = Path(__file__).parent / "pictures"
+LARGEST = 200 * 1024
+BROWSER = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+def main() -> None:
+    """Run the main job against both servers, and take a picture of what each shows."""
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tomorrow-pictures-") as folder:
+        home = Path(folder)
+        os.environ |= environment(read_settings({"TOMORROW_HOME": folder}), quiet=True) | {"TOMORROW_HOME": folder}
+        mlflow, prefect = free_port(), free_port()
+        api = f"http://127.0.0.1:{prefect}/api"
+        command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect)]
+        with serving(command, f"{api}/health", home, PREFECT_SERVER_UI_API_URL=api):
+            subprocess.run(
+                [sys.executable, "-m", "flows.demonstration"], env=os.environ | {"PREFECT_API_URL": api}, check=True
+            )
+            command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--workers", "1"]
+            command += ["--host", "127.0.0.1", "--port", str(mlflow)]
+            with serving(
+                command, f"http://127.0.0.1:{mlflow}/health", home, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"
+            ):
+                photograph(f"http://127.0.0.1:{mlflow}", f"http://127.0.0.1:{prefect}")
+
+
+def photograph(mlflow: str, prefect: str) -> None:
+    """Take every picture."""
+    with sync_playwright() as playwright:
+        program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
+        page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
+        page.get_by_text("SAMPLE Open tutorial").first.click()
+        close_assistant(page)
+        page.get_by_role("tab", name="Artifacts").click()
+        page.get_by_text("figures").first.click()
+        page.get_by_text("forecast.png").first.click()
+        take(page, "mlflow-run")
+        page.goto(f"{mlflow}/#/models/SAMPLE-Open")
+        page.get_by_role("switch").first.click()
+        page.get_by_role("button", name="Disable").click()
+        close_assistant(page)
+        take(page, "mlflow-stages")
+        page.set_viewport_size({"width": 1280, "height": 960})  # so that all three runs are seen
+        page.goto(f"{prefect}/runs")
+        page.wait_for_timeout(6000)
+        take(page, "prefect-runs")
+        browser.close()
+
+
+def close_assistant(page: Page) -> None:
+    """Close the panel that MLflow opens for its assistant, which hides a third of the page."""
+    page.get_by_text("MLflow Assistant").wait_for()
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    page.mouse.click(width - 36, 36)
+
+
+def take(page: Page, name: str) -> None:
+    """Save what the page shows once it is at rest."""
+    page.wait_for_timeout(5000)  # the pages poll, so there is no moment without requests to wait for
+    file = PICTURES / f"{name}.png"
+    page.screenshot(path=file)
+    if file.stat().st_size > LARGEST:
+        raise SystemExit(f"{file} has {file.stat().st_size} bytes, and may have {LARGEST}")
+
+
+if __name__ == "__main__":
+    main()
