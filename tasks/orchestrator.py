@@ -6,6 +6,7 @@ What the user has set is never overridden.
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -135,6 +136,8 @@ def _start_server(meanwhile: Callable[[], object]) -> None:
                 )
             return super()._run_uvicorn_command()
 
+    if sys.stderr.isatty():
+        sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")
     with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
         started = pool.submit(OwnServer().start)
         meanwhile()
