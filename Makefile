@@ -44,12 +44,12 @@ types: setup
 
 # Needs uv; everything else needs only what the lock names.
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-annotate \
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra statistics --no-annotate \
 		--custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
 
 # Needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names.
 screenshots: setup
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m docs.screenshots
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -55,17 +55,18 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
         is_there = current is not None and current.version == version
         if stage != "Production" or is_there:
-            done = move(registry, model, version, stage, _ruling("moved", (reason,) if reason else ()))
+            done = move(registry, model, version, stage, moved((reason,) if reason else ()))
             return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)
         decision = judge(client, candidate, current, settings.gate)
+        if decision.verdict == "waiting" and not force:
+            waiting = record(registry, candidate, judged("waiting", decision))
+            return PromotionReport(version=waiting, changed=False, decision=decision)
         if not decision.passed and not force:
             raise _refusal(candidate, decision)
         if not decision.promoted and not force:
             return PromotionReport(version=candidate, changed=False, decision=decision)
-        ruling = _ruling(
-            "promoted" if decision.passed else "forced", decision.reasons, forced=reason if force else None
-        )
-        done = move(registry, model, version, stage, ruling)
+        noted = judged("promoted" if decision.passed else "forced", decision, forced=reason if force else None)
+        done = move(registry, model, version, stage, noted)
         return PromotionReport(
             version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=decision
         )
@@ -79,15 +80,12 @@ def consider(
     model, version = trained.model, trained.version
     with registry.locked(model):
         waiting = settings.stages.after_training
-        move(registry, model, version, waiting, _ruling("moved", (f"Trained, and put into {waiting}.",), by="train"))
+        move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
         decision = judge(client, trained, champion(registry, model), settings.gate)
+        noted = judged(decision.verdict, decision, by="gate")
         if decision.promoted:
-            ruling = _ruling("promoted", decision.reasons, by="gate")
-            return move(registry, model, version, "Production", ruling).version, decision
-        verdict = "watched" if decision.passed else "refused"
-        return record(
-            registry, registry.version(model, version), _ruling(verdict, decision.reasons, by="gate")
-        ), decision
+            return move(registry, model, version, "Production", noted).version, decision
+        return record(registry, registry.version(model, version), noted), decision
 
 
 def _demand_reason(force: bool, reason: str) -> None:
@@ -100,8 +98,21 @@ def _demand_reason(force: bool, reason: str) -> None:
         )
 
 
-def _ruling(decision: str, reasons: tuple[str, ...], *, by: str | None = None, forced: str | None = None) -> Ruling:
-    return Ruling(decision=decision, reasons=reasons, at=datetime.now(UTC), by=by or user_name(), forced=forced)
+def judged(word: str, decision: Decision, *, by: str | None = None, forced: str | None = None) -> Ruling:
+    """The record of a decision that the gate was asked for."""
+    return Ruling(
+        decision=word,
+        reasons=decision.reasons,
+        at=datetime.now(UTC),
+        by=by or user_name(),
+        forced=forced,
+        skill=decision.skill,
+    )
+
+
+def moved(reasons: tuple[str, ...], *, by: str | None = None) -> Ruling:
+    """The record of a move that the gate has no say in."""
+    return Ruling(decision="moved", reasons=reasons, at=datetime.now(UTC), by=by or user_name())
 
 
 def _refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:

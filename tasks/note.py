@@ -1,7 +1,9 @@
 """The note that MLflow shows above a run: what it is, how good it is, how to use it."""
 
+from model.baselines import naive_label
 from model.config import ForecasterConfig
-from model.evaluation import Evaluation, mae, rmse
+from model.evaluation import Evaluation
+from model.measures import mae, rmse
 from model.split import Split
 
 
@@ -24,7 +26,7 @@ In the test period it {verdict} the best naive forecast (skill {evaluation.skill
 """
     for naive, values in evaluation.naive.items():
         figures = f"${rmse(evaluation.actual, values):,.3f} | ${mae(evaluation.actual, values):,.3f}"
-        note += f"| naive: the {naive.removeprefix('newest_')} of the session before | {figures} |\n"
+        note += f"| naive: {naive_label(naive)} | {figures} |\n"
     note += f"""
 - trained on {len(split.train):,} sessions, {split.train.first} to {split.train.last}
 - tested on {split.n_test:,}, {split.first_test} to {split.last_test}, which nothing was fitted on

@@ -43,10 +43,11 @@ class RegisteredVersion:
 class Ruling:
     """A decision on a version, as it is kept on it.
 
-    decision: one word: promoted, refused, watched, forced, moved
+    decision: one word: promoted, refused, watched, waiting, approved, rejected, forced, moved
     reasons:  sentences, the gate's or a person's
     at, by:   when (with its time zone) and by whom
     forced:   why the gate was overridden, where it was
+    skill:    against the naive forecasts, or `none`; None where nothing was judged
     """
 
     decision: str
@@ -54,10 +55,13 @@ class Ruling:
     at: datetime
     by: str
     forced: str | None = None
+    skill: str | None = None
 
     def tags(self) -> dict[str, str]:
         """The tags that keep it; an empty text where there is nothing to say."""
+        skill = {} if self.skill is None else {"skill": self.skill}
         return {
+            **skill,
             "decision": self.decision,
             "decision.reasons": "\n".join(self.reasons),
             "decision.at": self.at.isoformat(timespec="seconds"),

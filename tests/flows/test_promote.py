@@ -1,5 +1,6 @@
 """`tomorrow promote`: through the gate, past it on record, and refused without a trace."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,31 @@ def test_other_stages_need_no_gate(run: Run) -> None:
     for stage in ("archived", "NONE", "Staging"):
         done = run("promote", "SAMPLE-Open", "1", "--to", stage, "--json")
         assert (done.code, done.json["stage"].casefold()) == (0, stage.casefold())
+
+
+def test_in_manual_mode_a_version_waits_for_a_person(
+    run: Run, home: Path, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "mlflow.yaml").write_text("gate: {mode: manual}\n")
+    monkeypatch.setenv("TOMORROW_CONFIG", str(home / "mlflow.yaml"))
+    trained = run("train", *LOSES, "--json").json
+    assert (trained["stage"], trained["decision"]["promoted"]) == ("Staging", False)
+    tags = client.get_model_version("SAMPLE-Open", "1").tags
+    assert (tags["decision"], tags["skill"]) == ("waiting", "none")
+    # Against the gate's advice, or to say no, a reason is wanted.
+    assert run("approve", "SAMPLE-Open", "1").code == 2
+    assert run("reject", "SAMPLE-Open", "1").code == 2
+    approved = run("approve", "SAMPLE-Open", "1", "--reason", "to see it run", "--json")
+    assert (approved.code, approved.json["stage"]) == (0, "Production")
+    tags = client.get_model_version("SAMPLE-Open", "1").tags
+    assert tags["decision"] == "approved"
+    assert "against the gate: to see it run" in tags["decision.reasons"]
+
+    run("train", *LOSES, "--seed", "1")
+    rejected = run("reject", "SAMPLE-Open", "2", "--reason", "one is enough", "--json")
+    assert (rejected.code, rejected.json["stage"], rejected.json["changed"]) == (0, "Staging", False)
+    assert client.get_model_version("SAMPLE-Open", "2").tags["decision"] == "rejected"
+    assert "waits for nobody" in run("approve", "SAMPLE-Open", "2", "--reason", "after all").err
 
 
 @pytest.mark.parametrize(

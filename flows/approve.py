@@ -1,0 +1,53 @@
+"""Approve and reject: a person's word on a version that waits for one, since the gate's mode is manual."""
+
+from dataclasses import replace
+
+from prefect import flow
+
+from flows.promote import PromotionReport, connect, judge, judged, move, record
+from flows.steps import start_timing
+from model.promotion import Answer, Decision, settle
+from tasks.gate import champion
+from tasks.provenance import user_name
+from tasks.register import Registry
+from tasks.settings import read_settings
+from tasks.version import RegisteredVersion
+
+
+@flow(name="approve", flow_run_name="approve {model} {version}", persist_result=False)
+def approve(model: str, version: int, reason: str = "") -> PromotionReport:
+    """Move a version that waits into Production; the gate is asked again, since Production may have changed."""
+    start_timing()
+    settings = read_settings()
+    client = connect(settings)
+    registry = Registry(client, settings)
+    with registry.locked(model):
+        waiting = registry.version(model, version)
+        decision = judge(client, waiting, champion(registry, model), settings.gate)
+        settled = _settled(waiting, decision, Answer(approved=True, by=user_name(), reason=reason))
+        noted = judged("approved", settled, forced=None if decision.passed else reason)
+        done = move(registry, model, version, "Production", noted)
+        return PromotionReport(
+            version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=settled
+        )
+
+
+@flow(name="reject", flow_run_name="reject {model} {version}", persist_result=False)
+def reject(model: str, version: int, reason: str = "") -> PromotionReport:
+    """Note on a version that waits that it is not to go to Production, by whom and why; it stays in its stage."""
+    start_timing()
+    settings = read_settings()
+    client = connect(settings)
+    registry = Registry(client, settings)
+    with registry.locked(model):
+        waiting = registry.version(model, version)
+        decision = judge(client, waiting, champion(registry, model), settings.gate)
+        settled = _settled(waiting, decision, Answer(approved=False, by=user_name(), reason=reason))
+        return PromotionReport(version=record(registry, waiting, judged("rejected", settled)), changed=False)
+
+
+def _settled(waiting: RegisteredVersion, decision: Decision, answer: Answer) -> Decision:
+    """The gate's decision with the person's word among its reasons; UsageError where the version waits for nobody."""
+    subject = f"{waiting.model} version {waiting.version}"
+    reasons = settle(subject, waiting.tags.get("decision", ""), answer, decision.reasons, decision.passed)
+    return replace(decision, reasons=reasons)
