@@ -2,19 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
+from model.baselines import naive_label
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
     from flows.promote import PromotionReport
     from flows.train import TrainReport
+    from model.promotion import Decision
 
 
 def train_json(report: "TrainReport") -> dict[str, Any]:
     """The object of `tomorrow train --json`."""
     split, fitted, judged = report.split, report.forecaster, report.evaluation
-    prices, lookback = split.prices, fitted.config.lookback
-    n_train = len(split.train) - lookback
+    prices, lookback, rows, features = split.prices, fitted.config.lookback, fitted.recipe.rows, fitted.recipe.features
+    n_train = len(split.train) - rows
     return {
         "run_id": report.run_id,
         "run_url": report.run_url,
@@ -34,10 +36,10 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
             **report.obtained.as_json(),
         },
         "stale": report.obtained.stale,
-        "train": {"inputs": [n_train, lookback, 1], "targets": [n_train]},
+        "train": {"inputs": [n_train, lookback, features], "targets": [n_train]},
         "test": {
-            "inputs": [split.n_test, lookback, 1],
-            "series": split.n_test + lookback,
+            "inputs": [split.n_test, lookback, features],
+            "series": split.n_test + rows,
             "first": split.first_test.isoformat(),
             "last": split.last_test.isoformat(),
         },
@@ -59,14 +61,14 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
     split, fitted, judged, version = report.split, report.forecaster, report.evaluation, report.version
     prices, figures = split.prices, report.evaluation.metrics()
     rows = [("the forecast", judged.rmse, judged.mae)]
-    rows += [(naive_label(name), figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in judged.naive]
+    rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in judged.naive]
     lines = [
         f"{version.model} version {version.version}, preset {fitted.config.preset}, is in {version.stage}.",
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "
         f"{len(prices)} sessions, {prices.first} to {prices.last}",
         *(f"           {note}" for note in prices.notes),
-        f"  fit      {len(fitted.losses)} epochs on {len(split.train) - fitted.config.lookback} windows of "
+        f"  fit      {len(fitted.losses)} epochs on {len(split.train) - fitted.recipe.rows} windows of "
         f"{fitted.config.lookback} sessions in {fitted.fit_seconds:.1f} s; "
         f"loss {fitted.losses[0]:.4f} to {fitted.losses[-1]:.4f}",
         "",
@@ -74,7 +76,7 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
         *(f"  {name:<42}{f'${error:.3f}':>10}{f'${absolute:.3f}':>10}" for name, error, absolute in rows),
         f"  {'skill against the best naive forecast':<42}{judged.skill:>+10.3f}",
         "",
-        "  The gate " + ("lets it pass:" if report.decision.passed else "refuses it:"),
+        f"  The gate {_said(report.decision)}:",
         *(f"  - {reason}" for reason in report.decision.reasons),
         "",
         f"  next     {_next(report)}",
@@ -108,7 +110,8 @@ def promote_text(report: "PromotionReport") -> str:
     lines += [f"  archived  version {number}" for number in report.archived]
     lines += [f"  note      {note}" for note in report.notes]
     if report.decision is not None:
-        lines += ["  The gate " + ("lets it pass:" if report.decision.passed else "refuses it; it was forced:")]
+        forced = "" if report.decision.passed or not report.changed else "; a person decided otherwise"
+        lines += [f"  The gate {_said(report.decision)}{forced}:"]
         lines += [f"  - {reason}" for reason in report.decision.reasons]
     return "\n".join(lines)
 
@@ -127,6 +130,7 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "lower": made.lower,
         "upper": made.upper,
         "level": made.level,
+        "intervals": {str(level): list(bounds) for level, bounds in report.intervals.items()},
         "naive": made.naive,
         "naive_name": made.naive_name,
         "source": made.source,
@@ -145,7 +149,8 @@ def predict_text(report: "PredictReport") -> str:
     made = report.forecast
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        f"  {naive_label(made.naive_name)}: ${made.naive:.2f}",
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in report.intervals.items()),
+        f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} version {made.version}, in Production; prices from {made.source}, as of {made.as_of}",
         *(f"  prices: {note}" for note in report.obtained.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
@@ -156,13 +161,17 @@ def predict_text(report: "PredictReport") -> str:
     return "\n".join(lines)
 
 
-def naive_label(name: str) -> str:
-    """A naive forecast's name for people: `newest_Close` is yesterday's Close."""
-    return f"naive: the newest {name.removeprefix('newest_')}"
+def _said(decision: "Decision") -> str:
+    """What the gate says of a version, in a few words."""
+    waits = ", and waits for a person" if decision.verdict == "waiting" else ""
+    return ("lets it pass" if decision.passed else "refuses it") + waits
 
 
 def _next(report: "TrainReport") -> str:
     version = report.version
     if version.stage == "Production":
         return "tomorrow predict, with the same --source and --ticker"
+    if report.decision.verdict == "waiting":
+        named = f"{version.model} {version.version}"
+        return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
     return f'tomorrow promote {version.model} {version.version} --to production --force --reason "..."'

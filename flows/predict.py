@@ -1,5 +1,6 @@
 """Predict: pull the Production version, forecast the next session, write it to the ledger."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,11 +26,15 @@ record = step(Ledger.append, "record")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictReport:
-    """A forecast as the ledger holds it; `created` is False where it was made before."""
+    """A forecast as the ledger holds it; `created` is False where it was made before.
+
+    intervals: level in per cent -> lower and upper bound in dollars
+    """
 
     version: RegisteredVersion
     obtained: Obtained
     forecast: RecordedForecast
+    intervals: Mapping[int, tuple[float, float]]
     created: bool
     seconds: dict[str, float]
 
@@ -44,6 +49,13 @@ def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> P
     version = pull(Registry(connect(settings), settings), model)
     obtained = fetch(prices, settings, now, "predict")
     made = forecast(version, obtained.prices, column, settings, now, obtained.stale)
-    recorded, created = record(Ledger(settings.ledger_uri), made)
+    recorded, created = record(Ledger(settings.ledger_uri), made.row)
     link_forecast(recorded)
-    return PredictReport(version=version, obtained=obtained, forecast=recorded, created=created, seconds=seconds)
+    return PredictReport(
+        version=version,
+        obtained=obtained,
+        forecast=recorded,
+        intervals=made.intervals_of(recorded),
+        created=created,
+        seconds=seconds,
+    )

@@ -14,6 +14,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
 from model.evaluation import Evaluation
 from model.forecaster import Forecaster, evaluate
 from model.promotion import Decision
+from model.scaling import sessions_needed
 from model.split import Split, split_prices
 from model.training import train_forecaster
 from tasks.backend import load_backend
@@ -61,14 +62,14 @@ def train(
     seconds = start_timing()
     settings = read_settings()
     obtained = fetch(prices, settings, datetime.now(UTC), "train")
-    split = cut(obtained.prices, evaluation, forecaster.lookback)
+    split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
     client = connect(settings)
     with start_training_run(client, settings, split, forecaster, run_tags() | obtained.tags()) as run:
         setup(run, split, RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation))
         backend = load()
-        with training_progress(forecaster.training.epochs) as show:
+        with training_progress(forecaster.training.most_epochs) as show:
             fitted = fit(split.train, forecaster, (run.log_epoch, show))
-        judged = judge(fitted.forecast, split, forecaster.column)
+        judged = judge(fitted.predict, split, forecaster.column)
         model_uri = package(run.run_id, fitted, split.train)
         results(run, split, fitted, judged, model_uri)
         trained = register(Registry(client, settings), settings, run, split, fitted, model_uri)

@@ -35,6 +35,7 @@ class NetworkConfig(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")
     recurrent_initializer: str = Field("orthogonal", description="Keras's name for the recurrent weights' start")
+    output_initializer: str | None = Field(None, description="the dense layer's, if not as the input weights start")
     l1: Penalty = Field(0.0, description="penalty on the weights' absolute size")
     l2: Penalty = Field(0.0, description="penalty on the weights' squared size")
 
@@ -49,6 +50,13 @@ class TrainingConfig(Frozen):
     loss: Literal["mean_squared_error", "mean_absolute_error", "huber"] = "mean_squared_error"
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
     clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
+    patience: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="stop after so many epochs that did not better the loss on the held-back windows"
+    )
+    held_back: Annotated[int, Field(ge=1)] = Field(
+        250, description="with patience: the training part's newest windows that no weight is fitted on"
+    )
+    members: Annotated[int, Field(ge=1)] = Field(1, description="networks from seeds of their own, averaged")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
@@ -57,6 +65,16 @@ class TrainingConfig(Frozen):
             raise ValueError("clip_norm and clip_value exclude each other")
         return self
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One for each network; two configurations whose seeds differ share none."""
+        return tuple((self.seed * self.members + i) % 2**32 for i in range(self.members))
+
+    @property
+    def most_epochs(self) -> int:
+        """The epochs of all networks, where none stops early."""
+        return self.epochs * self.members
+
 
 class ForecasterConfig(Frozen):
     """Everything that decides which forecaster comes out of which prices."""
@@ -64,6 +82,12 @@ class ForecasterConfig(Frozen):
     preset: str = "tutorial"
     column: Column = "Open"
     lookback: Annotated[int, Field(ge=1)] = Field(40, description="the number of sessions the network looks back")
+    inputs: Literal["level", "changes"] = Field(
+        "level", description="the column's scaled price, or every price's change from the Close before"
+    )
+    shrinkage: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="with changes: how much of the network's answer is believed, 0 leaving the newest Close"
+    )
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
 
@@ -91,6 +115,14 @@ class PricesConfig(Frozen):
 
 PRESETS: dict[str, ForecasterConfig] = {
     "tutorial": ForecasterConfig(preset="tutorial"),
+    "anchored": ForecasterConfig(
+        preset="anchored",
+        inputs="changes",
+        lookback=20,
+        shrinkage=0.5,
+        network=NetworkConfig(units=(16,), dropout=0.0, output_initializer="zeros"),
+        training=TrainingConfig(batch_size=64, loss="huber", patience=10, members=3),
+    ),
 }
 
 

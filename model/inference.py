@@ -2,73 +2,279 @@
 
 This file is a part of every registered model, so that an old version forecasts as it did when it was judged. It
 therefore stands alone: NumPy and the standard library, nothing of this project.
+
+A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares. An
+origin is a session at whose close a forecast is made, for the session after it. Whatever is said of an origin is
+computed from the sessions up to it, from as many of them as are needed and no more: neither what comes later nor how
+much came before changes a digit.
 """
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Values = npt.NDArray[np.float64]
+Inputs = npt.NDArray[np.float32]
+Table = Mapping[str, Values]
+
+PRICES = ("Open", "High", "Low", "Close")
+LEVELS = (80, 95)
+
+# Of a random walk within a session, the log range is this many times as long as its standard deviation (Parkinson).
+RANGE = math.sqrt(4 * math.log(2))
+# A market that stands still has no scale to divide by: one hundredth of a per cent.
+LEAST_SCALE = 1e-4
+# What makes inputs of about unit size, and cuts off what no training part has shown often enough to learn from.
+CHANGES_PER_SCALE, USUAL_VOLUME_CHANGE, LARGEST_INPUT = 1.5, 0.3, 6.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Spread:
+    """How wild the market is, and how far prices stray from their forecasts when it is that wild.
+
+    A session's movement is the size of its overnight jump and its range, as a share of the price. Their weighted mean
+    over the newest sessions is the scale; an interval is the forecast plus and minus so many scales.
+
+    sessions:  how many sessions the mean is taken over
+    half_life: after so many sessions the recent part of the weights has halved
+    recent:    the share of the recent part; the rest is spread evenly
+    widths:    level in per cent -> half an interval's width in scales: absent where there were too few errors to say
+    """
+
+    sessions: int = 39
+    half_life: float = 2.0
+    recent: float = 0.8
+    widths: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """The sessions that one scale needs: a jump is measured from the Close before."""
+        return self.sessions + 1
+
+    def scale(self, table: Table, origins: int) -> Values:
+        """(origins,) the scale at the newest sessions; NaN where columns, sessions or usable prices are missing."""
+        scale = np.full(origins, np.nan)
+        if not all(name in table for name in PRICES):
+            return scale
+        newest = origins + self.sessions
+        open_, high, low, close = (np.asarray(table[name][-newest:], dtype=np.float64) for name in PRICES)
+        if len(close) < self.rows:
+            return scale
+        with np.errstate(all="ignore"):  # a price that is none makes the scale NaN
+            moves = np.abs(np.log(open_[1:] / close[:-1])) + np.log(high[1:] / low[1:]) / RANGE
+            windows = np.lib.stride_tricks.sliding_window_view(moves, self.sessions)
+            # Summed row by row: a product of matrices rounds by how many rows it has.
+            means = (windows * self._weights()).sum(axis=1)
+        scale[origins - len(means) :] = np.where(np.isfinite(means), np.maximum(means, LEAST_SCALE), np.nan)
+        return scale
+
+    def dollars(self, table: Table, origins: int) -> Values:
+        """(origins,) the scale in dollars."""
+        scale = self.scale(table, origins)
+        return scale * np.asarray(table["Close"][-origins:], dtype=np.float64) if "Close" in table else scale
+
+    def _weights(self) -> Values:
+        """(sessions,) oldest first; they sum to 1."""
+        fading = 0.5 ** (np.arange(self.sessions)[::-1] / self.half_life)
+        return np.asarray(self.recent * fading / fading.sum() + (1 - self.recent) / self.sessions, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(ABC):
     """How prices become the network's inputs, and its answer dollars.
 
-    column:           the price that is forecast, and the one that the network sees
-    lookback:         the number of sessions in a window
-    minimum, maximum: of the training part, in dollars: the range that is scaled to 0..1
+    column:   the price that is forecast
+    lookback: the number of sessions in a window
+    spread:   the intervals around the forecasts
     """
 
     column: str
     lookback: int
-    minimum: float
-    maximum: float
+    spread: Spread = field(default_factory=Spread)
 
-    def scaled(self, dollars: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Prices in units of the training part's range; prices beyond it lie outside 0..1."""
-        return ((dollars - self.minimum) / (self.maximum - self.minimum)).astype(np.float32)
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns without which there is no forecast; intervals want all of `PRICES`."""
 
-    def dollars(self, scaled: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-        """The inverse of `scaled`."""
-        return scaled.astype(np.float64) * (self.maximum - self.minimum) + self.minimum
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """The sessions that one forecast needs."""
 
-    def inputs(self, series: npt.NDArray[np.float64], origins: int = 1) -> npt.NDArray[np.float32]:
-        """The newest `origins` windows of a price series (n,): (origins, lookback, 1), a view of the scaled series.
+    @property
+    @abstractmethod
+    def features(self) -> int:
+        """The numbers that the network sees of one session."""
 
-        ValueError where the series is too short or holds what is no price.
-        """
-        needed = self.lookback + origins - 1
-        if origins < 1 or len(series) < needed:
-            raise ValueError(
-                f"{origins} forecast(s) from {len(series)} sessions of {self.column}: "
-                f"needed are at least {max(needed, self.lookback)} sessions, {self.lookback} a window"
-            )
-        newest = np.asarray(series[len(series) - needed :], dtype=np.float64)
-        if not np.isfinite(newest).all() or (newest <= 0).any():
-            raise ValueError(f"{self.column} holds a missing, infinite, zero or negative price in the sessions needed")
-        windows = np.lib.stride_tricks.sliding_window_view(self.scaled(newest), self.lookback)
-        return windows[:, :, np.newaxis]
+    @abstractmethod
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """The newest `origins` windows, (origins, lookback, features); ValueError where prices are missing or none."""
+
+    @abstractmethod
+    def targets(self, table: Table, n: int) -> Inputs:
+        """(n,) what the network should have answered at the sessions before the newest n."""
+
+    @abstractmethod
+    def dollars(self, answers: Values, table: Table) -> Values:
+        """The network's answers at the newest sessions, one each, as prices."""
 
     def to_json(self) -> str:
         """The recipe as it is stored with the network."""
-        return json.dumps(asdict(self), indent=2)
+        return json.dumps({"inputs": KINDS[type(self)], **asdict(self)}, indent=2)
 
-    @classmethod
-    def from_json(cls, text: str) -> Self:
+    @staticmethod
+    def from_json(text: str) -> "Recipe":
         """The inverse of `to_json`."""
-        return cls(**json.loads(text))
+        raw = json.loads(text)
+        return RECIPES[raw.pop("inputs")](**{**raw, "spread": Spread(**raw["spread"])})
+
+    def _newest(self, table: Table, name: str, origins: int, least: float = 0.0) -> Values:
+        """What `origins` windows need of a column; ValueError where it has less, or values not above `least`."""
+        needed = self.rows + origins - 1
+        if name not in table:
+            raise ValueError(f"no column {name}: forecasts are made from {', '.join(self.columns)}")
+        if origins < 1 or len(table[name]) < needed:
+            raise ValueError(
+                f"{origins} forecast(s) from {len(table[name])} sessions of {name}: "
+                f"needed are at least {max(needed, self.rows)} sessions, {self.rows} a forecast"
+            )
+        newest = np.asarray(table[name][-needed:], dtype=np.float64)
+        if not np.isfinite(newest).all() or (newest <= least).any():
+            raise ValueError(f"{name} holds a missing, infinite, zero or negative value in the sessions needed")
+        return newest
 
 
-def forecast(
-    network: Any, recipe: Recipe, series: npt.NDArray[np.float64], origins: int = 1
-) -> npt.NDArray[np.float64]:
-    """Forecasts in dollars, (origins,), made at the newest sessions of a series, each for the session after.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRecipe(Recipe):
+    """The tutorial's way: the network sees the price's level and answers with one.
 
-    network: a Keras model from (n, lookback, 1) to (n, 1). Each window is computed by itself, so that a forecast
-    does not depend, to the last digit, on how many others are made beside it.
+    minimum, maximum: of the training part, in dollars: the range that is scaled to 0..1
     """
-    windows = recipe.inputs(series, origins)
-    answers = [float(network.predict_on_batch(window[np.newaxis])[0, 0]) for window in windows]
-    return recipe.dollars(np.asarray(answers, dtype=np.float64))
+
+    minimum: float
+    maximum: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.column,)
+
+    @property
+    def rows(self) -> int:
+        """A window."""
+        return self.lookback
+
+    @property
+    def features(self) -> int:
+        """The price."""
+        return 1
+
+    def scaled(self, dollars: Values) -> Inputs:
+        """Prices in units of the training part's range; prices beyond it lie outside 0..1."""
+        return ((dollars - self.minimum) / (self.maximum - self.minimum)).astype(np.float32)
+
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """(origins, lookback, 1), a view of the scaled series."""
+        series = self.scaled(self._newest(table, self.column, origins))
+        return np.lib.stride_tricks.sliding_window_view(series, self.lookback)[:, :, np.newaxis]
+
+    def targets(self, table: Table, n: int) -> Inputs:
+        """The scaled prices themselves."""
+        return self.scaled(table[self.column][-n:])
+
+    def dollars(self, answers: Values, table: Table) -> Values:  # noqa: ARG002 - a level needs no anchor
+        """The inverse of `scaled`."""
+        return answers * (self.maximum - self.minimum) + self.minimum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRecipe(Recipe):
+    """The network sees a session's changes from the Close before, and answers with the change from the newest Close.
+
+    All of them are logarithmic and divided by the scale of the day before, so that a calm year and a wild one look
+    alike; but an answer is never worth more than in an ordinary market, since what can be foreseen of prices does not
+    grow with their wildness, and the errors of foreseeing it do.
+
+    shrinkage: how much of the network's answer is believed; of 0 the newest Close would be left
+    ordinary:  the scale of an ordinary market: the training part's median
+    """
+
+    shrinkage: float
+    ordinary: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All but the adjusted Close."""
+        return (*PRICES, "Volume")
+
+    @property
+    def rows(self) -> int:
+        """A window, the scale before its first session, and the Close before that."""
+        return self.lookback + self.spread.rows
+
+    @property
+    def features(self) -> int:
+        """One for each column."""
+        return len(self.columns)
+
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """(origins, lookback, 5): open, high, low and close against the Close before, and the change of the volume."""
+        needed = {name: self._newest(table, name, origins) for name in PRICES}
+        volume = np.log(np.maximum(self._newest(table, "Volume", origins, least=-1.0), 1.0))
+        scales = self.spread.scale(needed, self.lookback + origins)[:-1]
+        prices = np.column_stack([needed[name] for name in PRICES])[-len(scales) :]
+        anchors = needed["Close"][-len(scales) - 1 : -1, np.newaxis]
+        changes = CHANGES_PER_SCALE * np.log(prices / anchors) / scales[:, np.newaxis]
+        busy = np.diff(volume)[-len(scales) :, np.newaxis] / USUAL_VOLUME_CHANGE
+        features = np.clip(np.hstack([changes, busy]), -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(features, self.lookback, axis=0)
+        return windows.transpose(0, 2, 1)
+
+    def targets(self, table: Table, n: int) -> Inputs:
+        """The change from the Close before, in scales."""
+        known = {name: table[name][:-1] for name in PRICES}
+        change = np.log(table[self.column][-n:] / known["Close"][-n:])
+        return np.asarray(change / self.spread.scale(known, n), dtype=np.float32)
+
+    def dollars(self, answers: Values, table: Table) -> Values:
+        """The newest Close, moved by the answer as far as it is believed."""
+        n = len(answers)
+        scale = np.minimum(self.spread.scale(table, n), self.ordinary)
+        return np.asarray(table["Close"][-n:] * np.exp(self.shrinkage * answers * scale), dtype=np.float64)
+
+
+RECIPES: dict[str, type[Recipe]] = {"level": LevelRecipe, "changes": ChangeRecipe}
+KINDS = {recipe: name for name, recipe in RECIPES.items()}
+
+
+def answer(network: Any, windows: Inputs) -> Values:
+    """(n,) a network's answers to n windows, the mean of its members'."""
+    members = np.asarray(network.predict_on_batch(np.ascontiguousarray(windows)), dtype=np.float64)
+    return np.asarray(members.mean(axis=1), dtype=np.float64)
+
+
+def forecast(network: Any, recipe: Recipe, table: Table, origins: int = 1) -> dict[str, Values]:
+    """Forecasts in dollars made at the newest sessions of a table, each for the session after: (origins,) by name.
+
+    `forecast`, and for each level `lower_80` and `upper_80`: NaN where the recipe or the table cannot say.
+
+    network: a Keras model from (n, lookback, features) to (n, members), whose mean is the answer. Each window is
+             computed by itself, so that a forecast does not depend, to the last digit, on how many others are made
+             beside it.
+    """
+    windows = recipe.inputs(table, origins)
+    answers = np.concatenate([answer(network, windows[i : i + 1]) for i in range(origins)])
+    middle = recipe.dollars(answers, table)
+    scale = recipe.spread.dollars(table, origins)
+    made = {"forecast": middle}
+    for level in LEVELS:
+        half = scale * recipe.spread.widths.get(str(level), np.nan)
+        made |= {f"lower_{level}": middle - half, f"upper_{level}": middle + half}
+    return made

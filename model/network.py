@@ -1,5 +1,6 @@
 """The network: a stack of Keras's own LSTM layers, each followed by dropout, and one dense output."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from model.config import NetworkConfig
@@ -9,11 +10,11 @@ if TYPE_CHECKING:
     import keras
 
 
-def build_network(config: NetworkConfig, lookback: int) -> "keras.Sequential":
-    """A network from (n, lookback, 1) to (n, 1), scaled prices in and out; its weights come from Keras's seed."""
+def build_network(config: NetworkConfig, lookback: int, features: int = 1) -> "keras.Sequential":
+    """A network from (n, lookback, features) to (n, 1); its weights come from Keras's seed."""
     import keras
 
-    network = keras.Sequential([keras.Input((lookback, 1))])
+    network = keras.Sequential([keras.Input((lookback, features))])
     last = len(config.units) - 1
     for i, units in enumerate(config.units):
         network.add(
@@ -27,8 +28,25 @@ def build_network(config: NetworkConfig, lookback: int) -> "keras.Sequential":
             )
         )
         network.add(keras.layers.Dropout(config.dropout))
-    network.add(keras.layers.Dense(1, kernel_initializer=_initializer(config.kernel_initializer)))
+    output = config.output_initializer or config.kernel_initializer
+    network.add(keras.layers.Dense(1, kernel_initializer=_initializer(output)))
     return network
+
+
+def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
+    """One network with the answers of several, (n, networks); the one itself where there is but one.
+
+    They are averaged by whoever asks: inside the network, the order in which they are added up, and with it the last
+    digit, would depend on whether it was just built or loaded from a file.
+    """
+    import keras
+
+    if len(networks) == 1:
+        return networks[0]
+    inputs = keras.Input(networks[0].input_shape[1:])
+    for i, network in enumerate(networks):
+        network.name = f"member_{i}"
+    return keras.Model(inputs, keras.layers.Concatenate()([network(inputs) for network in networks]), name="members")
 
 
 def _initializer(name: str) -> "keras.initializers.Initializer":

@@ -75,6 +75,10 @@ class Prices:
         """One column, (n,) float64, read-only."""
         return self.values[:, COLUMNS.index(name)]
 
+    def table(self) -> dict[str, Values]:
+        """Every column by name, as forecasts are made from them."""
+        return {name: self.column(name) for name in COLUMNS}
+
     def until(self, day: date) -> "Prices":
         """What was known at the close of `day`."""
         rows = int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right"))

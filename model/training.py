@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from model.config import ForecasterConfig, TrainingConfig
 from model.forecaster import Forecaster
-from model.network import build_network
+from model.network import build_network, side_by_side
 from model.prices import Prices
-from model.scaling import fit_scaling
+from model.scaling import fit_recipe
 from model.windows import Windows, make_windows
 
 if TYPE_CHECKING:
@@ -21,41 +21,59 @@ OnEpoch = Callable[[int, float], None]
 
 
 def train_forecaster(train: Prices, config: ForecasterConfig, watchers: Sequence[OnEpoch] = ()) -> Forecaster:
-    """Fit scaling and network on the training part, and on nothing else.
+    """Fit recipe, network and intervals on the training part, and on nothing else.
 
-    watchers: called after each epoch with its number, from 1, and its mean loss on scaled prices
+    watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
     """
     import keras
 
-    recipe = fit_scaling(train, config)
+    recipe = fit_recipe(train, config)
     windows = make_windows(train, recipe)
-    keras.utils.set_random_seed(config.training.seed)
-    network = build_network(config.network, config.lookback)
+    networks: list[keras.Sequential] = []
+    losses: tuple[float, ...] = ()
     start = time.perf_counter()
-    losses = fit(network, windows, config.training, watchers)
-    return Forecaster(
-        config=config, recipe=recipe, network=network, losses=losses, fit_seconds=time.perf_counter() - start
+    for seed in config.training.seeds:
+        keras.utils.set_random_seed(seed)
+        network = build_network(config.network, config.lookback, recipe.features)
+        losses += fit(network, windows, config.training, watchers, len(losses))
+        networks.append(network)
+    seconds = time.perf_counter() - start
+    fitted = Forecaster(
+        config=config, recipe=recipe, network=side_by_side(networks), losses=losses, fit_seconds=seconds
     )
+    return fitted.calibrated(train)
 
 
 def fit(
-    network: "keras.Sequential", windows: Windows, config: TrainingConfig, watchers: Sequence[OnEpoch]
+    network: "keras.Sequential",
+    windows: Windows,
+    config: TrainingConfig,
+    watchers: Sequence[OnEpoch],
+    epochs_before: int = 0,
 ) -> tuple[float, ...]:
     """Fit a network in place; the mean loss of each epoch."""
     import keras
 
     def report(epoch: int, logs: dict[str, float]) -> None:
         for watcher in watchers:
-            watcher(epoch + 1, float(logs["loss"]))
+            watcher(epochs_before + epoch + 1, float(logs["loss"]))
 
+    callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+    fitted, judge = windows, None
+    if config.patience is not None:
+        fitted, newest = windows.cut(min(config.held_back, len(windows) // 4))
+        judge = (newest.inputs, newest.targets) if len(newest) else None
+        watched = "loss" if judge is None else "val_loss"
+        callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
     trained = _trainable_form(network)
     trained.compile(optimizer=make_optimizer(config), loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
     history = trained.fit(
-        windows.inputs,
-        windows.targets,
+        fitted.inputs,
+        fitted.targets,
         batch_size=config.batch_size,
         epochs=config.epochs,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report)],
+        validation_data=judge,
+        callbacks=callbacks,
         verbose=0,
     )
     network.set_weights(trained.get_weights())

@@ -1,4 +1,4 @@
-"""Supervised examples: a window of scaled prices and the price after it."""
+"""Supervised examples: a window of what the network sees and the answer it should give."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from model.prices import Days, Prices
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
-    """Supervised examples cut from one scaled series.
+    """Supervised examples cut from one series.
 
-    inputs:   (n, lookback, 1) float32, scaled by the training range; a view, not a copy
-    targets:  (n,) float32, scaled likewise, the session after each window
+    inputs:   (n, lookback, features) float32, as the recipe makes them; a view, not a copy
+    targets:  (n,) float32, in the units of the network's answer, for the session after each window
     sessions: (n,) datetime64[D], the trading day of each target, strictly increasing
     """
 
@@ -29,6 +29,15 @@ class Windows:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def cut(self, newest: int) -> tuple["Windows", "Windows"]:
+        """All but the newest, and the newest."""
+        n = len(self) - newest
+        older, newer = slice(None, n), slice(n, None)
+        return (
+            Windows(inputs=self.inputs[older], targets=self.targets[older], sessions=self.sessions[older]),
+            Windows(inputs=self.inputs[newer], targets=self.targets[newer], sessions=self.sessions[newer]),
+        )
+
 
 def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -> Windows:
     """Every window of a series, or those of the newest `n_targets` sessions.
@@ -36,11 +45,11 @@ def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -
     A window belongs to the part that its target lies in, so the first windows of a test period look back into the
     training part. ValueError where there are fewer sessions than one window and its target.
     """
-    series = prices.column(recipe.column)
-    n = len(series) - recipe.lookback if n_targets is None else n_targets
-    inputs = recipe.inputs(series[:-1], n)
+    n = len(prices) - recipe.rows if n_targets is None else n_targets
+    table = prices.table()
+    known = {name: values[:-1] for name, values in table.items()}
     return Windows(
-        inputs=inputs,
-        targets=recipe.scaled(series[len(series) - n :]),
+        inputs=recipe.inputs(known, n),
+        targets=recipe.targets(table, n),
         sessions=prices.sessions[len(prices) - n :],
     )

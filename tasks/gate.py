@@ -38,4 +38,4 @@ def champion(registry: Registry, model: str) -> RegisteredVersion | None:
 
 
 def _judge(version: RegisteredVersion, split: Split, column: str) -> Evaluation:
-    return evaluate(load_forecaster(version.model_uri).forecast, split, column)
+    return evaluate(load_forecaster(version.model_uri).predict, split, column)

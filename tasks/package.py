@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from model import inference
 from model.errors import TooFewPrices
+from model.forecast import Forecasts
 from model.forecaster import Forecaster
+from model.inference import Recipe
 from model.prices import Prices, Values
 
 if TYPE_CHECKING:
@@ -31,33 +31,40 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
     import mlflow
     from mlflow.models import Model
 
-    column = forecaster.config.column
+    recipe = forecaster.recipe
+    columns, rows = _columns(recipe), max(recipe.rows, recipe.spread.rows)
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
-        network, recipe = Path(folder, "network.keras"), Path(folder, "recipe.json")
+        network, written = Path(folder, "network.keras"), Path(folder, "recipe.json")
         forecaster.network.save(network)
-        recipe.write_text(forecaster.recipe.to_json(), encoding="utf-8")
+        written.write_text(recipe.to_json(), encoding="utf-8")
         logged = Model.log(
             artifact_path=None,
             name="model",
             flavor=mlflow.pyfunc,
             run_id=run_id,
             python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"network": str(network), "recipe": str(recipe), "inference": str(inference.__file__)},
-            signature=_signature(column),
-            input_example=example.frame()[[column]].tail(forecaster.config.lookback),
+            artifacts={"network": str(network), "recipe": str(written), "inference": str(inference.__file__)},
+            signature=_signature(recipe),
+            input_example=example.frame()[columns].tail(rows),
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         )
     return str(logged.model_uri)
 
 
-def _signature(column: str) -> "ModelSignature":
+def _columns(recipe: Recipe) -> list[str]:
+    """What a forecast needs, then what its intervals need besides."""
+    return list(dict.fromkeys((*recipe.columns, *inference.PRICES)))
+
+
+def _signature(recipe: Recipe) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import DataType
 
+    bounds = [f"{side}_{level}" for level in inference.LEVELS for side in ("lower", "upper")]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.double, column)]),
-        outputs=Schema([ColSpec(DataType.double, "forecast")]),
+        inputs=Schema([ColSpec(DataType.double, name, required=name in recipe.columns) for name in _columns(recipe)]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds)]),
         params=ParamSchema([ParamSpec("origins", DataType.long, 1)]),
     )
 
@@ -71,6 +78,10 @@ class PackagedForecaster:
 
     def forecast(self, prices: Prices, origins: int = 1) -> Values:
         """Forecasts in dollars, (origins,), made at the newest sessions, each for the session after."""
+        return self.predict(prices, origins).values
+
+    def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
+        """The same with their intervals, where the version has any."""
         # MLflow warns of columns that the model does not ask for.
         frame = prices.frame()[self.model.metadata.get_input_schema().input_names()]
         try:
@@ -79,10 +90,10 @@ class PackagedForecaster:
             raise TooFewPrices(
                 f"forecast of {prices.security.ticker} by {self.model_uri}",
                 have=str(error),
-                need="prices for every session of the network's window",
+                need="prices for every session that the version looks back on",
                 remedy="give more history, or look at what the source holds",
             ) from error
-        return np.asarray(answer["forecast"], dtype=np.float64)
+        return Forecasts.from_columns({name: answer[name].to_numpy() for name in answer})
 
 
 def load_forecaster(model_uri: str) -> PackagedForecaster:

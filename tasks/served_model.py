@@ -38,7 +38,7 @@ class ServedForecaster(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """One row a forecast, in dollars, oldest origin first.
+        """One row a forecast, in dollars, oldest origin first: `forecast`, and its intervals' bounds (NaN for none).
 
         model_input: raw daily prices by column name, one row a session, oldest first; ValueError if they are not
         """
@@ -46,8 +46,8 @@ class ServedForecaster(PythonModel):
         if isinstance(index, pd.DatetimeIndex) and not (index.is_monotonic_increasing and index.is_unique):
             raise ValueError("the rows must be in order of their dates, oldest first, one a session")
         origins = int((params or {}).get("origins", 1))
-        series = model_input[self._recipe.column].to_numpy(dtype=float)
-        return pd.DataFrame({"forecast": self._inference.forecast(self._network, self._recipe, series, origins)})
+        table = {str(name): values.to_numpy(dtype=float) for name, values in model_input.items()}
+        return pd.DataFrame(self._inference.forecast(self._network, self._recipe, table, origins))
 
 
 set_model(ServedForecaster())

@@ -9,6 +9,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
 from model.evaluation import Evaluation
 from model.forecaster import Forecaster
 from model.plots import training_figures
+from model.scaling import sessions_needed
 from model.split import Split, split_prices
 from tasks.kept_prices import load_prices
 from tasks.note import run_note
@@ -52,11 +53,14 @@ def log_results(run: TrackedRun, split: Split, forecaster: Forecaster, judged: E
     """Log what came out: metrics, figures, the table of predictions, and the note that sums it up."""
     from keras import backend
 
-    column, recipe = forecaster.config.column, forecaster.recipe
+    column = forecaster.config.column
+    series = split.train.column(column)
     run.log_metrics({**judged.metrics(), "fit_seconds": forecaster.fit_seconds})
     run.log_predictions(judged)
     run.log_figures(
-        training_figures(split, column, forecaster.losses, judged, minimum=recipe.minimum, maximum=recipe.maximum)
+        training_figures(
+            split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
+        )
     )
     run.log_note(run_note(split, forecaster.config, judged, model_uri))
     run.set_tags(
@@ -89,4 +93,4 @@ def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
 
     run = client.get_run(run_id)
     config = RunConfig.model_validate(load_dict(f"{run.info.artifact_uri}/{CONFIG_FILE}"))
-    return config, split_prices(load_prices(client, run_id), config.evaluation, config.forecaster.lookback)
+    return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.calendar import ExchangeCalendar
@@ -95,6 +95,7 @@ def test_a_day_that_is_no_session_has_no_close() -> None:
         CALENDAR.closes(date(2026, 11, 21))
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2012, 1, 5), datetime(2029, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_the_newest_completed_session_is_over_and_the_next_is_not(now: datetime) -> None:
     completed = CALENDAR.last_completed(now)

@@ -68,7 +68,7 @@ def test_the_forecast_stands_in_the_tutorials_colours_over_a_dashed_grey_naive_o
     assert line(axes, "forecast").get_color() == "#135485"
     assert np.array_equal(line(axes, "actual").get_ydata(), evaluation.actual)
     assert np.array_equal(line(axes, "forecast").get_ydata(), evaluation.forecast)
-    naive = line(axes, "naive: the Close of the session before")
+    naive = line(axes, "naive: the newest Close")
     assert evaluation.best_naive == "newest_Close"
     assert naive.get_linestyle() == "--"
     assert np.array_equal(naive.get_ydata(), evaluation.naive["newest_Close"])

@@ -105,3 +105,40 @@ def test_a_gradient_that_is_clipped_to_nearly_nothing_moves_no_weight() -> None:
 def test_an_unknown_initialiser_is_refused() -> None:
     with pytest.raises(UsageError, match="glorot_unform"):
         build_network(NetworkConfig(kernel_initializer="glorot_unform"), 5)
+
+
+def test_the_anchored_preset_starts_as_the_newest_close() -> None:
+    config = preset("anchored")
+    assert (config.inputs, config.lookback, config.shrinkage) == ("changes", 20, 0.5)
+    assert (config.training.loss, config.training.patience, config.training.held_back) == ("huber", 10, 250)
+    network = build_network(config.network, config.lookback, 5)
+    answers = network.predict_on_batch(np.random.default_rng(0).normal(size=(3, 20, 5)).astype(np.float32))
+    assert (answers == 0).all()
+
+
+def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_back() -> None:
+    prices = make_prices(160)
+    given = {"epochs": 200, "patience": 3, "held_back": 30, "learning_rate": 0.05}
+    stopped = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**given)}))
+    assert 4 <= len(stopped.losses) < 200
+    best = len(stopped.losses) - 3
+    short = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**{**given, "epochs": best})}))
+    for first, second in zip(stopped.network.get_weights(), short.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_several_members_answer_with_their_mean_and_count_their_epochs_on() -> None:
+    prices, heard = make_prices(120), []
+    several = SMALL.model_copy(update={"training": TrainingConfig(epochs=2, members=3, seed=5)})
+    fitted = train_forecaster(prices, several, [lambda epoch, loss: heard.append((epoch, loss))])
+    assert several.training.seeds == (15, 16, 17)
+    assert several.training.most_epochs == 6
+    assert heard == list(enumerate(fitted.losses, start=1))
+    alone = [
+        train_forecaster(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, seed=seed)}))
+        for seed in several.training.seeds
+    ]
+    assert fitted.losses == sum((one.losses for one in alone), ())
+    np.testing.assert_allclose(
+        fitted.forecast(prices, 4), np.mean([one.forecast(prices, 4) for one in alone], axis=0), rtol=1e-6
+    )

@@ -1,0 +1,156 @@
+"""Look-ahead, proven absent: what comes after an origin changes no digit of anything that is said at it.
+
+For every preset, every column and every evaluation: prices after an origin are changed, removed or appended, and
+every weight, every part of the recipe, every forecast, every bound and every naive forecast stays bit for bit.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.baselines import naive_forecasts
+from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig
+from model.forecast import Forecasts
+from model.forecaster import Forecaster, evaluate
+from model.inference import Spread
+from model.prices import COLUMNS, FORECASTABLE, Prices, Values
+from model.scaling import fit_recipe, sessions_needed
+from model.split import Split, split_prices
+from model.training import train_forecaster
+from model.windows import make_windows
+from tests.market import TEST, make_prices, weekdays
+
+ROWS, TRAIN = 130, 110  # the training part ends with row 109, and every origin from there on is tried
+
+
+def rewritten(values: Values) -> Prices:
+    return Prices(security=TEST, source="csv", origin="made by a test", sessions=weekdays(len(values)), values=values)
+
+
+def changed(prices: Prices, origin: int) -> Prices:
+    """Everything after the origin is another world: other prices, other volumes."""
+    values = prices.values.copy()
+    values[origin + 1 :] = values[origin + 1 :] * np.array([7.0, 9.0, 3.0, 5.0, 5.0, 11.0])
+    return rewritten(values)
+
+
+def removed(prices: Prices, origin: int) -> Prices:
+    """Of what comes after the origin, one session is left."""
+    return rewritten(prices.values[: origin + 2].copy())
+
+
+def appended(prices: Prices, origin: int) -> Prices:
+    """What comes after the origin goes on for longer, and wildly."""
+    more = np.abs(np.random.default_rng(origin).normal(100, 40, (9, len(COLUMNS)))) + 1
+    return rewritten(np.concatenate([prices.values, more]))
+
+
+TAMPERINGS = (changed, removed, appended)
+Tampering = Callable[[Prices, int], Prices]
+
+
+def small(preset: str, column: Column) -> ForecasterConfig:
+    """A preset as it is, but for its size: what reads prices and how stays the same."""
+    config = PRESETS[preset]
+    network = config.network.model_copy(update={"units": (3,) * min(2, len(config.network.units))})
+    training = config.training.model_copy(update={"epochs": 2, "members": min(2, config.training.members)})
+    return config.model_copy(update={"column": column, "lookback": 5, "network": network, "training": training})
+
+
+def fitted(prices: Prices, config: ForecasterConfig) -> Forecaster:
+    return train_forecaster(cut(prices, config).train, config)
+
+
+def cut(prices: Prices, config: ForecasterConfig) -> Split:
+    split = split_prices(prices, EvaluationConfig(test_sessions=len(prices) - TRAIN), sessions_needed(config))
+    assert len(split.train) == TRAIN
+    return split
+
+
+def said(forecaster: Forecaster, prices: Prices) -> dict[str, Values]:
+    """All that is said at the origins from the training part's last session on, by name."""
+    made: list[Forecasts] = []
+
+    def forecast(known: Prices, origins: int) -> Values:
+        made.append(forecaster.predict(known, origins))
+        return made[-1].values
+
+    judged = evaluate(forecast, cut(prices, forecaster.config), forecaster.config.column)
+    bounds = {f"lower {level}": values for level, values in made[0].lower.items()}
+    bounds |= {f"upper {level}": values for level, values in made[0].upper.items()}
+    return {"forecast": judged.forecast, **judged.naive, **bounds}
+
+
+@cache
+def as_it_was(preset: str, column: Column) -> tuple[Forecaster, dict[str, Values]]:
+    forecaster = fitted(make_prices(ROWS), small(preset, column))
+    return forecaster, said(forecaster, make_prices(ROWS))
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+@pytest.mark.parametrize("column", ["Open", "Close"])
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_nothing_after_an_origin_is_seen_by_anything_said_at_it(
+    preset: str, column: Column, tampering: Tampering
+) -> None:
+    before, words = as_it_was(preset, column)
+    assert {"lower 80", "upper 95"} <= words.keys()
+    assert all(np.isfinite(values).all() for values in words.values())
+    # Whatever comes after the training part, no weight, no scaler and no interval's width knows of it.
+    after = fitted(tampering(make_prices(ROWS), TRAIN - 1), before.config)
+    assert after.recipe == before.recipe
+    assert after.losses == before.losses
+    for first, second in zip(before.network.get_weights(), after.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+    for origin in (TRAIN - 1, TRAIN + 7):
+        others = said(after, tampering(make_prices(ROWS), origin))
+        known = origin - TRAIN + 2  # the origins up to this one, the first being the training part's last session
+        for name, values in words.items():
+            np.testing.assert_array_equal(values[:known], others[name][:known], err_msg=name)
+            if tampering is changed:
+                assert (values[known:] != others[name][known:]).all(), f"{name} should have moved after the origin"
+
+
+@pytest.mark.parametrize("column", FORECASTABLE)
+@pytest.mark.parametrize("inputs", ["level", "changes"])
+@given(origin=st.integers(60, 98), tampering=st.sampled_from(TAMPERINGS))
+@settings(max_examples=25, deadline=None)
+def test_no_feature_target_or_scale_knows_what_comes_after_it(
+    inputs: Literal["level", "changes"], column: Column, origin: int, tampering: Tampering
+) -> None:
+    prices = make_prices(100)
+    recipe = fit_recipe(prices.until(prices.day(60)), ForecasterConfig(column=column, lookback=5, inputs=inputs))
+    other = tampering(prices, origin)
+    one, two = make_windows(prices, recipe), make_windows(other, recipe)
+    ready = origin - recipe.rows + 1  # targets up to the origin's own session; windows for one session more
+    np.testing.assert_array_equal(one.inputs[: ready + 1], two.inputs[: ready + 1])
+    np.testing.assert_array_equal(one.targets[:ready], two.targets[:ready])
+    scales = [Spread().scale(some.table(), len(some) - 39)[: origin - 38] for some in (prices, other)]
+    np.testing.assert_array_equal(scales[0], scales[1])
+
+
+@given(origin=st.integers(0, 98), tampering=st.sampled_from(TAMPERINGS))
+@settings(max_examples=25, deadline=None)
+def test_no_naive_forecast_knows_what_comes_after_it(origin: int, tampering: Tampering) -> None:
+    prices = make_prices(100)
+    other = tampering(prices, origin)
+    for column in FORECASTABLE:
+        one, two = (naive_forecasts(some, column, len(some)) for some in (prices, other))
+        for name, values in one.items():
+            np.testing.assert_array_equal(values[: origin + 1], two[name][: origin + 1])
+
+
+def test_what_is_known_at_an_origin_says_the_same_as_all_there_is() -> None:
+    prices = make_prices(ROWS)
+    for preset in PRESETS:
+        forecaster = as_it_was(preset, "Open")[0]
+        together = forecaster.predict(prices, 12)
+        for row in range(12):
+            alone = forecaster.predict(prices.until(prices.day(ROWS - 12 + row)))
+            assert alone.values[0] == together.values[row]
+            assert alone.intervals() == together.intervals(row)

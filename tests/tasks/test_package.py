@@ -1,0 +1,64 @@
+"""One artefact: what was fitted is what is served, with its intervals, from raw prices and nothing else."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
+from model.errors import TooFewPrices
+from model.forecaster import Forecaster
+from model.inference import PRICES
+from model.training import train_forecaster
+from tasks.package import PackagedForecaster, load_forecaster, log_forecaster
+from tasks.settings import Settings
+from tasks.store import experiment_id
+from tasks.track import start_run
+from tests.market import make_prices
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KNOWN = make_prices(120)
+BOUNDS = ["lower_80", "upper_80", "lower_95", "upper_95"]
+
+
+def small(preset: str) -> ForecasterConfig:
+    given = PRESETS[preset]
+    training = TrainingConfig(epochs=1, members=given.training.members, loss=given.training.loss)
+    return given.model_copy(update={"network": NetworkConfig(units=(3,)), "training": training, "lookback": 5})
+
+
+@pytest.fixture(params=sorted(PRESETS))
+def both(
+    request: pytest.FixtureRequest, client: "MlflowClient", settings: Settings
+) -> tuple[Forecaster, PackagedForecaster]:
+    fitted = train_forecaster(KNOWN, small(request.param))
+    with start_run(client, experiment_id(client, settings), "a training", {}) as run:
+        uri = log_forecaster(run.run_id, fitted, KNOWN)
+    return fitted, load_forecaster(uri)
+
+
+def test_it_serves_what_was_fitted_and_says_what_it_needs(both: tuple[Forecaster, PackagedForecaster]) -> None:
+    fitted, served = both
+    here, there = fitted.predict(KNOWN, 7), served.predict(KNOWN, 7)
+    np.testing.assert_array_equal(here.values, there.values)
+    assert [here.intervals(row) for row in range(7)] == [there.intervals(row) for row in range(7)]
+    assert set(here.intervals()) == {80, 95}
+
+    schema = served.model.metadata.get_input_schema()
+    assert tuple(schema.required_input_names()) == fitted.recipe.columns
+    assert set(schema.input_names()) == {*fitted.recipe.columns, *PRICES}
+    assert served.model.metadata.get_output_schema().input_names() == ["forecast", *BOUNDS]
+    example = served.model.input_example
+    answer = served.model.predict(example)
+    assert list(answer) == ["forecast", *BOUNDS]
+    assert len(answer) == 1
+    assert np.isfinite(answer.to_numpy()).all()
+
+    needed = KNOWN.frame()[list(fitted.recipe.columns)]
+    assert served.model.predict(needed)["forecast"].to_list() == here.values[-1:].tolist()
+
+    short = KNOWN.until(KNOWN.day(fitted.recipe.rows - 2))
+    with pytest.raises(TooFewPrices, match=f"needed are at least {fitted.recipe.rows} sessions"):
+        served.predict(short)
