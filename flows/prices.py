@@ -91,6 +91,8 @@ def _fetch(ticker: str, settings: Settings, session: "YahooSession", accept_rest
             say=_say,
         )
     except TomorrowError as error:
+        # What led to it holds on to Yahoo's whole answer.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         return Outcome(ticker=ticker, error=error)
     return Outcome(ticker=ticker, record=obtained.record)
 

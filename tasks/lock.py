@@ -31,20 +31,25 @@ def state_directory(settings: Settings) -> Path:
 
 
 @contextmanager
-def locked(settings: Settings, name: str) -> Iterator[None]:
+def locked(settings: Settings, name: str, patience: float | None = None) -> Iterator[None]:
     """Hold the lock of that name among all processes on one state directory; the holder may take it again.
 
     It belongs to the thread that took it, and goes when its process goes.
+
+    patience: the seconds that another holder is waited for
     """
     from filelock import Timeout
 
+    seconds = PATIENCE_SECONDS if patience is None else patience
     try:
         lock = _lock(settings, name)
-        lock.acquire()
+        lock.acquire(timeout=seconds)
     except Timeout:
         raise ConfigurationError(
             f"lock {name!r} in {settings.home}",
-            have=f"another process has held it for {PATIENCE_SECONDS // 60} minutes",
+            have=f"another process has held it for {seconds // 60:g} minutes"
+            if seconds
+            else "another process holds it",
             need="one change at a time",
             remedy="wait for the process that holds it, or end it",
         ) from None
@@ -67,4 +72,4 @@ def _lock(settings: Settings, name: str) -> "BaseFileLock":
     folder = state_directory(settings) / "locks"
     folder.mkdir(exist_ok=True)
     # One object for each file in a process: only so may a thread that holds the lock take it again elsewhere.
-    return FileLock(folder / f"{quote(name, safe='')}.lock", timeout=PATIENCE_SECONDS, is_singleton=True)
+    return FileLock(folder / f"{quote(name, safe='')}.lock", is_singleton=True)

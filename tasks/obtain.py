@@ -150,7 +150,7 @@ def _fetch(
     prices = replace(found.prices, notes=(*record.notes, *_said(record)))
     completed = found.missing[-1] if found.missing else prices.last
     until = min(completed, wanted.as_of or completed)
-    demand_newest(found.prices, found.missing, until)
+    demand_newest(found, until)
     if until < prices.last:
         note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
         # Nothing else is said: what was noticed or had changed may lie after that day.

@@ -35,6 +35,8 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # A server of its own, when none is named; twenty seconds are not enough on a busy machine's first run.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        # Where a proxy is set, it is for Yahoo, not for servers of this machine.
+        "NO_PROXY": "127.0.0.1,localhost",
         # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GIT_PYTHON_REFRESH": "quiet",

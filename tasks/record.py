@@ -38,7 +38,7 @@ class RecordedForecast:
     session:          the session that is forecast
     lower, upper:     the interval that should hold the price with probability `level`; all three or none
     naive:            the naive forecast of the same price, by the method `naive_name`
-    stale:            whether newer prices should have been there when it was made
+    stale:            whether its prices are an earlier fetch's, since the source was not to be had
     run_id:           the MLflow run that trained the version
     fingerprint:      of the prices it was made from
     made_at:          when it was made

@@ -34,11 +34,13 @@ class Download:
     prices:   every completed session that Yahoo has the numbers of
     metadata: what Yahoo says that the symbol is
     missing:  the newest completed sessions that Yahoo does not have, or not all numbers of
+    gap:      which numbers those are, in words; empty where the whole session is missing
     """
 
     prices: Prices
     metadata: dict[str, str | None]
     missing: tuple[date, ...]
+    gap: str
 
 
 def read_prices(wanted: PricesConfig, settings: Settings, now: datetime) -> Prices:
@@ -71,11 +73,14 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
         values=chart.values,
         notes=notes,
     )
-    prices = _without_gap_at_the_end(cut(_without_unfinished(prices, completed), completed))
+    prices, gap = _without_gap_at_the_end(cut(_without_unfinished(prices, completed), completed))
     check(prices, settings)
     missing = calendar.sessions(prices.last, completed)[1:]
     return Download(
-        prices=prices, metadata=chart.metadata, missing=tuple(date.fromisoformat(str(day)) for day in missing)
+        prices=prices,
+        metadata=chart.metadata,
+        missing=tuple(date.fromisoformat(str(day)) for day in missing),
+        gap=gap,
     )
 
 
@@ -173,23 +178,23 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
     return replace(prices.until(completed), notes=(*prices.notes, note))
 
 
-def _without_gap_at_the_end(prices: Prices) -> Prices:
-    """Without a newest row that lacks numbers: Yahoo has not got them yet."""
+def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
+    """Without a newest row that lacks numbers, since Yahoo has not got them yet; and in words what is lacking."""
     row = prices.values[-1]
     gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=True) if gap)
     if len(prices) < 2 or not gaps:
-        return prices
-    note = f"left out, since Yahoo has no {gaps} for it yet: {prices.last}"
-    return replace(prices.until(prices.day(-2)), notes=(*prices.notes, note))
+        return prices, ""
+    gap = f"no {gaps} yet for {prices.last}"
+    return replace(prices.until(prices.day(-2)), notes=(*prices.notes, f"left out: {gap}")), gap
 
 
-def demand_newest(prices: Prices, missing: tuple[date, ...], until: date) -> None:
+def demand_newest(found: Download, until: date) -> None:
     """PricesUnavailable where any session up to a day is missing at the end."""
-    due = [day for day in missing if day <= until]
+    due = [day for day in found.missing if day <= until]
     if due:
         raise PricesUnavailable(
-            f"Yahoo's prices of {prices.security.ticker}",
-            have="; ".join((f"none yet after {prices.last}", *prices.notes)),
+            f"Yahoo's prices of {found.prices.security.ticker}",
+            have=found.gap or f"none yet after {found.prices.last}",
             need=f"every session up to {until}",
             remedy="try again later, or choose an earlier --as-of",
             source="yahoo",

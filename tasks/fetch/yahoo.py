@@ -124,6 +124,8 @@ def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Char
     ticker = client.Ticker(symbol, session=session)
     # Otherwise yfinance asks for it first, and keeps an error answer for the life of the process.
     ticker._tz = "America/New_York"
+    # It would ask for a new cookie at each fetch, since it may not keep one on disk.
+    ticker._data._cookie = True if session.has_cookie else None
     frame = ticker.history(
         start=start.isoformat(),  # and never `end`: with one, an error answer is kept likewise
         interval="1d",

@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from curl_cffi.requests import Response
 
 from model.prices import Prices
 from tasks.fetch.yahoo_session import YahooSession
 from tests.fakes.certificate import make_certificate
+
+if TYPE_CHECKING:
+    from curl_cffi.requests import Response  # the session's module loads it in a way of its own
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOST_HEADER = "X-Asked-Host"
@@ -146,7 +148,7 @@ def loopback_session(address: str, timeout: float = 20.0) -> YahooSession:
     """A session that sends every request to the server at that address."""
 
     class Loopback(YahooSession):
-        def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:
+        def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> "Response":
             asked = urlsplit(url)
             kwargs["headers"] = {**(kwargs.get("headers") or {}), HOST_HEADER: asked.hostname or ""}
             here = address + asked.path + (f"?{asked.query}" if asked.query else "")

@@ -93,7 +93,7 @@ def with_bar_of_today(answer: dict[str, Any]) -> None:
 def test_prices_are_fetched_stored_and_shown(run: Process, market: Prices) -> None:
     code, out, err = run("--fetch", "--ticker", "FB")
     assert (code, err) == (0, "")
-    assert out.startswith(f"META  first      {len(market)} sessions, {market.first} to {market.last}  ")
+    assert out.startswith(f"META  first       {len(market)} sessions, {market.first} to {market.last}  ")
     assert {host for host, _ in run.yahoo.requests} <= {
         "fc.yahoo.com",
         "query1.finance.yahoo.com",

@@ -67,11 +67,41 @@ def test_fb_is_fetched_as_meta_with_every_number_as_yahoo_gave_it(yahoo: FakeYah
     assert (prices.security, prices.source, prices.notes) == (META, "yahoo", ())
 
 
+def test_one_cookie_serves_until_something_goes_wrong(yahoo: FakeYahoo) -> None:
+    def cookies() -> int:
+        return sum(host == "fc.yahoo.com" for host, _ in yahoo.requests)
+
+    with yahoo.session() as session:
+        for _ in range(3):
+            fetch_chart(META, session)
+        assert cookies() == 1
+        yahoo.misbehave(Fault(status=500), times=2)
+        with pytest.raises(PricesUnavailable):
+            fetch_chart(META, session)
+        fetch_chart(META, session)
+        assert cookies() > 1
+
+
 def test_prices_are_not_adjusted_for_dividends(yahoo: FakeYahoo, fetch: Fetch) -> None:
     values = MARKET.values.copy()
     values[:, COLUMNS.index("Adj Close")] *= 0.9
     yahoo.serve("META", replace(MARKET, values=values))
     assert (fetch().values == values).all()
+
+
+def test_yahoo_can_be_asked_after_tensorflow_has_shown_its_own_curl_to_the_process() -> None:
+    script = """
+import tensorflow
+from tasks.fetch.yahoo import fetch_chart
+from tests.facebook import MARKET, META
+from tests.fakes.yahoo import FakeYahoo
+with FakeYahoo() as yahoo, yahoo.session() as session:
+    yahoo.serve("META", MARKET)
+    print(len(fetch_chart(META, session).sessions) == len(MARKET))
+"""
+    here = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", script], check=True, cwd=here, capture_output=True, text=True)
+    assert done.stdout.strip() == "True"
 
 
 def test_nothing_is_kept_on_disk(tmp_path: Path) -> None:
@@ -356,7 +386,7 @@ def test_a_row_without_numbers_is_named(yahoo: FakeYahoo, fetch: Fetch) -> None:
 
 def test_a_newest_row_without_its_close_is_to_be_tried_again(yahoo: FakeYahoo, fetch: Fetch) -> None:
     yahoo.misbehave(Fault(edit=lambda answer: quote(answer)["close"].__setitem__(-1, None)))
-    with pytest.raises(PricesUnavailable, match="Yahoo has no Close for it yet: 2013-03-28"):
+    with pytest.raises(PricesUnavailable, match="no Close yet for 2013-03-28"):
         fetch()
 
 

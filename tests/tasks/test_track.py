@@ -298,8 +298,8 @@ def test_the_note_sets_the_numbers_beside_the_naive_ones_and_says_how_to_load_th
     run.log_note(run_note(split, CONFIG, evaluation, "models:/TEST-Open/3"))
     note = run.client.get_run(run.run_id).data.tags["mlflow.note.content"]
     assert f"| this model | ${evaluation.rmse:,.3f} | ${evaluation.mae:,.3f} |" in note
-    assert "| naive: the Open of the session before |" in note
-    assert "| naive: the Close of the session before |" in note
+    assert "| naive: the newest Open |" in note
+    assert "| naive: the newest Close |" in note
     assert 'load_model("models:/TEST-Open/3").predict(frame)' in note
     assert "load_model" not in run_note(split, CONFIG, evaluation)
 
