@@ -1,0 +1,97 @@
+"""Whole processes, measured: wall time, peak memory, what they print; and a Prefect server to run them against."""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BIN = Path(sys.executable).parent
+TOMORROW = str(BIN / "tomorrow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A process that has ended well: wall time, processor time with that of the programs it started, memory, output."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+    output: str
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
+    """Run a program to its end; its peak memory is its own, or that of the largest program it started."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as talk:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=talk, env={**os.environ, **(environment or {})})
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        if process.returncode != 0:
+            talk.seek(0)
+            sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{output.read()}{talk.read()[-3000:]}")
+        return Measured(
+            seconds=seconds,
+            cpu=usage.ru_utime + usage.ru_stime,
+            megabytes=usage.ru_maxrss / 1024,
+            output=output.read(),
+        )
+
+
+def script(name: str, *arguments: str) -> list[str]:
+    """The command line of a script of this folder."""
+    return [sys.executable, str(HERE / name), *arguments]
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[dict[str, str]]:
+    """A server of its own for this block; what a program's environment needs in order to use it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    address = f"http://127.0.0.1:{port}/api"
+    with (
+        (home.parent / "prefect-server.log").open("w") as log,
+        subprocess.Popen(
+            [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", port],
+            env={**os.environ, **quiet},
+            stdout=log,
+            stderr=log,
+        ) as server,
+    ):
+        try:
+            _wait_for(f"{address}/health")
+            yield {**quiet, "PREFECT_API_URL": address}
+        finally:
+            server.terminate()
+
+
+def _wait_for(address: str, limit: float = 180.0) -> None:
+    end = time.monotonic() + limit
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - an address of our own
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def told(values: Sequence[float], digits: int = 2) -> str:
+    """Median and range, as the tables give them."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
