@@ -38,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _train(commands)
+    _backtest(commands)
     _promote(commands)
+    _answers(commands)
     _predict(commands)
     _stored_prices(commands)
     return top
@@ -65,15 +67,55 @@ def _train(commands: Any) -> None:
         "tomorrow train --source csv --prices FB_2012_2020.csv --test-month 2020-01",
     )
     _prices(train)
-    train.add_argument("--column", default="Open", help="the price that is forecast: Open, High, Low or Close")
     train.add_argument("--preset", default="tutorial", help="the named training configuration (default: tutorial)")
     train.add_argument("--test-month", metavar="YYYY-MM", help="test on that calendar month")
     train.add_argument("--test-sessions", type=int, metavar="N", help="else test on the newest N sessions (default 21)")
-    train.add_argument("--epochs", type=int, metavar="N", help="passes over the training part")
-    train.add_argument("--lookback", type=int, metavar="N", help="sessions in a window: the steps back in time")
-    train.add_argument("--batch-size", type=int, metavar="N", help="windows in a step of the optimiser")
-    train.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same weights on one machine")
-    train.add_argument(
+    _training(train)
+
+
+def _backtest(commands: Any) -> None:
+    backtest = _add(
+        commands,
+        "backtest",
+        "do the same at many origins of the past, beside the naive forecasts",
+        "tomorrow backtest --from 2018-01 --to 2020-11 --refit 12 --presets tutorial,anchored --seeds 5",
+    )
+    _prices(backtest)
+    backtest.add_argument(
+        "--presets", default="tutorial", metavar="NAME,...", help="the training configurations (default: tutorial)"
+    )
+    backtest.add_argument(
+        "--from", dest="first", metavar="YYYY-MM", help="the first month (default: a year up to the last one)"
+    )
+    backtest.add_argument("--to", dest="last", metavar="YYYY-MM", help="the last month (default: the newest there is)")
+    backtest.add_argument(
+        "--every", default="month", metavar="month|quarter|year", help="how far apart the origins are"
+    )
+    backtest.add_argument(
+        "--refit",
+        default="each",
+        metavar="each|N|never",
+        help="fit anew at each origin (the default), at every N-th, or at the first alone",
+    )
+    backtest.add_argument(
+        "--window",
+        default="expanding",
+        metavar="expanding|sliding:YEARS",
+        help="fit on all that came before (the default), or on so many years before",
+    )
+    backtest.add_argument("--seeds", type=int, default=1, metavar="N", help="fit each N times, by another seed")
+    backtest.add_argument("--statistical", action="store_true", help="AutoETS and AutoARIMA beside them, an extra")
+    backtest.add_argument("--jobs", type=int, metavar="N", help="processes that fit (default: one a processor)")
+    _training(backtest)
+
+
+def _training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--column", default="Open", help="the price that is forecast: Open, High, Low or Close")
+    command.add_argument("--epochs", type=int, metavar="N", help="passes over the training part")
+    command.add_argument("--lookback", type=int, metavar="N", help="sessions in a window: the steps back in time")
+    command.add_argument("--batch-size", type=int, metavar="N", help="windows in a step of the optimiser")
+    command.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same weights on one machine")
+    command.add_argument(
         "--set",
         action="append",
         default=[],
@@ -95,6 +137,21 @@ def _promote(commands: Any) -> None:
     promote.add_argument("--to", default="Production", metavar="STAGE", help="staging, production, archived or none")
     promote.add_argument("--force", action="store_true", help="past the gate; wants a --reason, and is on record")
     promote.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
+
+
+def _answers(commands: Any) -> None:
+    for name, summary, example in (
+        ("approve", "let a version that waits for a person go to Production", "tomorrow approve META-Open 3"),
+        (
+            "reject",
+            "keep a version that waits for a person out of Production",
+            "tomorrow reject META-Open 3 --reason TEXT",
+        ),
+    ):
+        answer = _add(commands, name, summary, example)
+        answer.add_argument("model", metavar="MODEL", help="the registered model, such as META-Open")
+        answer.add_argument("version", type=int, metavar="VERSION", help="its version's number")
+        answer.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
 
 
 def _predict(commands: Any) -> None:

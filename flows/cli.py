@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TomorrowError as error:
         return _fail(error, as_json)
     except KeyboardInterrupt:
-        print("tomorrow: interrupted; nothing was registered", file=sys.stderr)
+        print("tomorrow: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of ours, told in a line
         return _fail(_fault_of_ours(error), as_json)

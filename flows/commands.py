@@ -31,6 +31,26 @@ def train(options: Namespace) -> Answer:
         return for_each(wanted, settings.prices.pause, run)
 
 
+def backtest(options: Namespace) -> Answer:
+    """`tomorrow backtest`."""
+    from flows.backtest_configuration import backtest_config, forecaster_configs, jobs
+
+    wanted, config, forecasters = prices_configs(options), backtest_config(options), forecaster_configs(options)
+    processes = jobs(options)
+    settings, wanted = prepare(wanted)
+    from tasks.fitting import fitting_workers
+
+    with fitting_workers(processes), orchestrated():
+        from flows.backtest import backtest as flow
+        from flows.backtest_output import backtest_json, backtest_text
+
+        def run(prices: PricesConfig) -> Answer:
+            report = flow(prices=prices, backtest=config, forecasters=forecasters, jobs=processes)
+            return Answer(backtest_json(report), backtest_text(report, settings))
+
+        return for_each(wanted, settings.prices.pause, run)
+
+
 def promote(options: Namespace) -> Answer:
     """`tomorrow promote`."""
     from tasks.version import parse_stage
@@ -44,6 +64,28 @@ def promote(options: Namespace) -> Answer:
         report = flow(
             model=options.model, version=options.version, to=stage, force=options.force, reason=options.reason
         )
+    return Answer(promote_json(report), promote_text(report))
+
+
+def approve(options: Namespace) -> Answer:
+    """`tomorrow approve`."""
+    prepare()
+    with orchestrated():
+        from flows.approve import approve as flow
+        from flows.output import promote_json, promote_text
+
+        report = flow(model=options.model, version=options.version, reason=options.reason)
+    return Answer(promote_json(report), promote_text(report))
+
+
+def reject(options: Namespace) -> Answer:
+    """`tomorrow reject`."""
+    prepare()
+    with orchestrated():
+        from flows.approve import reject as flow
+        from flows.output import promote_json, promote_text
+
+        report = flow(model=options.model, version=options.version, reason=options.reason)
     return Answer(promote_json(report), promote_text(report))
 
 

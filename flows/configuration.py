@@ -1,6 +1,7 @@
 """From the command line's options to the frozen configuration of a flow."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import yaml
@@ -42,7 +43,7 @@ def _prices_config(options: Namespace, ticker: str | None) -> PricesConfig:
         "accept_restatement": options.accept_restatement,
         "market_seed": options.market_seed,
     }
-    return _validated(PricesConfig, {key: value for key, value in given.items() if value is not None})
+    return validated(PricesConfig, {key: value for key, value in given.items() if value is not None})
 
 
 def forecaster_config(options: Namespace) -> ForecasterConfig:
@@ -68,18 +69,18 @@ def forecaster_config(options: Namespace) -> ForecasterConfig:
                 remedy="for example --set training.clip_norm=1.0",
             )
         _put(raw, key, _number(yaml.safe_load(text)))
-    return _validated(ForecasterConfig, raw)
+    return validated(ForecasterConfig, raw)
 
 
 def evaluation_config(options: Namespace) -> EvaluationConfig:
     """Which sessions the forecaster is judged on."""
     given = {"test_month": options.test_month, "test_sessions": options.test_sessions}
-    return _validated(EvaluationConfig, {key: value for key, value in given.items() if value is not None})
+    return validated(EvaluationConfig, {key: value for key, value in given.items() if value is not None})
 
 
 def column(name: str) -> Column:
     """The price that is forecast."""
-    return _validated(ForecasterConfig, {"column": name}).column
+    return validated(ForecasterConfig, {"column": name}).column
 
 
 def _put(raw: dict[str, Any], key: str, value: Any) -> None:
@@ -107,7 +108,8 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _validated(kind: type[Config], raw: dict[str, Any]) -> Config:
+def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str] | None = None) -> Config:
+    """A configuration from its values; UsageError names the option, or the key where it has none of its own."""
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
@@ -115,7 +117,7 @@ def _validated(kind: type[Config], raw: dict[str, Any]) -> Config:
         key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
         unknown = fault["type"] == "extra_forbidden"
         raise UsageError(
-            key,
+            (options or {}).get(key, key),
             have="no such key" if unknown else repr(fault["input"]),
             need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else fault["msg"],
             remedy="correct the option",

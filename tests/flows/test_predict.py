@@ -69,8 +69,13 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert first["naive"] == market(home).column("Close")[-1]
     assert (first["recorded"], second["recorded"]) == (True, False)
     assert first["forecast"] == second["forecast"]
+    (low_80, high_80), (low_95, high_95) = first["intervals"]["80"], first["intervals"]["95"]
+    assert low_95 < low_80 < first["forecast"] < high_80 < high_95
+    assert (first["lower"], first["upper"], first["level"]) == (low_95, high_95, 0.95)
+    assert second["intervals"] == first["intervals"]
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
+    assert (row.lower, row.upper, row.level) == (low_95, high_95, 0.95)
 
 
 def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:
