@@ -52,7 +52,7 @@ def photograph(mlflow: str, prefect: str) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
         page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
-        page.get_by_text("SAMPLE Open tutorial").first.click()
+        page.get_by_text("SAMPLE Open anchored").first.click()
         close_assistant(page)
         page.get_by_role("tab", name="Artifacts").click()
         page.get_by_text("figures").first.click()
