@@ -5,6 +5,7 @@ What the user has set is never overridden.
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -132,11 +133,17 @@ def _start_server(meanwhile: Callable[[], object]) -> None:
             if self.starts > MOST_STARTS:
                 raise ConfigurationError(
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
-                    have="it ended while it started; what it said stands above",
+                    have="it ended while it started, twice",
                     need="a database of Prefect's that this release can open and write",
-                    remedy="move that folder away: all that is lost is Prefect's own list of past runs",
+                    remedy="see why with `prefect server start`, or move it away, and lose Prefect's list of past runs",
                 )
-            return super()._run_uvicorn_command()
+            # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
+            # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                return super()._run_uvicorn_command()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     if sys.stderr.isatty():
         sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")

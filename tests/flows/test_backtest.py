@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prefect.settings import PREFECT_API_URL
 
 from flows.backtest_progress import Pace
 from model.backtest import BacktestConfig, plan_backtest
@@ -67,8 +68,10 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
 ) -> None:
     options = ("backtest", *SAMPLE, *TINY, *MONTHS, "--refit", "2", "--seeds", "2", "--json")
     command = [sys.executable, "-m", "flows.cli", *options, "--jobs", "2"]
+    # A server of its own would outlive it.
+    environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     with (tmp_path / "err").open("wb") as err:
-        process = subprocess.Popen(command, env={**os.environ, "TOMORROW_HOME": str(home)}, stdout=err, stderr=err)
+        process = subprocess.Popen(command, env=environment, stdout=err, stderr=err)
     finished: list[MlflowRun] = []
     for _ in range(1200):
         finished = [child for child in children(client) if child.info.status == "FINISHED"]
@@ -99,6 +102,24 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     undisturbed = run(*options, "--jobs", "1").json
     assert undisturbed["computed"] == PLANNED
     assert figures(undisturbed) == figures(resumed)
+
+
+def test_ctrl_c_in_a_terminal_ends_all_of_it(home: Path, client: "MlflowClient", tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flows.cli", "backtest", *SAMPLE, *TINY[:-1], "100000", "--jobs", "1"]
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    with (tmp_path / "err").open("wb") as err:
+        # A terminal sends it to every process, the Prefect server and those that fit among them.
+        process = subprocess.Popen(command, env=environment, stderr=err, start_new_session=True)
+    for _ in range(600):
+        time.sleep(0.5)
+        if children(client) or process.poll() is not None:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130, (tmp_path / "err").read_text()
+    (child,) = children(client)
+    assert child.info.status == "KILLED"
+    assert client.get_run(child.data.tags["mlflow.parentRunId"]).info.status == "KILLED"
+    assert "Traceback" not in (tmp_path / "err").read_text()
 
 
 @pytest.mark.parametrize(

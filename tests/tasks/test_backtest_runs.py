@@ -23,6 +23,7 @@ from tasks.backtest_report import REPORT_FILE, log_report
 from tasks.backtest_runs import KEY, PARENT, TAKEN_FROM, BacktestRuns, log_plan, open_backtest
 from tasks.evaluation_file import evaluation_json, read_evaluation
 from tasks.settings import Settings
+from tasks.store import open_client
 from tests.market import changed_from, make_prices
 
 if TYPE_CHECKING:
@@ -99,6 +100,18 @@ def test_what_is_done_is_not_done_again(client: "MlflowClient", settings: Settin
     assert len(children(client, runs.parent.run_id)) == len(first)
     for key in first:
         assert same(runs.done[key], again.done[key])
+
+
+@pytest.mark.servers
+def test_through_a_server_it_is_the_same(mlflow_server: Settings) -> None:
+    client, made = open_client(mlflow_server), plan(seeds=1)
+    with open_backtest(client, mlflow_server, made, {}) as runs:
+        carry_out(runs, most=1)
+    with open_backtest(client, mlflow_server, made, {}) as again:
+        assert (again.resumed, len(carry_out(again))) == (1, 2)
+        log_report(again.parent, assemble(made, again.done))
+    assert again.parent.run_id == runs.parent.run_id
+    assert REPORT_FILE in {file.path for file in client.list_artifacts(again.parent.run_id)}
 
 
 def test_a_killed_backtest_goes_on_where_it_was(client: "MlflowClient", settings: Settings) -> None:
@@ -187,6 +200,7 @@ import sys
 from pathlib import Path
 from tasks.lock import locked
 from tasks.settings import Settings
+from tasks.store import open_client
 with locked(Settings(home=Path(sys.argv[1])), sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()
