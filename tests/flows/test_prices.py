@@ -147,7 +147,9 @@ def test_an_unfinished_bar_is_left_out(run: Process, market: Prices) -> None:
     assert code == 0
     (meta,) = answer["securities"]
     assert meta["last"] == str(market.last)
-    assert "left out, since the newest completed session is" in meta["notes"][0]
+    # Between a close and the next open the bar would lie in the future, and the client itself leaves it out.
+    if CALENDAR.opens(CALENDAR.next_session(market.last)) <= datetime.now(UTC):
+        assert "left out, since the newest completed session is" in meta["notes"][0]
 
 
 def test_a_restatement_stops_until_it_is_accepted_and_stays_on_record(run: Process, market: Prices) -> None:
