@@ -103,6 +103,7 @@ def _ours(data: Data, epochs: int, server: dict[str, str], seed: int = 0) -> tup
         str(epochs),
         "--seed",
         str(seed),
+        "--again",
         "--json",
     ]
     run = measure(command, server)

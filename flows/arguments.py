@@ -70,6 +70,7 @@ def _train(commands: Any) -> None:
     train.add_argument("--preset", default="tutorial", help="the named training configuration (default: tutorial)")
     train.add_argument("--test-month", metavar="YYYY-MM", help="test on that calendar month")
     train.add_argument("--test-sessions", type=int, metavar="N", help="else test on the newest N sessions (default 21)")
+    train.add_argument("--again", action="store_true", help="train also what was trained before, exactly so")
     _training(train)
 
 

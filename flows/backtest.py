@@ -9,7 +9,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from flows.backtest_progress import OnFit, backtest_progress
 from flows.clock import now
 from flows.fetching import fetch
-from flows.links import run_tags
+from flows.links import flow_run_tags
 from flows.promote import connect
 from flows.steps import start_timing, step
 from model.backtest import BacktestConfig, Fit, plan_backtest
@@ -76,7 +76,7 @@ def backtest(
         obtained = fetch(prices, settings, now(), "train")
         plan = lay_out(obtained.prices, backtest, forecasters)
         client = connect(settings)
-        with open_backtest(client, settings, plan, run_tags() | obtained.tags()) as runs:
+        with open_backtest(client, settings, plan, flow_run_tags() | obtained.tags()) as runs:
             setup(runs.parent, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:

@@ -25,7 +25,7 @@ def train(options: Namespace) -> Answer:
         from flows.train import train as flow
 
         def run(prices: PricesConfig) -> Answer:
-            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation)
+            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation, again=options.again)
             return Answer(train_json(report), train_text(report, settings))
 
         return for_each(wanted, settings.prices.pause, run)

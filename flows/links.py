@@ -1,28 +1,31 @@
 """Flow runs and MLflow runs, each with the way to the other."""
 
+from collections.abc import Mapping
+
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from model.evaluation import Evaluation
 from model.promotion import Decision
 from tasks.record import RecordedForecast
 from tasks.version import RegisteredVersion
 
 
-def run_tags() -> dict[str, str]:
+def flow_run_tags() -> dict[str, str]:
     """The tags by which an MLflow run names the flow run that made it."""
     found = {"prefect.flow_run_id": runtime.flow_run.id, "prefect.flow_run_name": runtime.flow_run.name}
     return {key: str(value) for key, value in found.items() if value}
 
 
-def link_training(url: str, version: RegisteredVersion, judged: Evaluation, decision: Decision) -> None:
-    """Show in Prefect what a training came to, and where MLflow shows all of it."""
+def link_training(
+    url: str, version: RegisteredVersion, metrics: Mapping[str, float], sessions: int, decision: Decision
+) -> None:
+    """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
     create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     create_markdown_artifact(
         f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
-        f"RMSE ${judged.rmse:.3f} on {len(judged.sessions)} sessions, naive ${judged.naive_rmse:.3f}, "
-        f"skill {judged.skill:+.3f}.\n\n{reasons}\n",
+        f"RMSE ${metrics['rmse']:.3f} on {sessions} sessions, naive ${metrics['naive_rmse']:.3f}, "
+        f"skill {metrics['skill']:+.3f}.\n\n{reasons}\n",
         key="training",
         description=f"what {version.model} version {version.version} came to",
     )

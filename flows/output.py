@@ -12,20 +12,28 @@ if TYPE_CHECKING:
     from model.promotion import Decision
 
 
+_REPEATED = (
+    "It was trained before, from the same prices and configuration by the same code: nothing is trained again.",
+    "(--again trains it anew.)",
+)
+
+
 def train_json(report: "TrainReport") -> dict[str, Any]:
     """The object of `tomorrow train --json`."""
-    split, fitted, judged = report.split, report.forecaster, report.evaluation
-    prices, lookback, rows, features = split.prices, fitted.config.lookback, fitted.recipe.rows, fitted.recipe.features
-    n_train = len(split.train) - rows
+    split, config, came = report.split, report.config, report.results
+    prices, lookback, features = split.prices, config.lookback, came.features
+    n_train = len(split.train) - came.rows
     return {
         "run_id": report.run_id,
         "run_url": report.run_url,
         "model": report.version.model,
         "version": report.version.version,
         "stage": report.version.stage,
-        "preset": fitted.config.preset,
+        "repeated": report.repeated,
+        "key": report.key,
+        "preset": config.preset,
         "ticker": prices.security.ticker,
-        "column": fitted.config.column,
+        "column": config.column,
         "source": prices.source,
         "prices": {
             "fingerprint": prices.fingerprint,
@@ -39,18 +47,18 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
         "train": {"inputs": [n_train, lookback, features], "targets": [n_train]},
         "test": {
             "inputs": [split.n_test, lookback, features],
-            "series": split.n_test + rows,
+            "series": split.n_test + came.rows,
             "first": split.first_test.isoformat(),
             "last": split.last_test.isoformat(),
         },
         "fit": {
-            "epochs": len(fitted.losses),
-            "seconds": fitted.fit_seconds,
-            "first_loss": fitted.losses[0],
-            "last_loss": fitted.losses[-1],
-            "backend": report.backend,
+            "epochs": came.epochs,
+            "seconds": came.fit_seconds,
+            "first_loss": came.first_loss,
+            "last_loss": came.last_loss,
+            "backend": came.backend,
         },
-        "metrics": judged.metrics(),
+        "metrics": came.metrics,
         "decision": {"promoted": report.decision.promoted, "reasons": list(report.decision.reasons)},
         "seconds": report.seconds,
     }
@@ -58,23 +66,25 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
 
 def train_text(report: "TrainReport", settings: Settings) -> str:
     """What `tomorrow train` prints."""
-    split, fitted, judged, version = report.split, report.forecaster, report.evaluation, report.version
-    prices, figures = split.prices, report.evaluation.metrics()
-    rows = [("the forecast", judged.rmse, judged.mae)]
-    rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in judged.naive]
+    split, config, came, version = report.split, report.config, report.results, report.version
+    prices, figures = split.prices, came.metrics
+    naive = [name.removesuffix("_rmse") for name in figures if name.endswith("_rmse") and name != "naive_rmse"]
+    rows = [("the forecast", figures["rmse"], figures["mae"])]
+    rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in naive]
     lines = [
-        f"{version.model} version {version.version}, preset {fitted.config.preset}, is in {version.stage}.",
+        f"{version.model} version {version.version}, preset {config.preset}, is in {version.stage}.",
+        *(_REPEATED if report.repeated else ()),
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "
         f"{len(prices)} sessions, {prices.first} to {prices.last}",
         *(f"           {note}" for note in prices.notes),
-        f"  fit      {len(fitted.losses)} epochs on {len(split.train) - fitted.recipe.rows} windows of "
-        f"{fitted.config.lookback} sessions in {fitted.fit_seconds:.1f} s; "
-        f"loss {fitted.losses[0]:.4f} to {fitted.losses[-1]:.4f}",
+        f"  fit      {came.epochs} epochs on {len(split.train) - came.rows} windows of "
+        f"{config.lookback} sessions in {came.fit_seconds:.1f} s; "
+        f"loss {came.first_loss:.4f} to {came.last_loss:.4f}",
         "",
         f"  {f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}{'RMSE':>10}{'MAE':>10}",
         *(f"  {name:<42}{f'${error:.3f}':>10}{f'${absolute:.3f}':>10}" for name, error, absolute in rows),
-        f"  {'skill against the best naive forecast':<42}{judged.skill:>+10.3f}",
+        f"  {'skill against the best naive forecast':<42}{figures['skill']:>+10.3f}",
         "",
         f"  The gate {_said(report.decision)}:",
         *(f"  - {reason}" for reason in report.decision.reasons),

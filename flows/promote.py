@@ -75,12 +75,16 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
 def consider(
     client: "MlflowClient", settings: Settings, trained: RegisteredVersion
 ) -> tuple[RegisteredVersion, Decision]:
-    """Put a newly trained version where trained versions wait, and move it on if the gate lets it pass."""
+    """Put a newly trained version where trained versions wait, and move it on if the gate lets it pass.
+
+    Where that was begun and killed, it is gone on with.
+    """
     registry = Registry(client, settings)
     model, version = trained.model, trained.version
     with registry.locked(model):
         waiting = settings.stages.after_training
-        move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
+        if trained.stage in ("None", waiting):
+            move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
         decision = judge(client, trained, champion(registry, model), settings.gate)
         noted = judged(decision.verdict, decision, by="gate")
         if decision.promoted:

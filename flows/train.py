@@ -1,30 +1,38 @@
 """Train: fetch prices, fit, evaluate beside the naive forecasts, log, register, and ask the gate."""
 
+import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from prefect import flow
+from prefect import flow, runtime
+from prefect.logging import get_run_logger
 
 from flows.clock import now
 from flows.fetching import fetch
-from flows.links import link_training, run_tags
+from flows.links import flow_run_tags, link_training
 from flows.progress import training_progress
 from flows.promote import connect, consider
 from flows.steps import start_timing, step
 from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
-from model.evaluation import Evaluation
-from model.forecaster import Forecaster, evaluate
+from model.forecaster import evaluate
 from model.promotion import Decision
 from model.scaling import sessions_needed
 from model.split import Split, split_prices
 from model.training import train_forecaster
 from tasks.backend import load_backend
+from tasks.earlier import close_killed, find_earlier, is_settled, recorded_decision, run_tags
+from tasks.lock import queued
 from tasks.obtain import Obtained
 from tasks.package import log_forecaster
 from tasks.register import Registry
-from tasks.settings import read_settings
+from tasks.settings import Settings, read_settings
 from tasks.track import run_url
-from tasks.training_run import RunConfig, log_results, log_setup, register_trained, start_training_run
+from tasks.training_key import KEY, training_key
+from tasks.training_run import RunConfig, TrainingResults, log_results, log_setup, register_trained, start_training_run
 from tasks.version import RegisteredVersion
+
+if TYPE_CHECKING:
+    from tasks.store import MlflowClient
 
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
@@ -34,21 +42,27 @@ judge = step(evaluate, "evaluate")
 package = step(log_forecaster, "package")
 results = step(log_results, "log results")
 register = step(register_trained, "register")
+look_back = step(find_earlier, "look for an earlier training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainReport:
-    """What a training came to; `version` is as the gate's decision left it."""
+    """What a training came to; `version` is as the gate's decision left it.
+
+    key:      what makes the training the same as another
+    repeated: whether it was done before, so that nothing was trained now
+    """
 
     run_id: str
     run_url: str
     version: RegisteredVersion
     obtained: Obtained
     split: Split
-    forecaster: Forecaster
-    backend: str
-    evaluation: Evaluation
+    config: ForecasterConfig
+    results: TrainingResults
     decision: Decision
+    key: str
+    repeated: bool
     seconds: dict[str, float]
 
 
@@ -57,34 +71,67 @@ def train(
     prices: PricesConfig = PricesConfig(),
     forecaster: ForecasterConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
+    again: bool = False,
 ) -> TrainReport:
-    """Train one forecaster, register it, and let the gate decide whether it goes to Production."""
+    """Train one forecaster, register it, and let the gate decide whether it goes to Production.
+
+    What was trained before, from the same prices and configuration by the same code, is not trained `again` unless
+    that is asked for; where it was killed before the gate had decided, it is gone on with.
+    """
     seconds = start_timing()
     settings = read_settings()
     obtained = fetch(prices, settings, now(), "train")
     split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
     client = connect(settings)
-    with start_training_run(client, settings, split, forecaster, run_tags() | obtained.tags()) as run:
-        setup(run, split, RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation))
-        backend = load()
-        with training_progress(forecaster.training.most_epochs) as show:
-            fitted = fit(split.train, forecaster, (run.log_epoch, show))
-        judged = judge(fitted.predict, split, forecaster.column)
-        model_uri = package(run.run_id, fitted, split.train)
-        results(run, split, fitted, judged, model_uri)
-        trained = register(Registry(client, settings), settings, run, split, fitted, model_uri)
-    version, decision = consider(client, settings, trained)
-    url = run_url(settings, run.experiment_id, run.run_id)
-    link_training(url, version, judged, decision)
+    registry = Registry(client, settings)
+    model = settings.model_name(split.prices.security.ticker, forecaster.column)
+    key = training_key(split, forecaster, evaluation, load())
+    with queued(settings, f"train-{model}", now(), _say):
+        close_killed(client, settings, registry, model)
+        earlier = look_back(client, registry, model, key)
+        if earlier is not None and again and is_settled(registry, earlier[0]):
+            earlier = None
+        config = RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation)
+        tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
+        trained, came = earlier or _carry_out(client, settings, split, config, tags, key)
+        if earlier is not None and is_settled(registry, trained):
+            version, decision = trained, recorded_decision(trained)
+        else:
+            version, decision = consider(client, settings, trained)
+    url = run_url(settings, client.get_run(trained.run_id).info.experiment_id, trained.run_id)
+    link_training(url, version, came.metrics, split.n_test, decision)
     return TrainReport(
-        run_id=run.run_id,
+        run_id=trained.run_id,
         run_url=url,
         version=version,
         obtained=obtained,
         split=split,
-        forecaster=fitted,
-        backend=backend,
-        evaluation=judged,
+        config=forecaster,
+        results=came,
         decision=decision,
+        key=key,
+        repeated=earlier is not None,
         seconds=seconds,
     )
+
+
+def _carry_out(
+    client: "MlflowClient", settings: Settings, split: Split, config: RunConfig, tags: dict[str, str], key: str
+) -> tuple[RegisteredVersion, TrainingResults]:
+    """Fit, evaluate, log and register."""
+    forecaster = config.forecaster
+    with start_training_run(client, settings, split, forecaster, tags) as run:
+        setup(run, split, config)
+        with training_progress(forecaster.training.most_epochs) as show:
+            fitted = fit(split.train, forecaster, (run.log_epoch, show))
+        judged = judge(fitted.predict, split, forecaster.column)
+        model_uri = package(run.run_id, fitted, split.train)
+        came = results(run, split, fitted, judged, model_uri)
+        return register(Registry(client, settings), settings, run, split, fitted, model_uri, {KEY: key}), came
+
+
+def _say(line: str) -> None:
+    """Tell whoever waits: in the flow run's log, and at the command line, which Prefect's log does not reach."""
+    get_run_logger().warning(line)
+    if runtime.deployment.id is None:
+        sys.stderr.write(f"tomorrow: {line}\n")

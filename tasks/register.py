@@ -37,7 +37,6 @@ from tasks.version import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 HEALING_ROUNDS = 5
 LOOKS = 3
@@ -65,8 +64,8 @@ class Registry:
         """Register a run's model as the next version, in stage None; a run that was registered before keeps its own."""
         with self.locked(model):
             self._create_model(model)
-            for known in self.versions(model):
-                if (known.run_id, known.source) == (run_id, model_uri):
+            for known in self.of_run(model, run_id):
+                if known.source == model_uri:
                     return known
             model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
             created = self._client.create_model_version(
@@ -76,9 +75,17 @@ class Registry:
                 tags={key: cut(value) for key, value in {**(tags or {}), "stage": "None"}.items()},
                 model_id=model_id,
             )
-            if model_id:
-                self._link(model_id, created)
-            return read_version(created)
+            registered = read_version(created)
+            self.link(registered)
+            return registered
+
+    def link(self, version: RegisteredVersion) -> None:
+        """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+        if version.source.startswith("models:/m-"):
+            made = json.dumps([{"name": version.model, "version": version.version}])
+            self._client.set_logged_model_tags(version.source.removeprefix("models:/"), {MLFLOW_MODEL_VERSIONS: made})
 
     def models(self) -> tuple[str, ...]:
         """The names of all registered models."""
@@ -93,6 +100,15 @@ class Registry:
     def versions(self, model: str) -> tuple[RegisteredVersion, ...]:
         """All versions of a model, oldest first; none for a model that does not exist."""
         return tuple(sorted(self._search(model), key=lambda found: found.version))
+
+    def of_run(self, model: str, run_id: str) -> tuple[RegisteredVersion, ...]:
+        """The versions that were made of a run: one, or none."""
+        return tuple(self._search(model, f"run_id='{run_id}'"))
+
+    def tagged(self, model: str, key: str, value: str) -> tuple[RegisteredVersion, ...]:
+        """The versions of a model that have a tag, newest first."""
+        found = self._search(model, f"tags.`{key}` = '{value}'")
+        return tuple(sorted(found, key=lambda version: version.version, reverse=True))
 
     def version(self, model: str, number: int) -> RegisteredVersion:
         """One version; UsageError says which models or versions there are."""
@@ -236,13 +252,6 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _link(self, model_id: str, created: "ModelVersion") -> None:
-        """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
-        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-        made = [{"name": created.name, "version": created.version}]
-        self._client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(made)})
-
     def _aliases(self, model: str) -> dict[str, int]:
         from mlflow.exceptions import MlflowException
 
@@ -254,15 +263,21 @@ class Registry:
             return {}
         return {alias: int(version) for alias, version in found.items()}
 
-    def _search(self, model: str) -> Iterator[RegisteredVersion]:
-        quote = '"' if "'" in model else "'"
+    def _search(self, model: str, *conditions: str) -> Iterator[RegisteredVersion]:
+        wanted = " and ".join((f"name={quoted(model)}", *conditions))
         token = None
         while True:
-            page = self._client.search_model_versions(f"name={quote}{model}{quote}", page_token=token)
+            page = self._client.search_model_versions(wanted, page_token=token)
             yield from (read_version(found) for found in page)
             token = page.token
             if not token:
                 return
+
+
+def quoted(text: str) -> str:
+    """A text as MLflow's searches want it."""
+    quote = '"' if "'" in text else "'"
+    return f"{quote}{text}{quote}"
 
 
 def _listed(names: "list[str] | tuple[str, ...]") -> str:

@@ -117,6 +117,8 @@ class TrackedRun:
         """Log metrics, and with a `model_id` show them beside that logged model, too."""
         from mlflow.entities import Metric
 
+        # What was noted before them is there when they are.
+        self._flush()
         now = self._now()
         batch = [Metric(key, float(value), now, 0, model_id=model_id) for key, value in metrics.items()]
         self.client.log_batch(self.run_id, metrics=batch)

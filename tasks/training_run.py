@@ -17,12 +17,14 @@ from tasks.register import Registry
 from tasks.settings import Settings
 from tasks.store import experiment_id
 from tasks.track import TrackedRun, start_run, training_tags
+from tasks.training_key import AS_OF
 from tasks.version import RegisteredVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CONFIG_FILE = "config.json"
+RESULTS_FILE = "results.json"
 
 
 class RunConfig(BaseModel):
@@ -31,6 +33,25 @@ class RunConfig(BaseModel):
     prices: PricesConfig
     forecaster: ForecasterConfig
     evaluation: EvaluationConfig
+
+
+class TrainingResults(BaseModel):
+    """What came out of a training, as it is stored with the run.
+
+    rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
+    epochs:         of all networks; the first and the last one's mean loss
+    fit_seconds:    the wall time of the fit
+    metrics:        in dollars, on the test period
+    """
+
+    rows: int
+    features: int
+    epochs: int
+    first_loss: float
+    last_loss: float
+    fit_seconds: float
+    backend: str
+    metrics: dict[str, float]
 
 
 def start_training_run(
@@ -49,13 +70,26 @@ def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:
     run.log_prices(split.prices)
 
 
-def log_results(run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str) -> None:
+def log_results(
+    run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
+) -> TrainingResults:
     """Log what came out: metrics, figures, the table of predictions, and the note that sums it up."""
     from keras import backend
 
     column = forecaster.config.column
     series = split.train.column(column)
-    run.log_metrics({**judged.metrics(), "fit_seconds": forecaster.fit_seconds})
+    results = TrainingResults(
+        rows=forecaster.recipe.rows,
+        features=forecaster.recipe.features,
+        epochs=len(forecaster.losses),
+        first_loss=forecaster.losses[0],
+        last_loss=forecaster.losses[-1],
+        fit_seconds=forecaster.fit_seconds,
+        backend=str(backend.backend()),
+        metrics=judged.metrics(),
+    )
+    run.log_metrics({**results.metrics, "fit_seconds": forecaster.fit_seconds})
+    run.client.log_dict(run.run_id, results.model_dump(), RESULTS_FILE)
     run.log_predictions(judged)
     run.log_figures(
         training_figures(
@@ -63,15 +97,20 @@ def log_results(run: TrackedRun, split: Split, forecaster: Forecaster, judged: E
         )
     )
     run.log_note(run_note(split, forecaster.config, judged, model_uri))
-    run.set_tags(
-        {"backend": str(backend.backend()), "test.first": str(split.first_test), "test.last": str(split.last_test)}
-    )
+    run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})
+    return results
 
 
 def register_trained(
-    registry: Registry, settings: Settings, run: TrackedRun, split: Split, forecaster: Forecaster, model_uri: str
+    registry: Registry,
+    settings: Settings,
+    run: TrackedRun,
+    split: Split,
+    forecaster: Forecaster,
+    model_uri: str,
+    tags: Mapping[str, str],
 ) -> RegisteredVersion:
-    """Register a run's model as the next version of its security and column."""
+    """Register a run's model as the next version of its security and column, with tags besides its own."""
     prices, config = split.prices, forecaster.config
     return registry.register(
         settings.model_name(prices.security.ticker, config.column),
@@ -83,6 +122,8 @@ def register_trained(
             "preset": config.preset,
             "source": prices.source,
             "fingerprint": prices.fingerprint,
+            AS_OF: str(prices.last),
+            **tags,
         },
     )
 

@@ -58,15 +58,16 @@ class Ruling:
     skill: str | None = None
 
     def tags(self) -> dict[str, str]:
-        """The tags that keep it; an empty text where there is nothing to say."""
+        """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""
         skill = {} if self.skill is None else {"skill": self.skill}
         return {
             **skill,
-            "decision": self.decision,
             "decision.reasons": "\n".join(self.reasons),
             "decision.at": self.at.isoformat(timespec="seconds"),
             "decision.by": self.by,
             "decision.forced": self.forced or "",
+            # Last: where a process was killed between them, the decision is not there yet, and is made again.
+            "decision": self.decision,
         }
 
 

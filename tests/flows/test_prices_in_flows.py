@@ -120,7 +120,7 @@ def test_predict_goes_on_with_stale_prices_where_train_does_not(run: Run, yahoo:
 def test_a_run_on_stale_prices_says_so(run: Run, client: "MlflowClient", yahoo: FakeYahoo) -> None:
     assert run("train", *SMALL).code == 0
     yahoo.misbehave(DOWN)
-    stale = run("train", *SMALL, "--json").json
+    stale = run("train", *SMALL, "--again", "--json").json
     assert (stale["stale"], stale["prices"]["missing"]) == (True, [])
     assert client.get_run(stale["run_id"]).data.tags["prices.stale"] == "true"
     assert "**stale**" in artifacts()[-1]
@@ -132,7 +132,7 @@ def test_a_vintage_trains_on_exactly_those_prices_again(run: Run, yahoo: FakeYah
     values[-1, :4] *= 1.01
     yahoo.serve("META", replace(market, values=values))
     assert run("train", *SMALL, "--json").json["prices"]["verdict"] == "settled"
-    again = run("train", *SMALL, "--vintage", first["prices"]["snapshot"][:10], "--json").json
+    again = run("train", *SMALL, "--again", "--vintage", first["prices"]["snapshot"][:10], "--json").json
     assert again["prices"]["fingerprint"] == first["prices"]["fingerprint"]
     assert again["metrics"] == first["metrics"]
 

@@ -17,11 +17,12 @@ from model.errors import ConfigurationError
 from model.evaluation import Evaluation
 from model.forecaster import evaluate
 from model.prices import Prices
-from tasks import backtest_key
-from tasks.backtest_key import code_digest, origin_keys, plan_key
+from tasks import key as key_module
+from tasks.backtest_key import COMPUTED_BY, origin_keys, plan_key
 from tasks.backtest_report import REPORT_FILE, log_report
 from tasks.backtest_runs import KEY, PARENT, TAKEN_FROM, BacktestRuns, log_plan, open_backtest
 from tasks.evaluation_file import evaluation_json, read_evaluation
+from tasks.key import code_digest
 from tasks.settings import Settings
 from tasks.store import open_client
 from tests.market import changed_from, make_prices
@@ -243,16 +244,16 @@ def test_whatever_a_forecast_depends_on_is_a_part_of_its_key(options: dict[str, 
 def test_the_code_that_forecasts_is_a_part_of_the_key_and_what_draws_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Path(backtest_key.ROOT)
+    source = Path(key_module.ROOT)
     copy = tmp_path / "model"
     copy.mkdir()
     for file in (source / "model").glob("*.py"):
         (copy / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(backtest_key, "ROOT", tmp_path)
+    monkeypatch.setattr(key_module, "ROOT", tmp_path)
 
     def digest() -> str:
         code_digest.cache_clear()
-        return code_digest()
+        return code_digest(COMPUTED_BY)
 
     before = digest()
     (copy / "plots.py").write_text("", encoding="utf-8")

@@ -1,0 +1,94 @@
+"""What earlier trainings of a model left: runs that were killed, and versions that need not be trained again."""
+
+from typing import TYPE_CHECKING
+
+from model.errors import NothingInProduction
+from model.promotion import Decision
+from tasks.lock import state_id
+from tasks.register import Registry, quoted
+from tasks.settings import Settings
+from tasks.store import experiment_id
+from tasks.training_key import KEY
+from tasks.training_run import RESULTS_FILE, TrainingResults
+from tasks.version import RegisteredVersion
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL, STATE = "model", "state"
+
+
+def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
+    """The tags by which a later training finds this one's run."""
+    return {MODEL: model, STATE: state_id(settings), KEY: key}
+
+
+def close_killed(client: "MlflowClient", settings: Settings, registry: Registry, model: str) -> None:
+    """Close the runs of trainings that were killed; to be called under the lock that every training of a model holds.
+
+    What of them still says RUNNING cannot be: whoever wrote it held the lock of this state directory. Where the
+    version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
+    """
+    wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(settings)}'"
+    experiment = experiment_id(client, settings)
+    for run in client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
+        made = registry.of_run(model, run.info.run_id)
+        for version in made:
+            registry.link(version)
+        client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
+
+
+def find_earlier(
+    client: "MlflowClient", registry: Registry, model: str, key: str
+) -> tuple[RegisteredVersion, TrainingResults] | None:
+    """The newest version of that key and what its training came to; None where there is none, or its run is gone."""
+    from mlflow.exceptions import MlflowException
+
+    for version in registry.tagged(model, KEY, key):
+        try:
+            if client.get_run(version.run_id).info.lifecycle_stage == "active":
+                return version, read_results(client, version.run_id)
+        except MlflowException:
+            # Somebody has removed it; what cannot be shown again has to be made again.
+            continue
+    return None
+
+
+def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
+    """What a training came to, from its run."""
+    from mlflow.artifacts import load_dict
+
+    place = client.get_run(run_id).info.artifact_uri
+    return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
+
+
+def is_settled(registry: Registry, version: RegisteredVersion) -> bool:
+    """Whether the gate has decided on a version and what follows from it was carried out; a kill may come before."""
+    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
+    if decision == "promoted" and by == "gate":
+        return _is_moved(registry, version)
+    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
+    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
+
+
+def _is_moved(registry: Registry, version: RegisteredVersion) -> bool:
+    """Whether a promotion was carried out to its last step: whoever was superseded later had been promoted."""
+    tag = version.tags.get("stage")
+    if tag != "Production" or version.stage != "Production":
+        return tag not in ("None", "Staging")
+    try:
+        return registry.production(version.model).version == version.version
+    except NothingInProduction:
+        return False
+
+
+def recorded_decision(version: RegisteredVersion) -> Decision:
+    """The decision that is on record for a version, be it the gate's or a person's."""
+    word = version.tags.get("decision", "")
+    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
+    return Decision(
+        passed=word in ("promoted", "approved", "watched"),
+        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
+        skill=version.tags.get("skill", ""),
+        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
+    )
