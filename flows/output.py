@@ -43,6 +43,7 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
             "first": split.first_test.isoformat(),
             "last": split.last_test.isoformat(),
         },
+        "start": report.start.as_json(),
         "fit": {
             "epochs": len(fitted.losses),
             "seconds": fitted.fit_seconds,
@@ -71,6 +72,7 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
         f"  fit      {len(fitted.losses)} epochs on {len(split.train) - fitted.recipe.rows} windows of "
         f"{fitted.config.lookback} sessions in {fitted.fit_seconds:.1f} s; "
         f"loss {fitted.losses[0]:.4f} to {fitted.losses[-1]:.4f}",
+        *([f"  start    {report.start.reason}"] if fitted.config.training.warm_start else []),
         "",
         f"  {f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}{'RMSE':>10}{'MAE':>10}",
         *(f"  {name:<42}{f'${error:.3f}':>10}{f'${absolute:.3f}':>10}" for name, error, absolute in rows),

@@ -10,13 +10,14 @@ from flows.links import link_training, run_tags
 from flows.progress import training_progress
 from flows.promote import connect, consider
 from flows.steps import start_timing, step
-from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
+from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
 from model.evaluation import Evaluation
 from model.forecaster import Forecaster, evaluate
 from model.promotion import Decision
 from model.scaling import sessions_needed
 from model.split import Split, split_prices
 from model.training import train_forecaster
+from tasks.ancestry import Start, choose_start
 from tasks.backend import load_backend
 from tasks.obtain import Obtained
 from tasks.package import log_forecaster
@@ -29,6 +30,7 @@ from tasks.version import RegisteredVersion
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
 load = step(load_backend, "load backend")
+begin = step(choose_start, "choose start")
 fit = step(train_forecaster, "fit")
 judge = step(evaluate, "evaluate")
 package = step(log_forecaster, "package")
@@ -45,6 +47,7 @@ class TrainReport:
     version: RegisteredVersion
     obtained: Obtained
     split: Split
+    start: Start
     forecaster: Forecaster
     backend: str
     evaluation: Evaluation
@@ -55,7 +58,7 @@ class TrainReport:
 @flow(name="train", flow_run_name="train {forecaster.column} of {prices.ticker}", persist_result=False)
 def train(
     prices: PricesConfig = PricesConfig(),
-    forecaster: ForecasterConfig = ForecasterConfig(),
+    forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> TrainReport:
     """Train one forecaster, register it, and let the gate decide whether it goes to Production."""
@@ -67,12 +70,13 @@ def train(
     with start_training_run(client, settings, split, forecaster, run_tags() | obtained.tags()) as run:
         setup(run, split, RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation))
         backend = load()
+        start = begin(run, settings, split, forecaster)
         with training_progress(forecaster.training.most_epochs) as show:
-            fitted = fit(split.train, forecaster, (run.log_epoch, show))
+            fitted = fit(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = judge(fitted.predict, split, forecaster.column)
         model_uri = package(run.run_id, fitted, split.train)
         results(run, split, fitted, judged, model_uri)
-        trained = register(Registry(client, settings), settings, run, split, fitted, model_uri)
+        trained = register(Registry(client, settings), settings, run, split, fitted, model_uri, start.tags())
     version, decision = consider(client, settings, trained)
     url = run_url(settings, run.experiment_id, run.run_id)
     link_training(url, version, judged, decision)
@@ -82,6 +86,7 @@ def train(
         version=version,
         obtained=obtained,
         split=split,
+        start=start,
         forecaster=fitted,
         backend=backend,
         evaluation=judged,

@@ -18,6 +18,7 @@ from model.inference import Recipe
 from model.prices import Prices, Values
 
 if TYPE_CHECKING:
+    import keras
     from mlflow.models import ModelSignature
 
 REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "tensorflow")
@@ -104,3 +105,15 @@ def load_forecaster(model_uri: str) -> PackagedForecaster:
 
     load_backend()
     return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(model_uri))
+
+
+def load_network(model_uri: str) -> "keras.Model":
+    """The network alone behind such an address, to be fitted further."""
+    import keras
+    from mlflow.artifacts import download_artifacts
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
+        stored = Path(download_artifacts(artifact_uri=model_uri, dst_path=folder))
+        artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
+        return keras.models.load_model(stored / artifacts["network"]["path"], compile=False, safe_mode=True)

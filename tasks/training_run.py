@@ -69,9 +69,15 @@ def log_results(run: TrackedRun, split: Split, forecaster: Forecaster, judged: E
 
 
 def register_trained(
-    registry: Registry, settings: Settings, run: TrackedRun, split: Split, forecaster: Forecaster, model_uri: str
+    registry: Registry,
+    settings: Settings,
+    run: TrackedRun,
+    split: Split,
+    forecaster: Forecaster,
+    model_uri: str,
+    tags: Mapping[str, str],
 ) -> RegisteredVersion:
-    """Register a run's model as the next version of its security and column."""
+    """Register a run's model as the next version of its security and column, with tags besides its own."""
     prices, config = split.prices, forecaster.config
     return registry.register(
         settings.model_name(prices.security.ticker, config.column),
@@ -83,6 +89,7 @@ def register_trained(
             "preset": config.preset,
             "source": prices.source,
             "fingerprint": prices.fingerprint,
+            **tags,
         },
     )
 
