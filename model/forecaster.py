@@ -12,6 +12,7 @@ from model.inference import Recipe, forecast
 from model.intervals import calibrate
 from model.measures import training_scales
 from model.prices import COLUMNS, Prices, Values
+from model.runtime import NumpyNetwork
 from model.split import Split
 from model.warm_start import Parent, Past, member_weights
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 class Forecaster:
     """Raw prices in, dollars out.
 
+    network: as it was fitted, by Keras
+    answers: what answers for it: the same network by NumPy alone where that knows its layers, else Keras's
     losses: the training loss of each epoch, of one network after the other, in the recipe's units
     fit_seconds: the wall time of the fit, compilation included
     trained_until: the last session of the training part
@@ -34,6 +37,7 @@ class Forecaster:
     config: ForecasterConfig
     recipe: Recipe
     network: "keras.Model"
+    answers: "NumpyNetwork | keras.Model"
     losses: tuple[float, ...]
     fit_seconds: float
     trained_until: date
@@ -45,7 +49,7 @@ class Forecaster:
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
         """The same with their intervals."""
-        return Forecasts.from_columns(forecast(self.network, self.recipe, prices.table(), origins))
+        return Forecasts.from_columns(forecast(self.answers, self.recipe, prices.table(), origins))
 
     def as_parent(self, name: str) -> Parent:
         """Give itself as the beginning of another fit."""
@@ -59,7 +63,7 @@ class Forecaster:
 
         On prices that came after its training part, that is what keeps the intervals up to date without a new fit.
         """
-        return replace(self, recipe=calibrate(self.network, self.recipe, known))
+        return replace(self, recipe=calibrate(self.answers, self.recipe, known))
 
 
 def evaluate(forecast: "Callable[[Prices, int], Forecasts | Values]", split: Split, column: str) -> Evaluation:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from model.config import ForecasterConfig, TrainingConfig
+from model.exported import without_keras
 from model.forecaster import Forecaster
 from model.network import build_network, side_by_side
 from model.prices import Prices
@@ -46,10 +47,12 @@ def train_forecaster(
         losses += fit(network, windows, config.training, watchers, len(losses))
         networks.append(network)
     seconds = time.perf_counter() - start
+    network = side_by_side(networks)
     fitted = Forecaster(
         config=config,
         recipe=recipe,
-        network=side_by_side(networks),
+        network=network,
+        answers=without_keras(network, len(networks)) or network,
         losses=losses,
         fit_seconds=seconds,
         trained_until=train.last,
