@@ -15,7 +15,7 @@ from flows.steps import start_timing, step
 from model.backtest import BacktestConfig, Fit, plan_backtest
 from model.backtest_fit import Assignment, Fitted, assignment
 from model.backtest_result import BacktestResult, assemble
-from model.config import ForecasterConfig, PricesConfig
+from model.config import ForecasterConfig, PricesConfig, WrittenConfig
 from tasks.backtest_report import REPORT_FILE, backtest_note, log_report
 from tasks.backtest_runs import BacktestRuns, log_plan, open_backtest
 from tasks.fitting import fitting_workers
@@ -66,7 +66,7 @@ fit_all = step(carry_out, "fit")
 def backtest(
     prices: PricesConfig = PricesConfig(),
     backtest: BacktestConfig = BacktestConfig(),
-    forecasters: tuple[ForecasterConfig, ...] = (ForecasterConfig(),),
+    forecasters: tuple[WrittenConfig, ...] = (ForecasterConfig(),),
     jobs: int | None = None,
 ) -> BacktestReport:
     """Forecast every session of some months as if it were then, and report how good that was."""

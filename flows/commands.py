@@ -93,9 +93,9 @@ def predict(options: Namespace) -> Answer:
     """`tomorrow predict`."""
     wanted, name = prices_configs(options), column(options.column)
     settings, wanted = prepare(wanted)
-    from tasks.backend import load_backend
+    from tasks.package import load_libraries
 
-    with orchestrated(meanwhile=load_backend):
+    with orchestrated(meanwhile=load_libraries):
         from flows.output import predict_json, predict_text
         from flows.predict import predict as flow
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.baselines import naive_label
 from tasks.settings import Settings
+from tasks.version import start_of
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
@@ -51,6 +52,7 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
             "first": split.first_test.isoformat(),
             "last": split.last_test.isoformat(),
         },
+        "start": start_of(report.version),
         "fit": {
             "epochs": came.epochs,
             "seconds": came.fit_seconds,
@@ -81,6 +83,7 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
         f"  fit      {came.epochs} epochs on {len(split.train) - came.rows} windows of "
         f"{config.lookback} sessions in {came.fit_seconds:.1f} s; "
         f"loss {came.first_loss:.4f} to {came.last_loss:.4f}",
+        *([f"  start    {start_of(version)['reason']}"] if config.training.warm_start else []),
         "",
         f"  {f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}{'RMSE':>10}{'MAE':>10}",
         *(f"  {name:<42}{f'${error:.3f}':>10}{f'${absolute:.3f}':>10}" for name, error, absolute in rows),

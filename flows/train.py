@@ -13,12 +13,13 @@ from flows.links import flow_run_tags, link_training
 from flows.progress import training_progress
 from flows.promote import connect, consider
 from flows.steps import start_timing, step
-from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
+from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
 from model.forecaster import evaluate
 from model.promotion import Decision
 from model.scaling import sessions_needed
 from model.split import Split, split_prices
 from model.training import train_forecaster
+from tasks.ancestry import choose_start
 from tasks.backend import load_backend
 from tasks.earlier import close_killed, find_earlier, is_settled, recorded_decision, run_tags
 from tasks.lock import queued
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
 load = step(load_backend, "load backend")
+begin = step(choose_start, "choose start")
 fit = step(train_forecaster, "fit")
 judge = step(evaluate, "evaluate")
 package = step(log_forecaster, "package")
@@ -69,7 +71,7 @@ class TrainReport:
 @flow(name="train", flow_run_name="train {forecaster.column} of {prices.ticker}", persist_result=False)
 def train(
     prices: PricesConfig = PricesConfig(),
-    forecaster: ForecasterConfig = ForecasterConfig(),
+    forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     again: bool = False,
 ) -> TrainReport:
@@ -122,12 +124,14 @@ def _carry_out(
     forecaster = config.forecaster
     with start_training_run(client, settings, split, forecaster, tags) as run:
         setup(run, split, config)
+        start = begin(run, settings, split, forecaster)
         with training_progress(forecaster.training.most_epochs) as show:
-            fitted = fit(split.train, forecaster, (run.log_epoch, show))
+            fitted = fit(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = judge(fitted.predict, split, forecaster.column)
         model_uri = package(run.run_id, fitted, split.train)
         came = results(run, split, fitted, judged, model_uri)
-        return register(Registry(client, settings), settings, run, split, fitted, model_uri, {KEY: key}), came
+        tags = start.tags() | {KEY: key}
+        return register(Registry(client, settings), settings, run, split, fitted, model_uri, tags), came
 
 
 def _say(line: str) -> None:

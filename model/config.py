@@ -1,10 +1,10 @@
 """What a training is made of: frozen, validated, and shown by Prefect as a form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from model.errors import UsageError
 
@@ -57,6 +57,10 @@ class TrainingConfig(Frozen):
         250, description="with patience: the training part's newest windows that no weight is fitted on"
     )
     members: Annotated[int, Field(ge=1)] = Field(1, description="networks from seeds of their own, averaged")
+    warm_start: bool = Field(False, description="start from the weights of the version in Production, where they fit")
+    cold_start_every: Annotated[int, Field(ge=1)] = Field(
+        20, description="with warm_start: one training in so many starts from the beginning all the same"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
@@ -123,6 +127,9 @@ PRESETS: dict[str, ForecasterConfig] = {
         network=NetworkConfig(units=(16,), dropout=0.0, output_initializer="zeros"),
         training=TrainingConfig(batch_size=64, loss="huber", patience=10, members=3),
     ),
+    "daily": ForecasterConfig(
+        preset="daily", training=TrainingConfig(epochs=30, patience=3, held_back=60, warm_start=True)
+    ),
 }
 
 
@@ -136,3 +143,20 @@ def preset(name: str) -> ForecasterConfig:
             remedy="choose one with --preset",
         )
     return PRESETS[name]
+
+
+def fill_in(raw: Any) -> Any:
+    """A configuration as it is written by hand, with what it leaves out taken from the preset that it names."""
+    if not isinstance(raw, Mapping) or raw.get("preset") not in PRESETS:
+        return raw
+    return _merged(PRESETS[raw["preset"]].model_dump(), raw)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: (below[key], above[key]) for key in below.keys() & above.keys()}
+    nested = {key: _merged(*pair) for key, pair in both.items() if all(isinstance(one, Mapping) for one in pair)}
+    return {**below, **above, **nested}
+
+
+# What a flow takes from a deployment or a form: `{"preset": "daily"}` is the whole preset of that name.
+WrittenConfig = Annotated[ForecasterConfig, BeforeValidator(fill_in)]

@@ -265,9 +265,9 @@ def forecast(network: Any, recipe: Recipe, table: Table, origins: int = 1) -> di
 
     `forecast`, and for each level `lower_80` and `upper_80`: NaN where the recipe or the table cannot say.
 
-    network: a Keras model from (n, lookback, features) to (n, members), whose mean is the answer. Each window is
-             computed by itself, so that a forecast does not depend, to the last digit, on how many others are made
-             beside it.
+    network: a Keras model, or what answers as one, from (n, lookback, features) to (n, members), whose mean is the
+             answer. Each window is computed by itself, so that a forecast does not depend, to the last digit, on how
+             many others are made beside it.
     """
     windows = recipe.inputs(table, origins)
     answers = np.concatenate([answer(network, windows[i : i + 1]) for i in range(origins)])

@@ -7,7 +7,7 @@ kept is a number of scales, and an interval is wide where the market is wild.
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +15,15 @@ from model.inference import LEVELS, Recipe, answer
 from model.prices import Prices, Values
 from model.windows import make_windows
 
-if TYPE_CHECKING:
-    import keras
-
 # A year of sessions. With `anchored` it is the part that early stopping holds back, so no weight was fitted on it.
 ERRORS = 250
 
 
-def calibrate(network: "keras.Model", recipe: Recipe, known: Prices, errors: int = ERRORS) -> Recipe:
-    """The recipe with the widths that would have held the newest sessions of `known`, and with no other change."""
+def calibrate(network: Any, recipe: Recipe, known: Prices, errors: int = ERRORS) -> Recipe:
+    """The recipe with the widths that would have held the newest sessions of `known`, and with no other change.
+
+    network: as `model.inference.forecast` takes it
+    """
     errors = min(errors, len(known) - max(recipe.rows, recipe.spread.rows))
     if errors < 1:
         return replace(recipe, spread=replace(recipe.spread, widths={}))

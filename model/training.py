@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from model.config import ForecasterConfig, TrainingConfig
+from model.exported import without_keras
 from model.forecaster import Forecaster
 from model.network import build_network, side_by_side
 from model.prices import Prices
 from model.scaling import fit_recipe
+from model.warm_start import Parent
 from model.windows import Windows, make_windows
 
 if TYPE_CHECKING:
@@ -20,26 +22,41 @@ STEPS_AT_ONCE = 32
 OnEpoch = Callable[[int, float], None]
 
 
-def train_forecaster(train: Prices, config: ForecasterConfig, watchers: Sequence[OnEpoch] = ()) -> Forecaster:
+def train_forecaster(
+    train: Prices, config: ForecasterConfig, watchers: Sequence[OnEpoch] = (), parent: Parent | None = None
+) -> Forecaster:
     """Fit recipe, network and intervals on the training part, and on nothing else.
 
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
+    parent:   whose weights the networks start with; ValueError where it must not be started from
     """
     import keras
 
+    if parent and (refusal := parent.past.refusal(train, config)):
+        raise ValueError(refusal)
     recipe = fit_recipe(train, config)
     windows = make_windows(train, recipe)
     networks: list[keras.Sequential] = []
     losses: tuple[float, ...] = ()
     start = time.perf_counter()
-    for seed in config.training.seeds:
+    for member, seed in enumerate(config.training.seeds):
         keras.utils.set_random_seed(seed)
         network = build_network(config.network, config.lookback, recipe.features)
+        if parent:
+            network.set_weights(parent.weights[member])
         losses += fit(network, windows, config.training, watchers, len(losses))
         networks.append(network)
     seconds = time.perf_counter() - start
+    network = side_by_side(networks)
     fitted = Forecaster(
-        config=config, recipe=recipe, network=side_by_side(networks), losses=losses, fit_seconds=seconds
+        config=config,
+        recipe=recipe,
+        network=network,
+        answers=without_keras(network, len(networks)) or network,
+        losses=losses,
+        fit_seconds=seconds,
+        trained_until=train.last,
+        generation=parent.past.generation + 1 if parent else 0,
     )
     return fitted.calibrated(train)
 

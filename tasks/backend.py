@@ -13,7 +13,7 @@ TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before abs
 
 def load_backend() -> str:
     """Import Keras and make its backend ready, which takes seconds the first time; the backend's name."""
-    with _without_talk():
+    with without_talk():
         import keras
 
         keras.ops.zeros(1)  # finds the devices, which TensorFlow speaks of, too
@@ -21,7 +21,7 @@ def load_backend() -> str:
 
 
 @contextmanager
-def _without_talk() -> Iterator[None]:
+def without_talk() -> Iterator[None]:
     """Hold back what is written to standard error, native code's writing too, and let through all but the talk."""
     sys.stderr.flush()
     terminal = os.dup(2)

@@ -1,7 +1,8 @@
 """A forecaster as an MLflow model: one artefact that takes raw prices and gives dollars.
 
-It holds the network (`.keras`), the recipe (JSON), the inference code and its requirements: no pickle, and no scaler
-kept elsewhere. Our own flows load it exactly as anybody else does.
+It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the
+inference code and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it exactly as anybody
+else does.
 """
 
 import tempfile
@@ -10,17 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model import inference
+from model import inference, runtime
 from model.errors import TooFewPrices
 from model.forecast import Forecasts
 from model.forecaster import Forecaster
 from model.inference import Recipe
 from model.prices import Prices, Values
+from model.runtime import NumpyNetwork
 
 if TYPE_CHECKING:
+    import keras
     from mlflow.models import ModelSignature
 
-REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "tensorflow")
+REQUIREMENTS = ("mlflow", "numpy", "pandas")
+KERAS = ("keras", "tensorflow")
 
 
 def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
@@ -37,16 +41,24 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
         network, written = Path(folder, "network.keras"), Path(folder, "recipe.json")
         forecaster.network.save(network)
         written.write_text(recipe.to_json(), encoding="utf-8")
+        artifacts = {"network": str(network), "recipe": str(written), "inference": str(inference.__file__)}
+        requirements: tuple[str, ...] = REQUIREMENTS
+        if isinstance(forecaster.answers, NumpyNetwork):
+            weights = Path(folder, "weights.npz")
+            forecaster.answers.save(weights)
+            artifacts |= {"weights": str(weights), "runtime": str(runtime.__file__)}
+        else:
+            requirements += KERAS
         logged = Model.log(
             artifact_path=None,
             name="model",
             flavor=mlflow.pyfunc,
             run_id=run_id,
             python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"network": str(network), "recipe": str(written), "inference": str(inference.__file__)},
+            artifacts=artifacts,
             signature=_signature(recipe),
             input_example=example.frame()[columns].tail(rows),
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         )
     return str(logged.model_uri)
 
@@ -96,11 +108,28 @@ class PackagedForecaster:
         return Forecasts.from_columns({name: answer[name].to_numpy() for name in answer})
 
 
+def load_libraries() -> None:
+    """Import what a forecaster is loaded with, which takes seconds the first time."""
+    import mlflow.pyfunc  # noqa: F401 - imported ahead of time
+
+
 def load_forecaster(model_uri: str) -> PackagedForecaster:
     """The forecaster behind an address such as `models:/META-Open/1` or `models:/m-...`."""
     import mlflow
 
-    from tasks.backend import load_backend
+    from tasks.backend import without_talk
 
-    load_backend()
-    return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(model_uri))
+    with without_talk():  # a network that NumPy cannot compute is loaded with Keras
+        return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(model_uri))
+
+
+def load_network(model_uri: str) -> "keras.Model":
+    """The network alone behind such an address, to be fitted further."""
+    import keras
+    from mlflow.artifacts import download_artifacts
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
+        stored = Path(download_artifacts(artifact_uri=model_uri, dst_path=folder))
+        artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
+        return keras.models.load_model(stored / artifacts["network"]["path"], compile=False, safe_mode=True)

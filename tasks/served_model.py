@@ -1,7 +1,8 @@
 """The code inside a registered model: a data frame of raw prices in, dollars out.
 
 MLflow stores this file and runs it when the model is loaded ("models from code"), so it knows nothing of this
-project but the files that are stored beside it: the network, its recipe and the inference code of its day.
+project but the files that are stored beside it: the network, its recipe and the inference code of its day. Keras is
+loaded only for a network that was stored without weights for NumPy.
 """
 
 import importlib.util
@@ -9,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
@@ -20,17 +20,14 @@ class ServedForecaster(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Read the network with the inference code that it was stored with."""
-        name = f"tomorrow_inference_{id(self)}"  # its own, so that two versions can be loaded side by side
-        spec = importlib.util.spec_from_file_location(name, context.artifacts["inference"])
-        if spec is None or spec.loader is None:
-            raise ImportError(f"no inference code at {context.artifacts['inference']}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        self._inference = module
-        self._recipe = module.Recipe.from_json(Path(context.artifacts["recipe"]).read_text(encoding="utf-8"))
-        # Without compiling nothing but the layers is read, and in safe mode no code is.
-        self._network = keras.models.load_model(context.artifacts["network"], compile=False, safe_mode=True)
+        # Names of their own, so that two versions can be loaded side by side.
+        self._inference = _module(f"tomorrow_inference_{id(self)}", context.artifacts["inference"])
+        self._recipe = self._inference.Recipe.from_json(Path(context.artifacts["recipe"]).read_text(encoding="utf-8"))
+        if "weights" in context.artifacts:
+            runtime = _module(f"tomorrow_runtime_{id(self)}", context.artifacts["runtime"])
+            self._network = runtime.NumpyNetwork.load(Path(context.artifacts["weights"]))
+        else:
+            self._network = _keras_network(context.artifacts["network"])
 
     def predict(
         self,
@@ -48,6 +45,24 @@ class ServedForecaster(PythonModel):
         origins = int((params or {}).get("origins", 1))
         table = {str(name): values.to_numpy(dtype=float) for name, values in model_input.items()}
         return pd.DataFrame(self._inference.forecast(self._network, self._recipe, table, origins))
+
+
+def _module(name: str, file: str) -> Any:
+    """Run a stored file of code as a module."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no code at {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _keras_network(file: str) -> Any:
+    import keras
+
+    # Without compiling nothing but the layers is read, and in safe mode no code is.
+    return keras.models.load_model(file, compile=False, safe_mode=True)
 
 
 set_model(ServedForecaster())

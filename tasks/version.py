@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from model.errors import NothingInProduction, UsageError
 from tasks.settings import Stage
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # MLflow takes longer texts in places, but not in every store that it can be given.
 LONGEST_TAG = 5000
+# How many trainings its weights come from: 0 for one that started afresh.
+GENERATION = "generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,18 @@ def read_version(found: "ModelVersion") -> RegisteredVersion:
         source=found.source or "",
         tags=dict(found.tags),
     )
+
+
+def start_of(version: RegisteredVersion) -> dict[str, Any]:
+    """What programs are told of a version's start, from its tags."""
+    tags = version.tags
+    parent = tags.get("started_from")
+    return {
+        "generation": int(tags.get(GENERATION, "0")),
+        "version": int(parent.rpartition("/")[2]) if parent else None,
+        "run_id": tags.get("started_from.run_id"),
+        "reason": tags.get("start", ""),
+    }
 
 
 def cut(text: str) -> str:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 import yaml
 
+from model.config import PRESETS
 from tasks.orchestrator import environment
 from tasks.settings import Settings
 
@@ -73,6 +74,13 @@ def test_an_entrypoint_is_the_flow_of_that_name_and_takes_the_parameters(name: s
     needed = [p.name for p in inspect.signature(flow.fn).parameters.values() if p.default is p.empty]
     if _schedules(name):
         assert needed == []
+
+
+def test_the_schedule_trains_the_whole_preset_daily() -> None:
+    from flows.train import train
+
+    given = train.validate_parameters(_deployments()["train"].parameters)
+    assert given["forecaster"] == PRESETS["daily"]
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)

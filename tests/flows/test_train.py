@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -104,6 +104,39 @@ def test_a_version_that_beats_the_naive_forecast_goes_to_production_and_its_equa
     assert (second["stage"], second["decision"]["promoted"]) == ("Staging", False)
     assert any("only equals the version in Production" in reason for reason in second["decision"]["reasons"])
     assert Registry(client, read_settings()).production("ZIG-Open").version == 1
+
+
+def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run, client: "MlflowClient") -> None:
+    def daily(as_of: str) -> Any:
+        return run("train", "--source", "sample", "--as-of", as_of, "--preset", "daily", *SMALL, "--json").json
+
+    first = daily("2013-06-27")
+    assert first["start"] == {
+        "generation": 0,
+        "version": None,
+        "run_id": None,
+        "reason": "Starts afresh: nothing is in Production to start from.",
+    }
+    run("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from")
+
+    second = daily("2013-06-28")
+    assert (second["start"]["generation"], second["start"]["version"]) == (1, 1)
+    assert second["start"]["reason"] == "Starts from the weights of SAMPLE-Open version 1."
+    kept = client.get_run(second["run_id"])
+    version = client.get_model_version("SAMPLE-Open", "2")
+    for tags in (kept.data.tags, version.tags):
+        assert (tags["generation"], tags["started_from"], tags["started_from.run_id"]) == (
+            "1",
+            "SAMPLE-Open/1",
+            first["run_id"],
+        )
+    assert kept.inputs is not None
+    (given,) = kept.inputs.model_inputs
+    assert f"models:/{given.model_id}" == client.get_model_version("SAMPLE-Open", "1").source
+
+    earlier = daily("2013-06-26")
+    assert earlier["start"]["generation"] == 0
+    assert "which reach into the test period" in earlier["start"]["reason"]
 
 
 def test_a_gate_that_only_watches_moves_nothing(

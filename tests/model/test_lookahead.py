@@ -154,3 +154,33 @@ def test_what_is_known_at_an_origin_says_the_same_as_all_there_is() -> None:
             alone = forecaster.predict(prices.until(prices.day(ROWS - 12 + row)))
             assert alone.values[0] == together.values[row]
             assert alone.intervals() == together.intervals(row)
+
+
+def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() -> None:
+    config = small("daily", "Open")
+    prices = make_prices(ROWS)
+
+    def lineage(known: Prices) -> Forecaster:
+        """Fitted at one origin after another, each from the weights of the one before."""
+        parent = None
+        for origin in (90, 100, TRAIN - 1):
+            child = train_forecaster(known.until(known.day(origin)), config, parent=parent)
+            parent = child.as_parent(f"the one of {origin}")
+        return child
+
+    before = lineage(prices)
+    assert before.generation == 2
+    for tampering in TAMPERINGS:
+        after = lineage(tampering(prices, TRAIN - 1))
+        assert after.losses == before.losses
+        for first, second in zip(before.network.get_weights(), after.network.get_weights(), strict=True):
+            np.testing.assert_array_equal(first, second)
+
+
+def test_nothing_starts_from_weights_that_were_fitted_on_its_test_period() -> None:
+    config, prices = small("daily", "Open"), make_prices(ROWS)
+    later = train_forecaster(prices.until(prices.day(TRAIN)), config).as_parent("the later one")
+    with pytest.raises(ValueError, match=f"the later one was fitted on prices up to {prices.day(TRAIN)}"):
+        train_forecaster(prices.until(prices.day(TRAIN - 1)), config, parent=later)
+    same = train_forecaster(prices.until(prices.day(TRAIN)), config, parent=later)
+    assert same.generation == 1

@@ -1,0 +1,87 @@
+"""A network's answers by NumPy alone: one forecast needs neither Keras nor the seconds and the memory it takes.
+
+This file is a part of every registered model, beside inference.py, and stands alone as that does. It knows the layers
+that exported.py finds in a Keras network; whatever else a network is made of, Keras itself answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+# The weights of a layer by name: `kernel` and `bias`, and for an LSTM layer `recurrent`.
+Layer = Mapping[str, npt.NDArray[Any]]
+
+
+class NumpyNetwork:
+    """Members side by side, each a stack of LSTM layers with one dense output, as Keras defines them.
+
+    It computes in double precision: a float32 answer of Keras's differs from it by Keras's own rounding.
+    """
+
+    def __init__(self, members: Sequence[Sequence[Layer]]) -> None:
+        self._members = [
+            [{name: np.asarray(weights, dtype=np.float64) for name, weights in layer.items()} for layer in member]
+            for member in members
+        ]
+
+    def predict_on_batch(self, windows: npt.ArrayLike) -> Values:
+        """(n, lookback, features) -> (n, members)."""
+        inputs = np.asarray(windows, dtype=np.float64)
+        return np.hstack([_answer(member, inputs) for member in self._members])
+
+    def save(self, file: Path) -> None:
+        """Write the weights in NumPy's own format, with nothing pickled, as float32, which they were fitted in."""
+        arrays = {
+            f"{m}/{k}/{name}": weights.astype(np.float32)
+            for m, member in enumerate(self._members)
+            for k, layer in enumerate(member)
+            for name, weights in layer.items()
+        }
+        np.savez(file, **arrays)  # type: ignore[arg-type] # NumPy's types take the names for its options
+
+    @classmethod
+    def load(cls, file: Path) -> "NumpyNetwork":
+        """Read what `save` wrote."""
+        with np.load(file, allow_pickle=False) as stored:
+            placed = sorted((int(m), int(k), name) for m, k, name in (key.split("/") for key in stored.files))
+            layers = [
+                (m, {name: stored[f"{m}/{k}/{name}"] for _, _, name in parts})
+                for (m, k), parts in groupby(placed, key=lambda place: place[:2])
+            ]
+        return cls([[layer for _, layer in member] for _, member in groupby(layers, key=lambda each: each[0])])
+
+
+def _answer(layers: Sequence[Layer], inputs: Values) -> Values:
+    """(n, lookback, features) -> (n, 1): of each LSTM layer the whole sequence, of the last its end."""
+    sequence = inputs
+    for layer in layers[:-1]:
+        sequence = _lstm(layer, sequence)
+    dense = layers[-1]
+    return np.asarray(sequence[:, -1] @ dense["kernel"] + dense["bias"], dtype=np.float64)
+
+
+def _lstm(layer: Layer, sequence: Values) -> Values:
+    """(n, lookback, features) -> (n, lookback, units); the gates in Keras's order: input, forget, candidate, output."""
+    recurrent = layer["recurrent"]
+    units = len(recurrent)
+    # What does not depend on the step before, for all steps at once: (n, lookback, 4 * units).
+    driven = sequence @ layer["kernel"] + layer["bias"]
+    outputs = np.empty((*sequence.shape[:2], units))
+    state, carry = np.zeros((2, len(sequence), units))
+    for step in range(sequence.shape[1]):
+        gates = driven[:, step] + state @ recurrent
+        taken, kept, given = (_sigmoid(gates[:, k * units : (k + 1) * units]) for k in (0, 1, 3))
+        carry = kept * carry + taken * np.tanh(gates[:, 2 * units : 3 * units])
+        state = given * np.tanh(carry)
+        outputs[:, step] = state
+    return outputs
+
+
+def _sigmoid(values: Values) -> Values:
+    """1 / (1 + exp(-values)), which overflows nowhere when it is written so."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), dtype=np.float64)

@@ -1,0 +1,91 @@
+"""Where a training starts: from the weights of the version in Production, or from the beginning; and why."""
+
+import logging
+from dataclasses import dataclass
+
+from model.config import ForecasterConfig
+from model.errors import NothingInProduction, TomorrowError
+from model.split import Split
+from model.warm_start import Parent, Past, member_weights
+from tasks.package import load_network
+from tasks.register import Registry
+from tasks.settings import Settings
+from tasks.track import TrackedRun
+from tasks.training_run import reload_test
+from tasks.version import GENERATION, RegisteredVersion
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Start:
+    """Where a training starts.
+
+    reason:  a sentence
+    version: the version in Production that it starts from, and its network; None for a start from the beginning
+    """
+
+    reason: str
+    version: RegisteredVersion | None = None
+    parent: Parent | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation of what is fitted now."""
+        return self.parent.past.generation + 1 if self.parent else 0
+
+    def tags(self) -> dict[str, str]:
+        """The tags that keep it, on the run and on the version that comes of it."""
+        named = {}
+        if self.version is not None:
+            named = {
+                "started_from": f"{self.version.model}/{self.version.version}",
+                "started_from.run_id": self.version.run_id,
+            }
+        return {GENERATION: str(self.generation), "start": self.reason, **named}
+
+
+def choose_start(run: TrackedRun, settings: Settings, split: Split, config: ForecasterConfig) -> Start:
+    """Where a training starts, noted on its run."""
+    if config.training.warm_start:
+        model = settings.model_name(split.prices.security.ticker, config.column)
+        start = _find_start(Registry(run.client, settings), run, split, model, config)
+    else:
+        start = Start(reason="Starts afresh, as it is configured.")
+    run.set_tags(start.tags())
+    if start.version is not None and start.version.source.startswith("models:/m-"):
+        from mlflow.entities import LoggedModelInput
+
+        run.client.log_inputs(run.run_id, models=[LoggedModelInput(start.version.source.removeprefix("models:/"))])
+    return start
+
+
+def _find_start(registry: Registry, run: TrackedRun, split: Split, model: str, config: ForecasterConfig) -> Start:
+    try:
+        version = registry.production(model)
+    except NothingInProduction:
+        return Start(reason="Starts afresh: nothing is in Production to start from.")
+    past = _past(run, version)
+    refusal = past if isinstance(past, str) else past.refusal(split.train, config)
+    if refusal or isinstance(past, str):
+        return Start(reason=f"Starts afresh: {refusal}.")
+    parent = Parent(past=past, weights=member_weights(load_network(version.model_uri), config.training.members))
+    return Start(reason=f"Starts from the weights of {past.name}.", version=version, parent=parent)
+
+
+def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
+    """What a version came from, out of its run; where that does not say, what is wrong with it."""
+    from mlflow.exceptions import MlflowException
+
+    name = f"{version.model} version {version.version}"
+    try:
+        config, split = reload_test(run.client, version.run_id)
+    except (MlflowException, OSError, TomorrowError, ValueError) as error:
+        logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
+        return f"the run of {name} no longer says what it was fitted on"
+    return Past(
+        name=name,
+        config=config.forecaster,
+        trained_until=split.train.last,
+        generation=int(version.tags.get(GENERATION, "0")),
+    )
