@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from prefect import flow
 
+from flows.alarms import alarm_failure
 from flows.fetching import fetch
 from flows.links import link_training, run_tags
 from flows.progress import training_progress
@@ -52,7 +53,13 @@ class TrainReport:
     seconds: dict[str, float]
 
 
-@flow(name="train", flow_run_name="train {forecaster.column} of {prices.ticker}", persist_result=False)
+@flow(
+    name="train",
+    flow_run_name="train {forecaster.column} of {prices.ticker}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
 def train(
     prices: PricesConfig = PricesConfig(),
     forecaster: ForecasterConfig = ForecasterConfig(),
