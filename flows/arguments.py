@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NoReturn
 
+from flows.stack_arguments import stack_commands
 from model.errors import UsageError
 
 DESCRIPTION = "Forecasts a stock's next trading day and proves whether the forecast is worth having."
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _answers(commands)
     _predict(commands)
     _stored_prices(commands)
+    stack_commands(commands, _add)
     return top
 
 

@@ -4,6 +4,7 @@ Every function takes the parsed options and gives the JSON object and the text o
 within, after the environment is prepared: Prefect and MLflow read it when they are imported.
 """
 
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -120,6 +121,26 @@ def prices(options: Namespace) -> Answer:
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return Answer(fetch_json(outcomes), fetch_text(outcomes), exit_code(outcomes))
+
+
+def up(options: Namespace) -> Answer:
+    """`tomorrow up`: it imports neither Prefect nor MLflow, which run in processes of their own."""
+    from flows.up import given_prices, up, with_ports
+
+    wanted = given_prices(options)
+    settings, _ = prepare(() if wanted is None else (wanted,))
+    report = up(with_ports(settings, options), os.environ.get("PREFECT_API_URL"), wanted)
+    return Answer({"ended_by": report.asked, "restarts": report.restarts}, f"The stack has ended ({report.asked}).")
+
+
+def status(options: Namespace) -> Answer:  # noqa: ARG001 - it has none but --json
+    """`tomorrow status`: without Prefect, which it asks over HTTP where it runs."""
+    from flows.status import take_status
+    from flows.status_output import status_json, status_text
+
+    settings, _ = prepare()
+    found = take_status(settings, os.environ.get("PREFECT_API_URL"))
+    return Answer(status_json(found), status_text(found))
 
 
 def prepare(wanted: Sequence[PricesConfig] = ()) -> tuple[Settings, tuple[PricesConfig, ...]]:

@@ -7,6 +7,7 @@ from prefect import Task, runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, TaskRun
 
+from flows.alarms import alarm_restated, alarm_stale
 from flows.steps import step
 from model.config import PricesConfig
 from model.errors import PricesUnavailable, RestatedPrices
@@ -25,8 +26,10 @@ def fetch(wanted: PricesConfig, settings: Settings, now: datetime, occasion: Lit
     except PricesUnavailable as error:
         allowed = getattr(settings.prices.stale_sessions, occasion)
         obtained = use_last_good(wanted, settings, now, allowed, error)
+        alarm_stale(obtained, settings, now)
     except RestatedPrices as error:
         _show(f"**{wanted.ticker}: restated irregularly, and not used.**\n\n```\n{error}\n```\n")
+        alarm_restated(error, settings, now)
         raise
     if obtained.record is not None:
         _show(_account(obtained))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prefect import flow
 
+from flows.alarms import alarm_failure
 from flows.clock import now
 from flows.fetching import fetch
 from flows.links import link_forecast
@@ -39,7 +40,13 @@ class PredictReport:
     seconds: dict[str, float]
 
 
-@flow(name="predict", flow_run_name="predict {column} of {prices.ticker}", persist_result=False)
+@flow(
+    name="predict",
+    flow_run_name="predict {column} of {prices.ticker}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
 def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_timing()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
+from flows.alarms import alarm_failure
 from flows.clock import now
 from flows.steps import start_timing, step
 from model.errors import PromotionRefused, UsageError
@@ -41,7 +42,13 @@ class PromotionReport:
     decision: Decision | None = None
 
 
-@flow(name="promote", flow_run_name="promote {model} {version} to {to}", persist_result=False)
+@flow(
+    name="promote",
+    flow_run_name="promote {model} {version} to {to}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
 def promote(model: str, version: int, to: str = "Production", force: bool = False, reason: str = "") -> PromotionReport:
     """Move one version to a stage; PromotionRefused, and nothing changed, where the gate says no."""
     start_timing()

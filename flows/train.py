@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
+from flows.alarms import alarm_failure
 from flows.clock import now
 from flows.fetching import fetch
 from flows.links import flow_run_tags, link_training
@@ -68,7 +69,13 @@ class TrainReport:
     seconds: dict[str, float]
 
 
-@flow(name="train", flow_run_name="train {forecaster.column} of {prices.ticker}", persist_result=False)
+@flow(
+    name="train",
+    flow_run_name="train {forecaster.column} of {prices.ticker}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
 def train(
     prices: PricesConfig = PricesConfig(),
     forecaster: WrittenConfig = ForecasterConfig(),

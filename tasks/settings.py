@@ -5,10 +5,11 @@ directory, MLFLOW_TRACKING_URI and TOMORROW_LEDGER_URI override the two database
 """
 
 import os
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,6 +41,13 @@ class ServerSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=1, le=65535)
+
+
+class PrefectSettings(Section):
+    """Where the Prefect server of `tomorrow up` listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(4200, ge=1, le=65535)
 
 
 class RegistrySettings(Section):
@@ -93,6 +101,16 @@ class PriceSettings(Section):
     stale_sessions: StaleSettings = StaleSettings()
 
 
+AlarmKind = Literal["flow.failed", "prices.stale", "prices.restated", "model.no-skill", "stack.part-down"]
+
+
+class AlarmSettings(Section):
+    """Which alarms the webhook is told, and the seconds that it has to take one."""
+
+    kinds: tuple[AlarmKind, ...] = get_args(AlarmKind)
+    timeout: float = Field(5.0, gt=0)
+
+
 class SecuritySettings(Section):
     """One row of the table of securities."""
 
@@ -111,11 +129,13 @@ class Settings(Section):
     home: Path = Path("var")
     tracking: TrackingSettings = TrackingSettings()
     server: ServerSettings = ServerSettings()
+    prefect: PrefectSettings = PrefectSettings()
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
+    alarms: AlarmSettings = AlarmSettings()
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 
@@ -182,6 +202,11 @@ def read_settings(environment: dict[str, str] | None = None) -> Settings:
         raise _refusal(file, error) from None
     home = settings.home if settings.home.is_absolute() else file.parent / settings.home
     return settings.model_copy(update={"home": home.resolve()})
+
+
+def webhook_address(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Where alarms are sent, with whatever secret it holds; it never stands in a file or in the settings."""
+    return environment.get("TOMORROW_WEBHOOK", "").strip() or None
 
 
 def _parse(file: Path) -> dict[str, Any]:

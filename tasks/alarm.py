@@ -1,0 +1,136 @@
+"""Alarms: what somebody should know of, as an event in Prefect and as one POST to a webhook.
+
+An alarm never fails what it is about. The webhook's address may hold a secret: it comes from the environment alone,
+and stands in no log, error or parameter.
+"""
+
+import json
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+from tasks.settings import AlarmKind, Settings, webhook_address
+
+# What the subject of a kind is, in the name by which Prefect's automations find it.
+RESOURCES: Mapping[AlarmKind, str] = {
+    "flow.failed": "flow",
+    "prices.stale": "security",
+    "prices.restated": "security",
+    "model.no-skill": "model",
+    "stack.part-down": "part",
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One thing that somebody should know of.
+
+    subject: what it is about: a flow, a security's ticker, a registered model, a part of the stack
+    message: a sentence for people
+    at:      when it was noticed
+    details: more of it for programs, of what JSON knows
+    """
+
+    kind: AlarmKind
+    subject: str
+    message: str
+    at: datetime
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def event(self) -> str:
+        """The name of its event."""
+        return f"tomorrow.{self.kind}"
+
+    @property
+    def resource(self) -> str:
+        """The name of what it is about."""
+        return f"tomorrow.{RESOURCES[self.kind]}.{quote(self.subject, safe='-')}"
+
+
+def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object] | None = None) -> None:
+    """Tell of an alarm, as an event of Prefect and to the webhook; it raises nothing.
+
+    emit: what makes an event of it; by default this process's Prefect
+    """
+    for tell in (emit or _emit, lambda alarm: _post(alarm, settings)):
+        try:
+            tell(alarm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run that raised the alarm goes on
+            # Only its kind: what it says may hold the address.
+            logger.warning("the alarm %s was not told on: %s", alarm.kind, type(error).__name__)
+
+
+def event_of(alarm: Alarm) -> dict[str, object]:
+    """The alarm as Prefect's API takes an event."""
+    return {
+        "id": str(uuid4()),
+        "event": alarm.event,
+        "occurred": alarm.at.isoformat(),
+        "resource": {"prefect.resource.id": alarm.resource, "prefect.resource.name": alarm.subject},
+        "payload": {"message": alarm.message, **alarm.details},
+    }
+
+
+def _emit(alarm: Alarm) -> None:
+    from prefect.events import emit_event
+
+    emit_event(
+        alarm.event,
+        resource={"prefect.resource.id": alarm.resource, "prefect.resource.name": alarm.subject},
+        occurred=alarm.at,
+        payload={"message": alarm.message, **alarm.details},
+    )
+
+
+def _post(alarm: Alarm, settings: Settings) -> None:
+    """Send it to the webhook, if one is named, and wait no longer than the settings say."""
+    address = webhook_address()
+    if address is None or alarm.kind not in settings.alarms.kinds:
+        return
+    outcome: list[str] = []
+    body = {
+        "kind": alarm.kind,
+        "subject": alarm.subject,
+        "message": alarm.message,
+        "at": alarm.at.isoformat(),
+        "details": dict(alarm.details),
+        # What chat programs show of a webhook.
+        "text": f"{alarm.event}: {alarm.message}",
+    }
+    patience = settings.alarms.timeout
+    sending = threading.Thread(target=_send, args=(address, body, patience, outcome), daemon=True)
+    sending.start()
+    # A server that answers a byte at a time would keep each single wait short, and all of them together long.
+    sending.join(patience)
+    result = outcome[0] if outcome else f"no answer within {patience:g} s"
+    if result:
+        logger.warning("the webhook did not take the alarm %s: %s", alarm.kind, result)
+
+
+def _send(address: str, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
+    """POST the body; what went wrong is appended to the outcome, or an empty text."""
+    try:
+        if urlsplit(address).scheme not in ("http", "https"):
+            outcome.append("TOMORROW_WEBHOOK is no http(s) address")
+            return
+        request = urllib.request.Request(  # noqa: S310 - its scheme has just been looked at
+            address,
+            data=json.dumps(body, default=str).encode(),
+            headers={"Content-Type": "application/json", "User-Agent": "tomorrow"},
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=patience):  # noqa: S310
+            outcome.append("")
+    except urllib.error.HTTPError as error:
+        outcome.append(f"it answers {error.code}")
+    except Exception as error:  # noqa: BLE001 - told by its kind alone, since its text may hold the address
+        outcome.append(type(error).__name__)

@@ -1,0 +1,154 @@
+"""Prefect's server, asked over HTTP: what is scheduled, who works, what has died. Prefect itself is not imported.
+
+Whoever only wants to know how things are need not wait for that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpx
+
+PATIENCE_SECONDS = 3.0
+WORK_SECONDS = 30.0
+MOST = 200  # what Prefect gives in one answer
+ALIVE = ("RUNNING", "PENDING", "CANCELLING")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """A run of a deployment that is to start, and when."""
+
+    deployment: str
+    name: str
+    at: datetime
+
+
+def answers(address: str) -> bool:
+    """Whether a server answers at an address that all is well."""
+    import httpx
+
+    try:
+        with _client(PATIENCE_SECONDS) as client:
+            return client.get(address).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectApi:
+    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses."""
+
+    address: str
+
+    def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
+        """Whether Prefect has heard from a worker since, and still does; None where Prefect is not to be heard."""
+        try:
+            known = self._post(f"work_pools/{pool}/workers/filter", {}, PATIENCE_SECONDS)
+        except ConfigurationError:
+            return None
+        return any(
+            found["name"] == worker
+            and found["status"] == "ONLINE"
+            and datetime.fromisoformat(found["last_heartbeat_time"]) >= since
+            for found in known
+        )
+
+    def has_pool(self, pool: str) -> bool:
+        """Whether there is a work pool of that name."""
+        return bool(self._post("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}}))
+
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        """Every deployment by its name."""
+        return {found["name"]: found for found in self._post("deployments/filter", {"limit": MOST})}
+
+    def scheduled(self) -> tuple[ScheduledRun, ...]:
+        """The next run of each deployment, the earliest first."""
+        names = {found["id"]: name for name, found in self.deployments().items()}
+        question = {
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+            "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+            "limit": MOST,
+        }
+        first: dict[str, ScheduledRun] = {}
+        for run in self._post("flow_runs/filter", question):
+            name = names.get(run["deployment_id"])
+            if name is not None and name not in first:
+                at = datetime.fromisoformat(run["next_scheduled_start_time"] or run["expected_start_time"])
+                first[name] = ScheduledRun(deployment=name, name=run["name"], at=at)
+        return tuple(first.values())
+
+    def crash_unfinished(self, pool: str, reason: str) -> tuple[str, ...]:
+        """Call every run of a pool that is said to be going on crashed; their names. To be asked while nobody works.
+
+        A run whose process died together with its worker would be taken for running for ever, and with it the place
+        of the one run that its deployment may have at a time.
+        """
+        question = {
+            "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
+            "work_pools": {"name": {"any_": [pool]}},
+            "limit": MOST,
+        }
+        runs = self._post("flow_runs/filter", question)
+        for run in runs:
+            state = {"type": "CRASHED", "name": "Crashed", "message": reason}
+            self._post(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+        return tuple(run["name"] for run in runs)
+
+    def running(self, pool: str) -> int:
+        """How many runs of a pool go on."""
+        question = {
+            "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
+            "work_pools": {"name": {"any_": [pool]}},
+        }
+        return int(self._ask("POST", "flow_runs/count", question, PATIENCE_SECONDS))
+
+    def emit(self, event: Mapping[str, object]) -> None:
+        """Record an event, for automations to act on."""
+        self._ask("POST", "events", [event], PATIENCE_SECONDS)
+
+    def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """Override parameters of a deployment, beside those that it has."""
+        merged = {**deployment["parameters"], **parameters}
+        self._ask("PATCH", f"deployments/{deployment['id']}", {"parameters": merged}, WORK_SECONDS)
+
+    def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
+        """Pause the schedules of these slugs."""
+        for schedule in deployment["schedules"]:
+            if schedule["slug"] in set(schedules):
+                place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
+                self._ask("PATCH", place, {"active": False}, WORK_SECONDS)
+
+    def _post(self, path: str, question: dict[str, Any], patience: float = WORK_SECONDS) -> Any:
+        return self._ask("POST", path, question, patience)
+
+    def _ask(self, method: str, path: str, question: object, patience: float) -> Any:
+        import httpx
+
+        try:
+            with _client(patience) as client:
+                answer = client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
+        except httpx.HTTPError as error:
+            raise self._refusal(f"no answer ({type(error).__name__})") from None
+        if not answer.is_success:
+            raise self._refusal(f"it answers {answer.status_code} to {method} {path}: {answer.text[:200]}")
+        return answer.json() if answer.content else None
+
+    def _refusal(self, have: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Prefect's server at {self.address}",
+            have=have,
+            need="a Prefect server of this release",
+            remedy="see whether it runs: tomorrow status; start it with: tomorrow up",
+        )
+
+
+def _client(patience: float) -> "httpx.Client":
+    import httpx
+
+    # A proxy is for the world outside, not for servers of this machine.
+    return httpx.Client(timeout=patience, trust_env=False)
