@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.backtest_progress import OnFit, backtest_progress
+from flows.clock import now
 from flows.fetching import fetch
 from flows.links import run_tags
 from flows.promote import connect
@@ -73,7 +73,7 @@ def backtest(
     seconds = start_timing()
     settings = read_settings()
     with fitting_workers(jobs) as workers:
-        obtained = fetch(prices, settings, datetime.now(UTC), "train")
+        obtained = fetch(prices, settings, now(), "train")
         plan = lay_out(obtained.prices, backtest, forecasters)
         client = connect(settings)
         with open_backtest(client, settings, plan, run_tags() | obtained.tags()) as runs:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from prefect import flow
 
+from flows.clock import now
 from flows.fetching import fetch
 from flows.links import link_forecast
 from flows.promote import connect
@@ -44,11 +44,11 @@ def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> P
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_timing()
     settings = read_settings()
-    now = datetime.now(UTC)
+    at = now()
     model = settings.model_name(wanted_security(prices, settings).ticker, column)
     version = pull(Registry(connect(settings), settings), model)
-    obtained = fetch(prices, settings, now, "predict")
-    made = forecast(version, obtained.prices, column, settings, now, obtained.stale)
+    obtained = fetch(prices, settings, at, "predict")
+    made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made.row)
     link_forecast(recorded)
     return PredictReport(

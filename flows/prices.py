@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.clock import now
 from model.config import PricesConfig
 from model.errors import RateLimited, TomorrowError
 from tasks.batch import Batch
@@ -50,8 +50,8 @@ def named_securities(tickers: Sequence[str], settings: Settings) -> tuple[str, .
 
 def stocktaking(tickers: Sequence[str], settings: Settings) -> list[Holding]:
     """What is stored of the securities that are named, down to the last file; of all, if none is."""
-    store, now = SnapshotStore(settings), datetime.now(UTC)
-    return [take_stock(store, ticker, settings, now, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
+    store, at = SnapshotStore(settings), now()
+    return [take_stock(store, ticker, settings, at, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
 
 
 def fetch_all(named: Sequence[str], settings: Settings, *, accept_restatement: bool) -> list[Outcome]:
@@ -61,7 +61,7 @@ def fetch_all(named: Sequence[str], settings: Settings, *, accept_restatement: b
     """
     store = SnapshotStore(settings)
     tickers = named or store.tickers() or named_securities((PricesConfig().ticker,), settings)
-    batch = Batch(tickers, settings, datetime.now(UTC))
+    batch = Batch(tickers, settings, now())
     outcomes: list[Outcome] = []
     refused = 0
     with yahoo_session(settings.prices.timeout) as session, fetching_progress(len(tickers)) as show:
@@ -69,7 +69,7 @@ def fetch_all(named: Sequence[str], settings: Settings, *, accept_restatement: b
             if refused == RATE_LIMITED_IN_A_ROW:
                 outcomes.append(Outcome(ticker=ticker))
                 continue
-            if batch.has(ticker, store, datetime.now(UTC)):
+            if batch.has(ticker, store, now()):
                 outcomes.append(Outcome(ticker=ticker, record=store.newest(ticker), kept=True))
             else:
                 if any(not outcome.kept for outcome in outcomes):
@@ -86,7 +86,7 @@ def _fetch(ticker: str, settings: Settings, session: "YahooSession", accept_rest
     wanted = PricesConfig(ticker=ticker, source="yahoo", accept_restatement=accept_restatement)
     try:
         obtained = patiently(
-            lambda: obtain_prices(wanted, settings, datetime.now(UTC), session=session),
+            lambda: obtain_prices(wanted, settings, now(), session=session),
             settings.prices.retries,
             say=_say,
         )

@@ -1,11 +1,11 @@
 """Promote: move a version to a stage; into Production through the gate, or past it on record."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prefect import flow
 
+from flows.clock import now
 from flows.steps import start_timing, step
 from model.errors import PromotionRefused, UsageError
 from model.promotion import Decision
@@ -103,7 +103,7 @@ def judged(word: str, decision: Decision, *, by: str | None = None, forced: str 
     return Ruling(
         decision=word,
         reasons=decision.reasons,
-        at=datetime.now(UTC),
+        at=now(),
         by=by or user_name(),
         forced=forced,
         skill=decision.skill,
@@ -112,7 +112,7 @@ def judged(word: str, decision: Decision, *, by: str | None = None, forced: str 
 
 def moved(reasons: tuple[str, ...], *, by: str | None = None) -> Ruling:
     """The record of a move that the gate has no say in."""
-    return Ruling(decision="moved", reasons=reasons, at=datetime.now(UTC), by=by or user_name())
+    return Ruling(decision="moved", reasons=reasons, at=now(), by=by or user_name())
 
 
 def _refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:

@@ -1,10 +1,10 @@
 """Train: fetch prices, fit, evaluate beside the naive forecasts, log, register, and ask the gate."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from prefect import flow
 
+from flows.clock import now
 from flows.fetching import fetch
 from flows.links import link_training, run_tags
 from flows.progress import training_progress
@@ -61,7 +61,7 @@ def train(
     """Train one forecaster, register it, and let the gate decide whether it goes to Production."""
     seconds = start_timing()
     settings = read_settings()
-    obtained = fetch(prices, settings, datetime.now(UTC), "train")
+    obtained = fetch(prices, settings, now(), "train")
     split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
     client = connect(settings)
     with start_training_run(client, settings, split, forecaster, run_tags() | obtained.tags()) as run:
