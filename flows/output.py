@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from model.baselines import naive_label
 from tasks.settings import Settings
 
+LATE = "that session had begun when this was made, so it never counts among the forecasts made before"
+
 if TYPE_CHECKING:
     from flows.predict import PredictReport
     from flows.promote import PromotionReport
@@ -130,11 +132,13 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "lower": made.lower,
         "upper": made.upper,
         "level": made.level,
-        "intervals": {str(level): list(bounds) for level, bounds in report.intervals.items()},
+        "intervals": {str(level): list(bounds) for level, bounds in made.known_intervals.items()},
         "naive": made.naive,
         "naive_name": made.naive_name,
+        "naives": dict(made.naives),
         "source": made.source,
         "stale": made.stale,
+        "late": made.late,
         "fingerprint": made.fingerprint,
         "prices": {"notes": list(report.obtained.prices.notes), **report.obtained.as_json()},
         "made_at": made.made_at.isoformat(),
@@ -149,9 +153,14 @@ def predict_text(report: "PredictReport") -> str:
     made = report.forecast
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in report.intervals.items()),
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.known_intervals.items()),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} version {made.version}, in Production; prices from {made.source}, as of {made.as_of}",
+        *(
+            ["  late: that session has begun, so this is on record as no forecast, and is never scored"]
+            if made.late
+            else []
+        ),
         *(f"  prices: {note}" for note in report.obtained.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"
