@@ -65,7 +65,7 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
     rows = [("the forecast", judged.rmse, judged.mae)]
     rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in judged.naive]
     lines = [
-        f"{version.model} version {version.version}, preset {fitted.config.preset}, is in {version.stage}.",
+        f"{version.model} {version.named}, preset {fitted.config.preset}, is in {version.stage}.",
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "
         f"{len(prices)} sessions, {prices.first} to {prices.last}",
@@ -108,7 +108,7 @@ def promote_json(report: "PromotionReport") -> dict[str, Any]:
 def promote_text(report: "PromotionReport") -> str:
     """What `tomorrow promote` prints."""
     version = report.version
-    lines = [f"{version.model} version {version.version} {'is now' if report.changed else 'stays'} in {version.stage}."]
+    lines = [f"{version.model} {version.named} {'is now' if report.changed else 'stays'} in {version.stage}."]
     lines += [f"  archived  version {number}" for number in report.archived]
     lines += [f"  note      {note}" for note in report.notes]
     if report.decision is not None:
@@ -155,12 +155,8 @@ def predict_text(report: "PredictReport") -> str:
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
         *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.known_intervals.items()),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
-        f"  by {made.model} version {made.version}, in Production; prices from {made.source}, as of {made.as_of}",
-        *(
-            ["  late: that session has begun, so this is on record as no forecast, and is never scored"]
-            if made.late
-            else []
-        ),
+        f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
+        *([f"  late: {LATE}"] if made.late else []),
         *(f"  prices: {note}" for note in report.obtained.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"

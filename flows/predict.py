@@ -41,7 +41,7 @@ def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> P
     settings = read_settings()
     at = now()
     model = settings.model_name(wanted_security(prices, settings).ticker, column)
-    version = pull(Registry(connect(settings), settings), model)
+    version = pull(Registry(connect(settings), settings), model, at)
     obtained = fetch(prices, settings, at, "predict")
     made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made)

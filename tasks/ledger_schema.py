@@ -95,6 +95,7 @@ stage_changes = sa.Table(
     sa.Column("decision", sa.Text, nullable=False),
     sa.Column("reasons", sa.Text, nullable=False),
     sa.Column("forced", sa.Text),
+    sa.Column("skill", sa.Text),
     sa.Index("changes_of_a_version", "model", "version", "id"),
     sqlite_autoincrement=True,
 )

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text, nullable=False),
         sa.Column("reasons", sa.Text, nullable=False),
         sa.Column("forced", sa.Text),
+        sa.Column("skill", sa.Text),
         sqlite_autoincrement=True,
     )
     op.create_index("changes_of_a_version", "stage_changes", ["model", "version", "id"])
