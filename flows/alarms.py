@@ -1,9 +1,10 @@
 """When alarms are raised: a run of a deployment has failed, prices are stale or restated, a model has no skill."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.clock import now
 from model.errors import RestatedPrices
 from tasks.alarm import Alarm, raise_alarm
 from tasks.obtain import Obtained
@@ -24,13 +25,13 @@ def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any
         kind="flow.failed",
         subject=flow.name,
         message=f"The run {flow_run.name!r} of {flow.name} is {state.name}: {state.message or 'nothing is said'}",
-        at=datetime.now(UTC),
+        at=now(),
         details={"flow_run_id": str(flow_run.id), "state": state.name or state.type.value},
     )
     raise_alarm(alarm, read_settings())
 
 
-def alarm_stale(obtained: Obtained, settings: Settings, now: datetime) -> None:
+def alarm_stale(obtained: Obtained, settings: Settings, at: datetime) -> None:
     """Prices of an earlier fetch are used, since newer ones are not to be had."""
     ticker, missing = obtained.prices.security.ticker, [str(day) for day in obtained.missing]
     lacks = f"lack {', '.join(missing)}" if missing else "lack no session"
@@ -38,20 +39,20 @@ def alarm_stale(obtained: Obtained, settings: Settings, now: datetime) -> None:
         kind="prices.stale",
         subject=ticker,
         message=f"The prices of {ticker} are those of an earlier fetch, and {lacks}.",
-        at=now,
+        at=at,
         details={"missing": missing, "snapshot": obtained.snapshot},
     )
     raise_alarm(alarm, settings)
 
 
-def alarm_restated(error: RestatedPrices, settings: Settings, now: datetime) -> None:
+def alarm_restated(error: RestatedPrices, settings: Settings, at: datetime) -> None:
     """The source has changed its past irregularly; the run ends."""
     changes = error.data.get("changes")
     alarm = Alarm(
         kind="prices.restated",
         subject=error.subject.rpartition(" ")[2],
         message=f"{error.subject}: {error.have}",
-        at=now,
+        at=at,
         details={"changes": list(changes)[:SHOWN_CHANGES] if isinstance(changes, list) else []},
     )
     raise_alarm(alarm, settings)
@@ -59,5 +60,5 @@ def alarm_restated(error: RestatedPrices, settings: Settings, now: datetime) -> 
 
 def alarm_no_skill(model: str, message: str, details: Sequence[tuple[str, object]], settings: Settings) -> None:
     """A model's forecasts have been no better than naive for as long as the settings allow."""
-    alarm = Alarm(kind="model.no-skill", subject=model, message=message, at=datetime.now(UTC), details=dict(details))
+    alarm = Alarm(kind="model.no-skill", subject=model, message=message, at=now(), details=dict(details))
     raise_alarm(alarm, settings)

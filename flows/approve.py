@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prefect import flow
 
+from flows.clock import now
 from flows.promote import PromotionReport, connect, judge, judged, move, record
 from flows.steps import start_timing
 from model.promotion import Answer, Decision, settle
@@ -23,7 +24,7 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
     registry = Registry(client, settings)
     with registry.locked(model):
         waiting = registry.version(model, version)
-        decision = judge(client, waiting, champion(registry, model), settings.gate)
+        decision = judge(client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, Answer(approved=True, by=user_name(), reason=reason))
         noted = judged("approved", settled, forced=None if decision.passed else reason)
         done = move(registry, model, version, "Production", noted)
@@ -41,7 +42,7 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     registry = Registry(client, settings)
     with registry.locked(model):
         waiting = registry.version(model, version)
-        decision = judge(client, waiting, champion(registry, model), settings.gate)
+        decision = judge(client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, Answer(approved=False, by=user_name(), reason=reason))
         return PromotionReport(version=record(registry, waiting, judged("rejected", settled)), changed=False)
 

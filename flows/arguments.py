@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     _backtest(commands)
     _promote(commands)
     _answers(commands)
+    _rollback(commands)
+    _history(commands)
     _predict(commands)
     _stored_prices(commands)
     stack_commands(commands, _add)
@@ -155,6 +157,30 @@ def _answers(commands: Any) -> None:
         answer.add_argument("model", metavar="MODEL", help="the registered model, such as META-Open")
         answer.add_argument("version", type=int, metavar="VERSION", help="its version's number")
         answer.add_argument("--reason", default="", metavar="TEXT", help="why, for the record")
+
+
+def _rollback(commands: Any) -> None:
+    rollback = _add(
+        commands,
+        "rollback",
+        "give Production back to the version that was there before",
+        'tomorrow rollback META-Open --reason "its errors have doubled since Monday"',
+    )
+    rollback.add_argument("model", metavar="MODEL", help="the registered model, such as META-Open")
+    rollback.add_argument("--reason", default="", metavar="TEXT", help="why; it stays on record")
+
+
+def _history(commands: Any) -> None:
+    history = _add(
+        commands,
+        "history",
+        "show which version was in which stage when, by whose decision and why",
+        "tomorrow history META-Open --on 2020-06-15",
+    )
+    history.add_argument("model", metavar="MODEL", help="the registered model, such as META-Open")
+    history.add_argument(
+        "--on", type=_day, metavar="DATE", help="how it was at the end of that day in New York, and no more"
+    )
 
 
 def _predict(commands: Any) -> None:

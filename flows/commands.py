@@ -90,6 +90,27 @@ def reject(options: Namespace) -> Answer:
     return Answer(promote_json(report), promote_text(report))
 
 
+def rollback(options: Namespace) -> Answer:
+    """`tomorrow rollback`."""
+    prepare()
+    with orchestrated():
+        from flows.output import promote_json, promote_text
+        from flows.rollback import rollback as flow
+
+        report = flow(model=options.model, reason=options.reason)
+    return Answer(promote_json(report), promote_text(report))
+
+
+def history(options: Namespace) -> Answer:
+    """`tomorrow history`: without Prefect, since nothing is computed."""
+    settings, _ = prepare()
+    from flows.history import read_history
+    from flows.history_output import history_json, history_text
+
+    report = read_history(options.model, settings, options.on)
+    return Answer(history_json(report), history_text(report))
+
+
 def predict(options: Namespace) -> Answer:
     """`tomorrow predict`."""
     wanted, name = prices_configs(options), column(options.column)

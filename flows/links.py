@@ -36,7 +36,8 @@ def link_forecast(made: RecordedForecast) -> None:
     create_markdown_artifact(
         f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**\n\n"
         f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made.model} version {made.version}, "
-        f"from {made.source} prices as of {made.as_of}.\n",
+        f"from {made.source} prices as of {made.as_of}."
+        f"{' Late: its session had begun.' if made.late else ''}\n",
         key="forecast",
         description=f"a forecast of {made.model}",
     )

@@ -6,6 +6,8 @@ from model.baselines import naive_label
 from tasks.settings import Settings
 from tasks.version import start_of
 
+LATE = "that session had begun when this was made, so it never counts among the forecasts made before"
+
 if TYPE_CHECKING:
     from flows.predict import PredictReport
     from flows.promote import PromotionReport
@@ -74,7 +76,7 @@ def train_text(report: "TrainReport", settings: Settings) -> str:
     rows = [("the forecast", figures["rmse"], figures["mae"])]
     rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in naive]
     lines = [
-        f"{version.model} version {version.version}, preset {config.preset}, is in {version.stage}.",
+        f"{version.model} {version.named}, preset {config.preset}, is in {version.stage}.",
         *(_REPEATED if report.repeated else ()),
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "
@@ -119,7 +121,7 @@ def promote_json(report: "PromotionReport") -> dict[str, Any]:
 def promote_text(report: "PromotionReport") -> str:
     """What `tomorrow promote` prints."""
     version = report.version
-    lines = [f"{version.model} version {version.version} {'is now' if report.changed else 'stays'} in {version.stage}."]
+    lines = [f"{version.model} {version.named} {'is now' if report.changed else 'stays'} in {version.stage}."]
     lines += [f"  archived  version {number}" for number in report.archived]
     lines += [f"  note      {note}" for note in report.notes]
     if report.decision is not None:
@@ -143,11 +145,13 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "lower": made.lower,
         "upper": made.upper,
         "level": made.level,
-        "intervals": {str(level): list(bounds) for level, bounds in report.intervals.items()},
+        "intervals": {str(level): list(bounds) for level, bounds in made.known_intervals.items()},
         "naive": made.naive,
         "naive_name": made.naive_name,
+        "naives": dict(made.naives),
         "source": made.source,
         "stale": made.stale,
+        "late": made.late,
         "fingerprint": made.fingerprint,
         "prices": {"notes": list(report.obtained.prices.notes), **report.obtained.as_json()},
         "made_at": made.made_at.isoformat(),
@@ -162,9 +166,10 @@ def predict_text(report: "PredictReport") -> str:
     made = report.forecast
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in report.intervals.items()),
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.known_intervals.items()),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
-        f"  by {made.model} version {made.version}, in Production; prices from {made.source}, as of {made.as_of}",
+        f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
+        *([f"  late: {LATE}"] if made.late else []),
         *(f"  prices: {note}" for note in report.obtained.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"

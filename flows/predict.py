@@ -1,6 +1,5 @@
 """Predict: pull the Production version, forecast the next session, write it to the ledger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prefect import flow
@@ -27,15 +26,11 @@ record = step(Ledger.append, "record")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictReport:
-    """A forecast as the ledger holds it; `created` is False where it was made before.
-
-    intervals: level in per cent -> lower and upper bound in dollars
-    """
+    """A forecast as the ledger holds it; `created` is False where it was made before."""
 
     version: RegisteredVersion
     obtained: Obtained
     forecast: RecordedForecast
-    intervals: Mapping[int, tuple[float, float]]
     created: bool
     seconds: dict[str, float]
 
@@ -53,16 +48,15 @@ def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> P
     settings = read_settings()
     at = now()
     model = settings.model_name(wanted_security(prices, settings).ticker, column)
-    version = pull(Registry(connect(settings), settings), model)
+    version = pull(Registry(connect(settings), settings), model, at)
     obtained = fetch(prices, settings, at, "predict")
     made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
-    recorded, created = record(Ledger(settings.ledger_uri), made.row)
+    recorded, created = record(Ledger(settings.ledger_uri), made)
     link_forecast(recorded)
     return PredictReport(
         version=version,
         obtained=obtained,
         forecast=recorded,
-        intervals=made.intervals_of(recorded),
         created=created,
         seconds=seconds,
     )

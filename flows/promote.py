@@ -58,7 +58,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     client = connect(settings)
     registry = Registry(client, settings)
     with registry.locked(model):
-        candidate, current = registry.version(model, version), champion(registry, model)
+        candidate, current = registry.version(model, version), champion(registry, model, now())
         # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
         is_there = current is not None and current.version == version
         if stage != "Production" or is_there:
@@ -92,7 +92,7 @@ def consider(
         waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
             move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
-        decision = judge(client, trained, champion(registry, model), settings.gate)
+        decision = judge(client, trained, champion(registry, model, now()), settings.gate)
         noted = judged(decision.verdict, decision, by="gate")
         if decision.promoted:
             return move(registry, model, version, "Production", noted).version, decision

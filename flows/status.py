@@ -5,9 +5,10 @@ Each part is asked by itself, and what cannot be told says why: most of all when
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
+from flows.clock import now
 from flows.prices import stocktaking
 from model.errors import TomorrowError
 from tasks.inventory import Holding
@@ -49,13 +50,13 @@ def take_status(settings: Settings, prefect_elsewhere: str | None) -> Status:
             faults[part] = f"{error.subject}: {error.have}"
             return otherwise
 
-    stack = read_stack(settings)
+    stack, at = read_stack(settings), now()
     address = stack.prefect_api if stack else prefect_elsewhere
     return Status(
-        now=datetime.now(UTC),
+        now=at,
         stack=stack,
         scheduled=ask("scheduled", PrefectApi(address).scheduled, ()) if address else (),
-        production=ask("production", lambda: in_production(settings), {}),
+        production=ask("production", lambda: in_production(settings, at), {}),
         prices=ask("prices", lambda: stocktaking((), settings), []),
         forecasts=ask("forecasts", lambda: standings(settings), ()),
         faults=faults,

@@ -96,14 +96,14 @@ def train(
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load())
     with queued(settings, f"train-{model}", now(), _say):
-        close_killed(client, settings, registry, model)
+        close_killed(client, settings, registry, model, now())
         earlier = look_back(client, registry, model, key)
-        if earlier is not None and again and is_settled(registry, earlier[0]):
+        if earlier is not None and again and is_settled(earlier[0]):
             earlier = None
         config = RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
         trained, came = earlier or _carry_out(client, settings, split, config, tags, key)
-        if earlier is not None and is_settled(registry, trained):
+        if earlier is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
         else:
             version, decision = consider(client, settings, trained)
@@ -131,7 +131,7 @@ def _carry_out(
     forecaster = config.forecaster
     with start_training_run(client, settings, split, forecaster, tags) as run:
         setup(run, split, config)
-        start = begin(run, settings, split, forecaster)
+        start = begin(run, settings, split, forecaster, now())
         with training_progress(forecaster.training.most_epochs) as show:
             fitted = fit(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = judge(fitted.predict, split, forecaster.column)

@@ -3,9 +3,9 @@
 import sys
 from argparse import Namespace
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.clock import now
 from flows.configuration import validated
 from model.config import PricesConfig
 from model.errors import UsageError
@@ -36,7 +36,7 @@ def up(settings: Settings, prefect_elsewhere: str | None, prices: PricesConfig |
     with only_stack(settings):
         demand_free(planned.parts)
         _make_database(settings, planned)
-        with Supervisor(settings, planned, clock, say) as running:
+        with Supervisor(settings, planned, now, say) as running:
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
@@ -73,11 +73,6 @@ def given_prices(options: Namespace) -> PricesConfig | None:
     }
     named = {key: value for key, value in given.items() if value is not None}
     return validated(PricesConfig, named) if named else None
-
-
-def clock() -> datetime:
-    """The time of day."""
-    return datetime.now(UTC)
 
 
 def say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from model.config import ForecasterConfig
 from model.errors import NothingInProduction, TomorrowError
@@ -45,11 +46,16 @@ class Start:
         return {GENERATION: str(self.generation), "start": self.reason, **named}
 
 
-def choose_start(run: TrackedRun, settings: Settings, split: Split, config: ForecasterConfig) -> Start:
-    """Where a training starts, noted on its run."""
+def choose_start(run: TrackedRun, settings: Settings, split: Split, config: ForecasterConfig, at: datetime) -> Start:
+    """Where a training starts at the time `at`, which is now; noted on its run."""
     if config.training.warm_start:
         model = settings.model_name(split.prices.security.ticker, config.column)
-        start = _find_start(Registry(run.client, settings), run, split, model, config)
+        try:
+            version = Registry(run.client, settings).production(model, at)
+        except NothingInProduction:
+            start = Start(reason="Starts afresh: nothing is in Production to start from.")
+        else:
+            start = _start_from(version, run, split, config)
     else:
         start = Start(reason="Starts afresh, as it is configured.")
     run.set_tags(start.tags())
@@ -60,11 +66,7 @@ def choose_start(run: TrackedRun, settings: Settings, split: Split, config: Fore
     return start
 
 
-def _find_start(registry: Registry, run: TrackedRun, split: Split, model: str, config: ForecasterConfig) -> Start:
-    try:
-        version = registry.production(model)
-    except NothingInProduction:
-        return Start(reason="Starts afresh: nothing is in Production to start from.")
+def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, config: ForecasterConfig) -> Start:
     past = _past(run, version)
     refusal = past if isinstance(past, str) else past.refusal(split.train, config)
     if refusal or isinstance(past, str):

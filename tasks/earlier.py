@@ -1,11 +1,12 @@
 """What earlier trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from model.errors import NothingInProduction
 from model.promotion import Decision
 from tasks.lock import state_id
-from tasks.register import Registry, quoted
+from tasks.register import Registry
+from tasks.registry_store import quoted
 from tasks.settings import Settings
 from tasks.store import experiment_id
 from tasks.training_key import KEY
@@ -23,12 +24,15 @@ def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
     return {MODEL: model, STATE: state_id(settings), KEY: key}
 
 
-def close_killed(client: "MlflowClient", settings: Settings, registry: Registry, model: str) -> None:
-    """Close the runs of trainings that were killed; to be called under the lock that every training of a model holds.
+def close_killed(client: "MlflowClient", settings: Settings, registry: Registry, model: str, at: datetime) -> None:
+    """Finish what killed trainings left; to be called under the lock that every training of a model holds.
+
+    A move that was left half done is completed, as whoever looks next at the stages would do at the time `at`.
 
     What of them still says RUNNING cannot be: whoever wrote it held the lock of this state directory. Where the
     version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
     """
+    registry.settle(model, at)
     wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(settings)}'"
     experiment = experiment_id(client, settings)
     for run in client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
@@ -44,7 +48,7 @@ def find_earlier(
     """The newest version of that key and what its training came to; None where there is none, or its run is gone."""
     from mlflow.exceptions import MlflowException
 
-    for version in registry.tagged(model, KEY, key):
+    for version in reversed(registry.tagged(model, KEY, key)):
         try:
             if client.get_run(version.run_id).info.lifecycle_stage == "active":
                 return version, read_results(client, version.run_id)
@@ -62,24 +66,11 @@ def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
     return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
 
 
-def is_settled(registry: Registry, version: RegisteredVersion) -> bool:
-    """Whether the gate has decided on a version and what follows from it was carried out; a kill may come before."""
+def is_settled(version: RegisteredVersion) -> bool:
+    """Whether the gate has decided on a version; a kill may come before."""
     decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
-    if decision == "promoted" and by == "gate":
-        return _is_moved(registry, version)
     # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
     return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
-
-
-def _is_moved(registry: Registry, version: RegisteredVersion) -> bool:
-    """Whether a promotion was carried out to its last step: whoever was superseded later had been promoted."""
-    tag = version.tags.get("stage")
-    if tag != "Production" or version.stage != "Production":
-        return tag not in ("None", "Staging")
-    try:
-        return registry.production(version.model).version == version.version
-    except NothingInProduction:
-        return False
 
 
 def recorded_decision(version: RegisteredVersion) -> Decision:

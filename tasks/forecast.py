@@ -1,10 +1,8 @@
 """The forecast of the next session, made with a registered version."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
-from model.baselines import naive_forecast
+from model.baselines import naive_forecast, naive_forecasts
 from model.calendar import ExchangeCalendar
 from model.prices import Prices
 from tasks.package import load_forecaster
@@ -13,26 +11,13 @@ from tasks.settings import Settings
 from tasks.version import RegisteredVersion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeForecast:
-    """A forecast for the ledger, which holds its widest interval, and all its intervals.
-
-    intervals: level in per cent -> lower and upper bound in dollars; empty where the version has none
-    """
-
-    row: RecordedForecast
-    intervals: Mapping[int, tuple[float, float]]
-
-    def intervals_of(self, recorded: RecordedForecast) -> Mapping[int, tuple[float, float]]:
-        """The intervals, if they belong to what the ledger holds: an older row may have been made otherwise."""
-        same = (recorded.lower, recorded.upper, recorded.level) == (self.row.lower, self.row.upper, self.row.level)
-        return self.intervals if same else {}
-
-
 def make_forecast(
     version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
-) -> MadeForecast:
-    """Forecast the session after the newest of `prices`, in dollars, with the naive forecast beside it."""
+) -> RecordedForecast:
+    """Forecast the session after the newest of `prices`, in dollars, with the naive forecasts beside it.
+
+    It is late if that session has begun by `now`: its Open may be known then.
+    """
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, settings.extra_closures.get(exchange, ()))
     naive_name, naive = naive_forecast(prices, column)
@@ -40,13 +25,14 @@ def make_forecast(
     intervals = made.intervals()
     widest = max(intervals, default=None)
     lower, upper = (None, None) if widest is None else intervals[widest]
-    row = RecordedForecast(
+    session = calendar.next_session(prices.last)
+    return RecordedForecast(
         model=version.model,
         version=version.version,
         ticker=prices.security.ticker,
         column=column,
         as_of=prices.last,
-        session=calendar.next_session(prices.last),
+        session=session,
         forecast=float(made.values[-1]),
         lower=lower,
         upper=upper,
@@ -58,5 +44,7 @@ def make_forecast(
         run_id=version.run_id,
         fingerprint=prices.fingerprint,
         made_at=now,
+        intervals=intervals,
+        naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
+        late=now >= calendar.opens(session),
     )
-    return MadeForecast(row=row, intervals=intervals)

@@ -1,5 +1,6 @@
 """Asking the gate: a candidate and the version in Production, judged on the same sessions of the same prices."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from model.errors import NothingInProduction
@@ -29,10 +30,10 @@ def ask_gate(
     return decide(judged, defending, gate)
 
 
-def champion(registry: Registry, model: str) -> RegisteredVersion | None:
-    """The version in Production, which a candidate has to beat; None where there is none."""
+def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion | None:
+    """The version in Production at the time `at`, which a candidate has to beat; None where there is none."""
     try:
-        return registry.production(model)
+        return registry.production(model, at)
     except NothingInProduction:
         return None
 

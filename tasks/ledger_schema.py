@@ -1,12 +1,16 @@
-"""The ledger's tables, and the triggers that keep what was recorded as it was."""
+"""The ledger's tables as this release makes them; `migrations` brings an older release's to the same state."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-LEDGER_VERSION = 1
-# PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made.
+from tasks.ledger_triggers import append_only, forecasts_stand
+
+LEDGER_VERSION = 2
+# PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made or migrated.
 LEDGER_LOCK = 0x7064_6572
 
 FILLED_IN = ("observed", "observed_at")
@@ -27,6 +31,21 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Named(TypeDecorator[Mapping[str, Any]]):
+    """Name -> numbers, as JSON, which keeps every bit of them; NULL stands for none."""
+
+    impl = sa.JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        """Keep it, the names as text."""
+        return {str(name): numbers for name, numbers in value.items()} if value else None
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Mapping[str, Any]:  # noqa: ARG002
+        """Give it back."""
+        return value or {}
 
 
 metadata = sa.MetaData()
@@ -53,54 +72,55 @@ forecasts = sa.Table(
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("observed", sa.Double),
     sa.Column("observed_at", Moment),
+    # Since version 2; NULL in rows that are older.
+    sa.Column("intervals", Named),
+    sa.Column("naives", Named),
+    sa.Column("late", sa.Boolean),
     sa.Index("forecasts_of_a_session", "model", "session"),
     # Without it INSERT OR REPLACE could name a row by SQLite's hidden number and take its place.
     sqlite_with_rowid=False,
 )
 
+stage_changes = sa.Table(
+    "stage_changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("move", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("forced", sa.Text),
+    sa.Column("skill", sa.Text),
+    sa.Index("changes_of_a_version", "model", "version", "id"),
+    sqlite_autoincrement=True,
+)
+
+retraining = sa.Table(
+    "retraining",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("session", sa.Date, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))
 
+TRIGGERS = (
+    (forecasts, forecasts_stand([column.name for column in forecasts.c if column.name not in FILLED_IN], FILLED_IN)),
+    (stage_changes, append_only("stage_changes", "id = NEW.id", "a recorded stage change")),
+    (retraining, append_only("retraining", "model = NEW.model AND session = NEW.session", "a recorded request")),
+)
 
-def _sqlite_triggers() -> tuple[str, ...]:
-    kept = [f'OLD."{column.name}" IS NEW."{column.name}"' for column in forecasts.c if column.name not in FILLED_IN]
-    same_key = " AND ".join(f"{column.name} = NEW.{column.name}" for column in forecasts.primary_key)
-    return (
-        f"""CREATE TRIGGER forecasts_stand BEFORE UPDATE ON forecasts
-        WHEN OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL
-          OR NOT ({" AND ".join(kept)})
-        BEGIN SELECT RAISE(ABORT, 'a recorded forecast is never changed'); END""",
-        """CREATE TRIGGER forecasts_stay BEFORE DELETE ON forecasts
-        BEGIN SELECT RAISE(ABORT, 'a recorded forecast is never removed'); END""",
-        # INSERT OR REPLACE removes a row without asking the trigger above.
-        f"""CREATE TRIGGER forecasts_once BEFORE INSERT ON forecasts
-        WHEN EXISTS (SELECT * FROM forecasts WHERE {same_key})
-        BEGIN SELECT RAISE(IGNORE); END""",  # noqa: S608 - of this module's own column names
-    )
-
-
-def _postgresql_triggers() -> tuple[str, ...]:
-    others = "".join(f" - '{name}'" for name in FILLED_IN)
-    return (
-        f"""CREATE FUNCTION forecasts_stand() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-          IF TG_OP <> 'UPDATE' THEN
-            RAISE EXCEPTION 'a recorded forecast is never removed';
-          END IF;
-          IF OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL
-             OR to_jsonb(OLD){others} IS DISTINCT FROM to_jsonb(NEW){others} THEN
-            RAISE EXCEPTION 'a recorded forecast is never changed';
-          END IF;
-          RETURN NEW;
-        END $$""",
-        """CREATE TRIGGER forecasts_stand BEFORE UPDATE OR DELETE ON forecasts
-        FOR EACH ROW EXECUTE FUNCTION forecasts_stand()""",
-        """CREATE TRIGGER forecasts_stay BEFORE TRUNCATE ON forecasts
-        FOR EACH STATEMENT EXECUTE FUNCTION forecasts_stand()""",
-    )
-
-
-for _dialect, _statements in (("sqlite", _sqlite_triggers()), ("postgresql", _postgresql_triggers())):
-    for _statement in _statements:
+for _table, _statements in TRIGGERS:
+    for _dialect, _statement in _statements:
         # A percent sign would be read as a placeholder of DDL's own; there is none in them.
         _trigger = sa.DDL(_statement)  # type: ignore[no-untyped-call]
-        sa.event.listen(forecasts, "after_create", _trigger.execute_if(dialect=_dialect))
+        sa.event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))

@@ -3,52 +3,52 @@
 The stages are MLflow's own. Beside them stand the aliases `production` and `staging`, each one atomic pointer, and
 on every version that was moved here the tag `stage`. What a version is in is told apart so:
 
-- Production: at most one version. The alias is the fact that forecasts follow; stage and tag agree with it once a
-  move is over. A version that is superseded is archived.
-- Staging: any number of versions wait here; nothing is moved that nobody asked to move. The alias names the one
-  with the highest number, as `models:/NAME/Staging` does.
+- Production: at most one version, and stage, alias and tag agree on it. A version that is superseded is archived.
+- Staging: any number of versions wait here. The alias names the one with the highest number, as
+  `models:/NAME/Staging` does.
 
-MLflow's own transition lets two versions into Production when two promoters race. Hence a move holds a lock between
-all processes on one state directory, reads again what it wrote, and heals it to exactly one. A move that was killed
-half-way is completed by asking for it again.
+Every move is recorded in the history (stage_history.py) before it is made, and noted on the registered model when it
+is done. So whoever finds that MLflow and the history differ can tell why, under the lock that moves hold:
+
+- the last move on record is not done: its process was killed, and the move is completed;
+- it is done, or another history's move came after it: somebody changed MLflow by hand. That is recorded and honoured
+  (adopt.py), so that stage, alias and history agree again.
 """
 
-import json
-import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from model.errors import TomorrowError, UsageError
+from tasks.adopt import Standing, changes_by_hand, differences, first_changes, production_of, superseded, told
 from tasks.lock import locked
+from tasks.registry_store import RegistryStore
 from tasks.settings import Settings, Stage
-from tasks.version import (
-    Move,
-    RegisteredVersion,
-    Ruling,
-    cut,
-    disagreements,
-    highest,
-    nothing_in_production,
-    read_version,
-)
+from tasks.stage_history import SUPERSEDED, StageChange, StageHistory, new_move, way_back
+from tasks.version import Move, RegisteredVersion, Ruling, highest, nothing_in_production, unknown_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 HEALING_ROUNDS = 5
-LOOKS = 3
-SECONDS_BETWEEN_LOOKS = 0.5
+# Stands on a registered model for the last move that is done, until there is one.
+BEGUN = "begun"
 
 
 class Registry:
-    """The registered models of one tracking store."""
+    """The registered models of one tracking store, and their history."""
 
     def __init__(self, client: "MlflowClient", settings: Settings) -> None:
-        self._client = client
+        self._store = RegistryStore(client)
         self._settings = settings
+
+    @cached_property
+    def history(self) -> StageHistory:
+        """The history of stages, in the ledger's database."""
+        return StageHistory(self._settings.ledger_uri)
 
     def locked(self, model: str) -> AbstractContextManager[None]:
         """Hold the model's stages still, to read, decide and move as one step; `move` may be called within it.
@@ -63,98 +63,74 @@ class Registry:
     ) -> RegisteredVersion:
         """Register a run's model as the next version, in stage None; a run that was registered before keeps its own."""
         with self.locked(model):
-            self._create_model(model)
+            self._store.create_model(model)
             for known in self.of_run(model, run_id):
                 if known.source == model_uri:
                     return known
-            model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
-            created = self._client.create_model_version(
-                model,
-                model_uri,
-                run_id,
-                tags={key: cut(value) for key, value in {**(tags or {}), "stage": "None"}.items()},
-                model_id=model_id,
-            )
-            registered = read_version(created)
-            self.link(registered)
-            return registered
+            return self._store.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
 
     def link(self, version: RegisteredVersion) -> None:
-        """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
-        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-        if version.source.startswith("models:/m-"):
-            made = json.dumps([{"name": version.model, "version": version.version}])
-            self._client.set_logged_model_tags(version.source.removeprefix("models:/"), {MLFLOW_MODEL_VERSIONS: made})
+        """Let MLflow's page of the logged model name the version that was made of it."""
+        self._store.link(version)
 
     def models(self) -> tuple[str, ...]:
         """The names of all registered models."""
-        names, token = [], None
-        while True:
-            page = self._client.search_registered_models(page_token=token)
-            names += [found.name for found in page]
-            token = page.token
-            if not token:
-                return tuple(sorted(names))
+        return self._store.models()
 
     def versions(self, model: str) -> tuple[RegisteredVersion, ...]:
         """All versions of a model, oldest first; none for a model that does not exist."""
-        return tuple(sorted(self._search(model), key=lambda found: found.version))
+        return self._store.versions(model)
 
     def of_run(self, model: str, run_id: str) -> tuple[RegisteredVersion, ...]:
         """The versions that were made of a run: one, or none."""
-        return tuple(self._search(model, f"run_id='{run_id}'"))
+        return self._store.versions(model, f"run_id='{run_id}'")
 
     def tagged(self, model: str, key: str, value: str) -> tuple[RegisteredVersion, ...]:
-        """The versions of a model that have a tag, newest first."""
-        found = self._search(model, f"tags.`{key}` = '{value}'")
-        return tuple(sorted(found, key=lambda version: version.version, reverse=True))
+        """The versions of a model that have a tag, oldest first."""
+        return self._store.versions(model, f"tags.`{key}` = '{value}'")
 
     def version(self, model: str, number: int) -> RegisteredVersion:
         """One version; UsageError says which models or versions there are."""
-        from mlflow.exceptions import MlflowException
+        found = self._store.version(model, number)
+        if found is None:
+            raise unknown_version(model, number, self.models(), self.versions(model))
+        return found
 
-        try:
-            return read_version(self._client.get_model_version(model, str(number)))
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-        known = self.models()
-        if model not in known:
-            raise UsageError(
-                f"model {model!r}",
-                have="not registered",
-                need=f"one of {_listed(known)}" if known else "a registered model; there is none",
-                remedy="correct the name" if known else "train one: tomorrow train",
-            )
-        numbers = [str(found.version) for found in self.versions(model)]
-        raise UsageError(
-            f"version {number} of {model}",
-            have="no such version",
-            need=f"one of {_listed(numbers)}" if numbers else "a version; there is none",
-            remedy="correct the number" if numbers else "train one: tomorrow train",
-        )
+    def production(self, model: str, at: datetime) -> RegisteredVersion:
+        """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
 
-    def production(self, model: str) -> RegisteredVersion:
-        """The version in Production, by its alias; its notes say where MLflow's stages tell otherwise."""
-        for attempt in range(LOOKS):
-            number = self._aliases(model).get("production")
-            versions = {found.version: found for found in self.versions(model)}
-            marked = [found.version for found in versions.values() if found.stage == "Production"]
-            if number in versions and marked == [number]:
-                return versions[number]
-            if attempt < LOOKS - 1 and (number or marked):
-                # They differ for a moment while another process moves a version.
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-        if number is None or number not in versions:
-            raise nothing_in_production(model, tuple(versions.values()), marked)
-        return replace(versions[number], notes=disagreements(versions[number], marked))
+        What was changed by hand in MLflow is recorded and followed; the version's notes say so, once.
+        """
+        look = self._look(model)
+        notes: tuple[str, ...] = ()
+        if not look.agrees:
+            # They differ for a moment while another process moves a version, too: only the lock tells.
+            with self.locked(model):
+                look, notes = self._settle(model, at)
+        number = look.alias
+        if number is None or number not in look.versions:
+            raise nothing_in_production(model, tuple(look.versions.values()))
+        return replace(look.versions[number], notes=notes)
+
+    def settle(self, model: str, at: datetime) -> tuple[str, ...]:
+        """Record what was changed by hand in MLflow, and complete what was left half done; sentences on it."""
+        if self._look(model).agrees:
+            return ()
+        with self.locked(model):
+            return self._settle(model, at)[1]
 
     def record(self, version: RegisteredVersion, ruling: Ruling) -> RegisteredVersion:
         """Note a decision on a version that stays where it is."""
-        with self.locked(version.model):
-            self._tag(version.model, version.version, ruling.tags())
-        return self.version(version.model, version.version)
+        model, number = version.model, version.version
+        with self.locked(model):
+            self._settle(model, ruling.at)
+            stage = self.version(model, number).stage
+            self._make([StageChange.of(ruling, new_move(), model, number, stage, stage)])
+        return self.version(model, number)
+
+    def note(self, version: RegisteredVersion, tags: Mapping[str, str]) -> None:
+        """Set tags on a version that are no decision on its stage."""
+        self._store.tag(version.model, version.version, tags)
 
     def move(self, model: str, number: int, stage: Stage, ruling: Ruling) -> Move:
         """Put a version into a stage, with the decision noted on it; what it supersedes in Production is archived.
@@ -162,126 +138,120 @@ class Registry:
         A version that is there already stays as it is, its earlier decision too, and the move says so.
         """
         with self.locked(model):
+            look, notes = self._settle(model, ruling.at)
             target = self.version(model, number)
-            if target.stage == stage and self._agrees(target):
+            if target.stage == stage:
                 note = f"Version {number} of {model} is in {stage} already."
-                return Move(version=target, before=stage, archived=(), changed=False, notes=(note,))
-            named = self._aliases(model).get("production")
-            self._tag(model, number, ruling.tags())
-            self._transition(model, number, stage)
-            self._tag(model, number, {"stage": stage})
-            archived = self._archive_others(model, number) if stage == "Production" else ()
-            self._point_aliases(model, number)
-            return Move(
-                version=self.version(model, number),
-                before=target.stage,
-                archived=archived,
-                changed=True,
-                notes=tuple(
-                    f"Version {other} of {model} had the stage Production without the alias, and is archived too."
-                    for other in archived
-                    if other != named
-                ),
-            )
+                return Move(version=target, before=stage, archived=(), changed=False, notes=(*notes, note))
+            move, before = new_move(), production_of(look.recorded)
+            changes = [StageChange.of(ruling, move, model, number, target.stage, stage)]
+            if stage == "Production" and before is not None:
+                making_room = superseded(number, ruling)
+                changes.append(StageChange.of(making_room, move, model, before, "Production", "Archived"))
+            self._make(changes)
+            archived = tuple(change.version for change in changes[1:])
+            moved = self.version(model, number)
+            return Move(version=moved, before=target.stage, archived=archived, changed=True, notes=notes)
 
-    def _agrees(self, version: RegisteredVersion) -> bool:
-        """Whether aliases and tags tell of the version what its stage tells."""
-        aliases = self._aliases(version.model)
-        versions = self.versions(version.model)
-        rivals = [found for found in versions if found.stage == "Production" and found.version != version.version]
-        if version.stage == "Production" and rivals:
-            return False
-        is_named = aliases.get("production") == version.version
-        return (
-            version.tags.get("stage") == version.stage
-            and is_named == (version.stage == "Production")
-            and aliases.get("staging") == highest(versions, "Staging")
-        )
+    def roll_back(self, model: str, ruling: Ruling) -> Move:
+        """Give Production to the version that was there before the present one, in one step.
 
-    def _archive_others(self, model: str, number: int) -> tuple[int, ...]:
-        """Archive whatever else is in Production, until a fresh look shows version `number` alone."""
-        archived: list[int] = []
+        NothingInProduction where there is none now; UsageError where there was none before.
+        """
+        with self.locked(model):
+            current = self.production(model, ruling.at)
+            there = {version.version for version in self.versions(model)} - {current.version}
+            before = [number for number in way_back(self.history.changes(model)) if number in there]
+            if not before:
+                raise UsageError(
+                    f"{model} version {current.version}",
+                    have="no version that was in Production before it is on record, or is there still",
+                    need="one to go back to",
+                    remedy=f"tomorrow promote {model} VERSION --to production; tomorrow history {model} lists them",
+                )
+            move = self.move(model, before[0], "Production", ruling)
+            return replace(move, notes=(*current.notes, *move.notes))
+
+    def _look(self, model: str) -> Standing:
+        versions = {found.version: found for found in self.versions(model)}
+        return Standing(versions=versions, state=self._store.state(model), newest=self.history.newest(model))
+
+    def _settle(self, model: str, at: datetime) -> tuple[Standing, tuple[str, ...]]:
+        """Bring MLflow and the history to agree, and say what was changed by hand; to be called under the lock."""
+        look = self._look(model)
+        if look.last_move is None and look.versions:
+            look = self._begin_history(model, look)
+        if look.agrees:
+            return look, ()
+        if look.last_move and look.state.moved != look.last_move and self._is_ours(model, look.state.moved):
+            self._write(self.history.move(model, look.last_move))
+            return self._look(model), ()
+        changes = changes_by_hand(model, look, at)
+        if changes:
+            self._make(changes)
+        else:
+            self._write(look.newest[-1:])
+        return self._look(model), told(changes)
+
+    def _begin_history(self, model: str, look: Standing) -> Standing:
+        move = new_move()
+        changes = first_changes(model, tuple(look.versions.values()), move)
+        if not changes:
+            return look
+        # Noted first: what MLflow says otherwise than these lines was then changed by hand, and is honoured.
+        self._store.done(model, move)
+        self.history.append(changes)
+        return self._look(model)
+
+    def _is_ours(self, model: str, move: str | None) -> bool:
+        """Whether the move that is done is an earlier one of this history, or its first one was about to be made."""
+        return move == BEGUN or (move is not None and bool(self.history.move(model, move)))
+
+    def _make(self, changes: Sequence[StageChange]) -> None:
+        """Record a move, and make it."""
+        model = changes[0].model
+        if self._store.state(model).moved is None:
+            self._store.done(model, BEGUN)
+        self.history.append(changes)
+        self._write(changes)
+
+    def _write(self, changes: Sequence[StageChange]) -> None:
+        """Make MLflow say what is on record, and note that the last move, of these lines, is done."""
+        if not changes:
+            return
+        model, recorded = changes[0].model, self._look(changes[0].model).recorded
+        versions = self._transition(model, recorded)
+        self._point(model, versions)
+        for version in versions:
+            if "stage" in version.tags and version.tags["stage"] != version.stage:
+                self._store.tag(model, version.version, {"stage": version.stage})
+        for change in changes:
+            if change.decision != SUPERSEDED and any(change.version == version.version for version in versions):
+                self._store.tag(model, change.version, {**change.ruling.tags(), "stage": change.after})
+        self._store.done(model, changes[0].move)
+
+    def _transition(self, model: str, recorded: Mapping[int, str]) -> tuple[RegisteredVersion, ...]:
+        """Give every version the stage on record, until a fresh look shows it; all of them then."""
         for _ in range(HEALING_ROUNDS):
-            there = [found.version for found in self.versions(model) if found.stage == "Production"]
-            if there == [number]:
-                return tuple(archived)
-            if number not in there:
-                self._transition(model, number, "Production")
-            for other in there:
-                if other != number:
-                    # The tag first: killed between the two, the version is found in Production still, and archived.
-                    self._tag(model, other, {"stage": "Archived"})
-                    self._transition(model, other, "Archived")
-                    archived.append(other)
+            versions = self.versions(model)
+            found = {version.version: version.stage for version in versions}
+            wanted = {number: recorded.get(number, "None") for number in found}
+            wrong = list(differences(found, wanted))
+            if not wrong:
+                return versions
+            for number, _before, stage in wrong:
+                self._store.transition(model, number, stage)
         raise TomorrowError(
-            f"Production of {model}",
-            have=f"another program moved it away from version {number} {HEALING_ROUNDS} times meanwhile",
+            f"the stages of {model}",
+            have=f"another program changed them {HEALING_ROUNDS} times meanwhile",
             need="one program that changes stages at a time",
             remedy="stop the other one, then ask again",
         )
 
-    def _point_aliases(self, model: str, moved: int) -> None:
-        """Let the aliases name what is in the stages after `moved` was moved."""
-        versions, aliases = self.versions(model), self._aliases(model)
-        production = aliases.get("production")
-        if moved == production or any(found.version == moved and found.stage == "Production" for found in versions):
-            production = highest(versions, "Production")
-        for alias, wanted in (("production", production), ("staging", highest(versions, "Staging"))):
-            if wanted == aliases.get(alias):
-                continue
-            if wanted is None:
-                self._client.delete_registered_model_alias(model, alias)
-            else:
-                self._client.set_registered_model_alias(model, alias, str(wanted))
-
-    def _transition(self, model: str, number: int, stage: Stage) -> None:
-        # The stages are this program's contract with its users, deprecated or not.
-        warnings.filterwarnings("ignore", message=".*transition_model_version_stage", category=FutureWarning)
-        self._client.transition_model_version_stage(model, str(number), stage, archive_existing_versions=False)
-
-    def _tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
-        for key, value in tags.items():
-            self._client.set_model_version_tag(model, str(number), key, cut(value))
-
-    def _create_model(self, model: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(model)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-
-    def _aliases(self, model: str) -> dict[str, int]:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            found = self._client.get_registered_model(model).aliases
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            return {}
-        return {alias: int(version) for alias, version in found.items()}
-
-    def _search(self, model: str, *conditions: str) -> Iterator[RegisteredVersion]:
-        wanted = " and ".join((f"name={quoted(model)}", *conditions))
-        token = None
-        while True:
-            page = self._client.search_model_versions(wanted, page_token=token)
-            yield from (read_version(found) for found in page)
-            token = page.token
-            if not token:
-                return
-
-
-def quoted(text: str) -> str:
-    """A text as MLflow's searches want it."""
-    quote = '"' if "'" in text else "'"
-    return f"{quote}{text}{quote}"
-
-
-def _listed(names: "list[str] | tuple[str, ...]") -> str:
-    """The names, or the first and last of many."""
-    if len(names) <= 12:
-        return ", ".join(names)
-    return f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])} ({len(names)} in all)"
+    def _point(self, model: str, versions: tuple[RegisteredVersion, ...]) -> None:
+        """Let the aliases name what is in the stages."""
+        aliases = self._store.state(model).aliases
+        for alias, stage in (("production", "Production"), ("staging", "Staging")):
+            wanted = highest(versions, stage)
+            if wanted != aliases.get(alias):
+                self._store.point(model, alias, wanted)

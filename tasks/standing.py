@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,15 @@ class Standing:
     level: float | None
 
 
-def in_production(settings: Settings) -> dict[str, RegisteredVersion | None]:
-    """The version in Production of each registered model; None where there is none."""
+def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersion | None]:
+    """The version in Production of each registered model at the time `at`, which is now; None where there is none."""
     if not _is_there(settings.tracking_uri):
         return {}
     registry = Registry(open_client(settings), settings)
     found: dict[str, RegisteredVersion | None] = {}
     for model in registry.models():
         try:
-            found[model] = registry.production(model)
+            found[model] = registry.production(model, at)
         except NothingInProduction:
             found[model] = None
     return found

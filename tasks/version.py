@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from model.errors import NothingInProduction, UsageError
+from model.promotion import NO_SKILL
 from tasks.settings import Stage
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class RegisteredVersion:
     notes: tuple[str, ...] = ()
 
     @property
+    def named(self) -> str:
+        """What people call it: its number, and `no skill` if it was judged and does not beat the naive forecasts."""
+        return f"version {self.version}{' (no skill)' if self.tags.get('skill') == NO_SKILL else ''}"
+
+    @property
     def model_uri(self) -> str:
         """The address by which MLflow loads it out of the registry."""
         return f"models:/{self.model}/{self.version}"
@@ -45,7 +51,7 @@ class RegisteredVersion:
 class Ruling:
     """A decision on a version, as it is kept on it.
 
-    decision: one word: promoted, refused, watched, waiting, approved, rejected, forced, moved
+    decision: promoted, refused, watched, waiting, approved, rejected, forced, moved, rolled back, superseded, by hand
     reasons:  sentences, the gate's or a person's
     at, by:   when (with its time zone) and by whom
     forced:   why the gate was overridden, where it was
@@ -127,37 +133,47 @@ def cut(text: str) -> str:
     return text[: LONGEST_TAG - len(note)] + note
 
 
-def highest(versions: tuple[RegisteredVersion, ...], stage: Stage) -> int | None:
+def highest(versions: tuple[RegisteredVersion, ...], stage: str) -> int | None:
     """The highest version number in a stage, if there is any."""
     return max((found.version for found in versions if found.stage == stage), default=None)
 
 
-def disagreements(chosen: RegisteredVersion, marked: list[int]) -> tuple[str, ...]:
-    """What the stages say against the alias, which names `chosen`; `marked` are the versions in stage Production."""
-    model, number = chosen.model, chosen.version
-    notes = [
-        f"Version {other} of {model} has the stage Production as well, but the alias names {number}, "
-        f"which is followed. To use it: tomorrow promote {model} {other} --to production"
-        for other in marked
-        if other != number
-    ]
-    if chosen.stage != "Production":
-        notes.append(
-            f"The alias production of {model} names version {number}, whose stage is {chosen.stage}: "
-            "it was changed outside this program. The alias is followed."
-        )
-    return tuple(notes)
-
-
-def nothing_in_production(
-    model: str, versions: tuple[RegisteredVersion, ...], marked: list[int]
-) -> NothingInProduction:
+def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
     """The error for a model without a version to follow, with the next step that its versions suggest."""
-    have = "no version is in Production"
     remedy = "train one, and let it pass the gate: tomorrow train"
     if versions:
-        candidate = max(marked) if marked else highest(versions, "Staging") or versions[-1].version
+        candidate = highest(versions, "Staging") or versions[-1].version
         remedy = f"tomorrow promote {model} {candidate} --to production"
-    if marked:
-        have = f"version {max(marked)} was given the stage Production outside this program, and no alias names it"
-    return NothingInProduction(model, have=have, need="a version in Production", remedy=remedy)
+    return NothingInProduction(model, have="no version is in Production", need="a version in Production", remedy=remedy)
+
+
+def unknown_version(
+    model: str, number: int, models: tuple[str, ...], versions: tuple[RegisteredVersion, ...]
+) -> UsageError:
+    """The error for a version that does not exist, with those that do."""
+    if model not in models:
+        return unknown_model(model, models)
+    numbers = [str(found.version) for found in versions]
+    return UsageError(
+        f"version {number} of {model}",
+        have="no such version",
+        need=f"one of {_listed(numbers)}" if numbers else "a version; there is none",
+        remedy="correct the number" if numbers else "train one: tomorrow train",
+    )
+
+
+def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
+    """The error for a model that does not exist, with those that do."""
+    return UsageError(
+        f"model {model!r}",
+        have="not registered",
+        need=f"one of {_listed(models)}" if models else "a registered model; there is none",
+        remedy="correct the name" if models else "train one: tomorrow train",
+    )
+
+
+def _listed(names: "list[str] | tuple[str, ...]") -> str:
+    """The names, or the first and last of many."""
+    if len(names) <= 12:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])} ({len(names)} in all)"

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from flows.clock import clock_at
 from model.calendar import ExchangeCalendar
 from model.config import PricesConfig
 from model.prices import Prices
@@ -18,6 +20,7 @@ from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
 from tests.servers import free_port, serving
 
+EVENING = datetime(2013, 6, 28, 22, 15, tzinfo=UTC)
 MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 # Runs with nothing of this project on the path: the editable install is taken out first.
@@ -45,7 +48,7 @@ def put_into_production(run: Run, seed: int = 0) -> int:
 
 
 def market(home: Path) -> Prices:
-    from datetime import UTC, date, datetime
+    from datetime import date
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
     return read_prices(
@@ -73,6 +76,8 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert low_95 < low_80 < first["forecast"] < high_80 < high_95
     assert (first["lower"], first["upper"], first["level"]) == (low_95, high_95, 0.95)
     assert second["intervals"] == first["intervals"]
+    assert first["naives"].keys() == {"newest_Open", "newest_Close", "drift", "moving_average"}
+    assert "that session had begun when this was made" in run("predict", *MARKET).out
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
     assert (row.lower, row.upper, row.level) == (low_95, high_95, 0.95)
@@ -80,9 +85,12 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
 
 def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:
     put_into_production(run)
-    old = run("predict", *MARKET, "--json").json
+    with clock_at(EVENING):
+        old = run("predict", *MARKET, "--json").json
     put_into_production(run, seed=1)
     new = run("predict", *MARKET, "--json").json
+    # The second one is made today, long after its session: it is on record as late.
+    assert (old["late"], new["late"]) == (False, True)
     assert (old["version"], new["version"]) == (1, 2)
     assert old["forecast"] != new["forecast"]
     rows = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()

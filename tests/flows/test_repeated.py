@@ -1,11 +1,13 @@
 """The same training again: nothing is trained, and what a kill left undone is done."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.earlier import close_killed, run_tags
 from tasks.register import Registry
+from tasks.registry_store import RegistryStore
 from tasks.settings import read_settings
 from tasks.store import experiment_id
 from tests.flows.conftest import SMALL, Run
@@ -80,14 +82,17 @@ def test_a_promotion_that_was_killed_half_way_is_completed(
     (home / "mlflow.yaml").write_text("gate: {min_skill: -1000, max_coverage_gap: 1}\n")
     monkeypatch.setenv("TOMORROW_CONFIG", str(home / "mlflow.yaml"))
 
-    def kill(*_: object) -> None:
-        raise Killed
+    point = RegistryStore.point
+
+    def point_or_kill(store: RegistryStore, model: str, alias: str, number: int | None) -> None:
+        if alias == "production":
+            raise Killed
+        point(store, model, alias, number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Registry, "_point_aliases", kill)
+        patched.setattr(RegistryStore, "point", point_or_kill)
         with pytest.raises(Killed):
             run("train", *MARKET)
-    client.delete_registered_model_alias("SAMPLE-Open", "production")
     done = run("train", *MARKET, "--json").json
     assert (done["version"], done["repeated"], done["stage"]) == (1, True, "Production")
     assert int(client.get_model_version_by_alias("SAMPLE-Open", "production").version) == 1
@@ -106,7 +111,7 @@ def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(
     unfinished, registered = running(ours), running(ours)
     registry.register("SAMPLE-Open", run_id=registered, model_uri=f"runs:/{registered}/model")
     others = [running({**ours, "model": "META-Open"}), running({**ours, "state": "of another machine"}), running({})]
-    close_killed(client, settings, registry, "SAMPLE-Open")
+    close_killed(client, settings, registry, "SAMPLE-Open", datetime.now(UTC))
     assert client.get_run(unfinished).info.status == "KILLED"
     assert client.get_run(registered).info.status == "FINISHED"
     assert {client.get_run(run_id).info.status for run_id in others} == {"RUNNING"}

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ def test_a_version_that_beats_the_naive_forecast_goes_to_production_and_its_equa
     second = run("train", *alternating, *LEARNS, "--again", "--json").json
     assert (second["stage"], second["decision"]["promoted"]) == ("Staging", False)
     assert any("only equals the version in Production" in reason for reason in second["decision"]["reasons"])
-    assert Registry(client, read_settings()).production("ZIG-Open").version == 1
+    assert Registry(client, read_settings()).production("ZIG-Open", datetime.now(UTC)).version == 1
 
 
 def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run, client: "MlflowClient") -> None:

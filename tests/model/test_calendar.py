@@ -101,3 +101,15 @@ def test_the_newest_completed_session_is_over_and_the_next_is_not(now: datetime)
     completed = CALENDAR.last_completed(now)
     assert CALENDAR.closes(completed) + timedelta(minutes=30) <= now
     assert CALENDAR.closes(CALENDAR.next_session(completed)) + timedelta(minutes=30) > now
+
+
+@pytest.mark.parametrize(
+    ("session", "opening"),
+    [
+        (date(2020, 1, 2), datetime(2020, 1, 2, 14, 30, tzinfo=UTC)),
+        (date(2020, 7, 1), datetime(2020, 7, 1, 13, 30, tzinfo=UTC)),
+        (date(2019, 11, 29), datetime(2019, 11, 29, 14, 30, tzinfo=UTC)),
+    ],
+)
+def test_new_york_opens_at_half_past_nine_summer_and_winter(session: date, opening: datetime) -> None:
+    assert ExchangeCalendar("XNYS").opens(session) == opening

@@ -33,6 +33,8 @@ FORECAST = RecordedForecast(
     run_id="0123456789abcdef",
     fingerprint="ab" * 32,
     made_at=MADE,
+    naives={"newest_Close": 204.0},
+    late=False,
 )
 
 
@@ -53,9 +55,13 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:
-    interval = replace(FORECAST, lower=200.5, upper=212.25, level=0.9, stale=True)
-    assert Ledger(uri).append(interval) == (interval, True)
-    assert Ledger(uri).rows() == (interval,)
+    bounds = {80: (203.25, 209.5 + 1e-13), 95: (200.5, 212.25)}
+    naives = {"newest_Open": 205.0 + 1e-13, "newest_Close": 204.0}
+    whole = replace(FORECAST, lower=200.5, upper=212.25, level=0.95, stale=True, late=True)
+    whole = replace(whole, intervals=bounds, naives=naives)
+    assert Ledger(uri).append(whole) == (whole, True)
+    assert Ledger(uri).rows() == (whole,)
+    assert Ledger(uri).rows()[0].known_intervals == bounds
 
 
 def test_times_come_back_in_utc(uri: str) -> None:
@@ -87,29 +93,33 @@ def test_what_happened_is_filled_in_once(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)
     observed = replace(FORECAST, observed=206.75, observed_at=SCORED)
-    assert ledger.fill_in("META-Open", FORECAST.session, observed=206.75, at=SCORED) == (observed,)
-    assert ledger.fill_in("META-Open", FORECAST.session, observed=1.0, at=MADE) == (observed,)
+    assert ledger.fill_in([(FORECAST, 206.75)], at=SCORED) == (observed,)
+    assert ledger.fill_in([(FORECAST, 1.0)], at=MADE) == (observed,)
     assert ledger.rows() == (observed,)
 
 
-def test_what_happened_is_filled_in_for_every_version_of_that_model_and_session_only(uri: str) -> None:
+def test_what_happened_is_filled_in_where_it_is_said_and_nowhere_else(uri: str) -> None:
     ledger = Ledger(uri)
-    newer = replace(FORECAST, version=4)
+    newer, split = replace(FORECAST, version=4), replace(FORECAST, version=5)
     others = (
         replace(FORECAST, model="META-Close"),
         replace(FORECAST, as_of=date(2020, 1, 2), session=date(2020, 1, 3)),
     )
-    for row in (FORECAST, newer, *others):
+    for row in (FORECAST, newer, split, *others):
         ledger.append(row)
-    ledger.fill_in("META-Open", FORECAST.session, observed=206.75, at=SCORED)
+    ledger.fill_in([(split, 103.375), (FORECAST, 206.75), (newer, 206.75)], at=SCORED)
     assert {row.observed for row in ledger.rows() if row in others} == {None}
-    assert [row.version for row in ledger.rows() if row.observed == 206.75] == [3, 4]
+    assert [(row.version, row.observed) for row in ledger.rows() if row.observed] == [
+        (3, 206.75),
+        (4, 206.75),
+        (5, 103.375),
+    ]
 
 
 def test_a_row_that_was_filled_in_survives_the_same_forecast_again(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)
-    (observed,) = ledger.fill_in("META-Open", FORECAST.session, observed=206.75, at=SCORED)
+    (observed,) = ledger.fill_in([(FORECAST, 206.75)], at=SCORED)
     assert ledger.append(FORECAST) == (observed, False)
 
 
@@ -118,6 +128,8 @@ NEVER = [
     "UPDATE forecasts SET made_at = '2030-01-01 00:00:00.000000'",
     "UPDATE forecasts SET lower = 1",
     "UPDATE forecasts SET version = 9",
+    "UPDATE forecasts SET late = NULL",
+    "UPDATE forecasts SET naives = '{}'",
     "UPDATE forecasts SET observed = 1",
     "UPDATE forecasts SET observed = 1, observed_at = '2030-01-01 00:00:00.000000', forecast = 1",
     "DELETE FROM forecasts",
@@ -142,7 +154,7 @@ def test_the_database_itself_refuses_to_change_or_remove_a_forecast(uri: str, st
 def test_the_database_itself_refuses_to_change_what_happened(uri: str, statement: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)
-    observed = ledger.fill_in("META-Open", FORECAST.session, observed=206.75, at=SCORED)
+    observed = ledger.fill_in([(FORECAST, 206.75)], at=SCORED)
     with sa.create_engine(uri).connect() as connection, pytest.raises(sa.exc.DBAPIError, match="never changed"):
         connection.execute(sa.text(statement))
     assert Ledger(uri).rows() == observed
@@ -171,7 +183,7 @@ def _append(uri: str, row: RecordedForecast) -> tuple[RecordedForecast, bool]:
 
 
 def _fill_in(uri: str, observed: float) -> tuple[RecordedForecast, ...]:
-    return Ledger(uri).fill_in("META-Open", FORECAST.session, observed=observed, at=SCORED)
+    return Ledger(uri).fill_in([(FORECAST, observed)], at=SCORED)
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +302,7 @@ def test_a_ledger_that_may_not_be_written_is_named_and_still_read(tmp_path: Path
         ({"forecast": float("nan")}, "no price"),
         ({"made_at": datetime(2020, 1, 1)}, "zone"),  # noqa: DTZ001 - that is what is refused
         ({"lower": 1.0}, "lower, upper and level"),
+        ({"naives": {"drift": float("inf")}}, "no price"),
         ({"observed": 1.0}, "observed and observed_at"),
     ],
 )

@@ -1,9 +1,12 @@
 """Versions are registered and moved between stages; stage, alias and tag agree, whoever races."""
 
+import contextlib
 import json
 import multiprocessing
 import warnings
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +29,10 @@ PASSED = Ruling(
     at=datetime(2020, 2, 3, 22, 15, tzinfo=UTC),
     by="somebody",
 )
+NOW = datetime(2020, 2, 4, 14, 0, tzinfo=UTC)
 RACERS = 6
+# Six processes that load MLflow at once, on a busy machine.
+PATIENCE = 400
 ROUNDS = 5
 
 
@@ -104,12 +110,12 @@ def test_registering_a_run_again_makes_no_second_version(
 
 def test_nothing_in_production_says_what_to_do(registry: Registry, client: "MlflowClient", settings: Settings) -> None:
     with pytest.raises(NothingInProduction, match="tomorrow train"):
-        registry.production(MODEL)
+        registry.production(MODEL, NOW)
     for _ in range(3):
         train(client, settings)
     registry.move(MODEL, 2, "Staging", PASSED)
     with pytest.raises(NothingInProduction, match="tomorrow promote META-Open 2 --to production") as caught:
-        registry.production(MODEL)
+        registry.production(MODEL, NOW)
     assert caught.value.exit_code == 5
 
 
@@ -128,7 +134,7 @@ def test_promotion_archives_the_version_before_and_keeps_the_decision(
         {1: "Archived", 2: "Production"},
         {"production": 2},
     )
-    chosen = registry.production(MODEL)
+    chosen = registry.production(MODEL, NOW)
     assert (chosen.version, chosen.notes) == (2, ())
     assert chosen.tags["decision"] == "promoted"
     assert chosen.tags["decision.reasons"] == "\n".join(PASSED.reasons)
@@ -192,7 +198,7 @@ def test_leaving_production_leaves_nothing_there(
     registry.move(MODEL, 1, stage, PASSED)
     assert stand(client) == ({1: stage}, {1: stage}, {"staging": 1} if stage == "Staging" else {})
     with pytest.raises(NothingInProduction):
-        registry.production(MODEL)
+        registry.production(MODEL, NOW)
 
 
 def test_an_unknown_model_names_the_known_ones(registry: Registry, client: "MlflowClient", settings: Settings) -> None:
@@ -216,39 +222,194 @@ def test_an_unknown_version_names_the_known_ones(
     assert stand(client)[0] == {1: "None", 2: "None"}
 
 
-def test_a_stage_changed_by_hand_is_told_and_the_alias_followed(
+def alias_by_hand(client: "MlflowClient", version: int | None) -> None:
+    """What MLflow's newer pages do."""
+    if version is None:
+        client.delete_registered_model_alias(MODEL, "production")
+    else:
+        client.set_registered_model_alias(MODEL, "production", str(version))
+
+
+def by_hand(registry: Registry) -> list[tuple[int, str, str, str]]:
+    """What the history says of changes that were not ours."""
+    changes = registry.history.changes(MODEL)
+    return [(change.version, change.before, change.after, change.decision) for change in changes if change.at == NOW]
+
+
+@pytest.mark.parametrize("how", ["stage", "stage, and the other one archived", "alias", "both"])
+def test_a_version_put_into_production_by_hand_is_recorded_and_followed(
+    registry: Registry, client: "MlflowClient", settings: Settings, how: str
+) -> None:
+    for _ in range(3):
+        train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    if how != "alias":
+        move_by_hand(client, 3, "Production")
+    if "archived" in how:
+        move_by_hand(client, 1, "Archived")
+    if how in ("alias", "both"):
+        alias_by_hand(client, 3)
+    chosen = registry.production(MODEL, NOW)
+    assert chosen.version == 3
+    assert "Version 3 of META-Open was moved from None to Production by hand" in chosen.notes[0]
+    assert stand(client)[0] == {1: "Archived", 2: "None", 3: "Production"}
+    assert stand(client)[2] == {"production": 3}
+    left = "by hand" if "archived" in how else "superseded"
+    assert by_hand(registry) == [(3, "None", "Production", "by hand"), (1, "Production", "Archived", left)]
+    assert client.get_model_version(MODEL, "3").tags["decision.by"] == "by hand in MLflow"
+    # Said once, and as good as any other move from then on.
+    assert registry.production(MODEL, NOW).notes == ()
+    assert registry.move(MODEL, 2, "Production", PASSED).archived == (3,)
+
+
+def test_where_alias_and_stage_were_moved_apart_by_hand_the_alias_is_followed(
     registry: Registry, client: "MlflowClient", settings: Settings
 ) -> None:
     for _ in range(3):
         train(client, settings)
     registry.move(MODEL, 1, "Production", PASSED)
-    move_by_hand(client, 1, "Archived")
-    move_by_hand(client, 3, "Production")
-    chosen = registry.production(MODEL)
-    assert chosen.version == 1
-    assert len(chosen.notes) == 2
-    assert "whose stage is Archived" in " ".join(chosen.notes)
-    assert "tomorrow promote META-Open 3 --to production" in " ".join(chosen.notes)
-    move = registry.move(MODEL, 2, "Production", PASSED)
-    assert move.archived == (3,)
-    assert "Version 3 of META-Open had the stage Production without the alias" in move.notes[0]
-    assert stand(client)[0] == {1: "Archived", 2: "Production", 3: "Archived"}
+    move_by_hand(client, 2, "Production")
+    alias_by_hand(client, 3)
+    assert registry.production(MODEL, NOW).version == 3
+    assert stand(client)[0] == {1: "Archived", 2: "Archived", 3: "Production"}
 
 
-def test_production_given_by_hand_alone_is_not_followed_but_named(
+@pytest.mark.parametrize("how", ["stage", "alias"])
+def test_a_version_taken_out_of_production_by_hand_stays_out(
+    registry: Registry, client: "MlflowClient", settings: Settings, how: str
+) -> None:
+    train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    if how == "stage":
+        move_by_hand(client, 1, "Staging")
+    else:
+        alias_by_hand(client, None)
+    with pytest.raises(NothingInProduction, match="tomorrow promote META-Open 1"):
+        registry.production(MODEL, NOW)
+    left = "Staging" if how == "stage" else "Archived"
+    assert by_hand(registry) == [(1, "Production", left, "by hand")]
+    assert stand(client)[0] == {1: left}
+
+
+def test_other_stages_set_by_hand_and_deleted_versions_are_recorded_too(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    for _ in range(3):
+        train(client, settings)
+    registry.move(MODEL, 1, "Staging", PASSED)
+    registry.move(MODEL, 2, "Production", PASSED)
+    move_by_hand(client, 3, "Archived")
+    client.delete_model_version(MODEL, "1")
+    assert registry.production(MODEL, NOW).version == 2
+    assert by_hand(registry) == [(1, "Staging", "Deleted", "by hand"), (3, "None", "Archived", "by hand")]
+    assert registry.settle(MODEL, NOW) == ()
+
+
+def test_production_given_by_hand_to_a_version_that_nothing_is_on_record_of_is_followed(
     registry: Registry, client: "MlflowClient", settings: Settings
 ) -> None:
     train(client, settings)
     move_by_hand(client, 1, "Production")
-    with pytest.raises(NothingInProduction, match="outside this program") as caught:
-        registry.production(MODEL)
-    assert caught.value.remedy == "tomorrow promote META-Open 1 --to production"
-    assert registry.move(MODEL, 1, "Production", PASSED).changed
-    assert registry.production(MODEL).notes == ()
+    assert registry.production(MODEL, NOW).version == 1
+    assert by_hand(registry) == [(1, "None", "Production", "by hand")]
+    assert not registry.move(MODEL, 1, "Production", PASSED).changed
 
 
-@pytest.mark.parametrize("steps", range(10))
-def test_a_promotion_that_was_killed_is_completed_by_asking_again(
+def test_a_change_by_hand_is_honoured_before_a_move_of_ours(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    for _ in range(3):
+        train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    move_by_hand(client, 2, "Production")
+    move = registry.move(MODEL, 3, "Production", replace(PASSED, at=NOW))
+    assert (move.archived, len(move.notes)) == ((2,), 2)
+    assert [change[0] for change in by_hand(registry)] == [2, 1, 3, 2]
+
+
+def test_the_history_of_models_from_before_it_is_taken_from_their_tags(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    for _ in range(3):
+        train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    registry.move(MODEL, 2, "Staging", replace(PASSED, decision="moved", at=PASSED.at + timedelta(days=1)))
+    registry.move(MODEL, 2, "Production", replace(PASSED, at=PASSED.at + timedelta(days=2)))
+    before = registry.history.changes(MODEL)
+    # As a release without a history left it.
+    client.delete_registered_model_tag(MODEL, "stages.moved")
+    settings.home.joinpath("ledger.db").unlink()
+    fresh = Registry(client, settings)
+    assert fresh.production(MODEL, NOW).version == 2
+    after = fresh.history.changes(MODEL)
+    kept = [(change.version, change.after, change.at, change.reasons) for change in before if change.version == 1][:1]
+    assert [(change.version, change.after, change.at, change.reasons) for change in after][:1] == kept
+    assert [(change.version, change.after, change.decision) for change in after] == [
+        (1, "Production", "promoted"),
+        (1, "Archived", "superseded"),
+        (2, "Production", "promoted"),
+    ]
+    back = Ruling(decision="rolled back", reasons=("It drifts.",), at=NOW, by="me")
+    assert fresh.roll_back(MODEL, back).version.version == 1
+
+
+def test_a_new_mlflow_database_beside_an_old_history_puts_nothing_into_production(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    client.delete_registered_model(MODEL)
+    train(client, settings)
+    with pytest.raises(NothingInProduction):
+        registry.production(MODEL, NOW)
+    assert by_hand(registry) == [(1, "Production", "None", "by hand")]
+
+
+def test_a_move_from_another_history_is_honoured_and_not_undone(
+    registry: Registry, client: "MlflowClient", settings: Settings, tmp_path: Path
+) -> None:
+    train(client, settings)
+    train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere", "tracking": settings.tracking})
+    other = Registry(client, elsewhere)
+    other.move(MODEL, 2, "Production", PASSED)
+    assert registry.production(MODEL, NOW).version == 2
+    assert other.production(MODEL, NOW).version == 2
+
+
+def test_a_rollback_gives_production_to_the_version_before_and_further_back_each_time(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    for number in range(1, 5):
+        train(client, settings)
+        registry.move(MODEL, number, "Production", PASSED)
+    client.delete_model_version(MODEL, "2")
+    back = Ruling(decision="rolled back", reasons=("It drifts.",), at=NOW, by="me")
+    first = registry.roll_back(MODEL, back)
+    assert (first.version.version, first.archived) == (3, (4,))
+    assert first.version.tags["decision.reasons"] == "It drifts."
+    # Version 2 is gone, and passed over.
+    assert registry.roll_back(MODEL, back).version.version == 1
+    with pytest.raises(UsageError, match="no version that was in Production before it"):
+        registry.roll_back(MODEL, back)
+    assert registry.production(MODEL, NOW).version == 1
+    # What was rolled back is not on the way any more.
+    train(client, settings)
+    registry.move(MODEL, 5, "Production", PASSED)
+    assert registry.roll_back(MODEL, back).version.version == 1
+
+
+def test_nothing_in_production_cannot_be_rolled_back(
+    registry: Registry, client: "MlflowClient", settings: Settings
+) -> None:
+    train(client, settings)
+    with pytest.raises(NothingInProduction):
+        registry.roll_back(MODEL, PASSED)
+
+
+@pytest.mark.parametrize("steps", range(14))
+def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     registry: Registry, client: "MlflowClient", settings: Settings, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     train(client, settings)
@@ -268,16 +429,24 @@ def test_a_promotion_that_was_killed_is_completed_by_asking_again(
 
         monkeypatch.setattr(client, write, once_less)
 
-    for write in ("transition_model_version_stage", "set_registered_model_alias", "set_model_version_tag"):
+    for write in (
+        "transition_model_version_stage",
+        "set_registered_model_alias",
+        "set_model_version_tag",
+        "set_registered_model_tag",
+    ):
         dying(write)
-    with pytest.raises(KeyboardInterrupt):
-        registry.move(MODEL, 2, "Production", PASSED)
+    with contextlib.suppress(KeyboardInterrupt):
+        registry.move(MODEL, 2, "Production", replace(PASSED, skill="0.1000"))
     monkeypatch.undo()
-    # Whatever was done by then, forecasts have exactly one version to follow.
-    assert registry.production(MODEL).version in (1, 2)
-    registry.move(MODEL, 2, "Production", PASSED)
+    # It was on record before anything was moved: nobody has to ask again.
+    assert registry.production(MODEL, NOW).version == 2
     stages = {1: "Archived", 2: "Production"}
     assert stand(client) == (stages, stages, {"production": 2})
+    assert by_hand(registry) == []
+    tags = client.get_model_version(MODEL, "2").tags
+    assert (tags["decision"], tags["skill"]) == ("promoted", "0.1000")
+    assert [change.version for change in registry.history.changes(MODEL)] == [1, 2, 1]
 
 
 def test_a_text_too_long_for_a_tag_says_that_it_was_cut() -> None:
@@ -300,10 +469,10 @@ def test_many_versions_are_all_read(registry: Registry, client: "MlflowClient", 
 def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None:
     registry = Registry(open_client(settings), settings)
     for _ in range(ROUNDS):
-        line.wait(120)
+        line.wait(PATIENCE)
         registry.move(MODEL, number, "Production", PASSED)
-        line.wait(120)
-        line.wait(120)
+        line.wait(PATIENCE)
+        line.wait(PATIENCE)
 
 
 def test_racing_promotions_leave_exactly_one_version_in_production(client: "MlflowClient", settings: Settings) -> None:
@@ -318,14 +487,14 @@ def test_racing_promotions_leave_exactly_one_version_in_production(client: "Mlfl
     for racer in racers:
         racer.start()
     for _ in range(ROUNDS):
-        line.wait(120)
-        line.wait(120)
+        line.wait(PATIENCE)
+        line.wait(PATIENCE)
         stages, tags, aliases = stand(client)
         assert sorted(stages.values()) == ["Archived"] * (RACERS - 1) + ["Production"]
         assert tags == stages
         assert stages[aliases["production"]] == "Production"
         assert "staging" not in aliases
-        line.wait(120)
+        line.wait(PATIENCE)
     for racer in racers:
         racer.join(60)
         assert racer.exitcode == 0
@@ -334,10 +503,10 @@ def test_racing_promotions_leave_exactly_one_version_in_production(client: "Mlfl
 def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
     """Read the champion, decide by the number, move: as one step."""
     registry = Registry(open_client(settings), settings)
-    line.wait(120)
+    line.wait(PATIENCE)
     with registry.locked(MODEL):
         try:
-            champion = registry.production(MODEL).version
+            champion = registry.production(MODEL, NOW).version
         except NothingInProduction:
             champion = 0
         if number > champion:
@@ -357,7 +526,7 @@ def test_a_decision_and_its_move_are_one_step(client: "MlflowClient", settings: 
     for racer in racers:
         racer.join(240)
         assert racer.exitcode == 0
-    assert Registry(client, settings).production(MODEL).version == 4
+    assert Registry(client, settings).production(MODEL, NOW).version == 4
 
 
 @pytest.mark.servers
@@ -365,14 +534,14 @@ def test_a_real_server_keeps_stages_aliases_and_tags_alike(mlflow_server: Settin
     client = open_client(mlflow_server)
     registry = Registry(client, mlflow_server)
     with pytest.raises(NothingInProduction):
-        registry.production(MODEL)
+        registry.production(MODEL, NOW)
     assert [train(client, mlflow_server), train(client, mlflow_server)] == [1, 2]
     registry.move(MODEL, 2, "Staging", PASSED)
     registry.move(MODEL, 1, "Production", PASSED)
     assert registry.move(MODEL, 2, "Production", PASSED).archived == (1,)
     stages = {1: "Archived", 2: "Production"}
     assert stand(client) == (stages, stages, {"production": 2})
-    assert registry.production(MODEL).notes == ()
+    assert registry.production(MODEL, NOW).notes == ()
     assert not registry.move(MODEL, 2, "Production", PASSED).changed
     with pytest.raises(UsageError, match="one of 1, 2"):
         registry.version(MODEL, 3)

@@ -1,0 +1,1 @@
+"""The scripts, by the version that each makes."""
