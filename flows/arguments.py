@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _train(commands)
+    _catchup(commands)
     _backtest(commands)
     _promote(commands)
     _answers(commands)
@@ -70,12 +71,29 @@ def _train(commands: Any) -> None:
         "fetch prices, train, evaluate, log, register, and ask the gate",
         "tomorrow train --source csv --prices FB_2012_2020.csv --test-month 2020-01",
     )
-    _prices(train)
-    train.add_argument("--preset", default="tutorial", help="the named training configuration (default: tutorial)")
-    train.add_argument("--test-month", metavar="YYYY-MM", help="test on that calendar month")
-    train.add_argument("--test-sessions", type=int, metavar="N", help="else test on the newest N sessions (default 21)")
+    _preset(train)
     train.add_argument("--again", action="store_true", help="train also what was trained before, exactly so")
-    _training(train)
+
+
+def _catchup(commands: Any) -> None:
+    catchup = _add(
+        commands,
+        "catchup",
+        "train and forecast as of each session that was missed, oldest first",
+        "tomorrow catchup --preset tutorial",
+    )
+    _preset(catchup)
+
+
+def _preset(command: argparse.ArgumentParser) -> None:
+    """Options of what is trained and judged once."""
+    _prices(command)
+    command.add_argument("--preset", default="tutorial", help="the named training configuration (default: tutorial)")
+    command.add_argument("--test-month", metavar="YYYY-MM", help="test on that calendar month")
+    command.add_argument(
+        "--test-sessions", type=int, metavar="N", help="else test on the newest N sessions (default 21)"
+    )
+    _training(command)
 
 
 def _backtest(commands: Any) -> None:

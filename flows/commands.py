@@ -32,6 +32,23 @@ def train(options: Namespace) -> Answer:
         return for_each(wanted, settings.prices.pause, run)
 
 
+def catchup(options: Namespace) -> Answer:
+    """`tomorrow catchup`."""
+    wanted, forecaster, evaluation = prices_configs(options), forecaster_config(options), evaluation_config(options)
+    settings, wanted = prepare(wanted)
+    from tasks.backend import load_backend
+
+    with orchestrated(meanwhile=load_backend):
+        from flows.catchup import catchup as flow
+        from flows.output import catchup_json, catchup_text
+
+        def run(prices: PricesConfig) -> Answer:
+            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation)
+            return Answer(catchup_json(report), catchup_text(report))
+
+        return for_each(wanted, settings.prices.pause, run)
+
+
 def backtest(options: Namespace) -> Answer:
     """`tomorrow backtest`."""
     from flows.backtest_configuration import backtest_config, forecaster_configs, jobs

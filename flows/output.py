@@ -9,6 +9,7 @@ from tasks.version import start_of
 LATE = "that session had begun when this was made, so it never counts among the forecasts made before"
 
 if TYPE_CHECKING:
+    from flows.catchup import CatchupReport
     from flows.predict import PredictReport
     from flows.promote import PromotionReport
     from flows.train import TrainReport
@@ -176,6 +177,31 @@ def predict_text(report: "PredictReport") -> str:
         if report.created
         else f"  the ledger holds it already: made {made.made_at:%Y-%m-%d %H:%M} UTC, and it stays as it was",
     ]
+    return "\n".join(lines)
+
+
+def catchup_json(report: "CatchupReport") -> dict[str, Any]:
+    """The object of `tomorrow catchup --json`."""
+    return {
+        "model": report.model,
+        "forecasts": [predict_json(made) for made in report.made],
+        "passed": [day.isoformat() for day in report.passed],
+    }
+
+
+def catchup_text(report: "CatchupReport") -> str:
+    """What `tomorrow catchup` prints."""
+    lines = [f"{report.model}: {len(report.made)} missed sessions caught up."]
+    lines += [
+        f"  as of {made.forecast.as_of}: {made.forecast.column} on {made.forecast.session}: "
+        f"${made.forecast.forecast:.2f}, by version {made.forecast.version}"
+        for made in report.made
+    ]
+    if report.passed:
+        lines.append(
+            f"  passed over, as too long ago (schedules.catch_up in mlflow.yaml): "
+            f"{len(report.passed)} sessions, {report.passed[0]} to {report.passed[-1]}"
+        )
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from flows.clock import now
 from flows.fetching import fetch
 from flows.links import link_forecast
 from flows.promote import connect
+from flows.schedule import on_schedule
 from flows.steps import start_timing, step
 from model.config import Column, PricesConfig
 from tasks.fetch import wanted_security
@@ -42,6 +43,7 @@ class PredictReport:
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
+@on_schedule
 def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_timing()

@@ -13,6 +13,7 @@ from flows.fetching import fetch
 from flows.links import flow_run_tags, link_training
 from flows.progress import training_progress
 from flows.promote import connect, consider
+from flows.schedule import on_schedule
 from flows.steps import start_timing, step
 from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
 from model.forecaster import evaluate
@@ -76,6 +77,7 @@ class TrainReport:
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
+@on_schedule
 def train(
     prices: PricesConfig = PricesConfig(),
     forecaster: WrittenConfig = ForecasterConfig(),

@@ -111,6 +111,17 @@ class AlarmSettings(Section):
     timeout: float = Field(5.0, gt=0)
 
 
+class ScheduleSettings(Section):
+    """What is held to be late, and how much of what was missed is caught up.
+
+    late_minutes: a run that starts so many minutes after it was due says so
+    catch_up:     the most sessions that are caught up at once, the newest of those that were missed
+    """
+
+    late_minutes: float = Field(30, ge=0)
+    catch_up: int = Field(5, ge=0)
+
+
 class SecuritySettings(Section):
     """One row of the table of securities."""
 
@@ -136,6 +147,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "prefect.yaml"
 NEW_YORK = ZoneInfo("America/New_York")
-DEPLOYMENTS = ("train", "promote", "predict")
+DEPLOYMENTS = ("train", "promote", "predict", "catchup")
 WEEKDAYS = {0, 1, 2, 3, 4}
-TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}}
+TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}, "catchup": {(6, 30)}}
 PATIENCE = 120
 
 
@@ -42,7 +42,7 @@ def _deployments() -> dict[str, "DeploymentConfig"]:
     return {str(deployment.name): deployment for deployment in parsed.deployments}
 
 
-def test_the_deployments_are_train_promote_and_predict() -> None:
+def test_the_deployments_are_known() -> None:
     assert tuple(_deployments()) == DEPLOYMENTS
 
 
@@ -198,16 +198,18 @@ def test_a_real_server_takes_every_deployment(server: dict[str, str]) -> None:
 @pytest.mark.servers
 def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> None:
     schema = _deployed(server)["train"]["parameter_openapi_schema"]
-    assert set(schema["properties"]) == {"prices", "forecaster", "evaluation"}
+    assert set(schema["properties"]) == {"prices", "forecaster", "evaluation", "again"}
     assert schema["definitions"]["TrainingConfig"]["properties"]["epochs"]["default"] == 100
 
 
 def _scheduled(env: dict[str, str], name: str) -> list[datetime]:
+    """When runs are planned; all of them by the schedule, by which a run knows that it is to heed the calendar."""
     question = {
         "deployments": {"name": {"any_": [name]}},
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
     }
     runs = _ask(env, "flow_runs/filter", question)
+    assert all(run["auto_scheduled"] for run in runs)
     return [datetime.fromisoformat(run["expected_start_time"]).astimezone(NEW_YORK) for run in runs]
 
 

@@ -1,0 +1,71 @@
+"""Catch up: train and forecast as of each session that was missed, oldest first."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from prefect import flow
+
+from flows.alarms import alarm_failure
+from flows.clock import now
+from flows.predict import PredictReport, predict
+from flows.promote import connect
+from flows.schedule import on_schedule
+from flows.steps import start_timing
+from flows.train import train
+from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
+from model.schedule import missed_sessions
+from tasks.fetch import calendar_for, wanted_security
+from tasks.record import Ledger
+from tasks.register import Registry
+from tasks.settings import read_settings
+from tasks.training_key import newest_as_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchupReport:
+    """What was caught up.
+
+    made:   the forecasts, oldest first
+    passed: the sessions that were missed too, and are too old by the settings' measure
+    """
+
+    model: str
+    made: tuple[PredictReport, ...]
+    passed: tuple[date, ...]
+
+
+@flow(
+    name="catchup",
+    flow_run_name="catch up {forecaster.column} of {prices.ticker}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
+@on_schedule
+def catchup(
+    prices: PricesConfig = PricesConfig(),
+    forecaster: WrittenConfig = ForecasterConfig(),
+    evaluation: EvaluationConfig = EvaluationConfig(),
+) -> CatchupReport:
+    """Make the forecasts that are missing in the ledger, each as of its own session.
+
+    Before each of them a version is trained as of that session, unless there is one that knows as much already: a
+    version of an earlier day would only be judged against its successors, on days that they were fitted on.
+    """
+    start_timing()
+    settings = read_settings()
+    security = wanted_security(prices, settings)
+    model = settings.model_name(security.ticker, forecaster.column)
+    done = {row.as_of for row in Ledger(settings.ledger_uri).rows(model)}
+    calendar = calendar_for(security, settings)
+    completed = calendar.last_completed(now())
+    missed = missed_sessions(calendar, done, min(completed, prices.as_of or completed))
+    due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
+    registry = Registry(connect(settings), settings)
+    made: list[PredictReport] = []
+    for day in due:
+        wanted = prices.model_copy(update={"as_of": day})
+        if newest_as_of(registry.versions(model)) < day:
+            train(prices=wanted, forecaster=forecaster, evaluation=evaluation)
+        made.append(predict(prices=wanted, column=forecaster.column))
+    return CatchupReport(model=model, made=tuple(made), passed=missed[: len(missed) - len(due)])
