@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from model.errors import UsageError
 
 Column = Literal["Open", "High", "Low", "Close"]
+Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
 Penalty = Annotated[float, Field(ge=0)]
 
 
@@ -29,8 +30,9 @@ def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
 
 
 class NetworkConfig(Frozen):
-    """A stack of LSTM layers, each followed by dropout, and one dense output."""
+    """A stack of recurrent layers, each followed by dropout, and one dense output."""
 
+    cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
     units: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (45, 45, 45, 45)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")

@@ -1,10 +1,11 @@
-"""The network: a stack of Keras's own LSTM layers, each followed by dropout, and one dense output."""
+"""The network: a stack of recurrent layers, each followed by dropout, and one dense output."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from model.config import NetworkConfig
 from model.errors import UsageError
+from model.recurrent import LAYERS
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +19,7 @@ def build_network(config: NetworkConfig, lookback: int, features: int = 1) -> "k
     last = len(config.units) - 1
     for i, units in enumerate(config.units):
         network.add(
-            keras.layers.LSTM(
+            LAYERS[config.cell](
                 units,
                 return_sequences=i < last,
                 kernel_initializer=_initializer(config.kernel_initializer),
@@ -47,6 +48,15 @@ def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
     for i, network in enumerate(networks):
         network.name = f"member_{i}"
     return keras.Model(inputs, keras.layers.Concatenate()([network(inputs) for network in networks]), name="members")
+
+
+def members(network: "keras.Model") -> "list[keras.Sequential]":
+    """The networks that `side_by_side` was given."""
+    import keras
+
+    if isinstance(network, keras.Sequential):
+        return [network]
+    return [layer for layer in network.layers if isinstance(layer, keras.Sequential)]
 
 
 def _initializer(name: str) -> "keras.initializers.Initializer":

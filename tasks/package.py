@@ -1,7 +1,7 @@
 """A forecaster as an MLflow model: one artefact that takes raw prices and gives dollars.
 
-It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the
-inference code and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it exactly as anybody
+It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the code
+that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it exactly as anybody
 else does.
 """
 
@@ -48,6 +48,9 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
             forecaster.answers.save(weights)
             artifacts |= {"weights": str(weights), "runtime": str(runtime.__file__)}
         else:
+            from model import cells
+
+            artifacts["cells"] = str(cells.__file__)
             requirements += KERAS
         logged = Model.log(
             artifact_path=None,
@@ -129,7 +132,11 @@ def load_network(model_uri: str) -> "keras.Model":
     from mlflow.artifacts import download_artifacts
     from mlflow.models import Model
 
+    from model import cells
+
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         stored = Path(download_artifacts(artifact_uri=model_uri, dst_path=folder))
         artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
-        return keras.models.load_model(stored / artifacts["network"]["path"], compile=False, safe_mode=True)
+        network = stored / artifacts["network"]["path"]
+        known = cells.stored_names("model.cells")
+        return keras.models.load_model(network, custom_objects=known, compile=False, safe_mode=True)

@@ -1,8 +1,8 @@
 """The code inside a registered model: a data frame of raw prices in, dollars out.
 
 MLflow stores this file and runs it when the model is loaded ("models from code"), so it knows nothing of this
-project but the files that are stored beside it: the network, its recipe and the inference code of its day. Keras is
-loaded only for a network that was stored without weights for NumPy.
+project but the files that are stored beside it: the network, its recipe and the inference code of its day. Keras, and
+the cells of its day, are loaded only for a network that was stored without weights for NumPy.
 """
 
 import importlib.util
@@ -27,7 +27,8 @@ class ServedForecaster(PythonModel):
             runtime = _module(f"tomorrow_runtime_{id(self)}", context.artifacts["runtime"])
             self._network = runtime.NumpyNetwork.load(Path(context.artifacts["weights"]))
         else:
-            self._network = _keras_network(context.artifacts["network"])
+            cells = _module(f"tomorrow_cells_{id(self)}", context.artifacts["cells"])
+            self._network = _keras_network(context.artifacts["network"], cells.stored_names("model.cells"))
 
     def predict(
         self,
@@ -58,11 +59,11 @@ def _module(name: str, file: str) -> Any:
     return module
 
 
-def _keras_network(file: str) -> Any:
+def _keras_network(file: str, cells: dict[str, Any]) -> Any:
     import keras
 
     # Without compiling nothing but the layers is read, and in safe mode no code is.
-    return keras.models.load_model(file, compile=False, safe_mode=True)
+    return keras.models.load_model(file, custom_objects=cells, compile=False, safe_mode=True)
 
 
 set_model(ServedForecaster())

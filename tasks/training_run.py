@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
 from model.evaluation import Evaluation
 from model.forecaster import Forecaster
+from model.gradient_plot import gradients_figure
+from model.gradients import gradient_norms
 from model.plots import training_figures
 from model.scaling import sessions_needed
 from model.split import Split, split_prices
@@ -91,12 +93,18 @@ def log_results(
     run.log_metrics({**results.metrics, "fit_seconds": forecaster.fit_seconds})
     run.client.log_dict(run.run_id, results.model_dump(), RESULTS_FILE)
     run.log_predictions(judged)
-    run.log_figures(
-        training_figures(
-            split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
-        )
+    figures = training_figures(
+        split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
     )
-    run.log_note(run_note(split, forecaster.config, judged, model_uri))
+    note = run_note(split, forecaster.config, judged, model_uri)
+    norms = gradient_norms(forecaster, split.train)
+    if norms is None:
+        note += "\nThere is no figure of gradients: it is made where the backend is TensorFlow.\n"
+    else:
+        run.log_metrics(norms.ratios())
+        figures = {**figures, "gradients": gradients_figure(norms, f"{split.prices.security.ticker} {column}")}
+    run.log_figures(figures)
+    run.log_note(note)
     run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})
     return results
 

@@ -36,13 +36,12 @@ except ModuleNotFoundError:
 import mlflow, pandas
 frame = pandas.read_json(sys.stdin, orient="split", precise_float=True)
 mlflow.set_tracking_uri(sys.argv[1])
-answer = mlflow.pyfunc.load_model(sys.argv[2]).predict(frame)
-print(json.dumps(answer.to_dict("list")))
+print(json.dumps([mlflow.pyfunc.load_model(uri).predict(frame).to_dict("list") for uri in sys.argv[2:]]))
 """
 
 
-def put_into_production(run: Run, seed: int = 0) -> int:
-    version = run("train", *MARKET, *SMALL, "--seed", str(seed), "--json").json["version"]
+def put_into_production(run: Run, *options: str) -> int:
+    version = run("train", *MARKET, *SMALL, *options, "--json").json["version"]
     assert run("promote", "SAMPLE-Open", str(version), "--force", "--reason", "a test").code == 0
     return int(version)
 
@@ -87,7 +86,7 @@ def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path
     put_into_production(run)
     with clock_at(EVENING):
         old = run("predict", *MARKET, "--json").json
-    put_into_production(run, seed=1)
+    put_into_production(run, "--seed", "1")
     new = run("predict", *MARKET, "--json").json
     # The second one is made today, long after its session: it is on record as late.
     assert (old["late"], new["late"]) == (False, True)
@@ -105,12 +104,14 @@ def test_a_friday_is_followed_by_the_session_after_the_holiday() -> None:
 
 @pytest.mark.servers
 def test_a_bare_process_and_a_server_give_the_same_number_as_the_flow(run: Run, home: Path, tmp_path: Path) -> None:
-    put_into_production(run)
-    expected = run("predict", *MARKET, "--json").json["forecast"]
+    expected = []
+    for cell in ("lstm", "peephole"):
+        put_into_production(run, "--set", f"network.cell={cell}")
+        expected.append(run("predict", *MARKET, "--json").json["forecast"])
     frame = market(home).frame()
     database = f"sqlite:///{home}/mlflow.db"
     bare = subprocess.run(
-        [sys.executable, "-c", BARE, database, "models:/SAMPLE-Open/1"],
+        [sys.executable, "-c", BARE, database, "models:/SAMPLE-Open/1", "models:/SAMPLE-Open/2"],
         input=frame.to_json(orient="split", double_precision=15),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": ""},
@@ -119,13 +120,13 @@ def test_a_bare_process_and_a_server_give_the_same_number_as_the_flow(run: Run, 
         check=False,
     )
     assert bare.returncode == 0, bare.stderr
-    assert json.loads(bare.stdout)["forecast"] == [expected]
+    assert [answer["forecast"] for answer in json.loads(bare.stdout)] == [[forecast] for forecast in expected]
 
     port = free_port()
-    command = ["mlflow", "models", "serve", "--model-uri", "models:/SAMPLE-Open/1", "--env-manager", "local"]
+    command = ["mlflow", "models", "serve", "--model-uri", "models:/SAMPLE-Open/2", "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     with serving(command, f"http://127.0.0.1:{port}/ping", tmp_path, MLFLOW_TRACKING_URI=database):
-        assert ask(port, {"Open": frame["Open"].tail(5).tolist()}) == pytest.approx([expected], rel=1e-9)
+        assert ask(port, {"Open": frame["Open"].tail(5).tolist()}) == pytest.approx(expected[1:], rel=1e-9)
 
 
 def ask(port: int, columns: dict[str, list[float]]) -> list[float]:

@@ -19,17 +19,22 @@ from tests.market import make_prices
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+CONFIGS = {
+    **PRESETS,
+    "coupled": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="coupled")}),
+}
 KNOWN = make_prices(120)
 BOUNDS = ["lower_80", "upper_80", "lower_95", "upper_95"]
 
 
 def small(preset: str) -> ForecasterConfig:
-    given = PRESETS[preset]
+    given = CONFIGS[preset]
     training = TrainingConfig(epochs=1, members=given.training.members, loss=given.training.loss)
-    return given.model_copy(update={"network": NetworkConfig(units=(3,)), "training": training, "lookback": 5})
+    network = NetworkConfig(units=(3,), cell=given.network.cell)
+    return given.model_copy(update={"network": network, "training": training, "lookback": 5})
 
 
-@pytest.fixture(params=sorted(PRESETS))
+@pytest.fixture(params=sorted(CONFIGS))
 def both(
     request: pytest.FixtureRequest, client: "MlflowClient", settings: Settings
 ) -> tuple[Forecaster, PackagedForecaster]:
@@ -62,3 +67,17 @@ def test_it_serves_what_was_fitted_and_says_what_it_needs(both: tuple[Forecaster
     short = KNOWN.until(KNOWN.day(fitted.recipe.rows - 2))
     with pytest.raises(TooFewPrices, match=f"needed are at least {fitted.recipe.rows} sessions"):
         served.predict(short)
+
+
+@pytest.mark.parametrize("both", ["coupled"], indirect=True)
+def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: tuple[Forecaster, PackagedForecaster]) -> None:
+    import keras
+
+    from model.cells import CoupledLSTMCell
+
+    fitted, served = both
+    theirs = type(served.model.unwrap_python_model()._network.layers[0].cell)
+    assert theirs.__name__ == "CoupledLSTMCell"
+    assert theirs is not CoupledLSTMCell
+    assert keras.saving.get_registered_object("model.cells>CoupledLSTMCell") is CoupledLSTMCell
+    assert type(fitted.network.layers[0].cell) is CoupledLSTMCell

@@ -1,0 +1,56 @@
+"""The vanishing gradient, drawn: how long gradients are by layer and by step back in time."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.drawing import QUIET, new_figure, style
+from model.gradients import GradientNorms
+from model.prices import Values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The layer that sees the prices is the darkest.
+LAYERS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
+
+
+def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
+    """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale."""
+    ratios = norms.ratios()
+    parts = [
+        f"{ratios[key]:.1e} {when}"
+        for key, when in (("gradient_ratio_start", "with fresh weights"), ("gradient_ratio", "after the fit"))
+        if key in ratios
+    ]
+    steps = norms.end.shape[1]
+    figure = new_figure(
+        f"{subject}: gradients by step back in time",
+        f"layer 1, {steps - 1} steps back, as a share of the newest step: {'   ·   '.join(parts) or 'no gradient'}",
+    )
+    figure.subplots_adjust(top=0.8)
+    fresh, fitted = figure.subplots(1, 2, sharey=True)
+    for axes, values, title in ((fresh, norms.start, "with fresh weights"), (fitted, norms.end, "after the fit")):
+        style(axes, "mean norm of dL/dh (log scale)" if axes is fresh else "")
+        axes.set_title(title, fontsize=10, color=QUIET, loc="left")
+        _lines(axes, values)
+    if bool((norms.start > 0).any() or (norms.end > 0).any()):
+        fresh.set_yscale("log")
+        (fitted if bool((norms.end > 0).any()) else fresh).legend(frameon=False)
+    return figure
+
+
+def _lines(axes: "Axes", values: Values) -> None:
+    """One line a layer, the newest step on the left; what is zero has no place on a logarithmic scale."""
+    back = np.arange(values.shape[1])
+    axes.set_xlabel("steps back in time")
+    axes.set_xlim(-0.5, max(len(back) - 0.5, 1))
+    if not (values > 0).any():
+        axes.text(0.5, 0.5, "all are zero", transform=axes.transAxes, ha="center", color=QUIET)
+        return
+    marker = "." if len(back) < 30 else ""
+    for layer, norms in enumerate(values):
+        shown = np.where(norms > 0, norms, np.nan)[::-1]
+        colour = LAYERS[layer % len(LAYERS)]
+        axes.plot(back, shown, color=colour, linewidth=1.6, marker=marker, label=f"layer {layer + 1}")
