@@ -168,6 +168,19 @@ class Registry:
                 ),
             )
 
+    def remove(self, model: str, number: int) -> None:
+        """Remove a version; UsageError where it is in Production or Staging, or an alias names it."""
+        with self.locked(model):
+            target = self.version(model, number)
+            if target.stage in ("Production", "Staging") or number in self._aliases(model).values():
+                raise UsageError(
+                    f"version {number} of {model}",
+                    have=f"it is in {target.stage}",
+                    need="a version that nobody uses",
+                    remedy="move it to Archived first",
+                )
+            self._client.delete_model_version(model, str(number))
+
     def _agrees(self, version: RegisteredVersion) -> bool:
         """Whether aliases and tags tell of the version what its stage tells."""
         aliases = self._aliases(version.model)

@@ -111,6 +111,23 @@ class AlarmSettings(Section):
     timeout: float = Field(5.0, gt=0)
 
 
+class HousekeepingSettings(Section):
+    """The days after which `tomorrow clean` takes away what nothing refers to.
+
+    archive:   from Staging to Archived
+    remove:    versions and runs
+    snapshots: fetched prices, and the records of their fetches
+    logs:      of the stack
+    prefect:   flow runs, which Prefect's server of the stack removes by itself
+    """
+
+    archive_days: int = Field(30, ge=0)
+    remove_days: int = Field(365, ge=0)
+    snapshot_days: int = Field(365, ge=0)
+    log_days: int = Field(30, ge=0)
+    prefect_days: int = Field(90, ge=1)
+
+
 class SecuritySettings(Section):
     """One row of the table of securities."""
 
@@ -136,6 +153,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "prefect.yaml"
 NEW_YORK = ZoneInfo("America/New_York")
-DEPLOYMENTS = ("train", "promote", "predict")
+DEPLOYMENTS = ("train", "promote", "predict", "clean")
 WEEKDAYS = {0, 1, 2, 3, 4}
-TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}}
+SUNDAY = {6}
+TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}, "clean": {(6, 0)}}
 PATIENCE = 120
 
 
@@ -41,7 +42,7 @@ def _deployments() -> dict[str, "DeploymentConfig"]:
     return {str(deployment.name): deployment for deployment in parsed.deployments}
 
 
-def test_the_deployments_are_train_promote_and_predict() -> None:
+def test_the_deployments_are_those_that_are_known() -> None:
     assert tuple(_deployments()) == DEPLOYMENTS
 
 
@@ -211,7 +212,7 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
     for name, times in TIMES.items():
         runs = _scheduled(server, name)
         assert {(run.hour, run.minute) for run in runs} == times
-        assert {run.weekday() for run in runs} <= WEEKDAYS
+        assert {run.weekday() for run in runs} <= (SUNDAY if name == "clean" else WEEKDAYS)
 
 
 @pytest.mark.servers
