@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from flows.answer import Answer, for_each
 from flows.configuration import column, evaluation_config, forecaster_config, prices_configs, tickers
 from model.config import PricesConfig
+from model.errors import UsageError
 from tasks.orchestrator import orchestrated, prepare_environment
 from tasks.settings import Settings, read_settings
 
@@ -159,6 +160,19 @@ def prices(options: Namespace) -> Answer:
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return Answer(fetch_json(outcomes), fetch_text(outcomes), exit_code(outcomes))
+
+
+def clean(options: Namespace) -> Answer:
+    """`tomorrow clean`."""
+    if options.older_than is not None and options.older_than < 0:
+        raise UsageError("--older-than", have=str(options.older_than), need="days, 0 or more", remedy="correct it")
+    prepare()
+    with orchestrated():
+        from flows.clean import clean as flow
+        from flows.clean_output import clean_json, clean_text
+
+        report = flow(older_than=options.older_than, dry_run=options.dry_run)
+    return Answer(clean_json(report), clean_text(report))
 
 
 def up(options: Namespace) -> Answer:

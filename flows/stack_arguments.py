@@ -1,4 +1,4 @@
-"""The options of the commands that keep the servers: up and status."""
+"""The options of the commands that look after things: up, status and clean."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -28,3 +28,11 @@ def stack_commands(commands: Any, add: Add) -> None:
         "say what runs, what is next, what is in Production, how fresh prices are, how forecasts have done",
         "tomorrow status --json",
     )
+    clean = add(
+        commands,
+        "clean",
+        "take away versions, runs, prices and logs that are old and that nothing refers to",
+        "tomorrow clean --dry-run",
+    )
+    clean.add_argument("--older-than", type=int, metavar="DAYS", help="for all of them (default: as in mlflow.yaml)")
+    clean.add_argument("--dry-run", action="store_true", help="only list what would be taken away")

@@ -153,6 +153,19 @@ class Registry:
             moved = self.version(model, number)
             return Move(version=moved, before=target.stage, archived=archived, changed=True, notes=notes)
 
+    def remove(self, model: str, number: int) -> None:
+        """Remove a version; UsageError where it is in Production or Staging, or an alias names it."""
+        with self.locked(model):
+            target = self.version(model, number)
+            if target.stage in ("Production", "Staging") or number in self._store.state(model).aliases.values():
+                raise UsageError(
+                    f"version {number} of {model}",
+                    have=f"it is in {target.stage}",
+                    need="a version that nobody uses",
+                    remedy="move it to Archived first",
+                )
+            self._store.remove(model, number)
+
     def roll_back(self, model: str, ruling: Ruling) -> Move:
         """Give Production to the version that was there before the present one, in one step.
 

@@ -89,6 +89,10 @@ class RegistryStore:
         self.link(registered)
         return registered
 
+    def remove(self, model: str, number: int) -> None:
+        """Remove a version."""
+        self._client.delete_model_version(model, str(number))
+
     def transition(self, model: str, number: int, stage: str) -> None:
         """Give a version a stage, and leave all others as they are."""
         # The stages are this program's contract with its users, deprecated or not.

@@ -122,6 +122,23 @@ class ScheduleSettings(Section):
     catch_up: int = Field(5, ge=0)
 
 
+class HousekeepingSettings(Section):
+    """The days after which `tomorrow clean` takes away what nothing refers to.
+
+    archive:   from Staging to Archived
+    remove:    versions and runs
+    snapshots: fetched prices, and the records of their fetches
+    logs:      of the stack
+    prefect:   flow runs, which Prefect's server of the stack removes by itself
+    """
+
+    archive_days: int = Field(30, ge=0)
+    remove_days: int = Field(365, ge=0)
+    snapshot_days: int = Field(365, ge=0)
+    log_days: int = Field(30, ge=0)
+    prefect_days: int = Field(90, ge=1)
+
+
 class SecuritySettings(Section):
     """One row of the table of securities."""
 
@@ -148,6 +165,7 @@ class Settings(Section):
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
     schedules: ScheduleSettings = ScheduleSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 

@@ -8,7 +8,7 @@ changed, the snapshot's first digits.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -27,7 +27,7 @@ from tasks.lock import locked, state_directory
 from tasks.price_file import read_price_file, require_fingerprint, write_price_file
 from tasks.settings import Settings
 
-_SHOWN = 12  # digits of a fingerprint in a name
+SHOWN = 12  # digits of a fingerprint in a name
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_(\d{4}-\d\d-\d\d)_([a-z]+)_([0-9a-f]{12})(?:_\d+)?\.json")
 _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
@@ -108,6 +108,16 @@ class SnapshotStore:
         """Where the prices of a fetch are."""
         return self._folder(record.security.ticker) / f"{record.fingerprint}.parquet"
 
+    def files(self, ticker: str) -> tuple[Path, ...]:
+        """Every snapshot of a security, by its fingerprint."""
+        return tuple(sorted(self._folder(ticker).glob("*.parquet")))
+
+    def remove(self, ticker: str, files: Iterable[Path]) -> None:
+        """Remove records of fetches and snapshots, one after the other: a record comes before its snapshot."""
+        with self._errors(), locked(self._settings, f"prices-{ticker}"):
+            for file in files:
+                file.unlink(missing_ok=True)
+
     def newest(self, ticker: str) -> FetchRecord | None:
         """The record of the newest good fetch, damaged ones passed over."""
         for name in reversed(self.fetches(ticker)):
@@ -186,7 +196,7 @@ class SnapshotStore:
 
     def _write_down(self, record: FetchRecord) -> None:
         folder = self._folder(record.security.ticker) / "fetches"
-        stem = f"{record.fetched_at:{_MOMENT}}_{record.last}_{record.verdict}_{record.fingerprint[:_SHOWN]}"
+        stem = f"{record.fetched_at:{_MOMENT}}_{record.last}_{record.verdict}_{record.fingerprint[:SHOWN]}"
         file, number = folder / f"{stem}.json", 1
         while file.exists():
             number += 1

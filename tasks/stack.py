@@ -84,7 +84,9 @@ def store_of_server(settings: Settings) -> Settings:
     """The settings by which MLflow's server opens its database: an address of a server is none."""
     if not _is_server(settings.tracking_uri):
         return settings
-    return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
+    # Not a copy: that would keep the address which has been worked out from the old ones.
+    fields = {name: getattr(settings, name) for name in Settings.model_fields}
+    return Settings(**{**fields, "tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
 def part_variables(part: Part, mark: str) -> dict[str, str]:
@@ -133,7 +135,13 @@ def _prefect(settings: Settings, address: str, api: PrefectApi, shared: Mapping[
             *(sys.executable, "-m", "prefect", "server", "start"),
             *("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
         ),
-        variables={**shared, "PREFECT_SERVER_UI_API_URL": api.address},
+        variables={
+            **shared,
+            "PREFECT_SERVER_UI_API_URL": api.address,
+            # Flow runs and their logs would be kept for ever; events go after a week by themselves.
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),
+        },
         log=settings.home / "logs" / "prefect.log",
         is_healthy=lambda _: answers(f"{api.address}/health"),
         address=address,

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "prefect.yaml"
 NEW_YORK = ZoneInfo("America/New_York")
-DEPLOYMENTS = ("train", "promote", "predict", "catchup")
+DEPLOYMENTS = ("train", "promote", "predict", "catchup", "clean")
 WEEKDAYS = {0, 1, 2, 3, 4}
-TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}, "catchup": {(6, 30)}}
+SUNDAY = {6}
+TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}, "catchup": {(6, 30)}, "clean": {(6, 0)}}
 PATIENCE = 120
 
 
@@ -221,7 +222,7 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
     for name, times in TIMES.items():
         runs = _scheduled(server, name)
         assert {(run.hour, run.minute) for run in runs} == times
-        assert {run.weekday() for run in runs} <= WEEKDAYS
+        assert {run.weekday() for run in runs} <= (SUNDAY if name == "clean" else WEEKDAYS)
 
 
 @pytest.mark.servers

@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tasks.deployments import WORK_POOL, deploy
 from tasks.leftovers import mark_of, marked
+from tasks.prefect_api import PrefectApi
 from tasks.settings import Settings
 from tasks.stack_state import StackState, read_stack
 from tests.servers import free_port
@@ -170,6 +172,28 @@ def test_a_run_that_fails_is_told_of(stack: Running) -> None:
     (event,) = stack.ask("events/filter", question)["events"]
     assert event["resource"]["prefect.resource.id"] == "tomorrow.flow.predict"
     assert event["payload"]["flow_run_id"] == made["id"]
+
+
+def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Running) -> None:
+    api = PrefectApi(f"http://127.0.0.1:{stack.prefect}/api")
+    api.pause(api.deployments()["predict"], ["before-open"])
+    variables = {**os.environ, "PREFECT_API_URL": api.address, "PREFECT_HOME": str(stack.home / "prefect")}
+    assert deploy(api, variables, {}) == ("predict: before-open stays paused, as it was",)
+    active = {schedule["slug"]: schedule["active"] for schedule in api.deployments()["predict"]["schedules"]}
+    assert not active.pop("before-open")
+    assert all(active.values())
+
+
+def test_a_run_whose_process_is_gone_no_longer_blocks_its_deployment(stack: Running) -> None:
+    api = PrefectApi(f"http://127.0.0.1:{stack.prefect}/api")
+    promote = api.deployments()["promote"]["id"]
+    question = {"state": {"type": "RUNNING"}, "parameters": {"model": "META-Open", "version": 1}}
+    run = stack.ask(f"deployments/{promote}/create_flow_run", question)
+    assert api.running(WORK_POOL) == 1
+    assert api.crash_unfinished(WORK_POOL, "It is gone.") == (run["name"],)
+    assert api.running(WORK_POOL) == 0
+    state = httpx.get(f"{api.address}/flow_runs/{run['id']}", timeout=60).json()["state"]
+    assert (state["type"], state["message"]) == ("CRASHED", "It is gone.")
 
 
 def test_ctrl_c_ends_everything_and_the_webhooks_secret_is_nowhere(stack: Running) -> None:

@@ -19,7 +19,7 @@ from tests.market import write_csv, zigzag
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-COMMANDS = ("train", "backtest", "promote", "approve", "reject", "predict", "prices", "up", "status")
+COMMANDS = ("train", "backtest", "promote", "approve", "reject", "predict", "prices", "up", "status", "clean")
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""Clean: take away what is old and that neither a stage nor the ledger refers to."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prefect import flow
+
+from flows.alarms import alarm_failure
+from flows.promote import connect
+from flows.steps import start_timing, step
+from tasks.clean import remove_refuse
+from tasks.record import Ledger
+from tasks.refuse import Ages, Refuse, find_refuse
+from tasks.settings import read_settings
+
+find = step(find_refuse, "find")
+remove = step(remove_refuse, "remove")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanReport:
+    """What was taken away, or would be, with `dry_run`."""
+
+    refuse: tuple[Refuse, ...]
+    dry_run: bool
+
+
+@flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
+def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
+    """Take away versions, runs, prices and logs beyond their ages in mlflow.yaml, or all older than so many days."""
+    start_timing()
+    settings, now = read_settings(), datetime.now(UTC)
+    client = connect(settings)
+    ages = Ages.of(settings.housekeeping, now, older_than)
+    refuse = find(client, settings, Ledger(settings.ledger_uri).rows(), ages)
+    return CleanReport(refuse=refuse if dry_run else remove(client, settings, refuse, now), dry_run=dry_run)

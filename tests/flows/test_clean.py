@@ -1,0 +1,31 @@
+"""`tomorrow clean` from the command line."""
+
+from pathlib import Path
+
+from tests.flows.conftest import SMALL, Run
+
+
+def test_what_is_listed_is_what_is_taken_and_what_is_in_use_stays(run: Run, home: Path) -> None:
+    assert run("train", "--source", "sample", *SMALL).code == 0
+    assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
+    assert run("predict", "--source", "sample").code == 0
+    (home / "logs").mkdir()
+    log = home / "logs" / "worker.log.1"
+    log.write_text("said\n")
+
+    listed = run("clean", "--older-than", "0", "--dry-run", "--json").json
+    assert listed["dry_run"]
+    assert [(thing["kind"], thing["name"]) for thing in listed["refuse"]] == [("log", str(log))]
+    assert log.exists()
+
+    done = run("clean", "--older-than", "0")
+    assert (done.code, f"removed: {log}" in done.out) == (0, True)
+    assert not log.exists()
+    assert "Nothing is old" in run("clean", "--older-than", "0").out
+    assert run("predict", "--source", "sample").code == 0
+
+
+def test_an_age_below_zero_is_refused(run: Run) -> None:
+    refused = run("clean", "--older-than", "-1")
+    assert refused.code == 2
+    assert "--older-than" in refused.err
