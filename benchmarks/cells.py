@@ -1,12 +1,12 @@
 """The recurrent cells compared on the tutorial's task: the test period's RMSE, the loss, the time, the gradients.
 
     PYTHONPATH=. .venv/bin/python benchmarks/cells.py --keep cells.jsonl
-    PYTHONPATH=. .venv/bin/python benchmarks/cells.py --keep cells.jsonl --seeds 5
+    PYTHONPATH=. .venv/bin/python benchmarks/cells.py --fresh --seeds 3 --picture gradients.png
 
 Facebook's Open of 2015 to 2019, tested on January 2020; the preset `tutorial` but for what a row says. One seed after
-the other, and each row of it one fit in this process. What is in the file of --keep is not fitted again. Prices:
---data, else the folder that TOMORROW_TEST_DATA names, else ../shared/data; it holds FB_training_data.csv and
-FB_test_data.csv.
+the other, and each row of it one fit in this process. What is in the file of --keep is not fitted again; with --fresh
+nothing is fitted, and only the gradients of fresh weights are measured. Prices: --data, else the folder that
+TOMORROW_TEST_DATA names, else ../shared/data; it holds FB_training_data.csv and FB_test_data.csv.
 
 Each fit has one thread. Times are of the processor, so that a busy machine changes them little, as multiples of the
 lstm's of the same seed.
@@ -25,8 +25,10 @@ from typing import Any
 from model.baselines import naive_label
 from model.config import EvaluationConfig, ForecasterConfig, preset
 from model.forecaster import evaluate
-from model.gradients import gradient_norms
+from model.gradient_plot import norms_figure
+from model.gradients import fresh_norms, gradient_norms
 from model.measures import rmse
+from model.scaling import fit_recipe
 from model.security import Security
 from model.split import Split, split_prices
 from model.training import train_forecaster
@@ -47,6 +49,7 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "simple_rnn, clip_norm=1": {"network": {"cell": "simple_rnn"}, "training": {"clip_norm": 1.0}},
 }
+PICTURED = ("simple_rnn, recurrent_initializer=random_normal", "lstm")
 
 
 def main() -> None:
@@ -55,6 +58,9 @@ def main() -> None:
     prepare_fitting()
     split = _split(options.data)
     rows = {name: row for name, row in ROWS.items() if options.rows is None or name in options.rows.split(";")}
+    if options.fresh:
+        _show_fresh(split, rows, options)
+        return
     kept = _kept(options.keep)
     for seed in range(options.seeds):
         for name, row in rows.items():
@@ -76,6 +82,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rows", help="some of the table's, separated by semicolons")
     parser.add_argument("--keep", type=Path, help="a file of results, one JSON object a line: read, and added to")
+    parser.add_argument("--fresh", action="store_true", help="only the gradients of fresh weights")
+    parser.add_argument("--picture", type=Path, help="with --fresh: draw those of PICTURED")
     parser.add_argument("--data", type=Path)
     return parser.parse_args()
 
@@ -100,10 +108,7 @@ def _fitted(split: Split, row: dict[str, Any], seed: int, epochs: int) -> dict[s
     import keras
 
     keras.backend.clear_session()
-    raw = preset("tutorial").model_dump()
-    raw["network"] |= row["network"]
-    raw["training"] |= {**row.get("training", {}), "seed": seed, "epochs": epochs}
-    config = ForecasterConfig.model_validate(raw)
+    config = _config(row, seed, epochs)
     start = time.process_time()
     forecaster = train_forecaster(split.train, config)
     seconds = time.process_time() - start
@@ -116,6 +121,31 @@ def _fitted(split: Split, row: dict[str, Any], seed: int, epochs: int) -> dict[s
         "naive": {naive_label(name): rmse(judged.actual, values) for name, values in judged.naive.items()},
         **(norms.ratios() if norms else {}),
     }
+
+
+def _config(row: dict[str, Any], seed: int, epochs: int = 1) -> ForecasterConfig:
+    raw = preset("tutorial").model_dump()
+    raw["network"] |= row["network"]
+    raw["training"] |= {**row.get("training", {}), "seed": seed, "epochs": epochs}
+    return ForecasterConfig.model_validate(raw)
+
+
+def _show_fresh(split: Split, rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
+    """Print the gradient ratios before any fit, and draw the first seed's where a picture is asked for."""
+    print("| | gradient ratio, fresh weights: median | range |\n| --- | ---: | ---: |")
+    panels = {}
+    for name in [name for name in rows if "clip" not in name]:
+        norms = []
+        for seed in range(options.seeds):
+            config = _config(rows[name], seed)
+            norms.append(fresh_norms(config, fit_recipe(split.train, config), split.train))
+        ratios = [float(of_seed[0][0] / of_seed[0][-1]) for of_seed in norms]
+        print(f"| {name} | {statistics.median(ratios):.1e} | {min(ratios):.1e} to {max(ratios):.1e} |", flush=True)
+        if name in PICTURED:
+            panels[name] = norms[0]
+    if options.picture:
+        title = "Gradients of fresh networks by step back in time"
+        norms_figure(panels, title, "four layers of 45 units, windows of 40 sessions").savefig(options.picture)
 
 
 def _table(rows: dict[str, list[dict[str, Any]]]) -> str:

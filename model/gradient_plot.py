@@ -1,5 +1,6 @@
 """The vanishing gradient, drawn: how long gradients are by layer and by step back in time."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,19 +26,26 @@ def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
         if key in ratios
     ]
     steps = norms.end.shape[1]
-    figure = new_figure(
+    return norms_figure(
+        {"with fresh weights": norms.start, "after the fit": norms.end},
         f"{subject}: gradients by step back in time",
         f"layer 1, {steps - 1} steps back, as a share of the newest step: {'   ·   '.join(parts) or 'no gradient'}",
     )
+
+
+def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Figure":
+    """Draw gradient norms, (layers, steps) a panel, side by side on one scale."""
+    figure = new_figure(title, subtitle)
     figure.subplots_adjust(top=0.8)
-    fresh, fitted = figure.subplots(1, 2, sharey=True)
-    for axes, values, title in ((fresh, norms.start, "with fresh weights"), (fitted, norms.end, "after the fit")):
-        style(axes, "mean norm of dL/dh (log scale)" if axes is fresh else "")
-        axes.set_title(title, fontsize=10, color=QUIET, loc="left")
+    (row,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
+    for axes, (name, values) in zip(row, panels.items(), strict=True):
+        style(axes, "mean norm of dL/dh (log scale)" if axes is row[0] else "")
+        axes.set_title(name, fontsize=10, color=QUIET, loc="left")
         _lines(axes, values)
-    if bool((norms.start > 0).any() or (norms.end > 0).any()):
-        fresh.set_yscale("log")
-        (fitted if bool((norms.end > 0).any()) else fresh).legend(frameon=False)
+    drawn = [axes for axes in row if axes.get_lines()]
+    if drawn:
+        drawn[-1].set_yscale("log")
+        drawn[-1].legend(frameon=False)
     return figure
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.config import ForecasterConfig
+from model.inference import Recipe
 from model.network import build_network, members
 from model.prices import Prices, Values
 from model.windows import Windows, make_windows
@@ -53,11 +54,21 @@ def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | N
     if keras.backend.backend() != "tensorflow":
         return None
     config, recipe = forecaster.config, forecaster.recipe
-    newest = make_windows(train, recipe, min(WINDOWS, len(train) - recipe.rows))
     return GradientNorms(
-        start=_mean_norms(_unfitted(config, recipe.features), newest, config.training.loss),
-        end=_mean_norms(members(forecaster.network), newest, config.training.loss),
+        start=fresh_norms(config, recipe, train),
+        end=_mean_norms(members(forecaster.network), _newest(train, recipe), config.training.loss),
     )
+
+
+def fresh_norms(config: ForecasterConfig, recipe: Recipe, train: Prices) -> Values:
+    """(layers, steps) the lengths with the weights that the configuration's seeds give; on TensorFlow."""
+    import keras
+
+    networks = []
+    for seed in config.training.seeds:
+        keras.utils.set_random_seed(seed)
+        networks.append(build_network(config.network, config.lookback, recipe.features))
+    return _mean_norms(networks, _newest(train, recipe), config.training.loss)
 
 
 def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values:
@@ -103,15 +114,8 @@ def _mean_norms(networks: Sequence["keras.Sequential"], windows: Windows, loss: 
     return np.asarray(np.mean([norms_of(network, windows, loss) for network in networks], axis=0), dtype=np.float64)
 
 
-def _unfitted(config: ForecasterConfig, features: int) -> list["keras.Sequential"]:
-    """The networks as their seeds give them."""
-    import keras
-
-    networks = []
-    for seed in config.training.seeds:
-        keras.utils.set_random_seed(seed)
-        networks.append(build_network(config.network, config.lookback, features))
-    return networks
+def _newest(train: Prices, recipe: Recipe) -> Windows:
+    return make_windows(train, recipe, min(WINDOWS, len(train) - recipe.rows))
 
 
 def _ratio(norms: Values) -> float:
