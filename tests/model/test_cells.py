@@ -122,10 +122,10 @@ def test_a_stored_network_answers_as_it_did(cell: Cell, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_seed_fits_the_same_network_of_any_cell(cell: Cell) -> None:
     network = NetworkConfig(cell=cell, units=(3, 2))
-    config = ForecasterConfig(lookback=4, network=network, training=TrainingConfig(epochs=2))
+    config = ForecasterConfig(lookback=4, network=network, training=TrainingConfig(epochs=4, learning_rate=0.02))
     one, two = (train_forecaster(make_prices(90), config) for _ in range(2))
     assert one.losses == two.losses
-    assert one.losses[1] < one.losses[0]
+    assert one.losses[-1] < one.losses[0]
     for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
 
