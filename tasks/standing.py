@@ -62,7 +62,8 @@ def _standing(model: str, rows: list[RecordedForecast]) -> Standing:
             _column(row.naive for row in rows),
             _column(row.lower for row in rows),
             _column(row.upper for row in rows),
-            _column(row.observed for row in rows),
+            # What was made when its session had begun is not scored.
+            _column(None if row.late else row.observed for row in rows),
         ),
     )
 
