@@ -4,8 +4,11 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from flows.clock import clock_at
+from flows.schedule import on_schedule
+from model.config import PricesConfig
 from tasks.record import Ledger
 from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
@@ -29,10 +32,33 @@ def due(monkeypatch: pytest.MonkeyPatch) -> Any:
     return at
 
 
+@pytest.mark.usefixtures("home")
+def test_what_a_schedule_has_started_heeds_the_calendar_and_what_a_person_has_started_does_not(due: Any) -> None:
+    seen = []
+
+    @on_schedule
+    def work(prices: PricesConfig = PricesConfig(ticker="SAMPLE", source="sample")) -> Any:
+        seen.append(prices.as_of)
+        return "done"
+
+    with disable_run_logger():
+        with clock_at(INDEPENDENCE_DAY):
+            assert work() == "done"
+            due(INDEPENDENCE_DAY)
+            assert work().name == "NoSession"
+        due(TUESDAY_EVENING)
+        with clock_at(TUESDAY_EVENING):
+            assert work() == "done"
+        with clock_at(FRIDAY_EVENING):
+            late = work()
+    assert (late.is_completed(), late.data) == (True, "done")
+    assert late.message == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
+    assert seen == [None, None, date(2013, 7, 2)]
+
+
 @pytest.mark.usefixtures("home", "prefect_server")
 def test_on_a_holiday_a_scheduled_training_ends_at_once_and_says_why(due: Any, client: "MlflowClient") -> None:
     from flows.train import train
-    from model.config import PricesConfig
 
     due(INDEPENDENCE_DAY)
     with clock_at(INDEPENDENCE_DAY):
@@ -45,7 +71,6 @@ def test_on_a_holiday_a_scheduled_training_ends_at_once_and_says_why(due: Any, c
 
 def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_day(run: Run, due: Any) -> None:
     from flows.predict import predict
-    from model.config import PricesConfig
 
     with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
         assert run("catchup", *SAMPLE, *SMALL, "--json").json["forecasts"] == []

@@ -1,0 +1,89 @@
+"""One day of the daily cycle, through the real flows, at a time that is given to them.
+
+    train at 17:30 in New York, promote what is wanted, predict at 18:15, score at 18:30
+
+Prices: Facebook's from the folder that TOMORROW_TEST_DATA names, else ../shared/data, else the sample market.
+"""
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from model.config import ForecasterConfig, NetworkConfig, PricesConfig, TrainingConfig
+
+NEW_YORK = ZoneInfo("America/New_York")
+# Fitted in a moment: what is measured and broken here does not depend on the network.
+QUICK = ForecasterConfig(
+    preset="quick",
+    lookback=5,
+    network=NetworkConfig(units=(4,), dropout=0.0),
+    training=TrainingConfig(epochs=1, batch_size=256),
+)
+REASON = "somebody has to begin"
+# The times of prefect.yaml; scoring follows the forecast.
+TRAIN, PREDICT, SCORE = clock_time(17, 30), clock_time(18, 15), clock_time(18, 30)
+HAS_SCORE = importlib.util.find_spec("flows.score") is not None
+
+
+def prices_config() -> PricesConfig:
+    """Facebook's prices of 2012 to 2020, where they are to be had."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    file = Path(os.environ.get("TOMORROW_TEST_DATA") or beside) / "FB_2012_2020.csv"
+    if file.is_file():
+        return PricesConfig(ticker="FB", source="csv", files=(str(file),))
+    return PricesConfig(ticker="SAMPLE", source="sample")
+
+
+def cycle(
+    day: date,
+    prices: PricesConfig,
+    forecaster: ForecasterConfig = QUICK,
+    *,
+    force: bool = False,
+    begins: Callable[[str], object] = lambda _: None,
+) -> dict[str, float]:
+    """Carry out the cycle of one session; the seconds of each flow, which `begins` is told beforehand.
+
+    force: promote what was trained whatever the gate says
+    """
+    from flows.clock import clock_at
+    from flows.predict import predict
+    from flows.promote import promote
+    from flows.train import train
+
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, at: clock_time, flow: Callable[..., Any], **given: Any) -> Any:
+        begins(name)
+        start = time.perf_counter()
+        with clock_at(datetime.combine(day, at, NEW_YORK)):
+            done = flow(**given)
+        seconds[name] = time.perf_counter() - start
+        return done
+
+    version = timed("train", TRAIN, train, prices=prices, forecaster=forecaster).version
+    if force:
+        timed("promote", TRAIN, promote, model=version.model, version=version.version, force=True, reason=REASON)
+    timed("predict", PREDICT, predict, prices=prices)
+    if HAS_SCORE:
+        from flows.score import score
+
+        timed("score", SCORE, score, prices=prices)
+    return seconds
+
+
+def score_after(day: date, prices: PricesConfig) -> None:
+    """Score once more when the session that was forecast on a day is over."""
+    from flows.score import score
+
+    from flows.clock import clock_at
+    from model.calendar import ExchangeCalendar
+
+    with clock_at(datetime.combine(ExchangeCalendar().next_session(day), SCORE, NEW_YORK)):
+        score(prices=prices)

@@ -1,0 +1,148 @@
+"""A year in an hour: a forecast of every session of 2019 by the real flows, with a clock given to them.
+
+    .venv/bin/python benchmarks/year.py
+    .venv/bin/python benchmarks/year.py --days 20 --preset daily
+
+One process, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last month took
+longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from day import HAS_SCORE, QUICK, cycle, prices_config, score_after
+from processes import prefect_server
+
+YEAR = date(2018, 12, 31), date(2019, 12, 31)
+MONTH = 21  # sessions
+
+
+def main() -> None:
+    """Run a year, and print what came of it."""
+    options = _options()
+    given = os.environ.get("PREFECT_API_URL")
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="tomorrow-year-") as folder:
+        os.environ["TOMORROW_HOME"] = str(Path(folder, "home"))
+        if given:
+            os.environ["PREFECT_API_URL"] = given
+            answer = _year(options, Path(folder))
+        else:
+            with prefect_server(Path(folder, "prefect")) as server:
+                os.environ.update(server)
+                answer = _year(options, Path(folder))
+    print(json.dumps(answer, indent=2))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--days", type=int, help="only the first so many sessions")
+    parser.add_argument("--preset", help="a named training configuration (default: a network fitted in a moment)")
+    parser.add_argument("--epochs", type=int, help="epochs of the preset")
+    return parser.parse_args()
+
+
+def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    from tasks.orchestrator import orchestrated, prepare_environment
+    from tasks.settings import read_settings
+
+    settings = read_settings()
+    prepare_environment(settings)
+    from model.calendar import ExchangeCalendar
+    from model.config import preset
+    from tasks.backend import load_backend
+
+    # From the last session of 2018, whose evening forecasts the first of 2019, to the last of 2019.
+    sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(*YEAR)]
+    forecaster = preset(options.preset) if options.preset else QUICK
+    if options.epochs:
+        training = forecaster.training.model_copy(update={"epochs": options.epochs})
+        forecaster = forecaster.model_copy(update={"training": training})
+    prices, taken, sizes = prices_config(), [], []
+    begun = time.perf_counter()
+    with orchestrated(meanwhile=load_backend):
+        for number, day in enumerate(sessions[: options.days]):
+            # Nothing is in Production on the first day, and without a forecast there is nothing to score.
+            taken.append(cycle(day, prices, forecaster, force=number == 0))
+            sizes.append(_megabytes(folder))
+            if number % 5 == 0 or options.days:
+                spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in taken[-1].items())
+                print(f"{day}: {spent}", file=sys.stderr, flush=True)
+        if HAS_SCORE:
+            score_after(sessions[: options.days][-1], prices)
+        left = _left_behind(sessions[: options.days])
+    return {
+        "prices": prices.ticker,
+        "sessions": len(taken),
+        "minutes": (time.perf_counter() - begun) / 60,
+        **left,
+        "seconds_a_day": _growth(taken),
+        "megabytes": {"after the first month": sizes[min(MONTH, len(sizes)) - 1], "at the end": sizes[-1]},
+    }
+
+
+def _left_behind(sessions: list[date]) -> dict[str, Any]:
+    """What stands in the ledger and the registry, and whether that is all there should be."""
+    from model.calendar import ExchangeCalendar
+    from tasks.record import Ledger
+    from tasks.register import Registry
+    from tasks.settings import read_settings
+    from tasks.store import open_client
+
+    settings = read_settings()
+    client = open_client(settings)
+    registry, rows = Registry(client, settings), Ledger(settings.ledger_uri).rows()
+    (model,) = registry.models()
+    versions = registry.versions(model)
+    runs, token = [], None
+    while True:
+        page = client.search_runs([found.experiment_id for found in client.search_experiments()], page_token=token)
+        runs, token = [*runs, *page], page.token
+        if not token:
+            break
+    made = {run.info.run_id for run in runs}
+    scored = [row for row in rows if row.observed is not None]
+    return {
+        "forecasts": len(rows),
+        "sessions_without_a_forecast": [str(day) for day in sessions if day not in {row.as_of for row in rows}],
+        "ex_ante": sum(row.made_at < ExchangeCalendar().opens(row.session) for row in rows),
+        "scored": len(scored),
+        "versions": len(versions),
+        "versions_without_a_decision_or_run": sum(
+            not version.tags.get("decision") or version.run_id not in made for version in versions
+        ),
+        "stages": dict(Counter(version.stage for version in versions)),
+        "decisions": dict(Counter(version.tags.get("decision", "") for version in versions)),
+        "runs": dict(Counter(run.info.status for run in runs)),
+    }
+
+
+def _growth(taken: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Median seconds by flow in the first month without its first day, and in the last."""
+    first, last = taken[1 : MONTH + 1], taken[-MONTH:]
+    return {
+        month: {name: round(statistics.median(day[name] for day in days), 2) for name in taken[-1]}
+        for month, days in (("first month", first), ("last month", last))
+        if days
+    }
+
+
+def _megabytes(folder: Path) -> dict[str, float]:
+    places = {"mlflow.db": "home/mlflow.db", "ledger.db": "home/ledger.db", "prefect.db": "prefect/prefect.db"}
+    return {
+        name: Path(folder, place).stat().st_size / 1e6 for name, place in places.items() if Path(folder, place).exists()
+    }
+
+
+if __name__ == "__main__":
+    main()
