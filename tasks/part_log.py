@@ -14,9 +14,10 @@ SHOWN_BYTES = 8192
 
 @contextmanager
 def mark_start(log: Path, now: datetime) -> Iterator[BinaryIO]:
-    """Open a log at its end, with a line that says when the part was started."""
+    """Open a log at its end, with a line that says when the part was started; on a full disk without."""
     with log.open("ab", buffering=0) as out:
-        out.write(f"--- started {now:%Y-%m-%d %H:%M:%S} UTC\n".encode())
+        with suppress(OSError):
+            out.write(f"--- started {now:%Y-%m-%d %H:%M:%S} UTC\n".encode())
         yield out
 
 
