@@ -80,9 +80,8 @@ def cycle(
 
 def score_after(day: date, prices: PricesConfig) -> None:
     """Score once more when the session that was forecast on a day is over."""
-    from flows.score import score
-
     from flows.clock import clock_at
+    from flows.score import score
     from model.calendar import ExchangeCalendar
 
     with clock_at(datetime.combine(ExchangeCalendar().next_session(day), SCORE, NEW_YORK)):

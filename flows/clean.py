@@ -1,11 +1,11 @@
 """Clean: take away what is old and that neither a stage nor the ledger refers to."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from prefect import flow
 
 from flows.alarms import alarm_failure
+from flows.clock import now
 from flows.promote import connect
 from flows.steps import start_timing, step
 from tasks.clean import remove_refuse
@@ -29,8 +29,8 @@ class CleanReport:
 def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     """Take away versions, runs, prices and logs beyond their ages in mlflow.yaml, or all older than so many days."""
     start_timing()
-    settings, now = read_settings(), datetime.now(UTC)
+    settings, moment = read_settings(), now()
     client = connect(settings)
-    ages = Ages.of(settings.housekeeping, now, older_than)
+    ages = Ages.of(settings.housekeeping, moment, older_than)
     refuse = find(client, settings, Ledger(settings.ledger_uri).rows(), ages)
-    return CleanReport(refuse=refuse if dry_run else remove(client, settings, refuse, now), dry_run=dry_run)
+    return CleanReport(refuse=refuse if dry_run else remove(client, settings, refuse, moment), dry_run=dry_run)

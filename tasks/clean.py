@@ -32,7 +32,7 @@ def remove_refuse(
         if thing.kind == "archive":
             is_done = _archive(registry, ledger, thing.name, now)
         elif thing.kind == "version":
-            is_done = _remove_version(registry, ledger, thing.name)
+            is_done = _remove_version(registry, ledger, thing.name, now)
         elif thing.kind == "run":
             is_done = _remove_run(client, ledger, registry, thing.name)
         else:
@@ -54,14 +54,16 @@ def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bo
     return True
 
 
-def _remove_version(registry: Registry, ledger: Ledger, name: str) -> bool:
+def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
     model, number = _version(name)
     # The lock holds promotions off: a version is forecast with only after one.
     with registry.locked(model):
         named = {(row.model, row.version) for row in ledger.rows(model, version=number)}
+        named |= {(model, once) for once in registry.once_in_production(model)}
         if not is_free(registry.version(model, number), named):
             return False
-        registry.remove(model, number)
+        reason = "It is old, and neither a stage nor the ledger refers to it."
+        registry.remove(model, number, Ruling(decision="removed", reasons=(reason,), at=now, by="clean"))
     return True
 
 

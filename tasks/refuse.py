@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tasks.adopt import PROMOTING
 from tasks.record import RecordedForecast
 from tasks.register import Registry
 from tasks.settings import HousekeepingSettings, Settings
@@ -29,8 +30,6 @@ PARENT = "mlflow.parentRunId"
 STARTED_FROM = "started_from.run_id"
 SNAPSHOT = "prices.snapshot"
 FINGERPRINT = "fingerprint"
-# Decisions by which a version went to Production; the way back leads through such versions.
-LET_IN = frozenset({"promoted", "approved", "forced"})
 WAITING = "waiting"
 
 
@@ -77,6 +76,7 @@ def find_refuse(
     runs = {run.info.run_id: run for run in _runs(client, experiment_id(client, settings))}
     versions = tuple(version for model in registry.models() for version in registry.versions(model))
     named = {(row.model, row.version) for row in rows}
+    named |= {(model, number) for model in registry.models() for number in registry.once_in_production(model)}
     archived = tuple(_archivable(versions, named, runs, ages.archive))
     removed = tuple(_removable(versions, named, runs, ages.remove))
     kept_runs = {version.run_id for version in versions if version not in removed} | {row.run_id for row in rows}
@@ -92,11 +92,14 @@ def find_refuse(
 
 
 def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
-    """Whether neither a stage nor the ledger nor the way back needs a version."""
+    """Whether no stage needs a version, nor the ledger or the way back, which have `named` (model, number) pairs.
+
+    Its own decision tells of Production from before there was a history of stages.
+    """
     return (
         version.stage not in ("Production", "Staging")
         and (version.model, version.version) not in named
-        and version.tags.get("decision") not in LET_IN
+        and version.tags.get("decision") not in PROMOTING
     )
 
 

@@ -27,7 +27,7 @@ from tasks.adopt import Standing, changes_by_hand, differences, first_changes, p
 from tasks.lock import locked
 from tasks.registry_store import RegistryStore
 from tasks.settings import Settings, Stage
-from tasks.stage_history import SUPERSEDED, StageChange, StageHistory, new_move, way_back
+from tasks.stage_history import DELETED, SUPERSEDED, StageChange, StageHistory, new_move, way_back
 from tasks.version import Move, RegisteredVersion, Ruling, highest, nothing_in_production, unknown_version
 
 if TYPE_CHECKING:
@@ -153,18 +153,23 @@ class Registry:
             moved = self.version(model, number)
             return Move(version=moved, before=target.stage, archived=archived, changed=True, notes=notes)
 
-    def remove(self, model: str, number: int) -> None:
-        """Remove a version; UsageError where it is in Production or Staging, or an alias names it."""
+    def remove(self, model: str, number: int, ruling: Ruling) -> None:
+        """Delete a version, on record; UsageError where it is in Production or Staging."""
         with self.locked(model):
-            target = self.version(model, number)
-            if target.stage in ("Production", "Staging") or number in self._store.state(model).aliases.values():
+            self._settle(model, ruling.at)
+            stage = self.version(model, number).stage
+            if stage in ("Production", "Staging"):
                 raise UsageError(
                     f"version {number} of {model}",
-                    have=f"it is in {target.stage}",
+                    have=f"it is in {stage}",
                     need="a version that nobody uses",
                     remedy="move it to Archived first",
                 )
-            self._store.remove(model, number)
+            self._make([StageChange.of(ruling, new_move(), model, number, stage, DELETED)])
+
+    def once_in_production(self, model: str) -> set[int]:
+        """The versions that are or were in Production, as far as there is a history."""
+        return {change.version for change in self.history.changes(model) if change.after == "Production"}
 
     def roll_back(self, model: str, ruling: Ruling) -> Move:
         """Give Production to the version that was there before the present one, in one step.
@@ -253,7 +258,10 @@ class Registry:
             if not wrong:
                 return versions
             for number, _before, stage in wrong:
-                self._store.transition(model, number, stage)
+                if stage == DELETED:
+                    self._store.remove(model, number)
+                else:
+                    self._store.transition(model, number, stage)
         raise TomorrowError(
             f"the stages of {model}",
             have=f"another program changed them {HEALING_ROUNDS} times meanwhile",

@@ -90,7 +90,7 @@ class RegistryStore:
         return registered
 
     def remove(self, model: str, number: int) -> None:
-        """Remove a version."""
+        """Remove a version; its number is never given to another."""
         self._client.delete_model_version(model, str(number))
 
     def transition(self, model: str, number: int, stage: str) -> None:

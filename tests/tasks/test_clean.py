@@ -147,7 +147,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(
     make_world(client, settings, seed)
     load_everything_in_use(client, settings)
     before = holdings(client, settings)
-    in_production = Registry(client, settings)._store.state(MODEL).aliases.get("production")
+    aliases = client.get_registered_model(MODEL).aliases
     listed = find(client, settings)
     assert {thing.kind for thing in listed} >= {"fetch", "snapshot", "log"}
     assert holdings(client, settings) == before, "looking changes nothing"
@@ -159,7 +159,8 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(
     gone = {name.removesuffix(" None").removesuffix(" Archived") for name in before - after}
     assert gone == changed
     assert after - before == {f"{thing.name} Archived" for thing in listed if thing.kind == "archive"}
-    assert Registry(client, settings)._store.state(MODEL).aliases.get("production") == in_production
+    assert client.get_registered_model(MODEL).aliases.get("production") == aliases.get("production")
+    assert Registry(client, settings).settle(MODEL, NOW) == (), "nothing was done by hand"
     load_everything_in_use(client, settings)
 
 
@@ -237,7 +238,7 @@ def test_a_version_in_a_stage_is_not_removed_whoever_asks(client: "MlflowClient"
     registry = Registry(client, settings)
     registry.move(MODEL, version.version, "Production", ruling("forced"))
     with pytest.raises(UsageError, match="it is in Production"):
-        registry.remove(MODEL, version.version)
+        registry.remove(MODEL, version.version, ruling("removed"))
 
 
 def test_one_age_may_be_given_for_everything() -> None:
