@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _rollback(commands)
     _history(commands)
     _predict(commands)
+    _score(commands)
     _stored_prices(commands)
     stack_commands(commands, _add)
     return top
@@ -237,6 +238,17 @@ def _acceptance(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with yahoo: take prices of the past that have changed irregularly for right, on record",
     )
+
+
+def _score(commands: Any) -> None:
+    score = _add(
+        commands,
+        "score",
+        "fill in what happened, judge the forecasts, ask for retraining where that is due",
+        "tomorrow score --ticker FB --column Open",
+    )
+    _prices(score)
+    score.add_argument("--column", default="Open", help="the price that was forecast: Open, High, Low or Close")
 
 
 def _prices(command: argparse.ArgumentParser) -> None:

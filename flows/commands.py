@@ -146,6 +146,21 @@ def predict(options: Namespace) -> Answer:
         return for_each(wanted, settings.prices.pause, run)
 
 
+def score(options: Namespace) -> Answer:
+    """`tomorrow score`."""
+    wanted, name = prices_configs(options), column(options.column)
+    settings, wanted = prepare(wanted)
+    with orchestrated():
+        from flows.score import score as flow
+        from flows.score_output import score_json, score_text
+
+        def run(prices: PricesConfig) -> Answer:
+            report = flow(prices=prices, column=name)
+            return Answer(score_json(report), score_text(report))
+
+        return for_each(wanted, settings.prices.pause, run)
+
+
 def prices(options: Namespace) -> Answer:
     """`tomorrow prices`: without Prefect, whose server would take longer to start than the prices to fetch."""
     from flows.prices import fetch_all, named_securities, stocktaking

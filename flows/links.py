@@ -7,6 +7,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from model.promotion import Decision
 from tasks.record import RecordedForecast
+from tasks.scoring import Scored
 from tasks.version import RegisteredVersion
 
 
@@ -40,4 +41,30 @@ def link_forecast(made: RecordedForecast) -> None:
         f"{' Late: its session had begun.' if made.late else ''}\n",
         key="forecast",
         description=f"a forecast of {made.model}",
+    )
+
+
+def link_score(model: str, scored: Scored) -> None:
+    """Show in Prefect how a model's forecasts have done, and whether it is time to train again."""
+    judged = scored.judged
+    figures = (
+        "Nothing to judge yet."
+        if judged is None
+        else (
+            f"RMSE ${judged.rmse:.3f} on {len(judged.sessions)} sessions, naive ${judged.naive_rmse:.3f}, "
+            f"skill {judged.skill:+.3f}{'' if judged.has_skill else ' (no skill)'}."
+        )
+    )
+    lines = "".join(
+        f"| {version} | {window.session} | {len(window.judged.sessions)} | {window.judged.rmse:.3f} | "
+        f"{window.judged.naive_rmse:.3f} | {window.judged.bias:+.3f} | {window.drift:.2f} | {len(window.breaches)} |\n"
+        for version, window in ((version, windows[-1]) for version, windows in scored.windows.items())
+    )
+    reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
+    create_markdown_artifact(
+        f"**{model}: retraining is {'' if scored.advice.retrain else 'not '}asked for.** {figures}\n\n{reasons}\n"
+        "| version | up to | forecasts | rolling RMSE | naive | bias | drift | breaches |\n"
+        f"| --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}",
+        key="score",
+        description=f"how the forecasts of {model} have done",
     )

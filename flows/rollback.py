@@ -2,6 +2,7 @@
 
 from prefect import flow
 
+from flows.alarms import alarm_failure
 from flows.clock import now
 from flows.promote import PromotionReport, connect
 from flows.steps import start_timing, step
@@ -15,7 +16,13 @@ from tasks.version import Ruling
 roll_back = step(Registry.roll_back, "roll back")
 
 
-@flow(name="rollback", flow_run_name="roll back {model}", persist_result=False)
+@flow(
+    name="rollback",
+    flow_run_name="roll back {model}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
 def rollback(model: str, reason: str) -> PromotionReport:
     """Give Production to the version that was there before the present one, which is archived."""
     start_timing()

@@ -156,6 +156,18 @@ def winkler(actual: Values, lower: Values, upper: Values, level: float) -> float
     return _mean_given(upper - lower + 2 / (1 - level) * missed)
 
 
+def ks_distance(one: Values, other: Values) -> float:
+    """The two-sample Kolmogorov-Smirnov statistic: the largest distance between the two distribution functions.
+
+    From 0, alike, to 1, apart. NaN where a sample is empty.
+    """
+    if not len(one) or not len(other):
+        return math.nan
+    points = np.concatenate([one, other])
+    shares = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (one, other)]
+    return float(np.max(np.abs(shares[0] - shares[1])))
+
+
 def quantile_losses(actual: Values, quantile: Values, level: float) -> Values:
     """The pinball loss of each session's quantile at `level`; at one half it is half the absolute error."""
     above = actual - quantile

@@ -11,7 +11,7 @@ split     every older price has been multiplied by one number
 restated  anything else: sessions gone or put in, prices changed here and there
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +30,9 @@ LATE_SESSIONS = 10
 
 # Prices are single precision and rounded to six decimals; volumes are corrected a little for as long as a year.
 _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
+
+# Of single days, as they are settled; a split changes more.
+_CORRECTION = 0.02
 
 _DAYS_SHOWN = 5
 _LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
@@ -102,6 +105,21 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
         lines=tuple(line for _, line in lines),
         days=tuple(str(day) for day in np.sort(touched)),
     )
+
+
+def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float | None:
+    """By how much a past that was seen `then` is multiplied `now`; None where no one number says it.
+
+    Both are prices of one moment by name, made of the history up to it: the naive forecasts. All multiplied by one
+    number are a split's doing; differing by a little, corrections of single days, which leave the dollars as they were.
+    """
+    ratios = np.array([now[name] / price for name, price in then.items() if name in now and price > 0])
+    if not len(ratios):
+        return None
+    middle = float(np.median(ratios))
+    if abs(middle - 1) > _RELATIVE and bool((np.abs(ratios / middle - 1) <= _RELATIVE).all()) and len(ratios) > 1:
+        return middle
+    return 1.0 if bool((np.abs(ratios - 1) <= _CORRECTION).all()) else None
 
 
 def _settled_until(prices: Prices) -> np.datetime64:

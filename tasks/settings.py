@@ -18,6 +18,7 @@ from model.config import known_keys
 from model.errors import ConfigurationError
 from model.promotion import Gate
 from model.security import SAMPLE, Security
+from model.watch import Watch
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
 
@@ -161,6 +162,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
+    score: Watch = Watch()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()

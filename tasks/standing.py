@@ -53,6 +53,8 @@ def standings(settings: Settings) -> tuple[Standing, ...]:
 
 def _standing(model: str, rows: list[RecordedForecast]) -> Standing:
     newest = max(rows, key=lambda row: (row.session, row.made_at))
+    # What was made when its session had begun is no forecast.
+    rows = [row for row in rows if not row.late]
     return Standing(
         model=model,
         newest=newest,

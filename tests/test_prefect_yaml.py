@@ -29,10 +29,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "prefect.yaml"
 NEW_YORK = ZoneInfo("America/New_York")
-DEPLOYMENTS = ("train", "promote", "predict", "catchup", "clean")
+DEPLOYMENTS = ("train", "promote", "score", "predict", "catchup", "clean")
 WEEKDAYS = {0, 1, 2, 3, 4}
 SUNDAY = {6}
-TIMES = {"train": {(17, 30)}, "promote": set(), "predict": {(18, 15), (8, 0)}, "catchup": {(6, 30)}, "clean": {(6, 0)}}
+TIMES = {
+    "train": {(17, 30)},
+    "promote": set(),
+    "score": {(17, 0)},
+    "predict": {(18, 15), (8, 0)},
+    "catchup": {(6, 30)},
+    "clean": {(6, 0)},
+}
 PATIENCE = 120
 
 

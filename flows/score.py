@@ -1,0 +1,77 @@
+"""Score: fill in what happened, judge the forecasts beside the naive ones, ask for retraining where that is due."""
+
+from dataclasses import dataclass
+
+from prefect import flow
+
+from flows.alarms import alarm_failure, alarm_no_skill
+from flows.clock import now
+from flows.fetching import fetch
+from flows.links import link_score
+from flows.promote import connect
+from flows.schedule import on_schedule
+from flows.steps import start_timing, step
+from model.config import Column, PricesConfig
+from tasks.fetch import wanted_security
+from tasks.obtain import Obtained
+from tasks.outcome import Outcomes, find_outcomes
+from tasks.record import Ledger
+from tasks.scoring import Scored, score_forecasts
+from tasks.settings import read_settings
+
+look_up = step(find_outcomes, "look up what happened")
+fill_in = step(Ledger.fill_in, "fill in")
+judge = step(score_forecasts, "score")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreReport:
+    """What a scoring came to; `filled` is the number of forecasts whose price was filled in now."""
+
+    model: str
+    ticker: str
+    column: str
+    obtained: Obtained
+    outcomes: Outcomes
+    filled: int
+    scored: Scored
+    seconds: dict[str, float]
+
+
+@flow(
+    name="score",
+    flow_run_name="score {column} of {prices.ticker}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
+@on_schedule
+def score(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> ScoreReport:
+    """Score what was forecast of one security and column; the same again changes nothing."""
+    seconds = start_timing()
+    settings = read_settings()
+    at = now()
+    ticker = wanted_security(prices, settings).ticker
+    model = settings.model_name(ticker, column)
+    # Older prices would do for older forecasts; what is missing is filled in the next time.
+    obtained = fetch(prices, settings, at, "train")
+    ledger = Ledger(settings.ledger_uri)
+    outcomes = look_up(ledger.rows(model), obtained.prices)
+    fill_in(ledger, outcomes.known, at=at)
+    scored = judge(connect(settings), settings, model, ledger.rows(model), obtained.prices, at)
+    if scored.asked:
+        reasons = scored.advice.reasons
+        alarm_no_skill(
+            model, f"Retraining of {model} is asked for. {' '.join(reasons)}", [("reasons", reasons)], settings
+        )
+    link_score(model, scored)
+    return ScoreReport(
+        model=model,
+        ticker=ticker,
+        column=column,
+        obtained=obtained,
+        outcomes=outcomes,
+        filled=len(outcomes.known),
+        scored=scored,
+        seconds=seconds,
+    )

@@ -1,0 +1,128 @@
+"""`tomorrow score`: what happened is filled in once, and judged; late forecasts never count."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.clock import clock_at
+from model.baselines import naive_forecasts
+from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
+from model.prices import Prices
+from model.split import split_prices
+from tasks.fetch import read_prices
+from tasks.record import Ledger, RecordedForecast
+from tasks.register import Registry
+from tasks.retraining import Requests
+from tasks.settings import Settings, read_settings
+from tasks.training_run import RunConfig, log_setup, start_training_run
+from tasks.version import Ruling
+from tests.flows.conftest import Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL = "SAMPLE-Open"
+LAST = date(2013, 9, 30)
+MARKET = ("--source", "sample", "--as-of", LAST.isoformat())
+NOW = datetime(2013, 9, 30, 22, 0, tzinfo=UTC)
+SESSIONS = 26
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return read_settings({"TOMORROW_HOME": str(home)})
+
+
+@pytest.fixture
+def prices(settings: Settings) -> Prices:
+    return read_prices(PricesConfig(ticker="SAMPLE", source="sample", as_of=LAST), settings, NOW)
+
+
+@pytest.fixture
+def in_production(client: "MlflowClient", settings: Settings, prices: Prices) -> str:
+    """A version in Production that needs no network: its run, with the prices that it was trained on."""
+    forecaster, evaluation = ForecasterConfig(), EvaluationConfig()
+    split = split_prices(prices.until(date(2013, 6, 28)), evaluation, 40)
+    with start_training_run(client, settings, split, forecaster, {}) as run:
+        log_setup(run, split, RunConfig(prices=PricesConfig(), forecaster=forecaster, evaluation=evaluation))
+    registry = Registry(client, settings)
+    registry.register(MODEL, run_id=run.run_id, model_uri=f"runs:/{run.run_id}/forecaster")
+    registry.move(MODEL, 1, "Production", Ruling(decision="forced", reasons=(), at=NOW, by="a test"))
+    return run.run_id
+
+
+def forecasts(prices: Prices, error: float) -> list[RecordedForecast]:
+    """The newest forecasts of the market, each wrong by so many dollars and made the evening before."""
+    rows = []
+    for row in range(len(prices) - SESSIONS, len(prices)):
+        naives = naive_forecasts(prices.until(prices.day(row - 1)), "Open", 1)
+        evening = datetime.combine(prices.day(row - 1), time(22, 15), UTC)
+        rows.append(
+            RecordedForecast(
+                model=MODEL,
+                version=1,
+                ticker="SAMPLE",
+                column="Open",
+                as_of=prices.day(row - 1),
+                session=prices.day(row),
+                forecast=float(prices.column("Open")[row]) + error,
+                naive=float(naives["newest_Close"][0]),
+                naive_name="newest_Close",
+                source="sample",
+                stale=False,
+                run_id="",
+                fingerprint="",
+                made_at=evening,
+                naives={name: float(values[0]) for name, values in naives.items()},
+                late=False,
+            )
+        )
+    return rows
+
+
+def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_once(
+    run: Run, client: "MlflowClient", settings: Settings, prices: Prices, in_production: str
+) -> None:
+    ledger = Ledger(settings.ledger_uri)
+    made = forecasts(prices, error=3.0)
+    # The first was made too late, and was far better than it could be.
+    late = replace(made[0], late=True, forecast=made[0].forecast - 3.0)
+    waiting = replace(made[-1], as_of=LAST, session=LAST + timedelta(days=1))
+    for row in (late, *made[1:], waiting):
+        ledger.append(row)
+    with clock_at(NOW):
+        first = run("score", *MARKET, "--json").json
+        again = run("score", *MARKET, "--json").json
+    assert (first["forecasts"], first["scored"], first["counted"]) == (SESSIONS + 1, SESSIONS, SESSIONS - 1)
+    assert (first["filled"], first["waiting"]) == (SESSIONS, 1)
+    assert first["rmse"] == pytest.approx(3.0)
+    assert first["bias"] == pytest.approx(3.0)
+    assert first["naive_rmse"] < 3.0
+    assert (first["coverage"], first["level"]) == (None, None)
+    assert (first["retrain"], first["asked"]) == (True, True)
+    assert "5 of the newest 5 windows" in first["reasons"][0]
+    # The same again: nothing is filled in, and the request stands.
+    assert (again["filled"], again["retrain"], again["asked"]) == (0, True, False)
+    assert [row.observed for row in ledger.rows()] == [*prices.column("Open")[-SESSIONS:], None]
+
+    request = Requests(settings.ledger_uri).newest(MODEL)
+    assert request is not None
+    assert (request.session, request.version) == (LAST, 1)
+    version = client.get_model_version(MODEL, "1")
+    assert version.tags["retrain"].startswith("asked for after 2013-09-30")
+    scored = client.get_run(version.tags["score.run"])
+    assert scored.info.status == "FINISHED"
+    assert scored.data.tags["mlflow.parentRunId"] == in_production
+    history = client.get_metric_history(scored.info.run_id, "rolling_rmse")
+    assert [metric.step for metric in history] == [row.session.toordinal() for row in made[1:]]
+    assert [file.path for file in client.list_artifacts(scored.info.run_id, "figures")] == ["figures/score.png"]
+    assert again["versions"][0]["run_id"] == scored.info.run_id
+
+
+def test_with_nothing_forecast_there_is_nothing_to_score(run: Run) -> None:
+    with clock_at(NOW):
+        scored = run("score", *MARKET, "--json").json
+    assert (scored["forecasts"], scored["scored"], scored["rmse"], scored["retrain"]) == (0, 0, None, False)
