@@ -53,8 +53,6 @@ def standings(settings: Settings) -> tuple[Standing, ...]:
 
 def _standing(model: str, rows: list[RecordedForecast]) -> Standing:
     newest = max(rows, key=lambda row: (row.session, row.made_at))
-    # What was made when its session had begun is no forecast.
-    rows = [row for row in rows if not row.late]
     return Standing(
         model=model,
         newest=newest,
@@ -64,7 +62,8 @@ def _standing(model: str, rows: list[RecordedForecast]) -> Standing:
             _column(row.naive for row in rows),
             _column(row.lower for row in rows),
             _column(row.upper for row in rows),
-            _column(row.observed for row in rows),
+            # What was made when its session had begun is not scored.
+            _column(None if row.late else row.observed for row in rows),
         ),
     )
 
