@@ -123,6 +123,15 @@ class BacktestResult:
         return f"{config.first} to {config.last}" if config.first != config.last else str(config.first)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What differs from how a preset is used elsewhere."""
+        return tuple(
+            f"{preset.name}: each fit started afresh, since in a backtest no version is in Production to start from."
+            for preset in self.presets
+            if preset.config.training.warm_start
+        )
+
+    @property
     def reference(self) -> Evaluation:
         """An evaluation for what is the same in all of them: the sessions, what happened, the naive forecasts."""
         return self.presets[0].evaluations[0]

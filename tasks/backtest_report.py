@@ -71,6 +71,7 @@ def backtest_note(result: BacktestResult) -> str:
         f"{len(result.reference.sessions):,} sessions.",
         "",
         *(f"- {verdict(preset)}" for preset in result.presets),
+        *(f"- {remark}" for remark in result.remarks),
         "",
         f"All of it is in `{REPORT_FILE}` among the artifacts.",
         "",

@@ -46,6 +46,29 @@ def put_into_production(run: Run, *options: str) -> int:
     return int(version)
 
 
+# The command in a process of its own, and what of Keras it has imported.
+PREDICT = """
+import sys
+from flows.cli import main
+code = main(sys.argv[1:])
+print([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules])
+sys.exit(code)
+"""
+
+
+def test_a_forecast_with_lstm_layers_loads_no_training_library(run: Run, home: Path) -> None:
+    from prefect.settings import PREFECT_API_URL
+
+    put_into_production(run)
+    environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, "predict", *MARKET], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "written to the ledger" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def market(home: Path) -> Prices:
     from datetime import date
 
