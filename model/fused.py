@@ -4,10 +4,13 @@ Keras steps through time in a graph of some thirty small operations a step, whic
 Only fitting uses this; what is stored and forecasts with is the network of Keras's own layers.
 """
 
+from random import Random
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from model.seeds import seeded
 
 
 class FusedLSTM(keras.layers.LSTM):  # type: ignore[misc] # Keras comes without types
@@ -37,12 +40,14 @@ class FusedLSTM(keras.layers.LSTM):  # type: ignore[misc] # Keras comes without 
         return outputs[-1], tf.transpose(outputs, (1, 0, 2)), [outputs[-1], carries[-1]]
 
 
-def fused_twin(network: keras.Sequential) -> keras.Sequential:
-    """A copy of a network with its weights, whose LSTM layers are fused; `set_weights` takes them back."""
+def fused_twin(network: keras.Sequential, draws: Random) -> keras.Sequential:
+    """A copy of a network with its weights, whose LSTM layers are fused; `set_weights` takes them back.
+
+    draws: where the seeds of its dropout come from
+    """
 
     def fuse(layer: keras.Layer) -> keras.Layer:
-        kind = FusedLSTM if type(layer) is keras.layers.LSTM else type(layer)
-        return kind.from_config(layer.get_config())
+        return seeded(layer, draws, FusedLSTM if type(layer) is keras.layers.LSTM else type(layer))
 
     twin = keras.models.clone_model(network, clone_function=fuse)
     twin.set_weights(network.get_weights())

@@ -11,6 +11,7 @@ factor with every step they vanish: a straight line on a logarithmic scale.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,12 +63,8 @@ def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | N
 
 def fresh_norms(config: ForecasterConfig, recipe: Recipe, train: Prices) -> Values:
     """(layers, steps) the lengths with the weights that the configuration's seeds give; on TensorFlow."""
-    import keras
-
-    networks = []
-    for seed in config.training.seeds:
-        keras.utils.set_random_seed(seed)
-        networks.append(build_network(config.network, config.lookback, recipe.features))
+    draws = [Random(seed) for seed in config.training.seeds]  # noqa: S311 - no secrets
+    networks = [build_network(config.network, config.lookback, recipe.features, each) for each in draws]
     return _mean_norms(networks, _newest(train, recipe), config.training.loss)
 
 

@@ -1,24 +1,35 @@
 """The network: a stack of recurrent layers, each followed by dropout, and one dense output."""
 
 from collections.abc import Sequence
+from random import Random
 from typing import TYPE_CHECKING
 
 from model.config import NetworkConfig
 from model.errors import UsageError
 from model.recurrent import LAYERS
+from model.seeds import seeded
 
 if TYPE_CHECKING:
     import keras
 
 
-def build_network(config: NetworkConfig, lookback: int, features: int = 1) -> "keras.Sequential":
-    """A network from (n, lookback, features) to (n, 1); its weights come from Keras's seed."""
+def build_network(
+    config: NetworkConfig, lookback: int, features: int = 1, draws: Random | None = None
+) -> "keras.Sequential":
+    """A network from (n, lookback, features) to (n, 1).
+
+    draws: where the seeds of its layers come from; without them Keras draws from Python's global generator
+    """
     import keras
 
     network = keras.Sequential([keras.Input((lookback, features))])
     last = len(config.units) - 1
+
+    def add(layer: "keras.Layer") -> None:
+        network.add(layer if draws is None else seeded(layer, draws))
+
     for i, units in enumerate(config.units):
-        network.add(
+        add(
             LAYERS[config.cell](
                 units,
                 return_sequences=i < last,
@@ -28,9 +39,9 @@ def build_network(config: NetworkConfig, lookback: int, features: int = 1) -> "k
                 recurrent_regularizer=_penalty(config),
             )
         )
-        network.add(keras.layers.Dropout(config.dropout))
+        add(keras.layers.Dropout(config.dropout))
     output = config.output_initializer or config.kernel_initializer
-    network.add(keras.layers.Dense(1, kernel_initializer=_initializer(output)))
+    add(keras.layers.Dense(1, kernel_initializer=_initializer(output)))
     return network
 
 

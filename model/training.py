@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import TYPE_CHECKING
 
 from model.config import ForecasterConfig, TrainingConfig
@@ -41,10 +42,11 @@ def train_forecaster(
     start = time.perf_counter()
     for member, seed in enumerate(config.training.seeds):
         keras.utils.set_random_seed(seed)
-        network = build_network(config.network, config.lookback, recipe.features)
+        draws = Random(seed)  # noqa: S311 - no secrets
+        network = build_network(config.network, config.lookback, recipe.features, draws)
         if parent:
             network.set_weights(parent.weights[member])
-        losses += fit(network, windows, config.training, watchers, len(losses))
+        losses += fit(network, windows, config.training, draws, watchers, len(losses))
         networks.append(network)
     seconds = time.perf_counter() - start
     network = side_by_side(networks)
@@ -65,10 +67,14 @@ def fit(
     network: "keras.Sequential",
     windows: Windows,
     config: TrainingConfig,
+    draws: Random,
     watchers: Sequence[OnEpoch],
     epochs_before: int = 0,
 ) -> tuple[float, ...]:
-    """Fit a network in place; the mean loss of each epoch."""
+    """Fit a network in place; the mean loss of each epoch.
+
+    draws: where the seeds of its dropout come from; the order of the windows comes from the backend's seed
+    """
     import keras
 
     def report(epoch: int, logs: dict[str, float]) -> None:
@@ -82,7 +88,7 @@ def fit(
         judge = (newest.inputs, newest.targets) if len(newest) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
-    trained = _trainable_form(network)
+    trained = _trainable_form(network, draws)
     trained.compile(optimizer=make_optimizer(config), loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
     history = trained.fit(
         fitted.inputs,
@@ -97,7 +103,7 @@ def fit(
     return tuple(float(loss) for loss in history.history["loss"])
 
 
-def _trainable_form(network: "keras.Sequential") -> "keras.Sequential":
+def _trainable_form(network: "keras.Sequential", draws: Random) -> "keras.Sequential":
     """The network as its backend trains it fastest: on TensorFlow and a CPU with fused LSTM layers."""
     import keras
 
@@ -109,7 +115,7 @@ def _trainable_form(network: "keras.Sequential") -> "keras.Sequential":
         return network  # there Keras has a fused kernel of its own
     from model.fused import fused_twin
 
-    return fused_twin(network)
+    return fused_twin(network, draws)
 
 
 def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":

@@ -3,6 +3,7 @@
 import ast
 import sys
 from pathlib import Path
+from random import Random
 from typing import get_args
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_only_lstm_layers_are_fused(cell: Cell) -> None:
     from model.fused import FusedLSTM, fused_twin
 
     network = build_network(NetworkConfig(cell=cell, units=(3,)), 4)
-    kind = type(fused_twin(network).layers[0])
+    kind = type(fused_twin(network, Random(0)).layers[0])
     assert kind is (FusedLSTM if cell == "lstm" else type(network.layers[0]))
 
 

@@ -1,5 +1,7 @@
 """The fused layer: Keras's own answers and gradients, to float32's rounding."""
 
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_a_fused_twin_answers_and_learns_as_keras_own_layers(
         pytest.skip("the fused layer is TensorFlow's")
     keras.utils.set_random_seed(0)
     network = build_network(NetworkConfig(dropout=0, l2=0.01), 40)
-    twin = fused_twin(network)
+    twin = fused_twin(network, Random(0))
     assert [type(layer) for layer in twin.layers].count(FusedLSTM) == 4
     answers, gradients = [], []
     for model in (network, twin):

@@ -1,5 +1,8 @@
 """Fitting: reproducible, blind to the test period, and configured as it says."""
 
+import random
+import threading
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,35 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
     assert one.losses != other.losses
+
+
+def test_other_threads_that_draw_random_numbers_change_no_weight() -> None:
+    prices, stop = make_prices(120), threading.Event()
+
+    def draw() -> None:
+        while not stop.is_set():
+            random.random()
+
+    quiet = trained(prices)
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        disturbed = trained(prices)
+    finally:
+        stop.set()
+        thread.join()
+    for first, second in zip(quiet.network.get_weights(), disturbed.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_networks_seeds_are_those_that_keras_would_draw() -> None:
+    import keras
+
+    config = NetworkConfig(units=(4, 3))
+    ours = build_network(config, 5, draws=random.Random(7))
+    keras.utils.set_random_seed(7)
+    for first, second in zip(ours.get_weights(), build_network(config, 5).get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_changing_the_test_period_moves_no_weight_and_no_earlier_forecast() -> None:
