@@ -33,7 +33,7 @@ prefect: setup
 		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

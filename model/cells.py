@@ -86,8 +86,6 @@ class MemoryCell(keras.layers.Layer):  # type: ignore[misc] # Keras comes withou
         return list(ops.split(sums, self.blocks, axis=-1))
 
 
-# Under the module's own name, so that the code stored with a registered model never takes the place of this one.
-@keras.saving.register_keras_serializable(package=__name__)
 class PeepholeLSTMCell(MemoryCell):
     """An LSTM whose gates see what the cell remembers, through one weight a unit and gate.
 
@@ -124,7 +122,6 @@ class PeepholeLSTMCell(MemoryCell):
         return ops.concatenate([ops.zeros(n, dtype), ops.ones(n, dtype), ops.zeros(2 * n, dtype)])
 
 
-@keras.saving.register_keras_serializable(package=__name__)
 class CoupledLSTMCell(MemoryCell):
     """An LSTM with one gate for both input and forgetting: it takes in as much as it forgets.
 
@@ -159,6 +156,6 @@ class CoupledLSTMCell(MemoryCell):
         return ops.concatenate([-ops.ones(n, dtype), ops.zeros(2 * n, dtype)])
 
 
-def stored_names(module: str) -> dict[str, type[MemoryCell]]:
-    """The cells of this file by the names that a stored network calls them by; `module` is where it was stored from."""
-    return {f"{module}>{cell.__name__}": cell for cell in (PeepholeLSTMCell, CoupledLSTMCell)}
+# The cells of this file by the names that a stored network calls them by. They are not registered with Keras: what is
+# registered goes before what whoever loads a network names, and every version has cells of its own.
+CELLS: dict[str, type[MemoryCell]] = {cell.__name__: cell for cell in (PeepholeLSTMCell, CoupledLSTMCell)}

@@ -17,9 +17,14 @@ LARGEST_SEED = 10**9
 
 def seeded(layer: "keras.Layer", draws: Random, kind: "type[keras.Layer] | None" = None) -> "keras.Layer":
     """The same layer, not built yet, with seeds of its own; of another `kind` that takes the same configuration."""
+    import keras
+
+    from model.cells import CELLS
+
     config = layer.get_config()
     _seed(config, draws)
-    return (kind or type(layer)).from_config(config)
+    with keras.saving.custom_object_scope(CELLS):
+        return (kind or type(layer)).from_config(config)
 
 
 def _seed(config: dict[str, Any], draws: Random) -> None:

@@ -138,5 +138,4 @@ def load_network(model_uri: str) -> "keras.Model":
         stored = Path(download_artifacts(artifact_uri=model_uri, dst_path=folder))
         artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
         network = stored / artifacts["network"]["path"]
-        known = cells.stored_names("model.cells")
-        return keras.models.load_model(network, custom_objects=known, compile=False, safe_mode=True)
+        return keras.models.load_model(network, custom_objects=cells.CELLS, compile=False, safe_mode=True)

@@ -28,7 +28,7 @@ class ServedForecaster(PythonModel):
             self._network = runtime.NumpyNetwork.load(Path(context.artifacts["weights"]))
         else:
             cells = _module(f"tomorrow_cells_{id(self)}", context.artifacts["cells"])
-            self._network = _keras_network(context.artifacts["network"], cells.stored_names("model.cells"))
+            self._network = _keras_network(context.artifacts["network"], cells.CELLS)
 
     def predict(
         self,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,14 @@ from tests.servers import free_port, serving
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _open_capture() -> None:
+    """TensorFlow's log handler, when it is replaced, closes the stream it found: while pytest captures, pytest's own."""
+    from absl import logging
+
+    logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,10 @@ from tests.market import write_csv, zigzag
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-COMMANDS = ("train", "backtest", "promote", "approve", "reject", "predict", "prices", "up", "status", "clean")
+COMMANDS = (
+    *("train", "catchup", "backtest", "promote", "approve", "reject", "rollback", "history", "predict", "score"),
+    *("prices", "up", "status", "clean"),
+)
 
 
 @pytest.fixture

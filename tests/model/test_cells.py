@@ -115,7 +115,9 @@ def test_a_stored_network_answers_as_it_did(cell: Cell, tmp_path: Path) -> None:
     network = build_network(NetworkConfig(cell=cell, units=(4, 3), l2=0.01, recurrent_initializer="he_normal"), 6)
     inputs = np.random.default_rng(0).random((3, 6, 1)).astype(np.float32)
     network.save(tmp_path / "network.keras")
-    loaded = keras.models.load_model(tmp_path / "network.keras", compile=False, safe_mode=True)
+    loaded = keras.models.load_model(
+        tmp_path / "network.keras", custom_objects=cells.CELLS, compile=False, safe_mode=True
+    )
     np.testing.assert_array_equal(loaded.predict_on_batch(inputs), network.predict_on_batch(inputs))
     assert len(loaded.losses) == len(network.losses) > 0
 

@@ -10,7 +10,7 @@ from model.errors import TooFewPrices
 from model.forecaster import Forecaster
 from model.inference import PRICES
 from model.training import train_forecaster
-from tasks.package import PackagedForecaster, load_forecaster, log_forecaster
+from tasks.package import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.settings import Settings
 from tasks.store import experiment_id
 from tasks.track import start_run
@@ -71,13 +71,11 @@ def test_it_serves_what_was_fitted_and_says_what_it_needs(both: tuple[Forecaster
 
 @pytest.mark.parametrize("both", ["coupled"], indirect=True)
 def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: tuple[Forecaster, PackagedForecaster]) -> None:
-    import keras
-
     from model.cells import CoupledLSTMCell
 
     fitted, served = both
     theirs = type(served.model.unwrap_python_model()._network.layers[0].cell)
     assert theirs.__name__ == "CoupledLSTMCell"
     assert theirs is not CoupledLSTMCell
-    assert keras.saving.get_registered_object("model.cells>CoupledLSTMCell") is CoupledLSTMCell
+    assert type(load_network(served.model_uri).layers[0].cell) is CoupledLSTMCell
     assert type(fitted.network.layers[0].cell) is CoupledLSTMCell
