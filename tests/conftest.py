@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session", autouse=True)
 def _open_capture() -> None:
-    """TensorFlow's log handler, when it is replaced, closes the stream it found: while pytest captures, pytest's own."""
+    """TensorFlow's log handler, once replaced, closes the stream it found: while pytest captures, pytest's own."""
     from absl import logging
 
     logging.get_absl_handler().python_handler.stream = sys.__stderr__
