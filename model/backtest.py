@@ -19,6 +19,7 @@ from model.statistical import LABELS, SHORTEST
 
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 WINDOW = r"^(expanding|sliding:[1-9]\d?)$"
+EXPANDING = "expanding"
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DEFAULT_MONTHS = 12
 # Choosing an ARIMA takes about as long as a hundred epochs.
@@ -37,7 +38,7 @@ class BacktestConfig(Frozen):
         "each", description="at which origins everything is fitted anew: each, every so many, or the first alone"
     )
     window: Annotated[str, Field(pattern=WINDOW)] = Field(
-        "expanding", description="what is fitted on: all that came before, or sliding:YEARS for the newest years of it"
+        EXPANDING, description="what is fitted on: all that came before, or sliding:YEARS for the newest years of it"
     )
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="how often each is fitted, by another seed")
     statistical: bool = Field(False, description="AutoETS and AutoARIMA too, which are an extra of the product")
@@ -212,7 +213,7 @@ def _fits(
 def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int:
     """The first row that is fitted on."""
     kind, _, years = config.window.partition(":")
-    if kind == "expanding":
+    if kind == EXPANDING:
         return 0
     start = (np.datetime64(origin.name, "M") - 12 * int(years)).astype("datetime64[D]")
     # The first trading days of a year may be holidays: what matters is whether the window's first month is there.

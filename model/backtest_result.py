@@ -11,6 +11,7 @@ from model.backtest import Key, Plan, seeds_of
 from model.baselines import naive_label
 from model.config import ForecasterConfig
 from model.evaluation import Evaluation
+from model.prices import Days
 from model.statistical import LABELS
 
 Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
@@ -202,6 +203,12 @@ def by_month(evaluation: Evaluation) -> dict[str, Evaluation]:
 def join(parts: Sequence[Evaluation]) -> Evaluation:
     """Evaluations of periods that follow one another as one, with the forecasts and levels that all of them hold."""
     return _rebuilt(parts, np.concatenate)
+
+
+def within(evaluation: Evaluation, sessions: Days) -> Evaluation:
+    """The evaluation of those of its sessions that are among these; ValueError where none is."""
+    wanted = np.isin(evaluation.sessions, sessions)
+    return _rebuilt([evaluation], lambda arrays: arrays[0][wanted])
 
 
 def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:

@@ -43,6 +43,9 @@ class Gate(Frozen):
         0.05, description="how far, beyond chance, intervals may fall short of the share of prices that they promise"
     )
     min_sessions: int = Field(15, ge=1, description="fewer sessions than this decide nothing")
+    backtest_sessions: int = Field(
+        250, ge=0, description="about so many sessions of backtests, where there are some, count beside the test period"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +77,17 @@ class _Check:
     sentence: str
 
 
-def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate) -> Decision:
+def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past: int = 0) -> Decision:
     """Ask the gate about `candidate`; `champion` is the Production version scored again on the same sessions.
+
+    past: how many of the sessions were forecast in backtests, by forecasters of the same configuration
 
     ValueError where the two were judged on different sessions or prices: that is no comparison.
     """
     if champion is not None and not _same_sessions(candidate, champion):
         raise ValueError("candidate and champion must be judged on the same sessions of the same prices")
     checks = (
-        _enough(candidate, gate),
+        _enough(candidate, gate, past),
         _against_naive(candidate, gate),
         *_against_champion(candidate, champion, gate),
         *_intervals(candidate, gate),
@@ -152,11 +157,14 @@ def _same_sessions(one: Evaluation, other: Evaluation) -> bool:
     return np.array_equal(one.sessions, other.sessions) and np.array_equal(one.actual, other.actual, equal_nan=True)
 
 
-def _enough(candidate: Evaluation, gate: Gate) -> _Check:
+def _enough(candidate: Evaluation, gate: Gate, past: int) -> _Check:
     found, needed = len(candidate.sessions), gate.min_sessions
+    judged = f"Judged on {_sessions(candidate)}"
+    if past:
+        judged += f", {past} of them forecast in backtests of its configuration"
     if found < needed:
-        return _Check(False, f"Judged on {_sessions(candidate)}: too few to decide on, needed at least {needed}.")
-    return _Check(True, f"Judged on {_sessions(candidate)}, needed at least {needed}.")
+        return _Check(False, f"{judged}: too few to decide on, needed at least {needed}.")
+    return _Check(True, f"{judged}, needed at least {needed}.")
 
 
 def _against_naive(candidate: Evaluation, gate: Gate) -> _Check:

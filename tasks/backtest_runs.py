@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.backtest import Fit, Key, Plan
+from model.backtest import EXPANDING, Fit, Key, Plan, with_seed
 from model.backtest_fit import Fitted, period_split
 from model.evaluation import Evaluation
 from model.split import Split
-from tasks.backtest_key import origin_keys, plan_key, series_key
+from tasks.backtest_key import evidence_key, origin_keys, plan_key, series_key
 from tasks.evaluation_file import evaluation_json, read_evaluation
 from tasks.lock import locked
 from tasks.settings import Settings
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 KEY, SERIES, KIND = "backtest.key", "backtest.series", "backtest.kind"
+EVIDENCE = "backtest.evidence"
 TAKEN_FROM = "backtest.taken_from"
 PARENT = "mlflow.parentRunId"
 EVALUATION_FILE = "evaluation.json"
@@ -116,13 +117,8 @@ class BacktestRuns:
 
     def _read(self, run: "Run", key: Key) -> Evaluation | None:
         """What a run holds; None where that is gone, or is not about our sessions and prices."""
-        from mlflow.artifacts import load_text
-        from mlflow.exceptions import MlflowException
-
-        try:
-            evaluation = read_evaluation(json.loads(load_text(f"{run.info.artifact_uri}/{EVALUATION_FILE}")))
-        except (MlflowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            logger.warning("run %s holds no result that can be read, and is computed again: %s", run.info.run_id, error)
+        evaluation = stored_evaluation(run)
+        if evaluation is None:
             return None
         origin = self._origins[key.origin]
         prices = self.plan.prices
@@ -155,9 +151,18 @@ class BacktestRuns:
                 "security": plan.prices.security.ticker,
                 "column": plan.column,
                 "preset": key.forecaster,
+                **self._evidence(key),
                 **(tags or {}),
             },
         )
+
+    def _evidence(self, key: Key) -> dict[str, str]:
+        """The tag by which the gate finds these forecasts: where a training would have come to the same forecaster."""
+        plan = self.plan
+        for config in plan.forecasters:
+            if config.preset == key.forecaster and plan.config.window == EXPANDING and not config.training.warm_start:
+                return {EVIDENCE: evidence_key(plan.prices.security.ticker, with_seed(config, key.seed))}
+        return {}
 
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
         run.log_params({"origin": key.origin, "preset": key.forecaster, "seed": key.seed, **params})
@@ -165,6 +170,18 @@ class BacktestRuns:
         run.client.log_dict(run.run_id, evaluation_json(evaluation), EVALUATION_FILE)
         run.end()
         self.done[key] = evaluation
+
+
+def stored_evaluation(run: "Run") -> Evaluation | None:
+    """What the run of an origin holds; None where that is gone or cannot be read, which is no result."""
+    from mlflow.artifacts import load_text
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return read_evaluation(json.loads(load_text(f"{run.info.artifact_uri}/{EVALUATION_FILE}")))
+    except (MlflowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        logger.warning("run %s holds no result that can be read, and counts for none: %s", run.info.run_id, error)
+        return None
 
 
 @contextmanager

@@ -136,10 +136,14 @@ def register_trained(
     )
 
 
-def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
-    """A run's configuration and its prices, cut as they were when it was trained."""
+def run_config(client: "MlflowClient", run_id: str) -> RunConfig:
+    """What a run was configured with."""
     from mlflow.artifacts import load_dict
 
-    run = client.get_run(run_id)
-    config = RunConfig.model_validate(load_dict(f"{run.info.artifact_uri}/{CONFIG_FILE}"))
+    return RunConfig.model_validate(load_dict(f"{client.get_run(run_id).info.artifact_uri}/{CONFIG_FILE}"))
+
+
+def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
+    """A run's configuration and its prices, cut as they were when it was trained."""
+    config = run_config(client, run_id)
     return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))

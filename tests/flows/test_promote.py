@@ -34,6 +34,20 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
     assert everything(client) == before
 
 
+def test_sessions_of_backtests_count_beside_the_test_period_where_both_versions_have_them(run: Run) -> None:
+    options = ("--source", "sample", "--as-of", "2013-12-31", *SMALL)
+    run("backtest", *options, "--from", "2013-10", "--to", "2013-11", "--refit", "never", "--seeds", "2")
+    first = run("train", *options, "--json").json
+    judged = "Judged on 64 sessions from 2013-10-01 to 2013-12-31, 43 of them forecast in backtests"
+    assert first["decision"]["reasons"][0].startswith(judged)
+    run("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "somebody has to begin")
+    second = run("train", *options, "--seed", "1", "--json").json["decision"]["reasons"]
+    assert second[0].startswith(judged)
+    assert "the version in Production" in second[2]
+    alone = run("train", *options, "--seed", "2", "--json").json["decision"]["reasons"]
+    assert alone[0].startswith("Judged on 21 sessions from 2013-12-02 to 2013-12-31, needed")
+
+
 def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowClient") -> None:
     run("train", *LOSES)
     assert run("promote", "SAMPLE-Open", "1", "--force").code == 2
