@@ -19,7 +19,7 @@ class Answer(NamedTuple):
 def for_each(wanted: Sequence[PricesConfig], pause: float, run: Callable[[PricesConfig], Answer]) -> Answer:
     """Run one security after the other, with a pause between; a failure does not stop the others.
 
-    One alone answers, or fails, as if there were no others. Of several the first failure's exit code is the command's.
+    One alone answers, or fails, as if there were no others.
     """
     if len(wanted) == 1:
         return run(wanted[0])
@@ -27,11 +27,21 @@ def for_each(wanted: Sequence[PricesConfig], pause: float, run: Callable[[Prices
     for prices in wanted:
         if answers:
             time.sleep(pause)
-        try:
-            answers.append(run(prices))
-        except TomorrowError as error:
-            failure = {"ticker": prices.ticker, "error": error.as_json()}
-            answers.append(Answer(failure, f"{prices.ticker}: {error}", error.exit_code))
+        answers.append(attempt(prices, run))
+    return together(answers)
+
+
+def attempt(prices: PricesConfig, run: Callable[[PricesConfig], Answer]) -> Answer:
+    """The answer for one security of several, or what kept it from being given."""
+    try:
+        return run(prices)
+    except TomorrowError as error:
+        failure = {"ticker": prices.ticker, "error": error.as_json()}
+        return Answer(failure, f"{prices.ticker}: {error}", error.exit_code)
+
+
+def together(answers: Sequence[Answer]) -> Answer:
+    """One answer for several securities; the first failure's exit code is the command's."""
     failed = [answer.exit_code for answer in answers if answer.exit_code]
     summary = f"{len(answers) - len(failed)} of {len(answers)} securities done"
     return Answer(

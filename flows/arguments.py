@@ -74,6 +74,9 @@ def _train(commands: Any) -> None:
     )
     _preset(train)
     train.add_argument("--again", action="store_true", help="train also what was trained before, exactly so")
+    train.add_argument(
+        "--jobs", type=int, metavar="N", help="with several securities: processes that train (default: one a processor)"
+    )
 
 
 def _catchup(commands: Any) -> None:

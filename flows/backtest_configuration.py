@@ -50,11 +50,3 @@ def forecaster_configs(options: Namespace) -> tuple[ForecasterConfig, ...]:
             remedy="for example --presets tutorial,anchored",
         )
     return tuple(forecaster_config(Namespace(**{**vars(options), "preset": name})) for name in named)
-
-
-def jobs(options: Namespace) -> int | None:
-    """The number of processes, where it is said."""
-    wanted: int | None = options.jobs
-    if wanted is not None and wanted < 1:
-        raise UsageError("--jobs", have=str(wanted), need="at least one process", remedy="give a number from 1 on")
-    return wanted

@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from flows.answer import Answer, for_each
-from flows.configuration import column, evaluation_config, forecaster_config, prices_configs, tickers
+from flows.configuration import column, evaluation_config, forecaster_config, jobs, prices_configs, tickers
 from model.config import PricesConfig
 from model.errors import UsageError
 from tasks.orchestrator import orchestrated, prepare_environment
@@ -19,18 +19,21 @@ from tasks.settings import Settings, read_settings
 def train(options: Namespace) -> Answer:
     """`tomorrow train`."""
     wanted, forecaster, evaluation = prices_configs(options), forecaster_config(options), evaluation_config(options)
+    processes = jobs(options)
     settings, wanted = prepare(wanted)
+    from flows.side_by_side import Training, train_all, train_security
+
+    trainings = {
+        prices: Training(prices=prices, forecaster=forecaster, evaluation=evaluation, again=options.again)
+        for prices in wanted
+    }
+    if len(trainings) > 1 and processes > 1:
+        with orchestrated() as server:
+            return train_all(list(trainings.values()), processes, server, settings.prices.pause)
     from tasks.backend import load_backend
 
     with orchestrated(meanwhile=load_backend):
-        from flows.output import train_json, train_text
-        from flows.train import train as flow
-
-        def run(prices: PricesConfig) -> Answer:
-            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation, again=options.again)
-            return Answer(train_json(report), train_text(report, settings))
-
-        return for_each(wanted, settings.prices.pause, run)
+        return for_each(wanted, settings.prices.pause, lambda prices: train_security(trainings[prices]))
 
 
 def catchup(options: Namespace) -> Answer:
@@ -52,7 +55,7 @@ def catchup(options: Namespace) -> Answer:
 
 def backtest(options: Namespace) -> Answer:
     """`tomorrow backtest`."""
-    from flows.backtest_configuration import backtest_config, forecaster_configs, jobs
+    from flows.backtest_configuration import backtest_config, forecaster_configs
 
     wanted, config, forecasters = prices_configs(options), backtest_config(options), forecaster_configs(options)
     processes = jobs(options)

@@ -83,6 +83,16 @@ def column(name: str) -> Column:
     return validated(ForecasterConfig, {"column": name}).column
 
 
+def jobs(options: Namespace) -> int:
+    """The number of processes: as it is said, else one for each processor that we may use."""
+    from tasks.fitting import usable_processors
+
+    wanted: int | None = options.jobs
+    if wanted is not None and wanted < 1:
+        raise UsageError("--jobs", have=str(wanted), need="at least one process", remedy="give a number from 1 on")
+    return wanted or usable_processors()
+
+
 def _put(raw: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key; an unknown last part is left to the validation, which names it."""
     *path, last = key.split(".")

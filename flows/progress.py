@@ -1,5 +1,6 @@
 """The loss while it trains: a bar on a terminal, a line now and then in the flow run's log."""
 
+import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ LOG_EVERY_SECONDS = 10.0
 @contextmanager
 def training_progress(epochs: int) -> Iterator[OnEpoch]:
     """Show epochs as they are done; both ways write to standard error or to Prefect, never to standard output."""
-    if sys.stderr.isatty():
+    # Side by side, several would draw over one another.
+    if sys.stderr.isatty() and multiprocessing.parent_process() is None:
         with _bar(epochs) as show:
             yield show
     else:

@@ -58,10 +58,11 @@ def prepare_environment(settings: Settings) -> None:
 
 
 @contextmanager
-def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[None]:
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
 
-    That one takes seconds to start: `meanwhile` is called in the mean time, to import what is slow to import.
+    That one takes seconds to start: `meanwhile` is called in the mean time, to import what is slow to import. Gives the
+    server's address, for other processes that are to run flows against the same.
     """
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -69,12 +70,13 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Non
     # thread that sends it takes a second a flow.
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
     with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        if PREFECT_API_URL.value():
-            _check_server(PREFECT_API_URL.value())
+        address = PREFECT_API_URL.value()
+        if address:
+            _check_server(address)
             meanwhile()
         else:
-            _start_server(meanwhile)
-        yield
+            address = _start_server(meanwhile)
+        yield address
 
 
 def _make_home(home: Path) -> None:
@@ -110,8 +112,8 @@ def _check_server(url: str) -> None:
         )
 
 
-def _start_server(meanwhile: Callable[[], object]) -> None:
-    """Start the server that Prefect itself would start, and which it finds running then."""
+def _start_server(meanwhile: Callable[[], object]) -> str:
+    """Start the server that Prefect itself would start, and which it finds running then; its address."""
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
 
@@ -148,9 +150,11 @@ def _start_server(meanwhile: Callable[[], object]) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")
     with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
-        started = pool.submit(OwnServer().start)
+        server = OwnServer()
+        started = pool.submit(server.start)
         meanwhile()
         started.result()
+    return str(server.api_url)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

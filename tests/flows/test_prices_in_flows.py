@@ -150,15 +150,21 @@ def test_a_restatement_stops_the_run_until_it_is_accepted(
     assert client.get_run(accepted["run_id"]).data.tags["prices.verdict"] == "restated"
 
 
-def test_several_securities_are_trained_one_after_the_other(run: Run, yahoo: FakeYahoo, market: Prices) -> None:
+def test_several_securities_are_trained_and_come_to_the_same_side_by_side(
+    run: Run, yahoo: FakeYahoo, market: Prices
+) -> None:
     yahoo.serve("AAPL", market)
-    several = run(
-        "train", *SMALL, "--ticker", "FB", "--ticker", "NIX", "--ticker", "META", "--ticker", "AAPL", "--json"
-    )
-    assert several.code == 3
-    models = [one.get("model") or one["error"]["kind"] for one in several.json["securities"]]
-    assert models == ["META-Open", "UnknownSymbol", "AAPL-Open"]
-    assert several.json["failed"] == 1
+    options = (*SMALL, *("--ticker", "FB", "--ticker", "NIX", "--ticker", "META", "--ticker", "AAPL"), "--json")
+    one_by_one, side_by_side = (run("train", *options, "--again", "--jobs", jobs) for jobs in ("1", "2"))
+    for several in (one_by_one, side_by_side):
+        assert several.code == 3
+        models = [one.get("model") or one["error"]["kind"] for one in several.json["securities"]]
+        assert models == ["META-Open", "UnknownSymbol", "AAPL-Open"]
+        assert several.json["failed"] == 1
+    for there, here in zip(one_by_one.json["securities"], side_by_side.json["securities"], strict=True):
+        assert there.get("metrics") == here.get("metrics")
+    assert [one.get("version") for one in side_by_side.json["securities"]] == [2, None, 2]
+    assert "3 of 3 securities done" in side_by_side.err
 
 
 @pytest.mark.parametrize(("deployment", "tries"), [("", 3), ("a-deployment", 4)])
