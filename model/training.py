@@ -77,29 +77,32 @@ def fit(
     """
     import keras
 
+    from model.gathering import on_rows
+
     def report(epoch: int, logs: dict[str, float]) -> None:
         for watcher in watchers:
             watcher(epochs_before + epoch + 1, float(logs["loss"]))
 
     callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
-    fitted, judge = windows, None
+    fused = _trainable_form(network, draws)
+    trained, rows = on_rows(fused, windows)
+    n, judge = len(windows), None
     if config.patience is not None:
-        fitted, newest = windows.cut(min(config.held_back, len(windows) // 4))
-        judge = (newest.inputs, newest.targets) if len(newest) else None
+        n -= min(config.held_back, n // 4)
+        judge = (rows[n:], windows.targets[n:]) if n < len(windows) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
-    trained = _trainable_form(network, draws)
     trained.compile(optimizer=make_optimizer(config), loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
     history = trained.fit(
-        fitted.inputs,
-        fitted.targets,
+        rows[:n],
+        windows.targets[:n],
         batch_size=config.batch_size,
         epochs=config.epochs,
         validation_data=judge,
         callbacks=callbacks,
         verbose=0,
     )
-    network.set_weights(trained.get_weights())
+    network.set_weights(fused.get_weights())
     return tuple(float(loss) for loss in history.history["loss"])
 
 

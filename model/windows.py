@@ -29,15 +29,6 @@ class Windows:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def cut(self, newest: int) -> tuple["Windows", "Windows"]:
-        """All but the newest, and the newest."""
-        n = len(self) - newest
-        older, newer = slice(None, n), slice(n, None)
-        return (
-            Windows(inputs=self.inputs[older], targets=self.targets[older], sessions=self.sessions[older]),
-            Windows(inputs=self.inputs[newer], targets=self.targets[newer], sessions=self.sessions[newer]),
-        )
-
 
 def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -> Windows:
     """Every window of a series, or those of the newest `n_targets` sessions.
