@@ -4,8 +4,10 @@
     .venv/bin/python benchmarks/pipeline.py --runs 2 --epochs 3 --json
 
 Whole processes, in turns, so that a busy machine slows both sides alike: the plain script, `tomorrow train` against a
-running Prefect server, an empty flow that imports the same libraries. Prices: --data, else the folder that
-TOMORROW_TEST_DATA names, else ../shared/data, else the sample market. Prints tables, or all figures as JSON.
+running Prefect server, an empty flow that imports the same libraries; with --peers, an interpreter that has PyTorch and
+JAX (the extra `benchmarks`), also the same network in PyTorch, and the plain script on JAX. Prices: --data, else the
+folder that TOMORROW_TEST_DATA names, else ../shared/data, else the sample market. Prints tables, or all figures as
+JSON.
 """
 
 import argparse
@@ -69,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has PyTorch and JAX")
     parser.add_argument("--data", type=Path, help="the folder that holds FB_training_data.csv and FB_test_data.csv")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -112,15 +115,16 @@ def _ours(data: Data, epochs: int, server: dict[str, str], seed: int = 0) -> tup
 
 def _train(data: Data, options: argparse.Namespace, server: dict[str, str]) -> dict[str, Figures]:
     """The plain script, a training and the floor under it, in turns; the first training of all makes the databases."""
-    plain, ours, floor = Figures(list), Figures(list), Figures(list)
+    plain, ours, floor, torch, jax = (Figures(list) for _ in range(5))
     ours["first of all, 1 epoch"].append(_ours(data, 1, server)[0].seconds)
     for run in range(options.runs):
         wanted = ("--epochs", str(options.epochs), "--seed", str(run))
-        measured = measure(script("plain_script.py", data.train, data.test, *wanted))
-        answer = json.loads(measured.output)
-        for step, seconds in answer["seconds"].items():
-            plain[step].append(seconds)
-        _note(plain, measured, answer["first_loss"], answer["last_loss"], answer["rmse"])
+        _script(plain, measure(script("plain_script.py", data.train, data.test, *wanted)))
+        if options.peers:
+            peers = {"torch_script.py": (torch, {}), "plain_script.py": (jax, {"KERAS_BACKEND": "jax"})}
+            for name, (figures, variables) in peers.items():
+                command = [options.peers, *script(name, data.train, data.test, *wanted)[1:]]
+                _script(figures, measure(command, variables))
 
         measured, answer = _ours(data, options.epochs, server, run)
         parts = {part: sum(answer["seconds"].get(step, 0.0) for step in steps) for part, steps in PARTS.items()}
@@ -131,7 +135,7 @@ def _train(data: Data, options: argparse.Namespace, server: dict[str, str]) -> d
 
         floor["total"].append(measure(script("empty_flow.py"), server).seconds)
         _progress("training", run, options)
-    return {"plain": plain, "ours": ours, "floor": floor}
+    return {"plain": plain, "ours": ours, "floor": floor, "torch": torch, "jax": jax}
 
 
 def _start(data: Data, options: argparse.Namespace, server: dict[str, str]) -> Figures:
@@ -165,6 +169,14 @@ def _predict(data: Data, options: argparse.Namespace, server: dict[str, str]) ->
             figures[f"{name} megabytes"].append(measured.megabytes)
         _progress("predict", run, options)
     return figures
+
+
+def _script(figures: Figures, measured: Measured) -> None:
+    """Note what a plain script has told of itself."""
+    answer = json.loads(measured.output)
+    for step, seconds in answer["seconds"].items():
+        figures[step].append(seconds)
+    _note(figures, measured, answer["first_loss"], answer["last_loss"], answer["rmse"])
 
 
 def _note(figures: Figures, measured: Measured, first_loss: float, last_loss: float, rmse: float) -> None:
@@ -202,8 +214,19 @@ def _print_tables(train: dict[str, Figures], start: Figures, predict: Figures) -
         ("peak memory: ours / plain", told(_ratios(ours["megabytes"], plain["megabytes"])), ""),
         ("an empty flow with the same imports", told(floor["total"]), "s"),
         ("ours without fit and the empty flow", told(overhead), "s"),
+        ("last losses: plain; ours", _listed(plain["last loss"], 5), _listed(ours["last loss"], 5)),
+        ("test RMSEs: plain; ours", _listed(plain["rmse"]), _listed(ours["rmse"])),
         ("the first training in a new home, 1 epoch", told(ours["first of all, 1 epoch"]), "s"),
     )
+    for name, peer in (("PyTorch's nn.LSTM", train["torch"]), ("the plain script on JAX", train["jax"])):
+        if peer:
+            _print_table(
+                (name, "", ""),
+                ("fit", told(peer["fit"]), ""),
+                ("fit: theirs / ours", told(_ratios(peer["fit"], ours["fit"])), "times as fast"),
+                ("last loss", told(peer["last loss"], 5), ""),
+                ("test RMSE, dollars", told(peer["rmse"]), ""),
+            )
     _print_table(
         ("start", "seconds", ""),
         ("`tomorrow --help`", told(start["help"]), ""),
@@ -221,6 +244,10 @@ def _print_tables(train: dict[str, Figures], start: Figures, predict: Figures) -
 
 def _ratios(above: list[float], below: list[float]) -> list[float]:
     return [a / b for a, b in zip(above, below, strict=True)]
+
+
+def _listed(values: list[float], digits: int = 2) -> str:
+    return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
 def _print_table(*rows: tuple[str, str, str]) -> None:
