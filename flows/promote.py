@@ -10,6 +10,7 @@ from flows.clock import now
 from flows.steps import start_timing, step
 from model.errors import PromotionRefused, UsageError
 from model.promotion import Decision
+from tasks.earlier import recorded_decision
 from tasks.gate import ask_gate, champion
 from tasks.provenance import user_name
 from tasks.register import Registry
@@ -89,6 +90,10 @@ def consider(
     registry = Registry(client, settings)
     model, version = trained.model, trained.version
     with registry.locked(model):
+        trained = registry.version(model, version)
+        if trained.stage == "Production":
+            # Somebody was faster, and has decided.
+            return trained, recorded_decision(trained)
         waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
             move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))

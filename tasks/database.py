@@ -9,7 +9,7 @@ import logging
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,10 @@ def ready_database(settings: Settings) -> None:
     """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
     url = _parse(settings.tracking_uri)
     state_directory(settings)
-    if _is_there(url):
-        return
+    # What looks unusable may be a database server's that another process is filling at this moment.
+    with suppress(ConfigurationError):
+        if _is_there(url):
+            return
     with locked(settings, "database"):
         if not _is_there(url):
             _make(url, settings)

@@ -7,6 +7,9 @@ on every version that was moved here the tag `stage`. What a version is in is to
 - Staging: any number of versions wait here. The alias names the one with the highest number, as
   `models:/NAME/Staging` does.
 
+MLflow moves one version at a time. While one takes another's place the stage is empty for a moment, and the alias names
+the old version until it names the new one.
+
 Every move is recorded in the history (stage_history.py) before it is made, and noted on the registered model when it
 is done. So whoever finds that MLflow and the history differ can tell why, under the lock that moves hold:
 
@@ -257,7 +260,8 @@ class Registry:
             wrong = list(differences(found, wanted))
             if not wrong:
                 return versions
-            for number, _before, stage in wrong:
+            # What makes room goes first: one that looks meanwhile finds none in Production, and never two.
+            for number, _before, stage in sorted(wrong, key=lambda change: change[1] != "Production"):
                 if stage == DELETED:
                     self._store.remove(model, number)
                 else:

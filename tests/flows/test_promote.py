@@ -1,10 +1,15 @@
 """`tomorrow promote`: through the gate, past it on record, and refused without a trace."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from flows.promote import consider
+from flows.steps import start_timing
+from tasks.register import Registry
+from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
 
 if TYPE_CHECKING:
@@ -71,6 +76,20 @@ def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient
     ]
     again = run("promote", "SAMPLE-Open", "2", "--json")
     assert (again.code, again.json["changed"]) == (0, False)
+
+
+def test_a_version_that_somebody_promoted_before_the_gate_was_asked_stays_in_production(
+    run: Run, client: "MlflowClient", home: Path
+) -> None:
+    run("train", *LOSES)
+    run("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "the only one")
+    before = everything(client)
+    settings = read_settings({"TOMORROW_HOME": str(home)})
+    registered = replace(Registry(client, settings).version("SAMPLE-Open", 1), stage="None")
+    start_timing()
+    version, decision = consider(client, settings, registered)
+    assert (version.stage, decision.promoted) == ("Production", True)
+    assert everything(client) == before
 
 
 def test_other_stages_need_no_gate(run: Run) -> None:

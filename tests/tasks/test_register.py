@@ -13,6 +13,7 @@ import pytest
 
 from model.errors import NothingInProduction, UsageError
 from tasks.register import Registry
+from tasks.registry_store import RegistryStore
 from tasks.settings import Settings, Stage
 from tasks.store import experiment_id, open_client
 from tasks.version import LONGEST_TAG, Ruling, cut, parse_stage
@@ -141,6 +142,27 @@ def test_promotion_archives_the_version_before_and_keeps_the_decision(
     assert chosen.tags["decision.at"] == "2020-02-03T22:15:00+00:00"
     assert chosen.tags["decision.by"] == "somebody"
     assert chosen.tags["decision.forced"] == ""
+
+
+def test_at_no_moment_of_a_promotion_are_two_versions_in_production(
+    registry: Registry, client: "MlflowClient", settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        train(client, settings)
+    registry.move(MODEL, 1, "Production", PASSED)
+    seen = []
+    transition = RegistryStore.transition
+
+    def transition_and_look(store: RegistryStore, model: str, number: int, stage: Stage) -> None:
+        transition(store, model, number, stage)
+        seen.append((list(stand(client)[0].values()).count("Production"), set(stand(client)[2])))
+
+    monkeypatch.setattr(RegistryStore, "transition", transition_and_look)
+    registry.move(MODEL, 2, "Production", PASSED)
+    registry.roll_back(MODEL, PASSED)
+    registry.move(MODEL, 3, "Production", PASSED)
+    assert [count for count, _ in seen] == [0, 1] * 3
+    assert all("production" in aliases for _, aliases in seen)
 
 
 def test_mlflows_own_addresses_lead_to_the_same_versions(

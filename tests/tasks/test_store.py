@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ import pytest
 from model.errors import ConfigurationError
 from tasks.settings import Settings, TrackingSettings
 from tasks.store import experiment_id, open_client
+from tests.postgres import database_on, postgres_server
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -84,9 +86,18 @@ def _open_at_once(settings: Settings) -> str:
     return experiment_id(open_client(settings), settings)
 
 
-def test_processes_that_open_a_new_place_at_once_share_one_experiment(tmp_path: Path) -> None:
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     settings = Settings(home=tmp_path / "var")
-    spawn = multiprocessing.get_context("spawn")
+    if request.param == "SQLite":
+        yield settings
+        return
+    with postgres_server() as server, database_on(server) as address:
+        yield with_uri(settings, address)
+
+
+def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: Settings) -> None:
+    settings, spawn = new_place, multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
         numbers = [future.result() for future in [pool.submit(_open_at_once, settings) for _ in range(RACERS)]]
     assert len(set(numbers)) == 1
