@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from flows.arguments import parse
-from model.errors import TomorrowError
+from model.errors import TomorrowError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,9 +38,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("tomorrow: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of ours, told in a line
-        return _fail(_fault_of_ours(error), as_json)
-    print(json.dumps(answer.data, indent=2, default=str) if as_json else answer.text)
-    return answer.exit_code
+        return _fail(_told(error), as_json)
+    lost = _write(json.dumps(answer.data, indent=2, default=str) if as_json else answer.text)
+    return answer.exit_code if lost is None else _complain(lost)
+
+
+def _write(text: str) -> TomorrowError | None:
+    """Print what is asked for; the error to tell where it cannot be written, though what it tells of is done."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python would try once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+            return None
+        return UsageError(
+            "the answer on standard output",
+            have=error.strerror or str(error),
+            need="a place that it can be written to",
+            remedy="nothing is lost: what the command did is done, and the same again, written elsewhere, tells it",
+        )
+    return None
 
 
 def _command(name: str) -> Command:
@@ -52,16 +70,26 @@ def _command(name: str) -> Command:
 
 
 def _fail(error: TomorrowError, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"error": error.as_json()}, indent=2, default=str))
-    else:
-        print(f"tomorrow: {error}", file=sys.stderr)
+    if as_json and _write(json.dumps({"error": error.as_json()}, indent=2, default=str)) is None:
+        return error.exit_code
+    return _complain(error)
+
+
+def _complain(error: TomorrowError) -> int:
+    with contextlib.suppress(OSError):  # a log that is full is no reason to end otherwise
+        print(f"tomorrow: {error}", file=sys.stderr, flush=True)
     return error.exit_code
 
 
-def _fault_of_ours(error: Exception) -> TomorrowError:
+def _told(error: Exception) -> TomorrowError:
+    """What to tell of an error that nobody has put into words: a disk that is full, or a fault of ours."""
+    from tasks.storage import storage_fault
+
     if os.environ.get("TOMORROW_DEBUG"):
         traceback.print_exception(error)
+    stopped = storage_fault(error)
+    if stopped is not None:
+        return stopped
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
     return TomorrowError(

@@ -12,6 +12,8 @@ from typing import ParamSpec, TypeVar
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.storage import storage_fault
+
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
@@ -26,13 +28,21 @@ def start_timing() -> dict[str, float]:
 
 
 def step(function: Callable[Given, Answer], name: str) -> Task[Given, Answer]:
-    """A function as a task of that name, its wall time noted."""
+    """A function as a task of that name, its wall time noted.
+
+    Where its work could not be written, since a disk is full or may not be written, its error says that.
+    """
 
     @functools.wraps(function)
     def timed(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
+        except Exception as error:
+            told = storage_fault(error)
+            if told is None:
+                raise
+            raise told from error
         finally:
             seconds = _seconds.get()
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start

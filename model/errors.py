@@ -2,7 +2,7 @@
 
 TomorrowError                  1  a fault of ours
 ├── UsageError                 2  an option or argument that cannot be
-│   └── ConfigurationError     2  mlflow.yaml, the environment, a store that cannot be opened
+│   └── ConfigurationError     2  mlflow.yaml, the environment, a store that cannot be opened or written
 ├── PricesError                3  prices that cannot be used or had
 │   ├── FaultyPrices           3  there, and wrong: each fault is named
 │   ├── TooFewPrices           3  there, and not enough of them
@@ -71,7 +71,7 @@ class UsageError(TomorrowError):
 
 
 class ConfigurationError(UsageError):
-    """A setting that cannot be, or a store that cannot be opened with it."""
+    """A setting that cannot be, or a store that cannot be opened with it, or written."""
 
 
 class PricesError(TomorrowError):

@@ -93,7 +93,7 @@ def _check_place(url: "URL", file: Path) -> None:
         url,
         have=have,
         need="a file that can be made and written to",
-        remedy="name another file under tracking.uri in mlflow.yaml, or make the place for this one",
+        remedy="make a place for it that this user may write, or name another file under tracking.uri in mlflow.yaml",
     )
 
 

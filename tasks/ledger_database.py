@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from model.errors import ConfigurationError
 from tasks.ledger_schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version, metadata
+from tasks.storage import obstacle
 
 # One row a day and short transactions: whoever has to wait that long waits for something that hangs.
 PATIENCE_SECONDS = 30
@@ -90,11 +91,13 @@ class LedgerDatabase:
         try:
             yield
         except sa.exc.DBAPIError as error:
+            stopped = obstacle(error)
+            remedy = "see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
             raise ConfigurationError(
                 f"the ledger {self.place}",
                 have=" ".join(str(error.orig).split()),
-                need="a database that can be opened and written",
-                remedy="see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI",
+                need=stopped.need if stopped else "a database that can be opened and written",
+                remedy=stopped.remedy if stopped else remedy,
             ) from None
 
 

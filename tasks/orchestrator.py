@@ -5,6 +5,7 @@ What the user has set is never overridden.
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tasks.settings import Settings
 
 # A port that is taken twice in a row is no chance.
 MOST_STARTS = 2
+# A new database takes 5.4 MB, its log included.
+ROOM_BYTES = 8_000_000
 HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
 
 
@@ -98,6 +101,18 @@ def _unwritable(home: Path, have: str) -> ConfigurationError:
     )
 
 
+def require_room(home: Path) -> None:
+    """Refuse a disk without room for Prefect's database; whoever starts a server has seen it fail there."""
+    free = shutil.disk_usage(home).free
+    if free < ROOM_BYTES:
+        raise ConfigurationError(
+            f"Prefect's server in {home}",
+            have=f"it ended while it started, and {free / 1e6:.1f} MB are free on that disk",
+            need=f"{ROOM_BYTES / 1e6:.0f} MB for its database",
+            remedy="make room there, or set PREFECT_HOME to a folder on another disk",
+        )
+
+
 def _check_server(url: str) -> None:
     from prefect.client.orchestration import get_client
 
@@ -133,6 +148,7 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
         def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
             self.starts += 1
             if self.starts > MOST_STARTS:
+                require_room(Path(os.environ["PREFECT_HOME"]).expanduser())
                 raise ConfigurationError(
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
                     have="it ended while it started, twice",

@@ -113,10 +113,16 @@ def new_move() -> str:
 
 
 def stages_at(changes: Sequence[StageChange], moment: datetime) -> dict[int, StageChange]:
-    """Version -> the line by which it came into the stage that it was in at that moment."""
+    """Version -> the line by which it came into the stage that it was in at that moment.
+
+    Where the clock was set back, the line by which a version left Production may be dated later than the one by which
+    its successor's successor came: of several the last on record is in Production, and the others are left out.
+    """
     entered: dict[int, StageChange] = {}
     for change in changes:
         if change.at <= moment and (change.before != change.after or change.version not in entered):
+            if change.after == "Production":
+                entered = {version: other for version, other in entered.items() if other.after != "Production"}
             entered[change.version] = change
     return entered
 

@@ -1,5 +1,6 @@
 """The store that MLflow keeps runs and versions in, opened and ready: a database, or a server."""
 
+import logging
 import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ def prepare_environment() -> None:
     """Set what MLflow reads from the environment; to be called before anything imports it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.db.utils").addFilter(_is_news)
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -51,7 +53,7 @@ def open_client(settings: Settings) -> "MlflowClient":
         _reach(uri)
     else:
         raise ConfigurationError(
-            f"tracking store {_shown(uri)}",
+            f"tracking store {shown(uri)}",
             have="not an address of a store with a registry in it",
             need="sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE, or http://HOST:PORT of an MLflow server",
             remedy="set tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
@@ -134,14 +136,21 @@ def _check_access(client: "MlflowClient", uri: str) -> None:
 
 def _unreachable(uri: str, have: str) -> ConfigurationError:
     return ConfigurationError(
-        f"tracking server {_shown(uri)}",
+        f"tracking server {shown(uri)}",
         have=have,
         need="a running MLflow server that lets us in",
         remedy="start it, or correct tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
     )
 
 
-def _shown(uri: str) -> str:
-    """The address without a user or password."""
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop the trace that MLflow prints of an error of its database, which it raises as well."""
+    return record.exc_info is None
+
+
+def shown(uri: str) -> str:
+    """A store's address without a user or password."""
     parts = urlsplit(uri)
+    if not parts.netloc:  # a file: put together again it would lose slashes
+        return uri
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Generic, NamedTuple, Self, TypeVar
 
 from model.errors import TomorrowError
+from tasks.storage import storage_fault
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -158,6 +159,9 @@ def _attempt(do: Callable[[], object]) -> _Reply:
     except TomorrowError as error:
         return _Reply(None, error)
     except Exception as error:  # noqa: BLE001 - told to the process that waits, whatever it is
+        told = storage_fault(error)
+        if told is not None:
+            return _Reply(None, told)
         traceback.print_exc()
         return _Reply(None, _fault(error))
 

@@ -1,5 +1,6 @@
 """Every user's mistake: its exit code, a message that names it, nothing registered, no bare traceback."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -158,6 +159,32 @@ def test_an_error_with_json_is_one_object_on_standard_output(capsys: pytest.Capt
     error = json.loads(captured.out)["error"]
     assert error["kind"] == "UsageError"
     assert {"message", "subject", "have", "need", "remedy"} <= set(error)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["status"], "the answer on standard output: No space left on device"),
+        (["status", "--json"], "the answer on standard output: No space left on device"),
+        (["train", "--preset", "none", "--json"], "no preset of that name"),
+    ],
+)
+def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, arguments: list[str], said: str) -> None:
+    command = [sys.executable, "-c", "import sys; from flows.cli import main; sys.exit(main())", *arguments]
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[0]
+    assert "Exception" not in done.stderr
+
+
+def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
+    command = f"{sys.executable} -c 'from flows.cli import main; main()' status | true"
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -90,3 +90,20 @@ def test_a_rollback_wants_a_reason_and_is_followed_at_once(run: Run, registry: R
     further = run("rollback", MODEL, "--reason", "further")
     assert (further.code, further.out) == (2, "")
     assert "no version that was in Production before it" in further.err
+
+
+def test_a_clock_that_was_set_back_changes_neither_the_order_nor_who_is_in_production(
+    run: Run, registry: Registry, client: "MlflowClient"
+) -> None:
+    run_id = client.create_run("0").info.run_id
+    registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")
+    set_back = Ruling(decision="promoted", reasons=("Good.",), at=MONDAY + timedelta(hours=1), by="somebody")
+    registry.move(MODEL, 3, "Production", set_back)
+    assert [line["version"] for line in production(run, "2020-06-15")] == [3]
+    assert [line["version"] for line in production(run, "2020-06-16")] == [3]
+    told = run("history", MODEL, "--json").json
+    assert [change["version"] for change in told["changes"]] == [1, 2, 1, 3, 2]
+    assert [stage["version"] for stage in told["stages"] if stage["stage"] == "Production"] == [3]
+    with clock_at(MONDAY):
+        assert run("rollback", MODEL, "--reason", "errors", "--json").json["version"] == 2
+        assert run("rollback", MODEL, "--reason", "more errors", "--json").json["version"] == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import ConfigurationError
-from tasks.orchestrator import environment, prepare_environment
+from tasks.orchestrator import environment, prepare_environment, require_room
 from tasks.settings import Settings
 
 # Python imports a module of this name at its start, in the flow's process and in the server's that it starts.
@@ -161,6 +161,14 @@ def test_a_database_of_prefects_that_cannot_be_used_is_told_and_not_tried_for_mi
     assert process.returncode == 1
     assert "ConfigurationError: Prefect's server in" in process.stderr
     assert "it ended while it started" in process.stderr
+
+
+def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_room(tmp_path)
+    monkeypatch.setattr("tasks.orchestrator.ROOM_BYTES", 10**18)
+    with pytest.raises(ConfigurationError, match="MB are free") as refusal:
+        require_room(tmp_path)
+    assert "PREFECT_HOME" in refusal.value.remedy
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""A state directory on a disk that is really full, or read-only: it is told, nothing is lost, and it goes on."""
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import SMALL, Run
+
+TRAIN = ("train", "--source", "sample", "--as-of", "2020-01-31", *SMALL)
+PREDICT = ("predict", "--source", "sample", "--as-of", "2020-01-31")
+FORCE = ("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "the first")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A small disk with the state directory on it."""
+
+    home: Path
+
+    def fill(self, left: int = 0) -> None:
+        """Leave so many bytes free."""
+        with (self.home / "filler").open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                file.truncate(file.tell() - left)
+
+    def empty(self) -> None:
+        """Make room again."""
+        (self.home / "filler").unlink()
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Show it read-only meanwhile; it cannot be made so itself while this process has files open there."""
+        mount("--bind", str(self.home), str(self.home)).check_returncode()
+        try:
+            mount("-o", "remount,bind,ro", str(self.home)).check_returncode()
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", str(self.home)], check=True)
+
+    def query(self, database: str, question: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.home / database) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            return connection.execute(question).fetchall()
+
+    def statuses(self) -> list[str]:
+        """How the runs in MLflow stand."""
+        return sorted(str(status) for (status,) in self.query("mlflow.db", "SELECT status FROM runs"))
+
+    def stages(self) -> list[tuple[object, ...]]:
+        return self.query("mlflow.db", "SELECT version, current_stage FROM model_versions ORDER BY version")
+
+
+def mount(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(["mount", *arguments], capture_output=True, check=False)
+
+
+@pytest.fixture
+def disk(home: Path, template_database: Path) -> Iterator[Disk]:
+    if shutil.which("mount") is None or mount("-t", "tmpfs", "-o", "size=16m", "tmpfs", str(home)).returncode:
+        pytest.skip("nothing can be mounted here")
+    shutil.copy(template_database, home / "mlflow.db")
+    try:
+        yield Disk(home)
+    finally:
+        subprocess.run(["umount", "--lazy", str(home)], check=True)
+
+
+@pytest.mark.parametrize("left", [0, 64_000, 256_000])
+def test_a_training_that_finds_no_room_says_so_and_is_done_once_there_is(run: Run, disk: Disk, left: int) -> None:
+    disk.fill(left)
+    refused = run(*TRAIN)
+    assert (refused.code, refused.out) == (2, "")
+    assert "no room is left" in refused.err
+    assert "MB free in" in refused.err
+    assert "Traceback" not in refused.err
+    assert disk.stages() == []
+    disk.empty()
+    done = run(*TRAIN, "--json")
+    assert done.json["version"] == 1
+    assert disk.stages() == [(1, "Staging")]
+    assert "RUNNING" not in disk.statuses()
+    assert disk.statuses().count("FINISHED") == 1
+
+
+def test_moves_and_forecasts_that_find_no_room_change_nothing_until_there_is(run: Run, disk: Disk) -> None:
+    assert run(*TRAIN).code == 0
+    changes = disk.query("ledger.db", "SELECT * FROM stage_changes")
+    disk.fill()
+    refused = run(*FORCE)
+    assert refused.code == 2
+    assert "disk is full" in refused.err
+    assert disk.stages() == [(1, "Staging")]
+    assert disk.query("ledger.db", "SELECT * FROM stage_changes") == changes
+    disk.empty()
+    assert run(*FORCE).code == 0
+    disk.fill()
+    assert run(*PREDICT).code == 2
+    assert disk.query("ledger.db", "SELECT * FROM forecasts") == []
+    assert run("history", "SAMPLE-Open").code == 0
+    disk.empty()
+    assert run(*PREDICT).code == 0
+    assert len(disk.query("ledger.db", "SELECT * FROM forecasts")) == 1
+
+
+def test_a_read_only_disk_is_told_and_left_as_it_is(run: Run, disk: Disk) -> None:
+    assert run(*TRAIN).code == 0
+    with disk.read_only():
+        for command in (FORCE, PREDICT, TRAIN):
+            refused = run(*command)
+            assert refused.code == 2
+            assert "cannot be written" in refused.err
+            assert "Traceback" not in refused.err
+        assert run("status").code == 0
+    assert disk.stages() == [(1, "Staging")]
+    assert run(*FORCE).code == 0
+    assert disk.stages() == [(1, "Production")]
