@@ -9,7 +9,7 @@ import logging
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,14 @@ def ready_database(settings: Settings) -> None:
     """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
     url = _parse(settings.tracking_uri)
     state_directory(settings)
-    # What looks unusable may be a database server's that another process is filling at this moment.
-    with suppress(ConfigurationError):
+    try:
         if _is_there(url):
             return
+    except ConfigurationError:
+        # What looks unusable may be a database server's that another process is filling at this moment. A file gets
+        # its name when it is complete; and on a read-only disk there is no lock to be had.
+        if url.get_backend_name() == "sqlite":
+            raise
     with locked(settings, "database"):
         if not _is_there(url):
             _make(url, settings)
