@@ -92,7 +92,10 @@ def fit(
         judge = (rows[n:], windows.targets[n:]) if n < len(windows) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
-    trained.compile(optimizer=make_optimizer(config), loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
+    optimizer = make_optimizer(config)
+    # Variables that are made while TensorFlow traces a step have it trace that step twice.
+    optimizer.build(trained.trainable_variables)
+    trained.compile(optimizer=optimizer, loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
     history = trained.fit(
         rows[:n],
         windows.targets[:n],
@@ -107,18 +110,23 @@ def fit(
 
 
 def _trainable_form(network: "keras.Sequential", draws: Random) -> "keras.Sequential":
-    """The network as its backend trains it fastest: on TensorFlow and a CPU with fused LSTM layers."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
+    """The network as its backend trains it fastest."""
+    if not _fuses():
         return network
-    import tensorflow as tf
-
-    if tf.config.list_logical_devices("GPU"):
-        return network  # there Keras has a fused kernel of its own
     from model.fused import fused_twin
 
     return fused_twin(network, draws)
+
+
+def _fuses() -> bool:
+    """Whether TensorFlow's fused kernels are what trains fastest: on its CPU, since Keras has its own for a GPU."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
 
 
 def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
@@ -126,6 +134,10 @@ def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
     import keras
 
     kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
+    if _fuses():
+        from model.fused import FusedAdam
+
+        kinds["adam"] = FusedAdam
     return kinds[config.optimizer](
         learning_rate=config.learning_rate, clipnorm=config.clip_norm, clipvalue=config.clip_value
     )
