@@ -3,18 +3,21 @@
     .venv/bin/python benchmarks/year.py
     .venv/bin/python benchmarks/year.py --days 20 --preset daily
 
-One process, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last month took
-longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
+A process for each day, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last
+month took longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
+Processes are forked from one that has imported everything, which Linux and macOS can do.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,11 @@ from typing import Any
 from day import HAS_SCORE, QUICK, cycle, prices_config, score_after
 from processes import prefect_server
 
+from model.config import ForecasterConfig, PricesConfig
+
 YEAR = date(2018, 12, 31), date(2019, 12, 31)
 MONTH = 21  # sessions
+IMPORTED = ["flows.train", "flows.promote", "flows.predict", "tensorflow", "keras", "mlflow", "matplotlib.pyplot"]
 
 
 def main() -> None:
@@ -53,34 +59,30 @@ def _options() -> argparse.Namespace:
 
 
 def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    from tasks.orchestrator import orchestrated, prepare_environment
-    from tasks.settings import read_settings
-
-    settings = read_settings()
-    prepare_environment(settings)
     from model.calendar import ExchangeCalendar
     from model.config import preset
-    from tasks.backend import load_backend
 
     # From the last session of 2018, whose evening forecasts the first of 2019, to the last of 2019.
-    sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(*YEAR)]
+    sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(*YEAR)][: options.days]
     forecaster = preset(options.preset) if options.preset else QUICK
     if options.epochs:
         training = forecaster.training.model_copy(update={"epochs": options.epochs})
         forecaster = forecaster.model_copy(update={"training": training})
     prices, taken, sizes = prices_config(), [], []
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(IMPORTED)
     begun = time.perf_counter()
-    with orchestrated(meanwhile=load_backend):
-        for number, day in enumerate(sessions[: options.days]):
+    with ProcessPoolExecutor(1, mp_context=processes, max_tasks_per_child=1) as days:
+        for number, day in enumerate(sessions):
             # Nothing is in Production on the first day, and without a forecast there is nothing to score.
-            taken.append(cycle(day, prices, forecaster, force=number == 0))
+            taken.append(days.submit(_day, day, prices, forecaster, force=number == 0).result())
             sizes.append(_megabytes(folder))
             if number % 5 == 0 or options.days:
                 spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in taken[-1].items())
                 print(f"{day}: {spent}", file=sys.stderr, flush=True)
         if HAS_SCORE:
-            score_after(sessions[: options.days][-1], prices)
-        left = _left_behind(sessions[: options.days])
+            days.submit(_score_after, sessions[-1], prices).result()
+        left = days.submit(_left_behind, sessions).result()
     return {
         "prices": prices.ticker,
         "sessions": len(taken),
@@ -89,6 +91,24 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "seconds_a_day": _growth(taken),
         "megabytes": {"after the first month": sizes[min(MONTH, len(sizes)) - 1], "at the end": sizes[-1]},
     }
+
+
+def _day(day: date, prices: PricesConfig, forecaster: ForecasterConfig, *, force: bool) -> dict[str, float]:
+    from tasks.orchestrator import orchestrated, prepare_environment
+    from tasks.settings import read_settings
+
+    prepare_environment(read_settings())
+    with orchestrated():
+        return cycle(day, prices, forecaster, force=force)
+
+
+def _score_after(day: date, prices: PricesConfig) -> None:
+    from tasks.orchestrator import orchestrated, prepare_environment
+    from tasks.settings import read_settings
+
+    prepare_environment(read_settings())
+    with orchestrated():
+        score_after(day, prices)
 
 
 def _left_behind(sessions: list[date]) -> dict[str, Any]:

@@ -240,7 +240,8 @@ class Registry:
         """Make MLflow say what is on record, and note that the last move, of these lines, is done."""
         if not changes:
             return
-        model, recorded = changes[0].model, self._look(changes[0].model).recorded
+        model = changes[0].model
+        recorded = {change.version: change.after for change in self.history.newest(model)}
         versions = self._transition(model, recorded)
         self._point(model, versions)
         for version in versions:
