@@ -4,10 +4,10 @@
     .venv/bin/python benchmarks/pipeline.py --runs 2 --epochs 3 --json
 
 Whole processes, in turns, so that a busy machine slows both sides alike: the plain script, `tomorrow train` against a
-running Prefect server, an empty flow that imports the same libraries; with --peers, an interpreter that has PyTorch and
-JAX (the extra `benchmarks`), also the same network in PyTorch, and the plain script on JAX. Prices: --data, else the
-folder that TOMORROW_TEST_DATA names, else ../shared/data, else the sample market. Prints tables, or all figures as
-JSON.
+running Prefect server, on SQLite and through an MLflow server, an empty flow that imports the same libraries; with
+--peers, an interpreter that has PyTorch and JAX (the extra `benchmarks`), also the same network in PyTorch, and the
+plain script on JAX. Prices: --data, else the folder that TOMORROW_TEST_DATA names, else ../shared/data, else the sample
+market. Prints tables, or all figures as JSON.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from processes import HERE, TOMORROW, Measured, measure, prefect_server, script, told
+from processes import HERE, TOMORROW, Measured, measure, mlflow_server, prefect_server, script, told
 
 # Our steps by what they are for; what no step accounts for is the start: interpreter, imports, Prefect.
 PARTS = {
@@ -56,7 +56,10 @@ def main() -> None:
         data = _data(options.data, Path(folder))
         os.environ["TOMORROW_HOME"] = str(Path(folder, "home"))
         with prefect_server(Path(folder, "prefect")) as server:
-            train = _train(data, options, server)
+            with mlflow_server(Path(folder)) as tracking:
+                # A ledger of its own: versions have numbers, and each MLflow counts from 1.
+                ledger = {"TOMORROW_LEDGER_URI": f"sqlite:///{folder}/ledger.db"}
+                train = _train(data, options, server, server | tracking | ledger)
             start = _start(data, options, server)
             predict = _predict(data, options, server)
     if options.json:
@@ -113,10 +116,13 @@ def _ours(data: Data, epochs: int, server: dict[str, str], seed: int = 0) -> tup
     return run, json.loads(run.output)
 
 
-def _train(data: Data, options: argparse.Namespace, server: dict[str, str]) -> dict[str, Figures]:
+def _train(
+    data: Data, options: argparse.Namespace, server: dict[str, str], servers: dict[str, str]
+) -> dict[str, Figures]:
     """The plain script, a training and the floor under it, in turns; the first training of all makes the databases."""
-    plain, ours, floor, torch, jax = (Figures(list) for _ in range(5))
+    plain, ours, served, floor, torch, jax = (Figures(list) for _ in range(6))
     ours["first of all, 1 epoch"].append(_ours(data, 1, server)[0].seconds)
+    _ours(data, 1, servers)
     for run in range(options.runs):
         wanted = ("--epochs", str(options.epochs), "--seed", str(run))
         _script(plain, measure(script("plain_script.py", data.train, data.test, *wanted)))
@@ -126,16 +132,17 @@ def _train(data: Data, options: argparse.Namespace, server: dict[str, str]) -> d
                 command = [options.peers, *script(name, data.train, data.test, *wanted)[1:]]
                 _script(figures, measure(command, variables))
 
-        measured, answer = _ours(data, options.epochs, server, run)
-        parts = {part: sum(answer["seconds"].get(step, 0.0) for step in steps) for part, steps in PARTS.items()}
-        for part, seconds in {**parts, "start-up": measured.seconds - sum(parts.values())}.items():
-            ours[part].append(seconds)
-        fit = answer["fit"]
-        _note(ours, measured, fit["first_loss"], fit["last_loss"], answer["metrics"]["rmse"])
+        for figures, where in ((ours, server), (served, servers)):
+            measured, answer = _ours(data, options.epochs, where, run)
+            parts = {part: sum(answer["seconds"].get(step, 0.0) for step in steps) for part, steps in PARTS.items()}
+            for part, seconds in {**parts, "start-up": measured.seconds - sum(parts.values())}.items():
+                figures[part].append(seconds)
+            fit = answer["fit"]
+            _note(figures, measured, fit["first_loss"], fit["last_loss"], answer["metrics"]["rmse"])
 
         floor["total"].append(measure(script("empty_flow.py"), server).seconds)
         _progress("training", run, options)
-    return {"plain": plain, "ours": ours, "floor": floor, "torch": torch, "jax": jax}
+    return {"plain": plain, "ours": ours, "served": served, "floor": floor, "torch": torch, "jax": jax}
 
 
 def _start(data: Data, options: argparse.Namespace, server: dict[str, str]) -> Figures:
@@ -207,13 +214,17 @@ def _print_tables(train: dict[str, Figures], start: Figures, predict: Figures) -
         ("last loss", told(plain["last loss"], 5), told(ours["last loss"], 5)),
         ("test RMSE, dollars", told(plain["rmse"]), told(ours["rmse"])),
     )
-    overhead = [t - f - e for t, f, e in zip(ours["total"], ours["fit"], floor["total"], strict=True)]
+    overhead, served = (
+        [t - f - e for t, f, e in zip(figures["total"], figures["fit"], floor["total"], strict=True)]
+        for figures in (ours, train["served"])
+    )
     _print_table(
         ("compared, run by run", "", ""),
         ("fit: plain / ours", told(_ratios(plain["fit"], ours["fit"])), "times as fast"),
         ("peak memory: ours / plain", told(_ratios(ours["megabytes"], plain["megabytes"])), ""),
         ("an empty flow with the same imports", told(floor["total"]), "s"),
-        ("ours without fit and the empty flow", told(overhead), "s"),
+        ("ours without fit and the empty flow, on SQLite", told(overhead), "s"),
+        ("the same, through an MLflow server", told(served), "s"),
         ("last losses: plain; ours", _listed(plain["last loss"], 5), _listed(ours["last loss"], 5)),
         ("test RMSEs: plain; ours", _listed(plain["rmse"]), _listed(ours["rmse"])),
         ("the first training in a new home, 1 epoch", told(ours["first of all, 1 epoch"]), "s"),

@@ -57,23 +57,45 @@ def script(name: str, *arguments: str) -> list[str]:
 @contextmanager
 def prefect_server(home: Path) -> Iterator[dict[str, str]]:
     """A server of its own for this block; what a program's environment needs in order to use it."""
+    quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}/api"
+    with _serving(["prefect", "server", "start", "--host", "127.0.0.1", "--port", port], home.parent, quiet):
+        _wait_for(f"{address}/health")
+        yield {**quiet, "PREFECT_API_URL": address}
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[dict[str, str]]:
+    """The same of MLflow, on SQLite."""
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    quiet["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/served.db", "--workers", "1"]
+    command += ["--artifacts-destination", str(folder / "served"), "--host", "127.0.0.1", "--port", port]
+    with _serving(command, folder, quiet):
+        _wait_for(f"{address}/health")
+        yield {"MLFLOW_TRACKING_URI": address}
+
+
+def _free_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    address = f"http://127.0.0.1:{port}/api"
+        return str(free.getsockname()[1])
+
+
+@contextmanager
+def _serving(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Run a server until the block is left; its log lies in the folder."""
     with (
-        (home.parent / "prefect-server.log").open("w") as log,
+        (folder / f"{command[0]}-server.log").open("w") as log,
         subprocess.Popen(
-            [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", port],
-            env={**os.environ, **quiet},
-            stdout=log,
-            stderr=log,
+            [str(BIN / command[0]), *command[1:]], env={**os.environ, **environment}, stdout=log, stderr=log
         ) as server,
     ):
         try:
-            _wait_for(f"{address}/health")
-            yield {**quiet, "PREFECT_API_URL": address}
+            yield
         finally:
             server.terminate()
 

@@ -31,7 +31,15 @@ from tasks.lock import locked
 from tasks.registry_store import RegistryStore
 from tasks.settings import Settings, Stage
 from tasks.stage_history import DELETED, SUPERSEDED, StageChange, StageHistory, new_move, way_back
-from tasks.version import Move, RegisteredVersion, Ruling, highest, nothing_in_production, unknown_version
+from tasks.version import (
+    Move,
+    RegisteredVersion,
+    Ruling,
+    highest,
+    nothing_in_production,
+    registered_elsewhere,
+    unknown_version,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -198,12 +206,17 @@ class Registry:
         return Standing(versions=versions, state=self._store.state(model), newest=self.history.newest(model))
 
     def _settle(self, model: str, at: datetime) -> tuple[Standing, tuple[str, ...]]:
-        """Bring MLflow and the history to agree, and say what was changed by hand; to be called under the lock."""
+        """Bring MLflow and the history to agree, and say what was changed by hand; to be called under the lock.
+
+        ConfigurationError where the history is that of another MLflow.
+        """
         look = self._look(model)
         if look.last_move is None and look.versions:
             look = self._begin_history(model, look)
         if look.agrees:
             return look, ()
+        if not look.state.there:
+            raise registered_elsewhere(model)
         if look.last_move and look.state.moved != look.last_move and self._is_ours(model, look.state.moved):
             self._write(self.history.move(model, look.last_move))
             return self._look(model), ()

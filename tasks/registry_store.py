@@ -20,10 +20,14 @@ MOVED = "stages.moved"
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """What is kept on a registered model as a whole: alias -> version, and the last move that is done with."""
+    """What is kept on a registered model as a whole: alias -> version, and the last move that is done with.
+
+    there: whether there is a model of that name
+    """
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     moved: str | None = None
+    there: bool = True
 
 
 class RegistryStore:
@@ -66,7 +70,7 @@ class RegistryStore:
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            return ModelState()
+            return ModelState(there=False)
         aliases = {alias: int(version) for alias, version in found.aliases.items()}
         return ModelState(aliases, found.tags.get(MOVED))
 

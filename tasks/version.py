@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from model.errors import NothingInProduction, UsageError
+from model.errors import ConfigurationError, NothingInProduction, UsageError
 from model.promotion import NO_SKILL
 from tasks.settings import Stage
 
@@ -145,6 +145,17 @@ def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -
         candidate = highest(versions, "Staging") or versions[-1].version
         remedy = f"tomorrow promote {model} {candidate} --to production"
     return NothingInProduction(model, have="no version is in Production", need="a version in Production", remedy=remedy)
+
+
+def registered_elsewhere(model: str) -> ConfigurationError:
+    """The error for a model that is on record, and not in MLflow: its numbers would be given out a second time."""
+    return ConfigurationError(
+        f"model {model}",
+        have="the ledger has versions and stages of it on record, and MLflow has no model of that name",
+        need="the MLflow and the ledger that belong together",
+        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this one "
+        "(ledger.uri, TOMORROW_LEDGER_URI)",
+    )
 
 
 def unknown_version(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from model.errors import NothingInProduction, UsageError
+from model.errors import ConfigurationError, NothingInProduction, UsageError
 from tasks.register import Registry
 from tasks.registry_store import RegistryStore
 from tasks.settings import Settings, Stage
@@ -569,3 +569,15 @@ def test_a_real_server_keeps_stages_aliases_and_tags_alike(mlflow_server: Settin
         registry.version(MODEL, 3)
     with pytest.raises(UsageError, match="one of META-Open"):
         registry.version("META-Opne", 3)
+
+
+def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
+    client: "MlflowClient", settings: Settings, registry: Registry
+) -> None:
+    registry.move(MODEL, train(client, settings), "Staging", PASSED)
+    before = registry.history.changes(MODEL)
+    client.delete_registered_model(MODEL)  # as a new and empty MLflow looks to a ledger that was used before
+    for ask in (registry.settle, registry.production):
+        with pytest.raises(ConfigurationError, match="the MLflow and the ledger that belong together"):
+            ask(MODEL, NOW)
+    assert registry.history.changes(MODEL) == before
