@@ -153,8 +153,8 @@ def registered_elsewhere(model: str) -> ConfigurationError:
         f"model {model}",
         have="the ledger has versions and stages of it on record, and MLflow has no model of that name",
         need="the MLflow and the ledger that belong together",
-        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this one "
-        "(ledger.uri, TOMORROW_LEDGER_URI)",
+        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this "
+        "one (ledger.uri, TOMORROW_LEDGER_URI)",
     )
 
 
