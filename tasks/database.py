@@ -20,6 +20,9 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+# MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
+NEWEST = ("3.17.2", "dc11669786a5")
+
 
 def ready_database(settings: Settings) -> None:
     """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
@@ -125,6 +128,9 @@ def _contents(url: "URL") -> tuple[set[str], str | None]:
 
 def _check_version(url: "URL", revision: str | None) -> None:
     import mlflow
+
+    if (mlflow.__version__, revision) == NEWEST:
+        return
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.errors import ConfigurationError
+from tasks.database import NEWEST
 from tasks.settings import Settings, TrackingSettings
 from tasks.store import experiment_id, open_client
 from tests.postgres import database_on, postgres_server
@@ -187,6 +188,14 @@ def test_an_older_database_is_refused_unchanged_and_the_command_named_repairs_it
     assert command == ["mlflow", "db", "upgrade", f"sqlite:///{database}"]
     subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
     assert open_client(settings).search_experiments()[0].name == "Default"
+
+
+def test_the_schema_known_beforehand_is_that_of_the_mlflow_that_is_installed() -> None:
+    import mlflow
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    assert (mlflow.__version__, scripts.get_current_head()) == NEWEST
 
 
 def make_older(database: Path) -> None:
