@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from day import HAS_SCORE, QUICK, cycle, prices_config, score_after
+from kill import IMPORTED
 from processes import prefect_server
 
 from model.config import ForecasterConfig, PricesConfig
 
 YEAR = date(2018, 12, 31), date(2019, 12, 31)
 MONTH = 21  # sessions
-IMPORTED = ["flows.train", "flows.promote", "flows.predict", "tensorflow", "keras", "mlflow", "matplotlib.pyplot"]
 
 
 def main() -> None:
