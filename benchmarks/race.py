@@ -94,13 +94,16 @@ def main() -> int:
         name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME", "TOMORROW_LEDGER"))
     ]:
         del os.environ[name]
+    from tasks.orchestrator import environment
+    from tasks.settings import read_settings
+
     answers: dict[str, dict[str, Any]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="tomorrow-race-") as folder,
         prefect_server(Path(folder, "prefect")) as server,
     ):
-        # Prefect is imported before a racer can say how much of its log is wanted.
-        os.environ |= server | {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+        # Prefect is imported before a racer can say what it is to find in its environment.
+        os.environ |= environment(read_settings({"TOMORROW_HOME": folder}), quiet=True) | server
         for kind in options.databases.split(","):
             try:
                 with _databases(kind) as addresses:

@@ -39,6 +39,9 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # A server of its own, when none is named; twenty seconds are not enough on a busy machine's first run.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        # Its server on SQLite, asked by many at once, may answer 503 (a locked database) for a minute and longer. Each
+        # wait is twice as long as the one before: seven of them outlast four minutes, its own five hardly one.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
         # Where a proxy is set, it is for Yahoo, not for servers of this machine.
         "NO_PROXY": "127.0.0.1,localhost",
         # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
