@@ -75,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has PyTorch and JAX")
+    parser.add_argument("--without-jax", action="store_true", help="of the peers, PyTorch alone")
     parser.add_argument("--data", type=Path, help="the folder that holds FB_training_data.csv and FB_test_data.csv")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -128,6 +129,8 @@ def _train(
         _script(plain, measure(script("plain_script.py", data.train, data.test, *wanted)))
         if options.peers:
             peers = {"torch_script.py": (torch, {}), "plain_script.py": (jax, {"KERAS_BACKEND": "jax"})}
+            if options.without_jax:
+                del peers["plain_script.py"]
             for name, (figures, variables) in peers.items():
                 command = [options.peers, *script(name, data.train, data.test, *wanted)[1:]]
                 _script(figures, measure(command, variables))
