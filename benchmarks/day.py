@@ -8,7 +8,8 @@ Prices: Facebook's from the folder that TOMORROW_TEST_DATA names, else ../shared
 import importlib.util
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from datetime import time as clock_time
 from pathlib import Path
@@ -76,6 +77,17 @@ def cycle(
 
         timed("score", SCORE, score, prices=prices)
     return seconds
+
+
+@contextmanager
+def process_of_its_own() -> Iterator[None]:
+    """What a command does before and after its flows, for a process that was forked to run some."""
+    from tasks.orchestrator import orchestrated, prepare_environment
+    from tasks.settings import read_settings
+
+    prepare_environment(read_settings())
+    with orchestrated():
+        yield
 
 
 def score_after(day: date, prices: PricesConfig) -> None:

@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from day import cycle, prices_config
+from day import cycle, prices_config, process_of_its_own
 from processes import prefect_server
 
 FIRST, SECOND = date(2019, 7, 2), date(2019, 7, 3)
@@ -100,11 +100,7 @@ def _rounds(folder: Path, options: argparse.Namespace) -> int:
 def _day(day: date, step: str) -> None:
     """Carry out the cycle of a day, noting the step that it is at."""
     Path(step).write_text("start", encoding="utf-8")
-    from tasks.orchestrator import orchestrated, prepare_environment
-    from tasks.settings import read_settings
-
-    prepare_environment(read_settings())
-    with orchestrated():
+    with process_of_its_own():
         cycle(day, prices_config(), force=True, begins=lambda name: Path(step).write_text(name, encoding="utf-8"))
 
 

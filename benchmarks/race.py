@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from day import NEW_YORK, PREDICT, QUICK, REASON, TRAIN, prices_config
+from day import NEW_YORK, PREDICT, QUICK, REASON, TRAIN, prices_config, process_of_its_own
 from kill import IMPORTED
 from processes import prefect_server
 
@@ -197,12 +197,8 @@ def _watch(place: dict[str, str], end: Event) -> tuple[Counter[tuple[int, int, i
 def _work(number: int, options: argparse.Namespace, place: dict[str, str]) -> Work:
     """Run flows at random for as long as is wanted, from the end of the first, which loads what all of them need."""
     os.environ |= place
-    from tasks.orchestrator import orchestrated, prepare_environment
-    from tasks.settings import read_settings
-
-    prepare_environment(read_settings())
     chance, work, end = random.Random(f"{options.seed} {number}"), Work(), float("inf")
-    with orchestrated():
+    with process_of_its_own():
         names = ["train"] if number < BEGINNERS else []
         while time.monotonic() < end:
             names += chance.choices(list(ACTIONS), list(ACTIONS.values()))

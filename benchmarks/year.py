@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from day import HAS_SCORE, QUICK, cycle, prices_config, score_after
+from day import HAS_SCORE, QUICK, cycle, prices_config, process_of_its_own, score_after
 from kill import IMPORTED
 from processes import prefect_server
 
@@ -94,20 +94,12 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _day(day: date, prices: PricesConfig, forecaster: ForecasterConfig, *, force: bool) -> dict[str, float]:
-    from tasks.orchestrator import orchestrated, prepare_environment
-    from tasks.settings import read_settings
-
-    prepare_environment(read_settings())
-    with orchestrated():
+    with process_of_its_own():
         return cycle(day, prices, forecaster, force=force)
 
 
 def _score_after(day: date, prices: PricesConfig) -> None:
-    from tasks.orchestrator import orchestrated, prepare_environment
-    from tasks.settings import read_settings
-
-    prepare_environment(read_settings())
-    with orchestrated():
+    with process_of_its_own():
         score_after(day, prices)
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Command = Callable[["Namespace"], "Answer"]
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
-# New objects before Python looks for cycles among them. At its own 700 a forecast spends a sixth of its time looking
-# through what Prefect, MLflow and pandas have just loaded, none of which will ever go.
+# New objects before Python looks for cycles among them. At its own 700 a forecast spends a quarter of its time looking
+# through what Prefect, MLflow and pandas have just loaded, none of which will ever go, most of it when it ends.
 UNTIL_COLLECTED = 500_000
 
 

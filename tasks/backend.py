@@ -10,6 +10,10 @@ from contextlib import contextmanager
 # TensorFlow writes these before it reads the variable that would silence them: 'I0000 00:00:... port.cc:153] ...'
 TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
 
+# A second thread makes an epoch of a network as small as the tutorial's a fifth slower, and processes side by side get
+# in each other's way with it. Read by TensorFlow when it starts.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 
 def load_backend() -> str:
     """Import Keras and make its backend ready, which takes seconds the first time; the backend's name."""

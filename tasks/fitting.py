@@ -7,13 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from model.backtest_fit import Assignment, Fitted, carry_out
-from tasks.backend import load_backend
+from tasks.backend import ONE_THREAD, load_backend
 from tasks.workers import Workers
-
-# Small networks gain little from a second thread, and two processes with two threads each get in each other's way.
-# It also makes the digits independent of how many processes there are. Read by TensorFlow when it starts.
-ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
 
 _at_hand: ContextVar[Workers[Assignment, Fitted] | None] = ContextVar("workers at hand", default=None)
 
@@ -44,6 +39,7 @@ def usable_processors() -> int:
 
 def prepare_fitting() -> None:
     """Load Keras and its backend, once in a process."""
+    # Whatever is set for a training by itself: the digits are not to depend on how many processes there are.
     os.environ.update(ONE_THREAD)
     load_backend()
     # Every fit is of a new network, which TensorFlow takes for a mistake and warns of.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
+from tasks.backend import ONE_THREAD
 from tasks.settings import Settings
 
 # A port that is taken twice in a row is no chance.
@@ -47,8 +48,8 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GIT_PYTHON_REFRESH": "quiet",
-        # A second thread makes an epoch of a network as small as the tutorial's a fifth slower.
-        **{name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")},
+        # Unless somebody has set them, for larger networks.
+        **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
     }
     if quiet:
         # The handler's level, not the logger's: Prefect's pages show the whole log still. An error ends a flow,
