@@ -58,6 +58,9 @@ class TrainingConfig(Frozen):
     held_back: Annotated[int, Field(ge=1)] = Field(
         250, description="with patience: the training part's newest windows that no weight is fitted on"
     )
+    recentre: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="after the last epoch, have errors on so many of the newest windows come to zero on average"
+    )
     members: Annotated[int, Field(ge=1)] = Field(1, description="networks from seeds of their own, averaged")
     warm_start: bool = Field(False, description="start from the weights of the version in Production, where they fit")
     cold_start_every: Annotated[int, Field(ge=1)] = Field(
@@ -130,7 +133,8 @@ PRESETS: dict[str, ForecasterConfig] = {
         training=TrainingConfig(batch_size=64, loss="huber", patience=10, members=3),
     ),
     "daily": ForecasterConfig(
-        preset="daily", training=TrainingConfig(epochs=30, patience=3, held_back=60, warm_start=True)
+        preset="daily",
+        training=TrainingConfig(epochs=30, learning_rate=0.003, patience=3, held_back=60, recentre=20, warm_start=True),
     ),
 }
 

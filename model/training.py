@@ -106,7 +106,18 @@ def fit(
         verbose=0,
     )
     network.set_weights(fused.get_weights())
+    if config.recentre is not None:
+        _recentre(network, windows, config.recentre)
     return tuple(float(loss) for loss in history.history["loss"])
+
+
+def _recentre(network: "keras.Sequential", windows: Windows, newest: int) -> None:
+    """Move the output's bias so that the errors on the newest windows have a mean of zero."""
+    import keras
+
+    answers = keras.ops.convert_to_numpy(network(windows.inputs[-newest:], training=False))[:, 0]
+    *others, bias = network.get_weights()
+    network.set_weights([*others, bias + (windows.targets[-newest:] - answers).mean()])
 
 
 def _trainable_form(network: "keras.Sequential", draws: Random) -> "keras.Sequential":

@@ -159,6 +159,20 @@ def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_b
         np.testing.assert_array_equal(first, second)
 
 
+def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_average_on_the_newest_windows() -> None:
+    prices = make_prices(120)
+    plain, recentred = (
+        train_forecaster(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, recentre=newest)}))
+        for newest in (None, 7)
+    )
+    known = prices.until(prices.day(-2))
+    errors = [prices.column("Open")[-7:] - one.forecast(known, 7) for one in (plain, recentred)]
+    assert abs(errors[0].mean()) > 0.1
+    assert errors[1].mean() == pytest.approx(0, abs=1e-3)
+    assert np.ptp(errors[0] - errors[1]) == pytest.approx(0, abs=1e-3)
+    assert plain.losses == recentred.losses
+
+
 def test_several_members_answer_with_their_mean_and_count_their_epochs_on() -> None:
     prices, heard = make_prices(120), []
     several = SMALL.model_copy(update={"training": TrainingConfig(epochs=2, members=3, seed=5)})
