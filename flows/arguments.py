@@ -12,7 +12,7 @@ DESCRIPTION = "Forecasts a stock's next trading day and proves whether the forec
 EXIT_CODES = """exit codes:
   0 done (a training whose version the gate refuses is done too)    3 prices unusable or not to be had
   1 a fault of ours                                                 4 a promotion refused by the gate
-  2 wrong use or configuration                                      5 nothing in Production"""
+  2 wrong use or configuration, or a store that cannot be used      5 nothing in Production"""
 
 
 class _Parser(argparse.ArgumentParser):
