@@ -19,7 +19,8 @@ class WindowsOf(keras.layers.Layer):  # type: ignore[misc] # Keras comes without
 
     def __init__(self, series: npt.NDArray[np.float32], lookback: int) -> None:
         super().__init__(trainable=False)
-        self.series = keras.ops.convert_to_tensor(series)
+        self.series = self.add_weight(shape=series.shape, initializer="zeros", trainable=False, name="series")
+        self.series.assign(series)
         self.steps = np.arange(lookback, dtype=np.int32)
 
     def call(self, first: Any) -> Any:
@@ -29,8 +30,15 @@ class WindowsOf(keras.layers.Layer):  # type: ignore[misc] # Keras comes without
 
 def on_rows(network: "keras.Model", windows: Windows) -> tuple["keras.Model", npt.NDArray[np.int32]]:
     """The network with the series inside, which shares its weights, and what to fit it on: (n, 1), a row each."""
-    lookback = windows.inputs.shape[1]
-    series = np.concatenate([windows.inputs[:, 0], windows.inputs[-1, 1:]])
     first = keras.Input((1,), dtype="int32")
     rows = np.arange(len(windows), dtype=np.int32)[:, np.newaxis]
-    return keras.Model(first, network(WindowsOf(series, lookback)(first))), rows
+    return keras.Model(first, network(WindowsOf(_series(windows), windows.inputs.shape[1])(first))), rows
+
+
+def put_series(model: "keras.Model", windows: Windows) -> None:
+    """Have a model of `on_rows` cut its windows from another series, as long as the one that it was made for."""
+    model.layers[1].series.assign(_series(windows))
+
+
+def _series(windows: Windows) -> npt.NDArray[np.float32]:
+    return np.concatenate([windows.inputs[:, 0], windows.inputs[-1, 1:]])

@@ -11,14 +11,12 @@ from model.forecaster import Forecaster
 from model.network import build_network, side_by_side
 from model.prices import Prices
 from model.scaling import fit_recipe
+from model.trainable import keep, take
 from model.warm_start import Parent
 from model.windows import Windows, make_windows
 
 if TYPE_CHECKING:
     import keras
-
-# Batches between two looks at the world outside: Ctrl-C, callbacks. More of them change no digit of a weight.
-STEPS_AT_ONCE = 32
 
 OnEpoch = Callable[[int, float], None]
 
@@ -77,26 +75,20 @@ def fit(
     """
     import keras
 
-    from model.gathering import on_rows
-
     def report(epoch: int, logs: dict[str, float]) -> None:
         for watcher in watchers:
             watcher(epochs_before + epoch + 1, float(logs["loss"]))
 
     callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
-    fused = _trainable_form(network, draws)
-    trained, rows = on_rows(fused, windows)
+    trained = take(network, windows, config, draws)
+    rows = trained.rows
     n, judge = len(windows), None
     if config.patience is not None:
         n -= min(config.held_back, n // 4)
         judge = (rows[n:], windows.targets[n:]) if n < len(windows) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
-    optimizer = make_optimizer(config)
-    # Variables that are made while TensorFlow traces a step have it trace that step twice.
-    optimizer.build(trained.trainable_variables)
-    trained.compile(optimizer=optimizer, loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
-    history = trained.fit(
+    history = trained.model.fit(
         rows[:n],
         windows.targets[:n],
         batch_size=config.batch_size,
@@ -105,7 +97,8 @@ def fit(
         callbacks=callbacks,
         verbose=0,
     )
-    network.set_weights(fused.get_weights())
+    network.set_weights(trained.weights())
+    keep(trained, network, windows, config)
     if config.recentre is not None:
         _recentre(network, windows, config.recentre)
     return tuple(float(loss) for loss in history.history["loss"])
@@ -118,37 +111,3 @@ def _recentre(network: "keras.Sequential", windows: Windows, newest: int) -> Non
     answers = keras.ops.convert_to_numpy(network(windows.inputs[-newest:], training=False))[:, 0]
     *others, bias = network.get_weights()
     network.set_weights([*others, bias + (windows.targets[-newest:] - answers).mean()])
-
-
-def _trainable_form(network: "keras.Sequential", draws: Random) -> "keras.Sequential":
-    """The network as its backend trains it fastest."""
-    if not _fuses():
-        return network
-    from model.fused import fused_twin
-
-    return fused_twin(network, draws)
-
-
-def _fuses() -> bool:
-    """Whether TensorFlow's fused kernels are what trains fastest: on its CPU, since Keras has its own for a GPU."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_logical_devices("GPU")
-
-
-def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
-    """Keras's optimiser as it is configured, with the clipping of gradients."""
-    import keras
-
-    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
-    if _fuses():
-        from model.fused import FusedAdam
-
-        kinds["adam"] = FusedAdam
-    return kinds[config.optimizer](
-        learning_rate=config.learning_rate, clipnorm=config.clip_norm, clipvalue=config.clip_value
-    )

@@ -8,7 +8,8 @@ import pytest
 from model.config import PRESETS, NetworkConfig, TrainingConfig
 from model.network import build_network
 from model.scaling import fit_recipe
-from model.training import fit, make_optimizer
+from model.trainable import make_optimizer
+from model.training import fit
 from model.windows import Windows, make_windows
 from tests.market import make_prices
 

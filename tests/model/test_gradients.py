@@ -11,7 +11,8 @@ from model.gradient_plot import gradients_figure
 from model.gradients import GradientNorms, gradient_norms, norms_of
 from model.network import build_network
 from model.prices import Values
-from model.training import make_optimizer, train_forecaster
+from model.trainable import make_optimizer
+from model.training import train_forecaster
 from model.windows import Windows
 from tests.market import make_prices, weekdays
 

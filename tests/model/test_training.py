@@ -12,7 +12,8 @@ from model.forecaster import Forecaster, evaluate
 from model.network import build_network
 from model.prices import Prices
 from model.split import split_prices
-from model.training import make_optimizer, train_forecaster
+from model.trainable import make_optimizer
+from model.training import train_forecaster
 from tests.market import changed_from, make_prices
 
 SMALL = ForecasterConfig(lookback=5, network=NetworkConfig(units=(4, 3)), training=TrainingConfig(epochs=2))
