@@ -33,11 +33,13 @@ class Trainable:
 
     model: what is fitted, on rows and targets
     rows:  (n, 1) int32, where each window begins
+    shape: what the next fit must have in common with this one to take it over
     """
 
     def __init__(self, network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random) -> None:
         from model.gathering import on_rows
 
+        self.shape = _shape(network, windows, config)
         self._form = network
         if fuses():
             from model.fused import fused_twin
@@ -81,11 +83,11 @@ def take(network: "keras.Sequential", windows: Windows, config: TrainingConfig, 
     return kept
 
 
-def keep(trainable: Trainable, network: "keras.Sequential", windows: Windows, config: TrainingConfig) -> None:
+def keep(trainable: Trainable) -> None:
     """Hold on to it for the next fit, and to none that was kept before."""
     if fuses():  # elsewhere it is the network itself, which belongs to whoever had it fitted
         _kept.clear()
-        _kept[_shape(network, windows, config)] = trainable
+        _kept[trainable.shape] = trainable
 
 
 def fuses() -> bool:

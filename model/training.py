@@ -98,7 +98,7 @@ def fit(
         verbose=0,
     )
     network.set_weights(trained.weights())
-    keep(trained, network, windows, config)
+    keep(trained)
     if config.recentre is not None:
         _recentre(network, windows, config.recentre)
     return tuple(float(loss) for loss in history.history["loss"])

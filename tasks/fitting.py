@@ -47,7 +47,7 @@ def prepare_fitting() -> None:
 
 
 def fit_afresh(given: Assignment) -> Fitted:
-    """Carry out one fit, with nothing left of those before it in this process."""
+    """Carry out one fit, with nothing left of those before it in this process but a traced step, if it fits."""
     import keras
 
     keras.backend.clear_session()
