@@ -1,5 +1,6 @@
 """Keras and the backend it runs on, loaded without TensorFlow's talk."""
 
+import ctypes
 import os
 import re
 import sys
@@ -14,14 +15,32 @@ TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before abs
 # in each other's way with it. Read by TensorFlow when it starts.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+# Memory that a program frees goes back to the system when as many bytes of it lie at the end of the heap, and pieces
+# from so large a size on at once (glibc's names and numbers; 32 MiB is the most that it takes).
+M_TRIM_THRESHOLD, HELD_BYTES = -1, 1 << 30
+M_MMAP_THRESHOLD, LARGE_BYTES = -3, 32 << 20
+
 
 def load_backend() -> str:
     """Import Keras and make its backend ready, which takes seconds the first time; the backend's name."""
+    keep_freed_memory()
     with without_talk():
         import keras
 
         keras.ops.zeros(1)  # finds the devices, which TensorFlow speaks of, too
     return str(keras.backend.backend())
+
+
+def keep_freed_memory() -> None:
+    """Have this process keep what it frees, where its C library (glibc) lets it choose.
+
+    Each step of a fit takes and frees the same megabytes. Left to itself, about every other process gave them back to
+    the system each time and waited for fresh pages, tens of thousands an epoch (docs/performance.md).
+    """
+    choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if choose is not None:
+        choose(M_TRIM_THRESHOLD, HELD_BYTES)
+        choose(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 @contextmanager
