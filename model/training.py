@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.config import ForecasterConfig, TrainingConfig
 from model.exported import without_keras
+from model.feeding import to_fit, to_judge
 from model.forecaster import Forecaster
 from model.network import build_network, side_by_side
 from model.prices import Prices
@@ -85,13 +86,11 @@ def fit(
     n, judge = len(windows), None
     if config.patience is not None:
         n -= min(config.held_back, n // 4)
-        judge = (rows[n:], windows.targets[n:]) if n < len(windows) else None
+        judge = to_judge(rows[n:], windows.targets[n:], config.batch_size) if n < len(windows) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
     history = trained.model.fit(
-        rows[:n],
-        windows.targets[:n],
-        batch_size=config.batch_size,
+        **to_fit(rows[:n], windows.targets[:n], config.batch_size),
         epochs=config.epochs,
         validation_data=judge,
         callbacks=callbacks,
