@@ -28,8 +28,7 @@ def train(options: Namespace) -> Answer:
         for prices in wanted
     }
     if len(trainings) > 1 and processes > 1:
-        with orchestrated() as server:
-            return train_all(list(trainings.values()), processes, server, settings.prices.pause)
+        return train_all(list(trainings.values()), processes, settings.prices.pause)
     from tasks.backend import load_backend
 
     with orchestrated(meanwhile=load_backend):

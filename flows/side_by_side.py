@@ -33,16 +33,16 @@ class Training:
     again: bool
 
 
-def train_all(trainings: Sequence[Training], jobs: int, server: str, pause: float) -> Answer:
+def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Answer:
     """Train them in so many processes at most, and answer for all in the order in which they were given.
 
-    server: the address of the Prefect server that all of them report to
-    pause:  seconds between two that begin, since each begins with fetching
+    pause: seconds between two that begin, since each begins with fetching
     """
     answers: dict[str, Answer] = {}
-    prepare = functools.partial(_prepare, server)
-    with Workers(min(jobs, len(trainings)), _train_one, prepare) as workers:
-        for training, answer in workers.run(trainings, started=lambda _: time.sleep(pause)):
+    # The processes load Keras while the server starts, whose address each learns with what it is to train.
+    with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
+        given = [(server, training) for training in trainings]
+        for (_, training), answer in workers.run(given, started=lambda _: time.sleep(pause)):
             answers[training.prices.ticker] = answer
             sys.stderr.write(f"{training.prices.ticker}: {len(answers)} of {len(trainings)} securities done\n")
     return together([answers[training.prices.ticker] for training in trainings])
@@ -59,14 +59,21 @@ def train_security(training: Training) -> Answer:
     return Answer(train_json(report), train_text(report, read_settings()))
 
 
-def _train_one(training: Training) -> Answer:
+def _train_one(given: tuple[str, Training]) -> Answer:
     """The same of one among several; what went wrong with it is its answer."""
+    server, training = given
+    _join(server)
     return attempt(training.prices, lambda _: train_security(training))
 
 
-def _prepare(server: str) -> None:
-    """Load what trains, and find the server."""
-    os.environ["PREFECT_API_URL"] = server
+def _load() -> None:
+    """Load what trains."""
     prepare_environment(read_settings())
     prepare_fitting()
+
+
+@functools.cache
+def _join(server: str) -> None:
+    """Have this process run its flows against the server, which Prefect asks for when it is imported."""
+    os.environ["PREFECT_API_URL"] = server
     _life.enter_context(orchestrated())
