@@ -33,18 +33,27 @@ class Training:
     again: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What a process is given: a training, and the address of the server that it reports to."""
+
+    server: str
+    training: Training
+
+
 def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Answer:
     """Train them in so many processes at most, and answer for all in the order in which they were given.
 
     pause: seconds between two that begin, since each begins with fetching
     """
     answers: dict[str, Answer] = {}
-    # The processes load Keras while the server starts, whose address each learns with what it is to train.
+    # The processes load Keras while the server starts; each learns its address with the first training.
     with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
-        given = [(server, training) for training in trainings]
-        for (_, training), answer in workers.run(given, started=lambda _: time.sleep(pause)):
-            answers[training.prices.ticker] = answer
-            sys.stderr.write(f"{training.prices.ticker}: {len(answers)} of {len(trainings)} securities done\n")
+        given = [_Given(server=server, training=training) for training in trainings]
+        for done, answer in workers.run(given, started=lambda _: time.sleep(pause)):
+            ticker = done.training.prices.ticker
+            answers[ticker] = answer
+            sys.stderr.write(f"{ticker}: {len(answers)} of {len(trainings)} securities done\n")
     return together([answers[training.prices.ticker] for training in trainings])
 
 
@@ -59,11 +68,10 @@ def train_security(training: Training) -> Answer:
     return Answer(train_json(report), train_text(report, read_settings()))
 
 
-def _train_one(given: tuple[str, Training]) -> Answer:
+def _train_one(given: _Given) -> Answer:
     """The same of one among several; what went wrong with it is its answer."""
-    server, training = given
-    _join(server)
-    return attempt(training.prices, lambda _: train_security(training))
+    _join(given.server)
+    return attempt(given.training.prices, lambda _: train_security(given.training))
 
 
 def _load() -> None:

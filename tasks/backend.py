@@ -15,10 +15,9 @@ TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before abs
 # in each other's way with it. Read by TensorFlow when it starts.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-# Memory that a program frees goes back to the system when as many bytes of it lie at the end of the heap, and pieces
-# from so large a size on at once (glibc's names and numbers; 32 MiB is the most that it takes).
-M_TRIM_THRESHOLD, HELD_BYTES = -1, 1 << 30
-M_MMAP_THRESHOLD, LARGE_BYTES = -3, 32 << 20
+# Names, numbers and values of glibc's: how many freed bytes at the end of its heap it gives back to the system, and
+# from what size on a piece goes back by itself. 32 MiB is the most that it takes for the second.
+MEMORY = (("MALLOC_TRIM_THRESHOLD_", -1, 1 << 30), ("MALLOC_MMAP_THRESHOLD_", -3, 32 << 20))
 
 
 def load_backend() -> str:
@@ -32,15 +31,17 @@ def load_backend() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep what it frees, where its C library (glibc) lets it choose.
+    """Have this process keep what it frees, where its C library (glibc) can be told to and the user has not told it.
 
-    Each step of a fit takes and frees the same megabytes. Left to itself, about every other process gave them back to
+    Each step of a fit takes and frees the same megabytes. Left to itself, about half of the processes gave them back to
     the system each time and waited for fresh pages, tens of thousands an epoch (docs/performance.md).
     """
     choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if choose is not None:
-        choose(M_TRIM_THRESHOLD, HELD_BYTES)
-        choose(M_MMAP_THRESHOLD, LARGE_BYTES)
+    if choose is None or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return
+    for name, number, value in MEMORY:
+        if name not in os.environ:
+            choose(number, value)
 
 
 @contextmanager
