@@ -11,6 +11,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -80,7 +81,14 @@ class Workers(Generic[Given, Answer]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._work, self._prepare), name=name, daemon=True)
-        process.start()
+        # Ctrl-C goes to every process of a terminal: blocked here, it is blocked in the one that is started, which
+        # would end with a trace until it ignores it. The tracker unblocks it when it starts, so it has to run already.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # Held here too, the other end would never be seen to close when the process is gone.
         theirs.close()
         self._processes[ours] = process

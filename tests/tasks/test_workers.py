@@ -1,6 +1,7 @@
 """Real processes: they answer, they fail loudly, and none outlives the one that started it."""
 
 import functools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -165,3 +166,14 @@ def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) 
     for file in files:
         process = int(file.read_text(encoding="utf-8"))
         assert wait_until(functools.partial(ended, process))
+
+
+def test_ctrl_c_is_for_the_process_that_starts_the_others_from_their_first_moment_on() -> None:
+    with Workers(2, double, nothing) as workers:
+        for _ in range(200):
+            for process in multiprocessing.active_children():
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGINT)
+            time.sleep(0.005)
+        answers = dict(workers.run([1, 2]))
+    assert {number: doubled for number, (doubled, _) in answers.items()} == {1: 2, 2: 4}
