@@ -21,7 +21,7 @@ $(DONE): requirements.lock pyproject.toml
 	@touch $(DONE)
 
 run: setup
-	$(BIN)/python -m flows.demonstration
+	$(BIN)/python -m flows.cli.demo
 
 # MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
 mlflow: setup

@@ -22,18 +22,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from model.baselines import naive_label
 from model.config import EvaluationConfig, ForecasterConfig, preset
-from model.forecaster import evaluate
-from model.gradient_plot import norms_figure
-from model.gradients import fresh_norms, gradient_norms
-from model.measures import rmse
-from model.scaling import fit_recipe
-from model.security import Security
-from model.split import Split, split_prices
-from model.training import train_forecaster
-from tasks.fetch.csv_files import read_csv_files
-from tasks.fitting import prepare_fitting
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import evaluate
+from model.evaluation.metrics import rmse
+from model.evaluation.split import Split, split_prices
+from model.figures.gradients import norms_figure
+from model.forecaster.scaling import fit_recipe
+from model.market.security import Security
+from model.training.fit import train_forecaster
+from model.training.gradients import fresh_norms, gradient_norms
+from tasks.backtest.fit_pool import prepare_fitting
+from tasks.prices.sources.csv_files import read_csv_files
 
 ROWS: dict[str, dict[str, Any]] = {
     "simple_rnn": {"network": {"cell": "simple_rnn"}},

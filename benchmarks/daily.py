@@ -27,10 +27,10 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from model.config import EvaluationConfig, PricesConfig, preset  # noqa: E402 - the path comes first
-from model.prices import Prices  # noqa: E402
-from model.split import split_prices  # noqa: E402
-from model.warm_start import Parent, Past  # noqa: E402
+from model.config import EvaluationConfig, PriceRequest, preset  # noqa: E402 - the path comes first
+from model.evaluation.split import split_prices  # noqa: E402
+from model.market.prices import Prices  # noqa: E402
+from model.training.warm_start import Parent, Past, member_weights  # noqa: E402
 
 SIDES = {"cold": "tutorial", "daily": "daily"}
 Row = dict[str, Any]
@@ -71,25 +71,25 @@ def _options() -> argparse.Namespace:
 
 
 def _prices(wanted: Path | None) -> Prices:
-    from tasks.fetch import read_prices
+    from tasks.prices.sources.read import read_prices
     from tasks.settings import read_settings
 
     beside = HERE.parents[1] / "shared" / "data"
     file = wanted or Path(os.environ.get("TOMORROW_TEST_DATA") or beside, "FB_2012_2020.csv")
     if not file.is_file():
         sys.exit(f"no file {file}")
-    return read_prices(PricesConfig(source="csv", files=(str(file),)), read_settings(), datetime.now(UTC))
+    return read_prices(PriceRequest(source="csv", files=(str(file),)), read_settings(), datetime.now(UTC))
 
 
 def _measure(side: str, month: str, prices: Prices, parent: Parent | None, options: argparse.Namespace) -> Row:
     """Fit once and judge on the month; the seconds are the fit's, compilation included."""
-    from tasks.fitting import prepare_fitting
+    from tasks.backtest.fit_pool import prepare_fitting
 
     prepare_fitting()
     import keras
 
-    from model.forecaster import evaluate
-    from model.training import train_forecaster
+    from model.evaluation.evaluation import evaluate
+    from model.training.fit import train_forecaster
 
     config = preset(SIDES[side])
     keras.backend.clear_session()
@@ -101,7 +101,7 @@ def _measure(side: str, month: str, prices: Prices, parent: Parent | None, optio
     seconds = time.process_time() - start
     judged = evaluate(fitted.predict, split, config.column)
     if side == "daily":
-        (weights,) = fitted.as_parent(month).weights
+        (weights,) = member_weights(fitted.network, config.training.members)
         np.savez(options.keep / f"{month}.npz", *weights)
     return {
         "side": side,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from model.config import ForecasterConfig, NetworkConfig, PricesConfig, TrainingConfig
+from model.config import ForecasterConfig, NetworkConfig, PriceRequest, TrainingConfig
 
 NEW_YORK = ZoneInfo("America/New_York")
 # Fitted in a moment: what is measured and broken here does not depend on the network.
@@ -32,18 +32,18 @@ TRAIN, PREDICT, SCORE = clock_time(17, 30), clock_time(18, 15), clock_time(18, 3
 HAS_SCORE = importlib.util.find_spec("flows.score") is not None
 
 
-def prices_config() -> PricesConfig:
+def prices_config() -> PriceRequest:
     """Facebook's prices of 2012 to 2020, where they are to be had."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     file = Path(os.environ.get("TOMORROW_TEST_DATA") or beside) / "FB_2012_2020.csv"
     if file.is_file():
-        return PricesConfig(ticker="FB", source="csv", files=(str(file),))
-    return PricesConfig(ticker="SAMPLE", source="sample")
+        return PriceRequest(ticker="FB", source="csv", files=(str(file),))
+    return PriceRequest(ticker="SAMPLE", source="sample")
 
 
 def cycle(
     day: date,
-    prices: PricesConfig,
+    prices: PriceRequest,
     forecaster: ForecasterConfig = QUICK,
     *,
     force: bool = False,
@@ -53,9 +53,9 @@ def cycle(
 
     force: promote what was trained whatever the gate says
     """
-    from flows.clock import clock_at
     from flows.predict import predict
     from flows.promote import promote
+    from flows.runs.clock import clock_at
     from flows.train import train
 
     seconds: dict[str, float] = {}
@@ -82,19 +82,19 @@ def cycle(
 @contextmanager
 def process_of_its_own() -> Iterator[None]:
     """What a command does before and after its flows, for a process that was forked to run some."""
-    from tasks.orchestrator import orchestrated, prepare_environment
     from tasks.settings import read_settings
+    from tasks.system.prefect_server import orchestrated, prepare_environment
 
     prepare_environment(read_settings())
     with orchestrated():
         yield
 
 
-def score_after(day: date, prices: PricesConfig) -> None:
+def score_after(day: date, prices: PriceRequest) -> None:
     """Score once more when the session that was forecast on a day is over."""
-    from flows.clock import clock_at
+    from flows.runs.clock import clock_at
     from flows.score import score
-    from model.calendar import ExchangeCalendar
+    from model.market.calendar import ExchangeCalendar
 
     with clock_at(datetime.combine(ExchangeCalendar().next_session(day), SCORE, NEW_YORK)):
         score(prices=prices)

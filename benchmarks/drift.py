@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.measures import ks_distance
-from model.prices import Values
+from model.evaluation.metrics import ks_distance
+from model.market.prices import Values
 
 BEFORE, NEWEST = 1000, 63
 LIMITS = (0.2, 0.25, 0.3)

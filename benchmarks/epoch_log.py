@@ -16,9 +16,9 @@ from pathlib import Path
 
 from processes import mlflow_server, told
 
-from model.calendar import ExchangeCalendar
 from model.config import preset
-from model.sample import sample_prices
+from model.market.calendar import ExchangeCalendar
+from model.market.synthetic import sample_prices
 
 
 def main() -> None:
@@ -44,10 +44,10 @@ def main() -> None:
 
 def _fit(uri: str, folder: str, epochs: int) -> tuple[float, float]:
     """Seconds that logging took, and seconds of the fit that it is part of."""
-    from model.training import train_forecaster
+    from model.training.fit import train_forecaster
     from tasks.settings import read_settings
-    from tasks.store import open_client
-    from tasks.track import start_run
+    from tasks.tracking.client import open_client
+    from tasks.tracking.run import start_run
 
     client = open_client(read_settings({"TOMORROW_HOME": folder, "MLFLOW_TRACKING_URI": uri}))
     config = preset("tutorial")

@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from processes import TOMORROW, measure, prefect_server, script
 
-from model.calendar import ExchangeCalendar
 from model.config import ForecasterConfig, preset
-from model.prices import Days, Prices
-from model.scaling import fit_recipe
-from model.security import Security
-from model.windows import Windows, make_windows
+from model.forecaster.scaling import fit_recipe
+from model.forecaster.windows import Windows, make_windows
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Days, Prices
+from model.market.security import Security
 
 # History is the number of windows that are fitted on, some five years of them; units are those of each of four layers.
 TUTORIAL = {"history": 1250, "lookback": 40, "units": 45}
@@ -193,9 +193,9 @@ def _fitted(n: int) -> Row:
     """The most that one epoch of `fit` takes beyond what there was before it, of n windows."""
     from random import Random
 
-    from model.network import build_network
-    from model.training import fit
-    from tasks.backend import load_backend
+    from model.network.build import build_network
+    from model.training.fit import fit
+    from tasks.system.keras_backend import load_backend
 
     load_backend()
     config = _one_unit()

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from model.backtest import Plan
-    from model.evaluation import Intervals
-    from model.prices import Prices, Values
+    from model.backtest.plan import Plan
+    from model.evaluation.evaluation import Intervals
+    from model.market.prices import Prices, Values
 
 ERRORS = 500
 LEVELS = (0.8, 0.95)
@@ -48,7 +48,7 @@ def main() -> None:
 
 def measure(folder: Path, column: str, preset: str, ticker: str) -> tuple[float, ...]:
     """For each level: the share held, the share that constant widths hold, and how much smaller the score is."""
-    from model.measures import winkler
+    from model.evaluation.metrics import winkler
 
     months = list(_months(_plan(folder, column, preset, ticker), column))
     actual = np.concatenate([month[0] for month in months])
@@ -65,9 +65,9 @@ def measure(folder: Path, column: str, preset: str, ticker: str) -> tuple[float,
 
 def _months(plan: "Plan", column: str) -> "Iterator[tuple[Values, Intervals, Intervals]]":
     """Month by month: what happened, the intervals, and those of constant width."""
-    from model.backtest_fit import period_split, training_part
-    from model.forecaster import evaluate
-    from model.training import train_forecaster
+    from model.backtest.fit import period_split, training_part
+    from model.evaluation.evaluation import evaluate
+    from model.training.fit import train_forecaster
 
     [config] = plan.forecasters
     for fit in sorted(plan.fits, key=lambda fit: fit.stop):
@@ -92,12 +92,12 @@ def _but_last(prices: "Prices") -> "Prices":
 
 
 def _plan(folder: Path, column: str, preset: str, ticker: str) -> "Plan":
-    from model.backtest import BacktestConfig, plan_backtest
-    from model.config import PRESETS, PricesConfig
-    from tasks.fetch import read_prices
+    from model.backtest.plan import BacktestConfig, plan_backtest
+    from model.config import PRESETS, PriceRequest
+    from tasks.prices.sources.read import read_prices
     from tasks.settings import read_settings
 
-    config = PricesConfig(ticker=ticker, source="csv", files=(str(folder / FILES[ticker]),))
+    config = PriceRequest(ticker=ticker, source="csv", files=(str(folder / FILES[ticker]),))
     prices = read_prices(config, read_settings(), datetime.now(UTC))
     chosen = PRESETS[preset].model_copy(update={"column": column})
     return plan_backtest(prices, BacktestConfig(first="2018-01", last="2020-11", refit=12), [chosen])

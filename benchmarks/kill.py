@@ -108,9 +108,9 @@ def _state() -> dict[str, Any]:
     """All that has to be the same: versions with their runs, aliases, the ledger; and what must not be."""
     from dataclasses import asdict
 
-    from tasks.record import Ledger
+    from tasks.ledger.forecasts import Ledger
     from tasks.settings import read_settings
-    from tasks.store import open_client
+    from tasks.tracking.client import open_client
 
     settings = read_settings()
     client = open_client(settings)

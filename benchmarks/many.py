@@ -23,8 +23,8 @@ from pathlib import Path
 
 from processes import TOMORROW, measure, prefect_server, told
 
-from model.calendar import ExchangeCalendar
-from model.sample import sample_prices
+from model.market.calendar import ExchangeCalendar
+from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo
 
 SESSIONS = 1_300  # about as many as the tutorial's

@@ -89,8 +89,8 @@ def _data(wanted: Path | None, folder: Path) -> Data:
         return Data(name="FB, 2015 to 2020-01", train=str(train), test=str(test), month="2020-01")
     if wanted:
         sys.exit(f"no FB_training_data.csv and FB_test_data.csv in {wanted}")
-    from model.calendar import ExchangeCalendar
-    from model.sample import sample_prices
+    from model.market.calendar import ExchangeCalendar
+    from model.market.synthetic import sample_prices
 
     frame = sample_prices(date(2020, 1, 31), 0, ExchangeCalendar()).frame()
     train, test = folder / "train.csv", folder / "test.csv"

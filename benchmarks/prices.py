@@ -25,18 +25,18 @@ from typing import Any
 
 import numpy as np
 
-from model.calendar import ExchangeCalendar
-from model.config import PricesConfig
-from model.prices import Prices
-from model.restatement import compare_prices
-from model.sample import sample_prices
-from model.security import Security
-from tasks.fetch import check, download
-from tasks.fetch.csv_files import read_csv_files
-from tasks.fetch.yahoo_session import YahooSession
-from tasks.obtain import obtain_prices
+from model.config import PriceRequest
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices
+from model.market.restatement import compare_prices
+from model.market.security import Security
+from model.market.synthetic import sample_prices
+from tasks.prices.fetch import obtain_prices
+from tasks.prices.snapshots import SnapshotStore
+from tasks.prices.sources.csv_files import read_csv_files
+from tasks.prices.sources.read import check, download
+from tasks.prices.sources.yahoo_session import YahooSession
 from tasks.settings import PriceSettings, SecuritySettings, Settings
-from tasks.snapshot import SnapshotStore
 from tests.fakes.yahoo import FakeYahoo
 
 SESSIONS = 3_600
@@ -117,7 +117,7 @@ def _fetch(market: Prices, settings: Settings, yahoo: FakeYahoo, session: YahooS
         ticker.history(start="2012-05-18", auto_adjust=False)
 
     def obtain() -> None:
-        obtain_prices(PricesConfig(), settings, _now(market), session=session)
+        obtain_prices(PriceRequest(), settings, _now(market), session=session)
 
     def obtain_new() -> None:
         yahoo.serve("META", next(two))
@@ -151,7 +151,7 @@ def _many(market: Prices, settings: Settings, yahoo: FakeYahoo, securities: int)
     memory, start = [], time.perf_counter()
     with yahoo.session() as session:
         for number, ticker in enumerate(tickers, 1):
-            obtain_prices(PricesConfig(ticker=ticker), settings, _now(market), session=session)
+            obtain_prices(PriceRequest(ticker=ticker), settings, _now(market), session=session)
             if number % max(1, securities // 10) == 0:
                 memory.append(_megabytes())
     return {"securities": securities, "seconds": time.perf_counter() - start, "megabytes": memory}

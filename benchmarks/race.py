@@ -39,9 +39,9 @@ from model.errors import NothingInProduction, PromotionRefused, UsageError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from tasks.record import RecordedForecast
-    from tasks.register import Registry
-    from tasks.stage_history import StageChange
+    from tasks.ledger.forecasts import RecordedForecast
+    from tasks.registry.registry import Registry
+    from tasks.registry.stage_history import StageChange
 
 # Before the processes are forked, so that the time goes into the race.
 STORES = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.pyfunc"]
@@ -94,8 +94,8 @@ def main() -> int:
         name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME", "TOMORROW_LEDGER"))
     ]:
         del os.environ[name]
-    from tasks.orchestrator import environment
     from tasks.settings import read_settings
+    from tasks.system.prefect_server import environment
 
     answers: dict[str, dict[str, Any]] = {}
     with (
@@ -219,12 +219,12 @@ def _work(number: int, options: argparse.Namespace, place: dict[str, str]) -> Wo
 
 def _act(name: str, chance: random.Random, work: Work) -> None:
     """Run one flow, and note what it reports."""
-    from flows.clock import clock_at
     from flows.predict import predict
     from flows.promote import promote
     from flows.rollback import rollback
+    from flows.runs.clock import clock_at
     from flows.train import train
-    from model.calendar import ExchangeCalendar
+    from model.market.calendar import ExchangeCalendar
 
     def some(days: tuple[date, date]) -> date:
         return date.fromisoformat(str(chance.choice(ExchangeCalendar().sessions(*days))))
@@ -250,9 +250,9 @@ def _act(name: str, chance: random.Random, work: Work) -> None:
 
 def _opened() -> "tuple[MlflowClient, Registry, str]":
     """MLflow's client, the registry, and the model that is raced for."""
-    from tasks.register import Registry
+    from tasks.registry.registry import Registry
     from tasks.settings import read_settings
-    from tasks.store import open_client
+    from tasks.tracking.client import open_client
 
     settings = read_settings()
     client = open_client(settings)
@@ -262,8 +262,8 @@ def _opened() -> "tuple[MlflowClient, Registry, str]":
 
 def _compare(works: list[Work]) -> tuple[dict[str, Any], list[str]]:
     """What is left behind, counted, and what of it is otherwise than the processes were told."""
-    from flows.clock import now
-    from tasks.record import KEY, Ledger
+    from flows.runs.clock import now
+    from tasks.ledger.forecasts import KEY, Ledger
     from tasks.settings import read_settings
 
     client, registry, model = _opened()

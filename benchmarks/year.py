@@ -26,7 +26,7 @@ from day import HAS_SCORE, QUICK, cycle, prices_config, process_of_its_own, scor
 from kill import IMPORTED
 from processes import prefect_server
 
-from model.config import ForecasterConfig, PricesConfig
+from model.config import ForecasterConfig, PriceRequest
 
 YEAR = date(2018, 12, 31), date(2019, 12, 31)
 MONTH = 21  # sessions
@@ -59,8 +59,8 @@ def _options() -> argparse.Namespace:
 
 
 def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    from model.calendar import ExchangeCalendar
     from model.config import preset
+    from model.market.calendar import ExchangeCalendar
 
     # From the last session of 2018, whose evening forecasts the first of 2019, to the last of 2019.
     sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(*YEAR)][: options.days]
@@ -93,23 +93,23 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def _day(day: date, prices: PricesConfig, forecaster: ForecasterConfig, *, force: bool) -> dict[str, float]:
+def _day(day: date, prices: PriceRequest, forecaster: ForecasterConfig, *, force: bool) -> dict[str, float]:
     with process_of_its_own():
         return cycle(day, prices, forecaster, force=force)
 
 
-def _score_after(day: date, prices: PricesConfig) -> None:
+def _score_after(day: date, prices: PriceRequest) -> None:
     with process_of_its_own():
         score_after(day, prices)
 
 
 def _left_behind(sessions: list[date]) -> dict[str, Any]:
     """What stands in the ledger and the registry, and whether that is all there should be."""
-    from model.calendar import ExchangeCalendar
-    from tasks.record import Ledger
-    from tasks.register import Registry
+    from model.market.calendar import ExchangeCalendar
+    from tasks.ledger.forecasts import Ledger
+    from tasks.registry.registry import Registry
     from tasks.settings import read_settings
-    from tasks.store import open_client
+    from tasks.tracking.client import open_client
 
     settings = read_settings()
     client = open_client(settings)

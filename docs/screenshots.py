@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tasks.orchestrator import environment
 from tasks.settings import read_settings
+from tasks.system.prefect_server import environment
 from tests.servers import free_port, serving
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -34,7 +34,7 @@ def main() -> None:
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect)]
         with serving(command, f"{api}/health", home, PREFECT_SERVER_UI_API_URL=api):
             subprocess.run(
-                [sys.executable, "-m", "flows.demonstration"], env=os.environ | {"PREFECT_API_URL": api}, check=True
+                [sys.executable, "-m", "flows.cli.demo"], env=os.environ | {"PREFECT_API_URL": api}, check=True
             )
             command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--workers", "1"]
             command += ["--host", "127.0.0.1", "--port", str(mlflow)]

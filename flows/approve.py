@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from prefect import flow
 
-from flows.clock import now
 from flows.promote import PromotionReport, connect, judge, judged, move, record
-from flows.steps import start_timing
-from model.promotion import Answer, Decision, settle
-from tasks.gate import champion
-from tasks.provenance import user_name
-from tasks.register import Registry
+from flows.runs.clock import now
+from model.evaluation.gate import Answer, Decision, settle
+from tasks.prefect_tasks import start_timing
+from tasks.registry.gate import champion
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
-from tasks.version import RegisteredVersion
+from tasks.system.lock import user_name
 
 
 @flow(name="approve", flow_run_name="approve {model} {version}", persist_result=False)

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.backtest_progress import OnFit, backtest_progress
-from flows.clock import now
-from flows.fetching import fetch
-from flows.links import flow_run_tags
 from flows.promote import connect
-from flows.steps import start_timing, step
-from model.backtest import BacktestConfig, Fit, plan_backtest
-from model.backtest_fit import Assignment, Fitted, assignment
-from model.backtest_result import BacktestResult, assemble
-from model.config import ForecasterConfig, PricesConfig, WrittenConfig
-from tasks.backtest_report import REPORT_FILE, backtest_note, log_report
-from tasks.backtest_runs import BacktestRuns, log_plan, open_backtest
-from tasks.fitting import fitting_workers
-from tasks.obtain import Obtained
+from flows.runs.artifacts import flow_run_tags
+from flows.runs.backtest_progress import OnFit, backtest_progress
+from flows.runs.clock import now
+from flows.runs.fetch import fetch
+from model.backtest.fit import Assignment, Fitted, assignment
+from model.backtest.plan import BacktestConfig, Fit, plan_backtest
+from model.backtest.result import BacktestResult, assemble
+from model.config import ForecasterConfig, PriceRequest, WrittenConfig
+from tasks.backtest.fit_pool import fitting_workers
+from tasks.backtest.report import REPORT_FILE, backtest_note, log_report
+from tasks.backtest.runs import BacktestRuns, log_plan, open_backtest
+from tasks.prefect_tasks import start_timing, step
+from tasks.prices.fetch import Obtained
 from tasks.settings import read_settings
-from tasks.track import run_url
-from tasks.workers import Workers
+from tasks.system.process_pool import Workers
+from tasks.tracking.run import run_url
 
 lay_out = step(plan_backtest, "plan")
 setup = step(log_plan, "log setup")
@@ -64,7 +64,7 @@ fit_all = step(carry_out, "fit")
 
 @flow(name="backtest", flow_run_name="backtest of {prices.ticker}", persist_result=False)
 def backtest(
-    prices: PricesConfig = PricesConfig(),
+    prices: PriceRequest = PriceRequest(),
     backtest: BacktestConfig = BacktestConfig(),
     forecasters: tuple[WrittenConfig, ...] = (ForecasterConfig(),),
     jobs: int | None = None,

@@ -5,20 +5,20 @@ from datetime import date
 
 from prefect import flow
 
-from flows.alarms import alarm_failure
-from flows.clock import now
 from flows.predict import PredictReport, predict
 from flows.promote import connect
-from flows.schedule import on_schedule
-from flows.steps import start_timing
+from flows.runs.alarms import alarm_failure
+from flows.runs.clock import now
+from flows.runs.on_schedule import on_schedule
 from flows.train import train
-from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
-from model.schedule import missed_sessions
-from tasks.fetch import calendar_for, wanted_security
-from tasks.record import Ledger
-from tasks.register import Registry
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
+from model.market.schedule import missed_sessions
+from tasks.ledger.forecasts import Ledger
+from tasks.prefect_tasks import start_timing
+from tasks.prices.sources.read import calendar_for, wanted_security
+from tasks.registry.registry import Registry
 from tasks.settings import read_settings
-from tasks.training_key import newest_as_of
+from tasks.training.cache_key import newest_as_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class CatchupReport:
 )
 @on_schedule
 def catchup(
-    prices: PricesConfig = PricesConfig(),
+    prices: PriceRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> CatchupReport:

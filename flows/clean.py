@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.alarms import alarm_failure
-from flows.clock import now
 from flows.promote import connect
-from flows.steps import start_timing, step
-from tasks.clean import remove_refuse
-from tasks.record import Ledger
-from tasks.refuse import Ages, Refuse, find_refuse
+from flows.runs.alarms import alarm_failure
+from flows.runs.clock import now
+from tasks.ledger.forecasts import Ledger
+from tasks.operations.cleanup import remove_refuse
+from tasks.operations.expired import Ages, Refuse, find_refuse
+from tasks.prefect_tasks import start_timing, step
 from tasks.settings import read_settings
 
 find = step(find_refuse, "find")

@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.alarms import alarm_failure
-from flows.clock import now
-from flows.fetching import fetch
-from flows.links import link_forecast
 from flows.promote import connect
-from flows.schedule import on_schedule
-from flows.steps import start_timing, step
-from model.config import Column, PricesConfig
-from tasks.fetch import wanted_security
-from tasks.forecast import make_forecast
-from tasks.obtain import Obtained
-from tasks.record import Ledger, RecordedForecast
-from tasks.register import Registry
+from flows.runs.alarms import alarm_failure
+from flows.runs.artifacts import link_forecast
+from flows.runs.clock import now
+from flows.runs.fetch import fetch
+from flows.runs.on_schedule import on_schedule
+from model.config import Column, PriceRequest
+from tasks.forecasts.make import make_forecast
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.prefect_tasks import start_timing, step
+from tasks.prices.fetch import Obtained
+from tasks.prices.sources.read import wanted_security
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
-from tasks.version import RegisteredVersion
 
 pull = step(Registry.production, "pull")
 forecast = step(make_forecast, "forecast")
@@ -44,7 +44,7 @@ class PredictReport:
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def predict(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> PredictReport:
+def predict(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_timing()
     settings = read_settings()

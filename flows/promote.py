@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.alarms import alarm_failure
-from flows.clock import now
-from flows.steps import start_timing, step
+from flows.runs.alarms import alarm_failure
+from flows.runs.clock import now
 from model.errors import PromotionRefused, UsageError
-from model.promotion import Decision
-from tasks.earlier import recorded_decision
-from tasks.gate import ask_gate, champion
-from tasks.provenance import user_name
-from tasks.register import Registry
+from model.evaluation.gate import Decision
+from tasks.prefect_tasks import start_timing, step
+from tasks.registry.gate import ask_gate, champion
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion, Ruling, parse_stage
 from tasks.settings import Settings, read_settings
-from tasks.store import open_client
-from tasks.version import RegisteredVersion, Ruling, parse_stage
+from tasks.system.lock import user_name
+from tasks.tracking.client import open_client
+from tasks.training.previous import recorded_decision
 
 if TYPE_CHECKING:
-    from tasks.store import MlflowClient
+    from tasks.tracking.client import MlflowClient
 
 connect = step(open_client, "connect")
 judge = step(ask_gate, "ask the gate")

@@ -2,16 +2,16 @@
 
 from prefect import flow
 
-from flows.alarms import alarm_failure
-from flows.clock import now
 from flows.promote import PromotionReport, connect
-from flows.steps import start_timing, step
+from flows.runs.alarms import alarm_failure
+from flows.runs.clock import now
 from model.errors import UsageError
-from tasks.provenance import user_name
-from tasks.register import Registry
+from tasks.prefect_tasks import start_timing, step
+from tasks.registry.registry import Registry
+from tasks.registry.stage_history import ROLLED_BACK
+from tasks.registry.version import Ruling
 from tasks.settings import read_settings
-from tasks.stage_history import ROLLED_BACK
-from tasks.version import Ruling
+from tasks.system.lock import user_name
 
 roll_back = step(Registry.roll_back, "roll back")
 

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.alarms import alarm_failure, alarm_no_skill
-from flows.clock import now
-from flows.fetching import fetch
-from flows.links import link_score
 from flows.promote import connect
-from flows.schedule import on_schedule
-from flows.steps import start_timing, step
-from model.config import Column, PricesConfig
-from tasks.fetch import wanted_security
-from tasks.obtain import Obtained
-from tasks.outcome import Outcomes, find_outcomes
-from tasks.record import Ledger
-from tasks.scoring import Scored, score_forecasts
+from flows.runs.alarms import alarm_failure, alarm_no_skill
+from flows.runs.artifacts import link_score
+from flows.runs.clock import now
+from flows.runs.fetch import fetch
+from flows.runs.on_schedule import on_schedule
+from model.config import Column, PriceRequest
+from tasks.forecasts.outcomes import Outcomes, find_outcomes
+from tasks.forecasts.scoring import Scored, score_forecasts
+from tasks.ledger.forecasts import Ledger
+from tasks.prefect_tasks import start_timing, step
+from tasks.prices.fetch import Obtained
+from tasks.prices.sources.read import wanted_security
 from tasks.settings import read_settings
 
 look_up = step(find_outcomes, "look up what happened")
@@ -46,7 +46,7 @@ class ScoreReport:
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def score(prices: PricesConfig = PricesConfig(), column: Column = "Open") -> ScoreReport:
+def score(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
     """Score what was forecast of one security and column; the same again changes nothing."""
     seconds = start_timing()
     settings = read_settings()

@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
-from flows.alarms import alarm_failure
-from flows.clock import now
-from flows.fetching import fetch
-from flows.links import flow_run_tags, link_training
-from flows.progress import training_progress
 from flows.promote import connect, consider
-from flows.schedule import on_schedule
-from flows.steps import start_timing, step
-from model.config import EvaluationConfig, ForecasterConfig, PricesConfig, WrittenConfig
-from model.forecaster import evaluate
-from model.promotion import Decision
-from model.scaling import sessions_needed
-from model.split import Split, split_prices
-from model.training import train_forecaster
-from tasks.ancestry import choose_start
-from tasks.backend import load_backend
-from tasks.earlier import close_killed, find_earlier, is_settled, recorded_decision, run_tags
-from tasks.lock import queued
-from tasks.obtain import Obtained
-from tasks.package import log_forecaster
-from tasks.register import Registry
+from flows.runs.alarms import alarm_failure
+from flows.runs.artifacts import flow_run_tags, link_training
+from flows.runs.clock import now
+from flows.runs.fetch import fetch
+from flows.runs.on_schedule import on_schedule
+from flows.runs.progress import training_progress
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
+from model.evaluation.evaluation import evaluate
+from model.evaluation.gate import Decision
+from model.evaluation.split import Split, split_prices
+from model.forecaster.scaling import sessions_needed
+from model.training.fit import train_forecaster
+from tasks.prefect_tasks import start_timing, step
+from tasks.prices.fetch import Obtained
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings, read_settings
-from tasks.track import run_url
-from tasks.training_key import KEY, training_key
-from tasks.training_run import RunConfig, TrainingResults, log_results, log_setup, register_trained, start_training_run
-from tasks.version import RegisteredVersion
+from tasks.system.keras_backend import load_backend
+from tasks.system.lock import queued
+from tasks.tracking.model_artifact import log_forecaster
+from tasks.tracking.run import run_url
+from tasks.training.cache_key import KEY, training_key
+from tasks.training.previous import close_killed, find_earlier, is_settled, recorded_decision, run_tags
+from tasks.training.run import RunConfig, TrainingResults, log_results, log_setup, register_trained, start_training_run
+from tasks.training.warm_start import choose_start
 
 if TYPE_CHECKING:
-    from tasks.store import MlflowClient
+    from tasks.tracking.client import MlflowClient
 
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
@@ -79,7 +79,7 @@ class TrainReport:
 )
 @on_schedule
 def train(
-    prices: PricesConfig = PricesConfig(),
+    prices: PriceRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     again: bool = False,

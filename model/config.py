@@ -108,7 +108,7 @@ class EvaluationConfig(Frozen):
     test_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
 
 
-class PricesConfig(Frozen):
+class PriceRequest(Frozen):
     """Which prices are wanted, from where, and as known on which day."""
 
     ticker: str = "FB"

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.config import known_keys
 from model.errors import ConfigurationError
-from model.promotion import Gate
-from model.security import SAMPLE, Security
-from model.watch import Watch
+from model.evaluation.gate import Gate
+from model.evaluation.monitoring import Watch
+from model.market.security import SAMPLE, Security
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
 
@@ -212,9 +212,14 @@ class Settings(Section):
         return f"{scheme}:///{(self.home / path).resolve()}"
 
 
+def project_folder() -> Path:
+    """The folder that the packages flows, tasks and model lie in, and mlflow.yaml and prefect.yaml beside them."""
+    return Path(__file__).resolve().parent.parent
+
+
 def default_config_file() -> Path:
     """The mlflow.yaml that is read when TOMORROW_CONFIG names none."""
-    return Path(__file__).resolve().parent.parent / "mlflow.yaml"
+    return project_folder() / "mlflow.yaml"
 
 
 def read_settings(environment: dict[str, str] | None = None) -> Settings:

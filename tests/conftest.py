@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.settings import Settings, TrackingSettings
-from tasks.store import open_client
+from tasks.tracking.client import open_client
+from tests.project import ROOT
 from tests.servers import free_port, serving
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _open_capture() -> None:
 @pytest.fixture(scope="session")
 def real_prices() -> Path:
     """The folder of real prices; the test is skipped where there is none."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    beside = ROOT.parent / "shared" / "data"
     folder = Path(os.environ.get("TOMORROW_TEST_DATA") or beside)
     if not folder.is_dir():
         pytest.skip("no real prices here: TOMORROW_TEST_DATA names no folder")

@@ -3,12 +3,12 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from model.calendar import ExchangeCalendar
-from model.config import PricesConfig
-from model.prices import Prices
-from model.sample import sample_prices
-from model.security import Security
-from tasks.obtain import Obtained, obtain_prices
+from model.config import PriceRequest
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices
+from model.market.security import Security
+from model.market.synthetic import sample_prices
+from tasks.prices.fetch import Obtained, obtain_prices
 from tasks.settings import PriceSettings, RetrySettings, SecuritySettings, Settings
 from tests.fakes.yahoo import FakeYahoo
 
@@ -38,7 +38,7 @@ def obtain(
     yahoo: FakeYahoo, settings: Settings, ticker: str = "FB", now: datetime = AFTER_CLOSE, **wanted: object
 ) -> Obtained:
     """Ask the fake once for prices."""
-    config = PricesConfig.model_validate({"ticker": ticker, "source": "yahoo", **wanted})
+    config = PriceRequest.model_validate({"ticker": ticker, "source": "yahoo", **wanted})
     with yahoo.session() as session:
         return obtain_prices(config, settings, now, session=session)
 

@@ -3,10 +3,10 @@
 from datetime import date
 from pathlib import Path
 
-from model.prices import Prices
-from model.security import Security
+from model.market.prices import Prices
+from model.market.security import Security
+from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import Settings
-from tasks.snapshot import SnapshotStore
 from tests.market import make_prices
 
 

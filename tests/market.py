@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.calendar import ExchangeCalendar
-from model.prices import COLUMNS, Prices, Values
-from model.security import Security
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import COLUMNS, Prices, Values
+from model.market.security import Security
 
 TEST = Security(ticker="TEST", name="a security of the tests", currency="USD", kind="EQUITY")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.project import ROOT
 
 FORBIDDEN = {
     "model": {"flows", "tasks", "prefect", "mlflow", "yfinance", "requests", "httpx", "sqlalchemy"},

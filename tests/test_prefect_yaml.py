@@ -20,13 +20,13 @@ import pytest
 import yaml
 
 from model.config import PRESETS
-from tasks.orchestrator import environment
 from tasks.settings import Settings
+from tasks.system.prefect_server import environment
+from tests.project import ROOT
 
 if TYPE_CHECKING:
     from prefect.cli.deploy._models import DeploymentConfig
 
-ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "prefect.yaml"
 NEW_YORK = ZoneInfo("America/New_York")
 DEPLOYMENTS = ("train", "promote", "score", "predict", "catchup", "clean")

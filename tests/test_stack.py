@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.deployments import WORK_POOL, deploy
-from tasks.leftovers import mark_of, marked
-from tasks.prefect_api import PrefectApi
+from tasks.operations.stack.deployments import WORK_POOL, deploy
+from tasks.operations.stack.orphans import mark_of, marked
+from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.operations.stack.state import StackState, read_stack
 from tasks.settings import Settings
-from tasks.stack_state import StackState, read_stack
 from tests.servers import free_port
-from tests.tasks.test_alarm import HIDDEN, webhook
+from tests.tasks.operations.test_alarms import HIDDEN, webhook
 
 pytestmark = pytest.mark.servers
 
@@ -59,7 +59,7 @@ class Running:
 def command(home: Path, *arguments: str, **variables: str) -> tuple[list[str], dict[str, str]]:
     """A command as a whole process on a state directory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return [sys.executable, "-m", "flows.cli", *arguments], {**kept, "TOMORROW_HOME": str(home), **variables}
+    return [sys.executable, "-m", "flows.cli.main", *arguments], {**kept, "TOMORROW_HOME": str(home), **variables}
 
 
 def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -7,11 +7,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.prefect_api import PrefectApi
+from tasks.operations.stack.parts import Part, Stack
+from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.operations.stack.state import only_stack
+from tasks.operations.stack.supervisor import Supervisor
 from tasks.settings import Settings
-from tasks.stack import Part, Stack
-from tasks.stack_state import only_stack
-from tasks.supervisor import Supervisor
 
 WAIT = "import time; time.sleep(600)"
 PROGRAM = f"""

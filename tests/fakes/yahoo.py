@@ -21,8 +21,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from model.prices import Prices
-from tasks.fetch.yahoo_session import YahooSession
+from model.market.prices import Prices
+from tasks.prices.sources.yahoo_session import YahooSession
 from tests.fakes.certificate import make_certificate
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 from tasks.settings import read_settings
-from tasks.store import open_client
+from tasks.tracking.client import open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

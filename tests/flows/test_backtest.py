@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from flows.backtest_progress import Pace
-from model.backtest import BacktestConfig, plan_backtest
+from flows.runs.backtest_progress import Pace
+from model.backtest.plan import BacktestConfig, plan_backtest
 from model.config import ForecasterConfig
 from tests.flows.conftest import Run
 from tests.market import make_prices
@@ -67,7 +67,7 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     run: Run, home: Path, client: "MlflowClient", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ("backtest", *SAMPLE, *TINY, *MONTHS, "--refit", "2", "--seeds", "2", "--json")
-    command = [sys.executable, "-m", "flows.cli", *options, "--jobs", "2"]
+    command = [sys.executable, "-m", "flows.cli.main", *options, "--jobs", "2"]
     # A server of its own would outlive it.
     environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     with (tmp_path / "err").open("wb") as err:
@@ -105,7 +105,7 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
 
 
 def test_ctrl_c_in_a_terminal_ends_all_of_it(home: Path, client: "MlflowClient", tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flows.cli", "backtest", *SAMPLE, *TINY[:-1], "100000", "--jobs", "1"]
+    command = [sys.executable, "-m", "flows.cli.main", "backtest", *SAMPLE, *TINY[:-1], "100000", "--jobs", "1"]
     environment = {**os.environ, "TOMORROW_HOME": str(home)}
     with (tmp_path / "err").open("wb") as err:
         # A terminal sends it to every process, the Prefect server and those that fit among them.

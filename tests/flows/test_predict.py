@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.clock import clock_at
-from model.calendar import ExchangeCalendar
-from model.config import PricesConfig
-from model.prices import Prices
-from tasks.fetch import read_prices
-from tasks.record import Ledger
+from flows.runs.clock import clock_at
+from model.config import PriceRequest
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices
+from tasks.ledger.forecasts import Ledger
+from tasks.prices.sources.read import read_prices
 from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
 from tests.servers import free_port, serving
@@ -49,7 +49,7 @@ def put_into_production(run: Run, *options: str) -> int:
 # The command in a process of its own, and what of Keras it has imported.
 PREDICT = """
 import sys
-from flows.cli import main
+from flows.cli.main import main
 code = main(sys.argv[1:])
 print([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules])
 sys.exit(code)
@@ -74,7 +74,7 @@ def market(home: Path) -> Prices:
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
     return read_prices(
-        PricesConfig(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), settings, datetime.now(UTC)
+        PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), settings, datetime.now(UTC)
     )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.promote import consider
-from flows.steps import start_timing
-from tasks.register import Registry
+from tasks.prefect_tasks import start_timing
+from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.clock import clock_at
-from model.baselines import naive_forecasts
-from model.config import EvaluationConfig, ForecasterConfig, PricesConfig
-from model.prices import Prices
-from model.split import split_prices
-from tasks.fetch import read_prices
-from tasks.record import Ledger, RecordedForecast
-from tasks.register import Registry
-from tasks.retraining import Requests
+from flows.runs.clock import clock_at
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from model.evaluation.baselines import naive_forecasts
+from model.evaluation.split import split_prices
+from model.market.prices import Prices
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.retraining_requests import Requests
+from tasks.prices.sources.read import read_prices
+from tasks.registry.registry import Registry
+from tasks.registry.version import Ruling
 from tasks.settings import Settings, read_settings
-from tasks.training_run import RunConfig, log_setup, start_training_run
-from tasks.version import Ruling
+from tasks.training.run import RunConfig, log_setup, start_training_run
 from tests.flows.conftest import Run
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def settings(home: Path) -> Settings:
 
 @pytest.fixture
 def prices(settings: Settings) -> Prices:
-    return read_prices(PricesConfig(ticker="SAMPLE", source="sample", as_of=LAST), settings, NOW)
+    return read_prices(PriceRequest(ticker="SAMPLE", source="sample", as_of=LAST), settings, NOW)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def in_production(client: "MlflowClient", settings: Settings, prices: Prices) ->
     forecaster, evaluation = ForecasterConfig(), EvaluationConfig()
     split = split_prices(prices.until(date(2013, 6, 28)), evaluation, 40)
     with start_training_run(client, settings, split, forecaster, {}) as run:
-        log_setup(run, split, RunConfig(prices=PricesConfig(), forecaster=forecaster, evaluation=evaluation))
+        log_setup(run, split, RunConfig(prices=PriceRequest(), forecaster=forecaster, evaluation=evaluation))
     registry = Registry(client, settings)
     registry.register(MODEL, run_id=run.run_id, model_uri=f"runs:/{run.run_id}/forecaster")
     registry.move(MODEL, 1, "Production", Ruling(decision="forced", reasons=(), at=NOW, by="a test"))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model.config import ForecasterConfig
-from tasks.register import Registry
+from tasks.registry.registry import Registry
 from tasks.settings import read_settings
-from tasks.training_run import reload_test
+from tasks.training.run import reload_test
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
 
@@ -172,7 +172,7 @@ def test_the_tutorials_known_answers(run: Run, real_prices: Path) -> None:
 def test_ctrl_c_in_the_middle_of_training_leaves_a_killed_run_and_no_version(
     home: Path, client: "MlflowClient", tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows.cli", "train", *FAST_MARKET, *SMALL[:-2], "--epochs", "100000"]
+    command = [sys.executable, "-m", "flows.cli.main", "train", *FAST_MARKET, *SMALL[:-2], "--epochs", "100000"]
     with (tmp_path / "err").open("wb") as err:
         process = subprocess.Popen(command, env={**os.environ, "TOMORROW_HOME": str(home)}, stderr=err)
     for _ in range(600):

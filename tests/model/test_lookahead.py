@@ -14,16 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.baselines import naive_forecasts
+from model.artifact.inference import Spread
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
-from model.forecast import Forecasts
-from model.forecaster import Forecaster, evaluate
-from model.inference import Spread
-from model.prices import COLUMNS, FORECASTABLE, Prices, Values
-from model.scaling import fit_recipe, sessions_needed
-from model.split import Split, split_prices
-from model.training import train_forecaster
-from model.windows import make_windows
+from model.evaluation.baselines import naive_forecasts
+from model.evaluation.evaluation import evaluate
+from model.evaluation.split import Split, split_prices
+from model.forecaster.forecaster import Forecaster
+from model.forecaster.forecasts import Forecasts
+from model.forecaster.scaling import fit_recipe, sessions_needed
+from model.forecaster.windows import make_windows
+from model.market.prices import COLUMNS, FORECASTABLE, Prices, Values
+from model.training.fit import train_forecaster
+from tests.lineage import as_parent
 from tests.market import TEST, make_prices, weekdays
 
 CONFIGS = {
@@ -170,7 +172,7 @@ def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() 
         parent = None
         for origin in (90, 100, TRAIN - 1):
             child = train_forecaster(known.until(known.day(origin)), config, parent=parent)
-            parent = child.as_parent(f"the one of {origin}")
+            parent = as_parent(child, f"the one of {origin}")
         return child
 
     before = lineage(prices)
@@ -184,7 +186,7 @@ def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() 
 
 def test_nothing_starts_from_weights_that_were_fitted_on_its_test_period() -> None:
     config, prices = small("daily", "Open"), make_prices(ROWS)
-    later = train_forecaster(prices.until(prices.day(TRAIN)), config).as_parent("the later one")
+    later = as_parent(train_forecaster(prices.until(prices.day(TRAIN)), config), "the later one")
     with pytest.raises(ValueError, match=f"the later one was fitted on prices up to {prices.day(TRAIN)}"):
         train_forecaster(prices.until(prices.day(TRAIN - 1)), config, parent=later)
     same = train_forecaster(prices.until(prices.day(TRAIN)), config, parent=later)

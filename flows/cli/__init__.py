@@ -1,0 +1,1 @@
+"""The command `tomorrow`: what it is asked, and what it answers."""

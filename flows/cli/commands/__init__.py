@@ -1,0 +1,1 @@
+"""One file for each command: its options, its call, its JSON and its text."""

@@ -1,0 +1,87 @@
+"""Trainings of several securities side by side: processes of one thread each, which share one Prefect server.
+
+A network as small as ours keeps one processor busy, and hardly a second one. A process trains one security after the
+other and has loaded everything once; weights and forecasts are those of a training by itself.
+"""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from flows.cli.result import Answer, attempt, together
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from tasks.backtest.fit_pool import prepare_fitting
+from tasks.settings import read_settings
+from tasks.system.prefect_server import orchestrated, prepare_environment
+from tasks.system.process_pool import Workers
+
+# What a process holds open for as long as it lives: the block in which it may run flows.
+_life = ExitStack()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What one run of the flow is given."""
+
+    prices: PriceRequest
+    forecaster: ForecasterConfig
+    evaluation: EvaluationConfig
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What a process is given: a training, and the address of the server that it reports to."""
+
+    server: str
+    training: Training
+
+
+def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Answer:
+    """Train them in so many processes at most, and answer for all in the order in which they were given.
+
+    pause: seconds between two that begin, since each begins with fetching
+    """
+    answers: dict[str, Answer] = {}
+    # The processes load Keras while the server starts; each learns its address with the first training.
+    with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
+        given = [_Given(server=server, training=training) for training in trainings]
+        for done, answer in workers.run(given, started=lambda _: time.sleep(pause)):
+            ticker = done.training.prices.ticker
+            answers[ticker] = answer
+            sys.stderr.write(f"{ticker}: {len(answers)} of {len(trainings)} securities done\n")
+    return together([answers[training.prices.ticker] for training in trainings])
+
+
+def train_security(training: Training) -> Answer:
+    """One training in this process."""
+    from flows.cli.output import train_json, train_text
+    from flows.train import train
+
+    report = train(
+        prices=training.prices, forecaster=training.forecaster, evaluation=training.evaluation, again=training.again
+    )
+    return Answer(train_json(report), train_text(report, read_settings()))
+
+
+def _train_one(given: _Given) -> Answer:
+    """The same of one among several; what went wrong with it is its answer."""
+    _join(given.server)
+    return attempt(given.training.prices, lambda _: train_security(given.training))
+
+
+def _load() -> None:
+    """Load what trains."""
+    prepare_environment(read_settings())
+    prepare_fitting()
+
+
+@functools.cache
+def _join(server: str) -> None:
+    """Have this process run its flows against the server, which Prefect asks for when it is imported."""
+    os.environ["PREFECT_API_URL"] = server
+    _life.enter_context(orchestrated())

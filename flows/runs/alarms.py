@@ -1,0 +1,64 @@
+"""When alarms are raised: a run of a deployment has failed, prices are stale or restated, a model has no skill."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flows.runs.clock import now
+from model.errors import RestatedPrices
+from tasks.operations.alarms import Alarm, raise_alarm
+from tasks.prices.fetch import Obtained
+from tasks.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun, State
+
+SHOWN_CHANGES = 20
+
+
+def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
+    """A run has failed or crashed, as a flow's hook; whoever ran it at the command line has seen that."""
+    if flow_run.deployment_id is None:
+        return
+    alarm = Alarm(
+        kind="flow.failed",
+        subject=flow.name,
+        message=f"The run {flow_run.name!r} of {flow.name} is {state.name}: {state.message or 'nothing is said'}",
+        at=now(),
+        details={"flow_run_id": str(flow_run.id), "state": state.name or state.type.value},
+    )
+    raise_alarm(alarm, read_settings())
+
+
+def alarm_stale(obtained: Obtained, settings: Settings, at: datetime) -> None:
+    """Prices of an earlier fetch are used, since newer ones are not to be had."""
+    ticker, missing = obtained.prices.security.ticker, [str(day) for day in obtained.missing]
+    lacks = f"lack {', '.join(missing)}" if missing else "lack no session"
+    alarm = Alarm(
+        kind="prices.stale",
+        subject=ticker,
+        message=f"The prices of {ticker} are those of an earlier fetch, and {lacks}.",
+        at=at,
+        details={"missing": missing, "snapshot": obtained.snapshot},
+    )
+    raise_alarm(alarm, settings)
+
+
+def alarm_restated(error: RestatedPrices, settings: Settings, at: datetime) -> None:
+    """The source has changed its past irregularly; the run ends."""
+    changes = error.data.get("changes")
+    alarm = Alarm(
+        kind="prices.restated",
+        subject=error.subject.rpartition(" ")[2],
+        message=f"{error.subject}: {error.have}",
+        at=at,
+        details={"changes": list(changes)[:SHOWN_CHANGES] if isinstance(changes, list) else []},
+    )
+    raise_alarm(alarm, settings)
+
+
+def alarm_no_skill(model: str, message: str, details: Sequence[tuple[str, object]], settings: Settings) -> None:
+    """A model's forecasts have been no better than naive for as long as the settings allow."""
+    alarm = Alarm(kind="model.no-skill", subject=model, message=message, at=now(), details=dict(details))
+    raise_alarm(alarm, settings)

@@ -1,0 +1,70 @@
+"""Flow runs and MLflow runs, each with the way to the other."""
+
+from collections.abc import Mapping
+
+from prefect import runtime
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+
+from model.evaluation.gate import Decision
+from tasks.forecasts.scoring import Scored
+from tasks.ledger.forecasts import RecordedForecast
+from tasks.registry.version import RegisteredVersion
+
+
+def flow_run_tags() -> dict[str, str]:
+    """The tags by which an MLflow run names the flow run that made it."""
+    found = {"prefect.flow_run_id": runtime.flow_run.id, "prefect.flow_run_name": runtime.flow_run.name}
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def link_training(
+    url: str, version: RegisteredVersion, metrics: Mapping[str, float], sessions: int, decision: Decision
+) -> None:
+    """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
+    create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
+    reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
+    create_markdown_artifact(
+        f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
+        f"RMSE ${metrics['rmse']:.3f} on {sessions} sessions, naive ${metrics['naive_rmse']:.3f}, "
+        f"skill {metrics['skill']:+.3f}.\n\n{reasons}\n",
+        key="training",
+        description=f"what {version.model} version {version.version} came to",
+    )
+
+
+def link_forecast(made: RecordedForecast) -> None:
+    """Show in Prefect what was forecast."""
+    create_markdown_artifact(
+        f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**\n\n"
+        f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made.model} version {made.version}, "
+        f"from {made.source} prices as of {made.as_of}."
+        f"{' Late: its session had begun.' if made.late else ''}\n",
+        key="forecast",
+        description=f"a forecast of {made.model}",
+    )
+
+
+def link_score(model: str, scored: Scored) -> None:
+    """Show in Prefect how a model's forecasts have done, and whether it is time to train again."""
+    judged = scored.judged
+    figures = (
+        "Nothing to judge yet."
+        if judged is None
+        else (
+            f"RMSE ${judged.rmse:.3f} on {len(judged.sessions)} sessions, naive ${judged.naive_rmse:.3f}, "
+            f"skill {judged.skill:+.3f}{'' if judged.has_skill else ' (no skill)'}."
+        )
+    )
+    lines = "".join(
+        f"| {version} | {window.session} | {len(window.judged.sessions)} | {window.judged.rmse:.3f} | "
+        f"{window.judged.naive_rmse:.3f} | {window.judged.bias:+.3f} | {window.drift:.2f} | {len(window.breaches)} |\n"
+        for version, window in ((version, windows[-1]) for version, windows in scored.windows.items())
+    )
+    reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
+    create_markdown_artifact(
+        f"**{model}: retraining is {'' if scored.advice.retrain else 'not '}asked for.** {figures}\n\n{reasons}\n"
+        "| version | up to | forecasts | rolling RMSE | naive | bias | drift | breaches |\n"
+        f"| --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}",
+        key="score",
+        description=f"how the forecasts of {model} have done",
+    )

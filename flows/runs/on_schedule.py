@@ -1,0 +1,69 @@
+"""Runs that a schedule has started: on trading days only, as of the day they were due, and late ones say so."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import ParamSpec, TypeVar, cast
+
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from flows.runs.clock import now
+from model.config import PriceRequest
+from model.market.schedule import occasion
+from tasks.prices.sources.read import calendar_for, wanted_security
+from tasks.settings import read_settings
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """A flow's function that heeds its schedule; whoever starts it by hand notices nothing of it.
+
+    On a day without a session the run ends at once, Completed as `NoSession`. A run that starts when another session
+    is over already works as of the one that was due, and a late one says so in its log and in its state.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def scheduled(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        due = _due()
+        if due is None:
+            return function(*args, **kwargs)
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        prices: PriceRequest = given.arguments["prices"]
+        settings = read_settings()
+        calendar = calendar_for(wanted_security(prices, settings), settings)
+        found = occasion(calendar, due, now(), timedelta(minutes=settings.schedules.late_minutes))
+        if not found.is_session:
+            message = f"no session today: {calendar.exchange} does not trade on {found.today:%A, %Y-%m-%d}"
+            get_run_logger().info(message)
+            return cast("Answer", Completed(name="NoSession", message=message))
+        if prices.as_of is None and found.as_of is not None:
+            given.arguments["prices"] = prices.model_copy(update={"as_of": found.as_of})
+        if found.late is None:
+            return function(*given.args, **given.kwargs)
+        message = f"late: due at {due:%Y-%m-%d %H:%M} UTC, started {_hours(found.late)} after it"
+        if found.as_of is not None:
+            message += f", as of {found.as_of}"
+        get_run_logger().warning(message)
+        return cast("Answer", Completed(message=message, data=function(*given.args, **given.kwargs)))
+
+    return scheduled
+
+
+def _due() -> datetime | None:
+    """When the schedule meant the run to start; None for a run that no schedule has started."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    # A flow within another has a run of its own, which no schedule knows.
+    return run.expected_start_time if run is not None and run.auto_scheduled else None
+
+
+def _hours(span: timedelta) -> str:
+    minutes = int(span.total_seconds()) // 60
+    return f"{minutes // 60}:{minutes % 60:02d} hours"

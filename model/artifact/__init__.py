@@ -1,0 +1,1 @@
+"""What travels inside every registered version: it imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The same at many origins of the past: plan, fits, result, report."""

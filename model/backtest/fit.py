@@ -1,0 +1,97 @@
+"""One fit of a backtest, and the forecasts that are made with it: what a process of its own carries out."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from model.backtest.plan import Fit, Key, Origin, Plan
+from model.evaluation.evaluation import Evaluation, evaluate
+from model.evaluation.split import Split
+from model.evaluation.statistical import statistical_forecasts
+from model.market.prices import Prices, Values
+from model.training.fit import train_forecaster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Assignment:
+    """A fit with the prices that it may know, for whoever carries it out; `prices` end with its last period."""
+
+    fit: Fit
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """What came out of a fit: an evaluation for each place that it fills.
+
+    losses:      none where there are no epochs
+    fit_seconds: the wall time of all that was fitted: network, recipe, and the intervals at each origin
+    """
+
+    evaluations: Mapping[Key, Evaluation]
+    losses: tuple[float, ...]
+    fit_seconds: float
+
+
+def assignment(plan: Plan, fit: Fit) -> Assignment:
+    """A fit of the plan with all that it may know."""
+    return Assignment(fit=fit, prices=plan.prices.until(plan.prices.day(fit.origins[-1].stop - 1)))
+
+
+def training_part(prices: Prices, fit: Fit) -> Prices:
+    """What a fit sees: the sessions of its window, all of them before its first origin's period."""
+    return _rows(prices, fit.first, fit.stop)
+
+
+def period_split(prices: Prices, origin: Origin) -> Split:
+    """An origin's period as a test period after all that came before it."""
+    return Split(
+        prices=prices.until(prices.day(origin.stop - 1)),
+        train=prices.until(prices.day(origin.start - 1)),
+        n_test=origin.stop - origin.start,
+    )
+
+
+def carry_out(given: Assignment) -> Fitted:
+    """Fit once, and forecast every session of the origins' periods, each with what was known on the day before.
+
+    The intervals are calibrated anew at every origin, on the sessions before it.
+    """
+    fit, prices = given.fit, given.prices
+    if fit.config is None:
+        return _statistical(fit, prices)
+    start = time.perf_counter()
+    forecaster = train_forecaster(training_part(prices, fit), fit.config)
+    splits = [period_split(prices, origin) for origin in fit.origins]
+    calibrated = [forecaster.calibrated(split.train) for split in splits]
+    seconds = time.perf_counter() - start
+    return Fitted(
+        evaluations={
+            key: evaluate(ready.predict, split, fit.column)
+            for key, split, ready in zip(fit.keys, splits, calibrated, strict=True)
+        },
+        losses=forecaster.losses,
+        fit_seconds=seconds,
+    )
+
+
+def _statistical(fit: Fit, prices: Prices) -> Fitted:
+    """The same for the statistical forecasts, which are chosen and fitted at the fit's origin."""
+    start = time.perf_counter()
+    stop = fit.origins[-1].stop
+    known = _rows(prices, fit.first, stop - 1)
+    made = statistical_forecasts(known, fit.column, stop - fit.stop, refit_every=stop - fit.stop)
+    evaluations = {}
+    for key, origin in zip(fit.keys, (origin for origin in fit.origins for _ in fit.names), strict=True):
+        forecast = made[key.forecaster][origin.start - fit.stop : origin.stop - fit.stop]
+        evaluations[key] = evaluate(_said(forecast), period_split(prices, origin), fit.column)
+    return Fitted(evaluations=evaluations, losses=(), fit_seconds=time.perf_counter() - start)
+
+
+def _said(forecast: Values) -> Callable[[Prices, int], Values]:
+    """A forecaster that has said everything already."""
+    return lambda _prices, _origins: forecast
+
+
+def _rows(prices: Prices, first: int, stop: int) -> Prices:
+    return replace(prices, sessions=prices.sessions[first:stop].copy(), values=prices.values[first:stop].copy())

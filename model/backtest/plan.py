@@ -1,0 +1,232 @@
+"""A backtest: the same forecasts made again and again through the past, each with what was known then.
+
+An origin is the close before a period's first session. What is fitted there sees the sessions up to that close and
+no others; each session of the period is then forecast with what was known at the close of the one before it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from model.config import ForecasterConfig, Frozen
+from model.errors import TooFewPrices, UsageError
+from model.evaluation.statistical import LABELS, SHORTEST
+from model.forecaster.scaling import sessions_needed
+from model.market.prices import Prices
+
+MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
+WINDOW = r"^(expanding|sliding:[1-9]\d?)$"
+EXPANDING = "expanding"
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+DEFAULT_MONTHS = 12
+# Choosing an ARIMA takes about as long as a hundred epochs.
+STATISTICAL_EPOCHS = 100
+
+Month = Annotated[str, Field(pattern=MONTH)]
+
+
+class BacktestConfig(Frozen):
+    """Which origins there are, and what is fitted at them."""
+
+    first: Month | None = Field(None, description="the first month that is forecast; else a year before the last")
+    last: Month | None = Field(None, description="the last month that is forecast; else the newest in the prices")
+    every: Literal["month", "quarter", "year"] = Field("month", description="how far apart the origins are")
+    refit: Literal["each", "never"] | Annotated[int, Field(ge=1)] = Field(
+        "each", description="at which origins everything is fitted anew: each, every so many, or the first alone"
+    )
+    window: Annotated[str, Field(pattern=WINDOW)] = Field(
+        EXPANDING, description="what is fitted on: all that came before, or sliding:YEARS for the newest years of it"
+    )
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="how often each is fitted, by another seed")
+    statistical: bool = Field(False, description="AutoETS and AutoARIMA too, which are an extra of the product")
+
+
+class Key(NamedTuple):
+    """One place of a backtest: a forecaster's name, its seed (0 where it has none), the origin's name."""
+
+    forecaster: str
+    seed: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """An origin and the period after it.
+
+    name:        the period's first month
+    start, stop: the rows of the period's sessions in the plan's prices
+    """
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """One fit, and the origins that it forecasts at: its own, and those up to the next fit.
+
+    config:      None for the statistical forecasts, which are fitted and made together
+    first, stop: the rows of the plan's prices that it is fitted on
+    """
+
+    config: ForecasterConfig | None
+    column: str
+    first: int
+    stop: int
+    origins: tuple[Origin, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The forecasters whose forecasts it makes."""
+        return (self.config.preset,) if self.config else tuple(LABELS)
+
+    @property
+    def seed(self) -> int:
+        """The forecaster's; 0 where it has none."""
+        return self.config.training.seed if self.config else 0
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The places in the backtest that it fills."""
+        return tuple(Key(name, self.seed, origin.name) for origin in self.origins for name in self.names)
+
+    @property
+    def effort(self) -> int:
+        """What it may cost beside other fits: rows times epochs."""
+        return (self.stop - self.first) * (self.config.training.most_epochs if self.config else STATISTICAL_EPOCHS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """Everything that a backtest will do, before any of it is done.
+
+    prices:  up to the last session that is forecast, and not further
+    config:  as it was asked for, with the first and the last month filled in
+    origins: in the order of time
+    fits:    of every forecaster, seed and origin where one is due; the statistical ones first, since they may lack
+             their library, then the longest, so that processes which share them end together
+    """
+
+    prices: Prices
+    config: BacktestConfig
+    forecasters: tuple[ForecasterConfig, ...]
+    origins: tuple[Origin, ...]
+    fits: tuple[Fit, ...]
+
+    @property
+    def column(self) -> str:
+        """The price that is forecast."""
+        return self.forecasters[0].column
+
+    @property
+    def n_sessions(self) -> int:
+        """The number of sessions that are forecast."""
+        return self.origins[-1].stop - self.origins[0].start
+
+
+def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[ForecasterConfig]) -> Plan:
+    """Lay out a backtest; UsageError where a month has no session, TooFewPrices where the history is too short."""
+    if len({forecaster.column for forecaster in forecasters}) != 1:
+        raise ValueError("a backtest wants forecasters of one and the same column")
+    if len({forecaster.preset for forecaster in forecasters}) != len(forecasters):
+        raise ValueError("a backtest wants each preset once")
+    origins = tuple(_origins(prices, config))
+    seeded = [with_seed(forecaster, seed) for forecaster in forecasters for seed in seeds_of(config, forecaster)]
+    fits = [fit for forecaster in seeded for fit in _fits(prices, config, forecaster, origins, forecaster.column)]
+    if config.statistical:
+        fits += _fits(prices, config, None, origins, forecasters[0].column)
+    return Plan(
+        prices=prices.until(prices.day(origins[-1].stop - 1)),
+        config=config.model_copy(
+            update={"first": origins[0].name, "last": str(prices.sessions[origins[-1].stop - 1])[:7]}
+        ),
+        forecasters=tuple(forecasters),
+        origins=origins,
+        fits=tuple(sorted(fits, key=lambda fit: (fit.config is not None, -fit.effort))),
+    )
+
+
+def seeds_of(config: BacktestConfig, forecaster: ForecasterConfig) -> range:
+    """The seeds that a forecaster is fitted by: its own and those that follow."""
+    return range(forecaster.training.seed, forecaster.training.seed + config.seeds)
+
+
+def with_seed(config: ForecasterConfig, seed: int) -> ForecasterConfig:
+    """The same configuration, by another seed."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
+
+
+def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
+    """An origin for every period; the last period may be shorter than the others."""
+    months = prices.sessions.astype("datetime64[M]")
+    last = np.datetime64(config.last, "M") if config.last else np.datetime64(prices.last, "M")
+    first = np.datetime64(config.first, "M") if config.first else last - (DEFAULT_MONTHS - 1)
+    if first > last:
+        raise UsageError(
+            f"months {first} to {last}",
+            have="the first after the last",
+            need="a first month that is no later than the last",
+            remedy="exchange --from and --to, or give both",
+        )
+    wanted = np.arange(first, last + 1)
+    empty = wanted[~np.isin(wanted, months)]
+    if len(empty):
+        raise UsageError(
+            f"months {first} to {last}",
+            have=f"no completed session in {_listed(empty)}; the prices of {prices.security.ticker} reach from "
+            f"{prices.first} to {prices.last}",
+            need="months with sessions, after enough history to train on",
+            remedy="choose other months with --from and --to, or give the prices that hold these",
+        )
+    step = MONTHS[config.every]
+    for month in wanted[::step]:
+        yield Origin(
+            name=str(month),
+            start=int(np.searchsorted(months, month)),
+            stop=int(np.searchsorted(months, min(month + (step - 1), last), side="right")),
+        )
+
+
+def _fits(
+    prices: Prices, config: BacktestConfig, forecaster: ForecasterConfig | None, origins: Sequence[Origin], column: str
+) -> Iterator[Fit]:
+    between = {"each": 1, "never": len(origins)}.get(str(config.refit)) or int(config.refit)
+    needed = sessions_needed(forecaster) if forecaster else SHORTEST
+    for at in range(0, len(origins), between):
+        origin = origins[at]
+        first = _window_start(prices, config, origin)
+        if origin.start - first <= needed:
+            raise TooFewPrices(
+                f"prices of {prices.security.ticker}",
+                have=f"{origin.start - first} sessions to train on before {origin.name}",
+                need=f"more than {needed}, which one example and its target take",
+                remedy="begin later with --from, or give more history",
+            )
+        chosen = tuple(origins[at : at + between])
+        yield Fit(config=forecaster, column=column, first=first, stop=origin.start, origins=chosen)
+
+
+def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int:
+    """The first row that is fitted on."""
+    kind, _, years = config.window.partition(":")
+    if kind == EXPANDING:
+        return 0
+    start = (np.datetime64(origin.name, "M") - 12 * int(years)).astype("datetime64[D]")
+    # The first trading days of a year may be holidays: what matters is whether the window's first month is there.
+    if prices.sessions[0].astype("datetime64[M]") > start.astype("datetime64[M]"):
+        raise TooFewPrices(
+            f"prices of {prices.security.ticker}",
+            have=f"sessions from {prices.first} on",
+            need=f"{years} years before {origin.name}, for --window {config.window}",
+            remedy="begin later with --from, slide a shorter window, or let it expand",
+        )
+    return int(np.searchsorted(prices.sessions, start))
+
+
+def _listed(months: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> str:
+    names = [str(month) for month in months]
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]}, ... {names[-1]} ({len(names)} months)"

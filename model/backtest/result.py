@@ -1,0 +1,239 @@
+"""What a backtest came to: by preset, by seed and by month, beside the naive forecasts of the same sessions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.backtest.plan import Key, Plan, seeds_of
+from model.config import ForecasterConfig
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.statistical import LABELS
+from model.market.prices import Days
+
+Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How far a figure differs from seed to seed; `sd` is the sample standard deviation, 0 for one seed."""
+
+    minimum: float
+    maximum: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MonthResult:
+    """One calendar month: the figures' means over the seeds, and each seed's skill.
+
+    Both are against the naive forecast that is best over all months: nobody could have known which one would be
+    best in this.
+    """
+
+    month: str
+    sessions: int
+    metrics: Mapping[str, float]
+    skills: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PresetResult:
+    """One preset over all sessions: an evaluation a seed."""
+
+    config: ForecasterConfig
+    by_seed: Mapping[int, Evaluation]
+
+    @property
+    def name(self) -> str:
+        """The preset's."""
+        return self.config.preset
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """One a seed, in the order of the seeds."""
+        return tuple(self.by_seed.values())
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The means over the seeds: what one training, by any seed, is to be expected to come to."""
+        return _means([evaluation.metrics() for evaluation in self.evaluations])
+
+    @property
+    def spread(self) -> dict[str, Spread]:
+        """How far the figures differ from seed to seed."""
+        every = [evaluation.metrics() for evaluation in self.evaluations]
+        return {name: _spread([metrics[name] for metrics in every]) for name in self.metrics}
+
+    @property
+    def ensemble(self) -> Evaluation:
+        """The mean of the seeds' forecasts, as if it were one forecast; it has no intervals of its own."""
+        mean = np.mean([evaluation.forecast for evaluation in self.evaluations], axis=0)
+        return replace(self.evaluations[0], forecast=mean, intervals={})
+
+    @property
+    def months(self) -> tuple[MonthResult, ...]:
+        """Month by month, in the order of time."""
+        best = self.evaluations[0].best_naive
+        by_seed = [
+            by_month(replace(evaluation, naive={best: evaluation.naive[best]})) for evaluation in self.evaluations
+        ]
+        return tuple(
+            MonthResult(
+                month=month,
+                sessions=len(by_seed[0][month].sessions),
+                metrics=_means([months[month].metrics() for months in by_seed]),
+                skills=tuple(months[month].skill for months in by_seed),
+            )
+            for month in by_seed[0]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """One row of the table that compares all forecasts.
+
+    kind: preset, ensemble, naive or statistical
+    """
+
+    name: str
+    label: str
+    kind: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BacktestResult:
+    """A backtest that is done."""
+
+    plan: Plan
+    presets: tuple[PresetResult, ...]
+
+    @property
+    def subject(self) -> str:
+        """What was forecast."""
+        return f"{self.plan.prices.security.ticker} {self.plan.column}"
+
+    @property
+    def period(self) -> str:
+        """The months that were forecast."""
+        config = self.plan.config
+        return f"{config.first} to {config.last}" if config.first != config.last else str(config.first)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What differs from how a preset is used elsewhere."""
+        return tuple(
+            f"{preset.name}: each fit started afresh, since in a backtest no version is in Production to start from."
+            for preset in self.presets
+            if preset.config.training.warm_start
+        )
+
+    @property
+    def reference(self) -> Evaluation:
+        """An evaluation for what is the same in all of them: the sessions, what happened, the naive forecasts."""
+        return self.presets[0].evaluations[0]
+
+
+def standings(result: BacktestResult) -> tuple[Standing, ...]:
+    """Every forecast over all sessions: the presets, then the naive forecasts, then the statistical ones."""
+    reference = result.reference
+    several = len(result.presets[0].by_seed) > 1
+    found = [
+        Standing(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
+        for preset in result.presets
+    ]
+    if several:
+        found += [
+            Standing(
+                name=preset.name,
+                label=f"{preset.name}, its seeds averaged",
+                kind="ensemble",
+                metrics=preset.ensemble.metrics(),
+            )
+            for preset in result.presets
+        ]
+    for kind, forecasts in (("naive", reference.naive), ("statistical", reference.statistical)):
+        for name, values in forecasts.items():
+            label = f"naive: {naive_label(name)}" if kind == "naive" else LABELS[name]
+            # Its intervals are those of a preset.
+            judged = replace(reference, forecast=values, intervals={})
+            found.append(Standing(name=name, label=label, kind=kind, metrics=judged.metrics()))
+    return tuple(found)
+
+
+def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
+    """Put the origins of each preset and seed together, the statistical forecasts beside each of them.
+
+    KeyError where one is missing.
+    """
+
+    def whole(forecaster: str, seed: int) -> Evaluation:
+        return join([done[Key(forecaster, seed, origin.name)] for origin in plan.origins])
+
+    beside = {name: whole(name, 0).forecast for name in LABELS} if plan.config.statistical else {}
+    return BacktestResult(
+        plan=plan,
+        presets=tuple(
+            PresetResult(
+                config=config,
+                by_seed={
+                    seed: replace(whole(config.preset, seed), statistical=beside)
+                    for seed in seeds_of(plan.config, config)
+                },
+            )
+            for config in plan.forecasters
+        ),
+    )
+
+
+def by_month(evaluation: Evaluation) -> dict[str, Evaluation]:
+    """The evaluation of each calendar month."""
+    months = evaluation.sessions.astype("datetime64[M]")
+
+    def of(month: np.datetime64) -> Combine:
+        return lambda arrays: arrays[0][months == month]
+
+    return {str(month): _rebuilt([evaluation], of(month)) for month in np.unique(months)}
+
+
+def join(parts: Sequence[Evaluation]) -> Evaluation:
+    """Evaluations of periods that follow one another as one, with the forecasts and levels that all of them hold."""
+    return _rebuilt(parts, np.concatenate)
+
+
+def within(evaluation: Evaluation, sessions: Days) -> Evaluation:
+    """The evaluation of those of its sessions that are among these; ValueError where none is."""
+    wanted = np.isin(evaluation.sessions, sessions)
+    return _rebuilt([evaluation], lambda arrays: arrays[0][wanted])
+
+
+def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
+    """An evaluation each of whose arrays is made of those that stand in its place in the parts."""
+    names = [field.name for field in fields(Evaluation)]
+    return Evaluation(**{name: _combined([getattr(part, name) for part in parts], combine) for name in names})
+
+
+def _combined(values: Sequence[Any], combine: Combine) -> Any:
+    first = values[0]
+    if isinstance(first, Mapping):
+        common = [name for name in first if all(name in value for value in values)]
+        return {name: _combined([value[name] for value in values], combine) for name in common}
+    if isinstance(first, tuple):
+        return tuple(_combined(inner, combine) for inner in zip(*values, strict=True))
+    return combine(values)
+
+
+def _means(every: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each figure; of those that are defined for every one."""
+    common = [name for name in every[0] if all(name in metrics for metrics in every)]
+    return {name: float(np.mean([metrics[name] for metrics in every])) for name in common}
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    # Infinite skill, where the naive forecast makes no error, has no deviation.
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else 0.0
+    return Spread(minimum=min(values), maximum=max(values), sd=sd)

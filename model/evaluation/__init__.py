@@ -1,0 +1,1 @@
+"""What a forecast is worth: split, metrics, naive forecasts, the gate, monitoring."""

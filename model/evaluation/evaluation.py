@@ -1,0 +1,167 @@
+"""Forecasts beside what happened and beside the naive forecasts, on the same sessions, in dollars."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model.evaluation import metrics
+from model.evaluation.baselines import Naive, naive_forecasts
+from model.evaluation.metrics import DieboldMariano, Share, training_scales
+from model.evaluation.split import Split
+from model.forecaster.forecasts import Forecasts
+from model.market.prices import COLUMNS, Days, Prices, Values
+
+# From a level, such as 0.8, to the lower and the upper bounds.
+Intervals = dict[float, tuple[Values, Values]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """One forecast a session, made with what was known at the close of the session before.
+
+    sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
+    actual:      (n,) dollars, what happened
+    forecast:    (n,) dollars
+    naive:       name -> (n,) dollars, made at the same moment with the same knowledge
+    statistical: likewise, where there are some; they stand beside, and are no part of the best naive forecast
+    intervals:   level -> lower and upper bounds, each (n,) dollars, made at the same moment
+    scales:      what MASE and RMSSE scale by, each (n,), from `training_scales` of each forecast's own training part
+    """
+
+    sessions: Days
+    actual: Values
+    forecast: Values
+    naive: Naive
+    statistical: Naive = field(default_factory=dict)
+    intervals: Intervals = field(default_factory=dict)
+    scales: dict[str, Values] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        bounds = [values for pair in self.intervals.values() for values in pair]
+        others = (*self.naive.values(), *self.statistical.values(), *self.scales.values(), *bounds)
+        lengths = {len(self.sessions), *(len(values) for values in (self.actual, self.forecast, *others))}
+        if len(lengths) != 1 or 0 in lengths or not self.naive:
+            raise ValueError(f"an evaluation wants the same sessions throughout, got lengths {sorted(lengths)}")
+        if not bool((np.diff(self.sessions) > np.timedelta64(0, "D")).all()):
+            raise ValueError("sessions must be strictly increasing")
+        for level, (lower, upper) in self.intervals.items():
+            if not 0 < level < 1 or bool((lower > upper).any()):
+                raise ValueError(f"intervals at level {level} want a level between 0 and 1, and lower <= upper")
+
+    @property
+    def rmse(self) -> float:
+        """Root mean squared error in dollars."""
+        return metrics.rmse(self.actual, self.forecast)
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error in dollars."""
+        return metrics.mae(self.actual, self.forecast)
+
+    @property
+    def bias(self) -> float:
+        """Mean of forecast minus actual, in dollars."""
+        return metrics.bias(self.actual, self.forecast)
+
+    @property
+    def best_naive(self) -> str:
+        """The naive forecast with the smallest RMSE on these sessions: the hardest to beat."""
+        return min(self.naive, key=lambda name: metrics.rmse(self.actual, self.naive[name]))
+
+    @property
+    def naive_rmse(self) -> float:
+        """RMSE of the best naive forecast, in dollars."""
+        return metrics.rmse(self.actual, self.naive[self.best_naive])
+
+    @property
+    def naive_mae(self) -> float:
+        """MAE of the naive forecast that has the best RMSE, in dollars."""
+        return metrics.mae(self.actual, self.naive[self.best_naive])
+
+    @property
+    def skill(self) -> float:
+        """1 - RMSE / RMSE of the best naive forecast: above 0 is better than naive."""
+        return metrics.skill(self.rmse, self.naive_rmse)
+
+    @property
+    def has_skill(self) -> bool:
+        """Whether it beats every naive forecast; what does not is labelled `no skill`."""
+        return self.skill > 0
+
+    @property
+    def direction(self) -> Share:
+        """How often the price went, from the newest Close, to the side where it was forecast.
+
+        From the newest price of the column itself, where the newest Close is no naive forecast of it.
+        """
+        reference = "newest_Close" if "newest_Close" in self.naive else next(iter(self.naive))
+        return metrics.directional_accuracy(self.actual, self.forecast, self.naive[reference])
+
+    def against(self, other: Values) -> DieboldMariano:
+        """Whether it differs from another forecast of the same sessions by more than chance."""
+        return metrics.diebold_mariano(self.actual, self.forecast, other)
+
+    def coverage(self, level: float, tolerance: float = 0.0) -> Share:
+        """How many of the prices lay within the intervals at a level, or outside by no more than so many dollars."""
+        lower, upper = self.intervals[level]
+        return metrics.coverage(self.actual, lower - tolerance, upper + tolerance)
+
+    def metrics(self) -> dict[str, float]:
+        """Every figure by name, the other forecasts' among them.
+
+        The first six are always there, whatever they are; what else is undefined is left out.
+        """
+        figures = {
+            "rmse": self.rmse,
+            "mae": self.mae,
+            "bias": self.bias,
+            "naive_rmse": self.naive_rmse,
+            "naive_mae": self.naive_mae,
+            "skill": self.skill,
+        }
+        for name, values in {**self.naive, **self.statistical}.items():
+            figures[f"{name}_rmse"] = metrics.rmse(self.actual, values)
+            figures[f"{name}_mae"] = metrics.mae(self.actual, values)
+        finer = (*self._scaled(), *self._tested(), *self._within())
+        return figures | {name: value for name, value in finer if math.isfinite(value)}
+
+    def _scaled(self) -> Iterator[tuple[str, float]]:
+        if self.scales:
+            yield "mase", metrics.mase(self.actual, self.forecast, self.scales["absolute"])
+            yield "rmsse", metrics.rmsse(self.actual, self.forecast, self.scales["squared"])
+
+    def _tested(self) -> Iterator[tuple[str, float]]:
+        if self.direction.n:
+            lowest, highest = self.direction.bounds
+            yield from (("direction", self.direction.value), ("direction_lower", lowest), ("direction_upper", highest))
+        yield "dm_naive_p", self.against(self.naive[self.best_naive]).p_value
+
+    def _within(self) -> Iterator[tuple[str, float]]:
+        quantiles = {0.5: self.forecast}
+        for level, (lower, upper) in sorted(self.intervals.items()):
+            yield f"coverage_{100 * level:g}", self.coverage(level).value
+            yield f"winkler_{100 * level:g}", metrics.winkler(self.actual, lower, upper, level)
+            quantiles |= {(1 - level) / 2: lower, (1 + level) / 2: upper}
+        if self.intervals:
+            yield "crps", metrics.crps(self.actual, quantiles)
+
+
+def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split, column: str) -> Evaluation:
+    """Forecast each session of the test period with what was known at the close of the one before.
+
+    forecast: from prices and a number of origins to dollars, such as Forecaster.forecast, or with intervals, such as
+              Forecaster.predict; of those, each level is judged that has bounds on all sessions
+    """
+    known = split.prices.until(split.prices.day(-2))
+    said = forecast(known, split.n_test)
+    made = said if isinstance(said, Forecasts) else Forecasts(values=said, lower={}, upper={})
+    return Evaluation(
+        sessions=split.prices.sessions[len(split.train) :],
+        actual=split.actual[:, COLUMNS.index(column)],
+        forecast=made.values,
+        naive=naive_forecasts(known, column, split.n_test),
+        intervals=made.complete(),
+        scales=training_scales(split.train.column(column), split.n_test),
+    )

@@ -1,0 +1,254 @@
+"""The gate: whether a version may forecast in Production, and why, in sentences with numbers.
+
+Each check looks at the evaluations alone and says one sentence, whether it passes or not; a version passes when
+every check does. In the mode `manual` the gate advises, and a person decides. What follows from a decision (moving
+a version, asking a person) is for the caller to do.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from model.config import Frozen
+from model.errors import UsageError
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import Evaluation
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Verdict = Literal["promoted", "refused", "watched", "waiting"]
+
+NO_SKILL = "none"
+# Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
+HALF_A_CENT = 0.005
+
+
+class Gate(Frozen):
+    """What a version must show before it may forecast in Production."""
+
+    mode: Literal["enforce", "dry_run", "manual"] = Field(
+        "enforce", description="dry_run says what it would do, moves nothing; manual advises, and waits for a person"
+    )
+    min_skill: Finite = Field(0.0, description="the skill must be above it: 1 - RMSE / RMSE of the best naive forecast")
+    max_rmse_ratio: Annotated[Finite, Field(gt=0)] = Field(
+        1.0, description="the RMSE must be below this share of the Production version's, on the same sessions"
+    )
+    max_dm_p: Annotated[Finite, Field(gt=0, le=1)] = Field(
+        1.0, description="highest one-sided Diebold-Mariano p-value against the Production version; 1 only tells it"
+    )
+    max_coverage_gap: Annotated[Finite, Field(ge=0, le=1)] = Field(
+        0.05, description="how far, beyond chance, intervals may fall short of the share of prices that they promise"
+    )
+    min_sessions: int = Field(15, ge=1, description="fewer sessions than this decide nothing")
+    backtest_sessions: int = Field(
+        250, ge=0, description="about so many sessions of backtests, where there are some, count beside the test period"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the gate says of a version.
+
+    passed:   whether it met every demand
+    verdict:  promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
+    skill:    what to tag the version with: its skill, or `none` where it does not beat the naive forecasts
+    reasons:  one sentence for every check, passed or not
+    failures: those of the reasons that speak against it
+    """
+
+    passed: bool
+    verdict: Verdict
+    skill: str
+    reasons: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it is to be moved to Production."""
+        return self.verdict == "promoted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    passed: bool
+    sentence: str
+
+
+def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past: int = 0) -> Decision:
+    """Ask the gate about `candidate`; `champion` is the Production version scored again on the same sessions.
+
+    past: how many of the sessions were forecast in backtests, by forecasters of the same configuration
+
+    ValueError where the two were judged on different sessions or prices: that is no comparison.
+    """
+    if champion is not None and not _same_sessions(candidate, champion):
+        raise ValueError("candidate and champion must be judged on the same sessions of the same prices")
+    checks = (
+        _enough(candidate, gate, past),
+        _against_naive(candidate, gate),
+        *_against_champion(candidate, champion, gate),
+        *_intervals(candidate, gate),
+    )
+    passed = all(check.passed for check in checks)
+    reasons = tuple(check.sentence for check in checks)
+    verdict: Verdict = "promoted" if passed else "refused"
+    if gate.mode == "dry_run":
+        reasons += (f"The gate only watches (mode dry_run): it would be {verdict}, and stays where it is.",)
+        verdict = "watched" if passed else "refused"
+    elif gate.mode == "manual":
+        reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
+        verdict = "waiting"
+    return Decision(
+        passed=passed,
+        verdict=verdict,
+        skill=skill_tag(candidate),
+        reasons=reasons,
+        failures=tuple(check.sentence for check in checks if not check.passed),
+    )
+
+
+def skill_tag(evaluation: Evaluation) -> str:
+    """What to tag a version with: its skill, or `none` where it does not beat the naive forecasts."""
+    return f"{evaluation.skill:.4f}" if evaluation.has_skill else NO_SKILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a person, `by` name, says of a version that waits, and why."""
+
+    approved: bool
+    by: str
+    reason: str = ""
+
+
+def settle(subject: str, verdict: str, answer: Answer, reasons: Sequence[str], passed: bool) -> tuple[str, ...]:
+    """The reasons to keep on a version that a person approves or rejects: the gate's, and the person's.
+
+    subject: the version, as an error names it
+    verdict: the decision that is noted on it so far
+    reasons: the gate's sentences, and whether it `passed`
+
+    UsageError where the version waits for nobody, and where a rejection, or an approval against the gate's advice,
+    says no reason.
+    """
+    if verdict != "waiting":
+        raise UsageError(
+            subject,
+            have=f"it waits for nobody: its decision is {verdict!r}" if verdict else "it waits for nobody",
+            need="a version that was trained or promoted while the gate's mode was manual",
+            remedy="look at the decisions in MLflow; past the gate: tomorrow promote ... --force --reason TEXT",
+        )
+    reason, against = answer.reason.strip(), answer.approved and not passed
+    if not reason and (against or not answer.approved):
+        raise UsageError(
+            subject,
+            have=f"no reason for {'approving it against the gate' if against else 'rejecting it'}",
+            need="a reason, which stays on the version for whoever asks later",
+            remedy='add --reason "..."',
+        )
+    done = f"{'Approved' if answer.approved else 'Rejected'} by {answer.by}{', against the gate' if against else ''}"
+    return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")
+
+
+def _same_sessions(one: Evaluation, other: Evaluation) -> bool:
+    return np.array_equal(one.sessions, other.sessions) and np.array_equal(one.actual, other.actual, equal_nan=True)
+
+
+def _enough(candidate: Evaluation, gate: Gate, past: int) -> _Check:
+    found, needed = len(candidate.sessions), gate.min_sessions
+    judged = f"Judged on {_sessions(candidate)}"
+    if past:
+        judged += f", {past} of them forecast in backtests of its configuration"
+    if found < needed:
+        return _Check(False, f"{judged}: too few to decide on, needed at least {needed}.")
+    return _Check(True, f"{judged}, needed at least {needed}.")
+
+
+def _against_naive(candidate: Evaluation, gate: Gate) -> _Check:
+    ours, naive, skill = candidate.rmse, candidate.naive_rmse, candidate.skill
+    name = naive_label(candidate.best_naive)
+    if not (math.isfinite(ours) and math.isfinite(naive)):
+        return _Check(False, f"RMSE {ours:.2f} $ beside {naive:.2f} $ of {name}: not numbers that can be compared.")
+    verb = "beats" if ours < naive else "loses to" if ours > naive else "only equals"
+    ours_text, naive_text = _apart(ours, naive)
+    skill_text, needed_text = _apart(skill, gate.min_skill)
+    verdict = "" if candidate.has_skill else " is no skill"
+    return _Check(
+        skill > gate.min_skill,
+        f"RMSE {ours_text} $ on {_sessions(candidate)} {verb} {name}, {naive_text} $: "
+        f"skill {skill_text}{verdict}, needed above {needed_text}.",
+    )
+
+
+def _against_champion(candidate: Evaluation, champion: Evaluation | None, gate: Gate) -> Iterator[_Check]:
+    if champion is None:
+        yield _Check(True, "Nothing is in Production to compare with.")
+        return
+    ours, theirs = candidate.rmse, champion.rmse
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        yield _Check(
+            False,
+            f"RMSE {ours:.2f} $ beside {theirs:.2f} $ of the version in Production: not numbers that can be compared.",
+        )
+        return
+    # A version without any error can be equalled, not beaten.
+    ratio = ours / theirs if theirs else 1.0 if ours == 0 else math.inf
+    verb = "beats" if ours < theirs else "loses to" if ours > theirs else "only equals"
+    ours_text, theirs_text = _apart(ours, theirs)
+    ratio_text, needed_text = _apart(ratio, gate.max_rmse_ratio)
+    yield _Check(
+        ratio < gate.max_rmse_ratio,
+        f"RMSE {ours_text} $ {verb} the version in Production, {theirs_text} $ on the same sessions: "
+        f"ratio {ratio_text}, needed below {needed_text}.",
+    )
+    yield _beyond_chance(candidate, champion, gate)
+
+
+def _beyond_chance(candidate: Evaluation, champion: Evaluation, gate: Gate) -> _Check:
+    test, asked = candidate.against(champion.forecast), gate.max_dm_p < 1
+    if math.isnan(test.p_better):
+        demand = f", needed a p-value of at most {gate.max_dm_p:g}" if asked else ""
+        return _Check(not asked, f"Diebold-Mariano tests nothing on {_sessions(candidate)}{demand}.")
+    p_text, needed_text = _apart(test.p_better, gate.max_dm_p)
+    demand = f"needed at most {needed_text}" if asked else "which decides nothing here"
+    return _Check(
+        test.p_better <= gate.max_dm_p,
+        f"Diebold-Mariano: a version no better than the one in Production would look as good "
+        f"with probability {p_text}, {demand}.",
+    )
+
+
+def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
+    """One check a level: it fails where the share of prices within falls short by more than chance explains."""
+    given = {level: candidate.coverage(level, HALF_A_CENT) for level in sorted(candidate.intervals)}
+    if not any(held.n for held in given.values()):
+        yield _Check(True, "No intervals came with the forecasts: their coverage is not judged.")
+        return
+    for level, held in given.items():
+        lowest, highest = held.bounds
+        gap = max(0.0, level - highest)
+        yield _Check(
+            gap <= gate.max_coverage_gap,
+            f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * held.value:.1f} % "
+            f"({100 * lowest:.1f} to {100 * highest:.1f} % with 95 % confidence): "
+            f"{100 * gap:.1f} points short beyond chance, at most {100 * gate.max_coverage_gap:g} allowed.",
+        )
+
+
+def _sessions(evaluation: Evaluation) -> str:
+    days = evaluation.sessions
+    if len(days) == 1:
+        return f"1 session, {days[0]}"
+    return f"{len(days)} sessions from {days[0]} to {days[-1]}"
+
+
+def _apart(*values: float) -> tuple[str, ...]:
+    """The values with as many decimals, two or more, as it takes to tell different ones apart."""
+    for decimals in range(2, 12):
+        texts = tuple(f"{value:.{decimals}f}" for value in values)
+        if len(set(texts)) == len(set(values)):
+            return texts
+    return tuple(repr(value) for value in values)

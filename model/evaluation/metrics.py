@@ -1,0 +1,195 @@
+"""Measures of forecasts; docs/measures.md holds the formula and the source of each, and says what is left undefined.
+
+Prices, forecasts and bounds are (n,) dollars, one a session; an error is forecast minus actual. What is undefined
+is NaN, so that nobody takes it for a number.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.market.prices import Values
+
+
+def rmse(actual: Values, forecast: Values) -> float:
+    """Root mean squared error."""
+    return float(np.sqrt(np.mean(np.square(forecast - actual))))
+
+
+def mae(actual: Values, forecast: Values) -> float:
+    """Mean absolute error."""
+    return float(np.mean(np.abs(forecast - actual)))
+
+
+def bias(actual: Values, forecast: Values) -> float:
+    """Mean error: above 0 where the forecasts are too high."""
+    return float(np.mean(forecast - actual))
+
+
+def training_scales(training: Values, n: int) -> dict[str, Values]:
+    """What MASE and RMSSE scale by, for each of n sessions after the `training` prices, (n,) each.
+
+    `absolute` and `squared` are the mean absolute and the mean squared change from one of the prices to the next: what
+    the newest price would have been wrong by. NaN where there are fewer than two.
+    """
+    changes = np.diff(training)
+    return {
+        "absolute": np.full(n, np.mean(np.abs(changes)) if len(changes) else np.nan),
+        "squared": np.full(n, np.mean(np.square(changes)) if len(changes) else np.nan),
+    }
+
+
+def mase(actual: Values, forecast: Values, scale: Values) -> float:
+    """Mean absolute scaled error: of errors as multiples of the `absolute` scale. NaN where prices never moved."""
+    return _mean_ratio(np.abs(forecast - actual), scale)
+
+
+def rmsse(actual: Values, forecast: Values, scale: Values) -> float:
+    """Root mean squared scaled error: of errors as multiples of the `squared` scale. NaN where prices never moved."""
+    return math.sqrt(_mean_ratio(np.square(forecast - actual), scale))
+
+
+def skill(error: float, naive_error: float) -> float:
+    """1 - error / naive error: above 0 is better than naive, 1 is without error.
+
+    Where the naive forecast makes no error at all, nothing can be better: 0 if the forecast makes none either,
+    else minus infinity.
+    """
+    if naive_error == 0:
+        return 0.0 if error == 0 else -math.inf
+    return 1 - error / naive_error
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many `hits` among `n` sessions."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The share of hits; NaN among no sessions."""
+        return self.hits / self.n if self.n else math.nan
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The Wilson interval, which holds the true share with a confidence of 95 %; 0 to 1 among no sessions."""
+        return wilson(self.hits, self.n)
+
+
+def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval for a share, without correction for continuity."""
+    from scipy.special import ndtri
+
+    if n == 0:
+        return 0.0, 1.0
+    z = float(ndtri((1 + confidence) / 2))
+    share, scale = hits / n, 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / scale
+    reach = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # At the ends the interval reaches them exactly, which rounding would miss by a digit.
+    return (0.0 if hits == 0 else centre - reach), (1.0 if hits == n else centre + reach)
+
+
+def directional_accuracy(actual: Values, forecast: Values, reference: Values) -> Share:
+    """How often a forecast lay on that side of the `reference`, a price known before, to which the price went.
+
+    Sessions whose price stayed where the reference was went nowhere, and do not count; a forecast that names no
+    direction on any other is wrong.
+    """
+    moved = actual != reference
+    right = np.sign(forecast - reference)[moved] == np.sign(actual - reference)[moved]
+    return Share(int(right.sum()), int(moved.sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class DieboldMariano:
+    """Whether two forecasts differ by more than chance.
+
+    statistic: Student's t with n - 1 degrees of freedom; below 0 the first forecast has the smaller errors
+    p_value:   two-sided: how often forecasts that are equally good differ as much
+    p_better:  one-sided: how often a first forecast that is no better looks as good as it did
+    """
+
+    statistic: float
+    p_value: float
+    p_better: float
+    n: int
+
+
+def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldMariano:
+    """Test squared errors of two forecasts made one step ahead, with the correction for small samples.
+
+    Harvey, Leybourne and Newbold's. Forecasts that are wrong by the same on every session have a statistic of 0;
+    where one is worse by the same on every session it is infinite. One session tests nothing: NaN.
+    """
+    from scipy.special import stdtr
+
+    difference = np.square(forecast - actual) - np.square(other - actual)
+    n, mean = len(difference), float(np.mean(difference))
+    if n < 2:
+        return DieboldMariano(math.nan, math.nan, math.nan, n)
+    deviation = math.sqrt(float(np.mean(np.square(difference - mean))) / n)
+    if deviation == 0:
+        statistic = math.copysign(math.inf, mean) if mean else 0.0
+    else:
+        statistic = mean / deviation * math.sqrt((n - 1) / n)
+    p_value = min(1.0, 2 * float(stdtr(n - 1, -abs(statistic))))
+    return DieboldMariano(statistic, p_value, float(stdtr(n - 1, statistic)), n)
+
+
+def coverage(actual: Values, lower: Values, upper: Values) -> Share:
+    """How often the price lay within the interval, bounds included; sessions without an interval do not count."""
+    given = ~np.isnan(lower + upper)
+    return Share(int(np.sum((lower <= actual) & (actual <= upper) & given)), int(given.sum()))
+
+
+def winkler(actual: Values, lower: Values, upper: Values, level: float) -> float:
+    """Mean width of intervals at `level`, plus 2 / (1 - level) times the distance of each price that lies outside.
+
+    Over the sessions that have an interval.
+    """
+    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
+    return _mean_given(upper - lower + 2 / (1 - level) * missed)
+
+
+def ks_distance(one: Values, other: Values) -> float:
+    """The two-sample Kolmogorov-Smirnov statistic: the largest distance between the two distribution functions.
+
+    From 0, alike, to 1, apart. NaN where a sample is empty.
+    """
+    if not len(one) or not len(other):
+        return math.nan
+    points = np.concatenate([one, other])
+    shares = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (one, other)]
+    return float(np.max(np.abs(shares[0] - shares[1])))
+
+
+def quantile_losses(actual: Values, quantile: Values, level: float) -> Values:
+    """The pinball loss of each session's quantile at `level`; at one half it is half the absolute error."""
+    above = actual - quantile
+    return np.maximum(level * above, (level - 1) * above)
+
+
+def crps(actual: Values, quantiles: Mapping[float, Values]) -> float:
+    """The mean continuous ranked probability score, from the quantiles that there are, over sessions that have all.
+
+    Twice the integral of the quantile loss over all levels, by the trapezoidal rule; at the levels 0 and 1 the loss
+    is 0. Few quantiles give too small a number: compare only scores of the same levels.
+    """
+    levels = sorted(quantiles)
+    edge = np.zeros(len(actual))
+    losses = np.array([edge, *(quantile_losses(actual, quantiles[level], level) for level in levels), edge])
+    return _mean_given(2 * np.trapezoid(losses, [0.0, *levels, 1.0], axis=0))
+
+
+def _mean_given(scores: Values) -> float:
+    given = scores[~np.isnan(scores)]
+    return float(np.mean(given)) if len(given) else math.nan
+
+
+def _mean_ratio(errors: Values, scale: Values) -> float:
+    return float(np.mean(errors / scale)) if bool((scale > 0).all()) else math.nan

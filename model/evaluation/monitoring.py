@@ -1,0 +1,177 @@
+"""Watching a version at work: rolling measures of its forecasts, and whether it is time to train again.
+
+One window ends at each session that was forecast and is over. A full window that breaches a limit says so in a
+sentence with its numbers; retraining is asked for when enough of the newest windows do, and the newest itself.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from model.config import Frozen
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.gate import HALF_A_CENT
+from model.evaluation.metrics import ks_distance
+from model.market.prices import Prices, Values
+
+Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Watch(Frozen):
+    """What is watched, and from when on it is too much."""
+
+    window: int = Field(21, ge=2, description="sessions in a rolling window: a trading month")
+    windows: int = Field(5, ge=1, description="so many of the newest windows are looked at")
+    breaches: int = Field(3, ge=1, description="so many of them, the newest among them, ask for retraining")
+    cooldown: int = Field(10, ge=0, description="sessions after a request during which no other is made")
+    max_rmse_ratio: Limit = Field(1.05, description="RMSE / RMSE of the best naive forecast on the window")
+    max_bias: Limit = Field(0.6, description="mean error as a share of the RMSE, either way")
+    max_coverage_gap: Limit = Field(0.05, description="how far, beyond chance, intervals may hold too few prices")
+    max_drift: Limit = Field(0.3, description="Kolmogorov-Smirnov distance of the newest returns to the training's")
+    drift_sessions: int = Field(63, ge=2, description="the newest returns: a quarter")
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if self.breaches > self.windows:
+            raise ValueError(f"breaches: {self.breaches} of {self.windows} windows can never be")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Window:
+    """The newest forecasts up to one session, at most as many as a window has.
+
+    judged:   those forecasts beside what happened
+    drift:    how far the returns up to then are from the training part's; NaN where it is not known
+    breaches: what is wrong with it, as sentences; none of a window that is not full
+    """
+
+    judged: Evaluation
+    drift: float
+    breaches: tuple[str, ...]
+
+    @property
+    def session(self) -> date:
+        """Its newest session."""
+        return date.fromisoformat(str(self.judged.sessions[-1]))
+
+    def metrics(self) -> dict[str, float]:
+        """Its figures by name; what is undefined is left out."""
+        judged = self.judged
+        figures = {
+            "rolling_rmse": judged.rmse,
+            "rolling_naive_rmse": judged.naive_rmse,
+            "rolling_skill": judged.skill,
+            "rolling_bias": judged.bias,
+            "drift": self.drift,
+            "breaches": float(len(self.breaches)),
+        }
+        figures |= {f"rolling_coverage_{100 * level:g}": judged.coverage(level).value for level in judged.intervals}
+        return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """Whether retraining is asked for, and why or why not, as sentences."""
+
+    retrain: bool
+    reasons: tuple[str, ...]
+
+
+def rolling(judged: Evaluation, drifts: Values, watch: Watch) -> tuple[Window, ...]:
+    """One window for each session; `drifts` is (n,), as `returns_drift` gives it for each of them."""
+    windows = []
+    for row in range(len(judged.sessions)):
+        part = _part(judged, slice(max(0, row + 1 - watch.window), row + 1))
+        full = len(part.sessions) == watch.window
+        drift = float(drifts[row])
+        windows.append(Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, watch)) if full else ()))
+    return tuple(windows)
+
+
+def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], watch: Watch) -> Values:
+    """How far the newest daily returns of the Close up to each session are from the training part's.
+
+    (n,) Kolmogorov-Smirnov distances; NaN before there are enough newer returns. Returns are the logarithms of each
+    Close over the one before: price levels always drift, and a split between the two histories leaves them as they are.
+    """
+    before = _returns(training)
+    days, returns = known.sessions[1:], _returns(known)
+    ends = np.searchsorted(days, np.array(sessions, dtype="datetime64[D]"), side="right")
+    first = np.searchsorted(days, training.sessions[-1], side="right")
+    # Returns that the training part holds itself would hide what came after it.
+    starts = np.maximum(ends - watch.drift_sessions, 0)
+    enough = (ends - starts == watch.drift_sessions) & (starts >= first)
+    return np.array(
+        [
+            ks_distance(before, returns[start:end]) if given else math.nan
+            for start, end, given in zip(starts, ends, enough, strict=True)
+        ]
+    )
+
+
+def advise(windows: Sequence[Window], since: int | None, watch: Watch) -> Advice:
+    """Say whether retraining is asked for.
+
+    since: sessions from the one of the last request to the newest; 0 for a request made for this very session, which
+           stands; None where there was none
+    """
+    newest = windows[-watch.windows :]
+    broken = [window for window in newest if window.breaches]
+    count = f"{len(broken)} of the newest {len(newest)} windows of {watch.window} sessions breach a limit"
+    if not newest or len(broken) < watch.breaches or not newest[-1].breaches:
+        return Advice(retrain=False, reasons=(f"{count}; {watch.breaches} would, and the newest among them.",))
+    reasons = (f"{count}, the newest among them; {watch.breaches} are enough.", *newest[-1].breaches)
+    if since is not None and 0 < since <= watch.cooldown:
+        quiet = f"Retraining was asked for {since} sessions ago: no other request for {watch.cooldown}."
+        return Advice(retrain=False, reasons=(*reasons, quiet))
+    return Advice(retrain=True, reasons=reasons)
+
+
+def _breaches(judged: Evaluation, drift: float, watch: Watch) -> Iterator[str]:
+    ours, naive = judged.rmse, judged.naive_rmse
+    if ours > watch.max_rmse_ratio * naive:
+        share = f"{ours / naive:.2f}" if naive else "infinitely many"
+        yield (
+            f"RMSE {ours:.2f} $ is {share} times that of {naive_label(judged.best_naive)}, {naive:.2f} $: "
+            f"at most {watch.max_rmse_ratio:g} allowed."
+        )
+    if abs(judged.bias) > watch.max_bias * ours:
+        side = "high" if judged.bias > 0 else "low"
+        yield (
+            f"Forecasts are too {side} by {abs(judged.bias):.2f} $ on average, {abs(judged.bias) / ours:.2f} of the "
+            f"RMSE: at most {watch.max_bias:g} allowed."
+        )
+    for level in sorted(judged.intervals):
+        held = judged.coverage(level, HALF_A_CENT)
+        gap = level - held.bounds[1] if held.n else 0.0
+        if gap > watch.max_coverage_gap:
+            yield (
+                f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * gap:.1f} points too few "
+                f"beyond chance: at most {100 * watch.max_coverage_gap:g} allowed."
+            )
+    if drift > watch.max_drift:
+        yield (
+            f"Returns have drifted from the training part's by {drift:.2f} (Kolmogorov-Smirnov): "
+            f"at most {watch.max_drift:g} allowed."
+        )
+
+
+def _part(judged: Evaluation, rows: slice) -> Evaluation:
+    return Evaluation(
+        sessions=judged.sessions[rows],
+        actual=judged.actual[rows],
+        forecast=judged.forecast[rows],
+        naive={name: values[rows] for name, values in judged.naive.items()},
+        intervals={level: (low[rows], high[rows]) for level, (low, high) in judged.intervals.items()},
+    )
+
+
+def _returns(prices: Prices) -> Values:
+    return np.diff(np.log(prices.column("Close")))

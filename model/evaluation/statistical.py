@@ -1,0 +1,78 @@
+"""Statistical forecasts: exponential smoothing and ARIMA, chosen and fitted by Nixtla's statsforecast.
+
+They know the column's own past and nothing else: for the Open not even the newest Close. The library is an extra of
+the product, `statistics`, since it brings some 280 MB with it.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from model.errors import ConfigurationError, TooFewPrices
+from model.market.prices import Prices, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
+
+# Fewer leave models with more parameters than they can be told apart by; below seven there is none at all.
+SHORTEST = 30
+
+
+class _Model(Protocol):
+    """What is used of statsforecast's models."""
+
+    def fit(self, y: Values) -> object: ...
+
+    def forward(self, y: Values, h: int) -> dict[str, Values]: ...
+
+
+def statistical_forecasts(prices: Prices, column: str, origins: int, refit_every: int) -> dict[str, Values]:
+    """Forecasts made at the newest `origins` sessions, each for the session after it, by name, (origins,) dollars.
+
+    At the first of them, and at every `refit_every`-th after it, a model is chosen and fitted anew on all that was
+    known at its close; in between, that model is applied to what became known since. With `refit_every` as large
+    as `origins` it is fitted once.
+
+    TooFewPrices where the first origin has too little behind it; ConfigurationError without the extra.
+    """
+    if not 1 <= origins <= len(prices) or refit_every < 1:
+        raise ValueError(f"{origins} origins in {len(prices)} sessions, fitted every {refit_every}")
+    first = len(prices) - origins
+    if first + 1 < SHORTEST:
+        raise TooFewPrices(
+            f"prices of {prices.security.ticker}",
+            have=f"{first + 1} sessions up to the first origin",
+            need=f"at least {SHORTEST} for the statistical forecasts",
+            remedy="give more history, or a later first origin",
+        )
+    values = np.array(prices.column(column))
+    return {name: _rolled(make, values, first, refit_every) for name, make in _models().items()}
+
+
+def _rolled(make: "Callable[[], _Model]", values: Values, first: int, refit_every: int) -> Values:
+    """One forecast for each row from `first` on, made with the values up to it."""
+    made = np.empty(len(values) - first)
+    model = make()
+    for origin in range(len(made)):
+        known = values[: first + origin + 1]
+        if origin % refit_every == 0:
+            model = make()
+            model.fit(known)
+        made[origin] = model.forward(known, h=1)["mean"][0]
+    return made
+
+
+def _models() -> "dict[str, Callable[[], _Model]]":
+    """The models by name; the import takes two seconds."""
+    try:
+        from statsforecast.models import AutoARIMA, AutoETS
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "statistical forecasts",
+            have=f"the package {error.name or 'statsforecast'} is not installed",
+            need="the extra `statistics`",
+            remedy="in the project's folder: python -m pip install '.[statistics]'",
+        ) from None
+    return {"auto_ets": lambda: AutoETS(season_length=1), "auto_arima": lambda: AutoARIMA(season_length=1)}

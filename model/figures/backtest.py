@@ -1,0 +1,196 @@
+"""A backtest in figures: skill by month, errors against the naive forecast, calibration, forecasts with intervals."""
+
+from collections.abc import Mapping
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.backtest.result import BacktestResult, PresetResult
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import Evaluation
+from model.figures.style import ACTUAL, DOLLARS, FORECAST, NAIVE, QUIET, date_axis, legend, new_figure, signed, style
+from model.market.prices import Values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = (FORECAST, "#c0562a", "#4c7a34", "#7b4a9e")
+CLOSE_UP = 63  # sessions: a quarter
+ROW = 2.6  # inches for each preset
+
+
+def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
+    """Every figure of a backtest by name; `calibration` only where some forecasts have intervals."""
+    figures = {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
+    if any(preset.evaluations[0].intervals for preset in result.presets):
+        figures["calibration"] = calibration_figure(result)
+    for preset in result.presets:
+        figures[f"forecasts-{preset.name}"] = forecasts_figure(result, preset)
+    return figures
+
+
+def skill_figure(result: BacktestResult) -> "Figure":
+    """Draw each month's skill against the naive forecast that is best over all; whiskers reach over the seeds."""
+    figure = new_figure(
+        f"{result.subject}, {result.period}: skill by month",
+        f"above 0 is better than {naive_label(result.reference.best_naive)}" + _whiskers(result),
+        _height(result),
+    )
+    for axes, preset, colour in _rows(figure, result):
+        months = preset.months
+        # Each bar stands in the middle of its month.
+        days = np.array([month.month for month in months], dtype="datetime64[M]").astype("datetime64[D]") + 14
+        # A month in which the naive forecast made no error has no finite skill.
+        skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
+        mean = skills.mean(axis=1)
+        reach = np.abs(np.stack([skills.min(axis=1), skills.max(axis=1)]) - mean)
+        style(axes, "skill")
+        date_axis(axes, np.array([days[0] - 15, days[-1] + 16]))
+        axes.bar(
+            days.astype(np.float64),
+            mean,
+            22,
+            color=colour,
+            label=preset.name,
+            yerr=reach if len(preset.by_seed) > 1 else None,
+            error_kw={"elinewidth": 1, "ecolor": QUIET},
+        )
+        axes.axhline(0, color=ACTUAL, linewidth=0.9)
+        better = int((mean > 0).sum())
+        _name(axes, f"{preset.name}: better in {better} of {len(months)} months, skill {preset.metrics['skill']:+.4f}")
+    return figure
+
+
+def cumulated_figure(result: BacktestResult) -> "Figure":
+    """Draw the squared error saved against the naive forecast, summed up from the first session on."""
+    naive = result.reference.best_naive
+    figure = new_figure(
+        f"{result.subject}, {result.period}: cumulated squared error",
+        f"of {naive_label(naive)}, less the forecast's own: rising is better than naive"
+        + ("   ·   thin: seed by seed" if len(result.presets[0].by_seed) > 1 else ""),
+        _height(result),
+    )
+    for axes, preset, colour in _rows(figure, result):
+        saved = np.array([_saved(evaluation, naive) for evaluation in preset.evaluations])
+        sessions = result.reference.sessions
+        style(axes, "squared dollars")
+        date_axis(axes, sessions)
+        if len(saved) > 1:
+            for line in saved:
+                axes.plot(sessions, line, color=colour, linewidth=0.7, alpha=0.5)
+        axes.plot(sessions, saved.mean(axis=0), color=colour, linewidth=1.8, label=preset.name)
+        axes.axhline(0, color=ACTUAL, linewidth=0.9)
+        _name(axes, f"{preset.name}: {signed(float(saved.mean(axis=0)[-1]))} squared dollars in all")
+    return figure
+
+
+def calibration_figure(result: BacktestResult) -> "Figure":
+    """Draw how many prices the intervals held beside how many they should hold, in all and in the course of time."""
+    figure = new_figure(
+        f"{result.subject}, {result.period}: calibration of the intervals",
+        "share of the prices within the intervals; on the dashed line they keep their word",
+    )
+    whole, course = figure.subplots(1, 2, width_ratios=(2, 3))
+    figure.subplots_adjust(wspace=0.2, top=0.8)
+    style(whole, "held (%)")
+    style(course, "")
+    whole.set_xlabel("meant to hold (%)", fontsize=11)
+    for preset, colour in zip(result.presets, cycle(COLOURS), strict=False):
+        _calibration(whole, preset, colour)
+        _course(course, preset, colour)
+    low = min(*whole.get_ylim(), *whole.get_xlim())
+    whole.plot([low, 100], [low, 100], color=NAIVE, linestyle="--", linewidth=1.1)
+    date_axis(course, result.reference.sessions)
+    window = min(CLOSE_UP, len(result.reference.sessions))
+    course.set_title(f"of the {window} sessions before", fontsize=10, color=QUIET, loc="left")
+    legend(whole)
+    return figure
+
+
+def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
+    """Draw one preset's forecasts and intervals over what happened, and the newest of them close up."""
+    seed, evaluation = next(iter(preset.by_seed.items()))
+    levels = ", ".join(f"{100 * level:g}" for level in sorted(evaluation.intervals))
+    figure = new_figure(
+        f"{result.subject}, {result.period}: forecasts of {preset.name}",
+        f"one session ahead, seed {seed}" + (f"   ·   intervals at {levels} %" if levels else ""),
+    )
+    figure.subplots_adjust(top=0.8)
+    n = len(evaluation.sessions)
+    for axes, start in zip(figure.subplots(1, 2, width_ratios=(3, 2)), (0, max(0, n - CLOSE_UP)), strict=True):
+        sessions = evaluation.sessions[start:]
+        style(axes, DOLLARS if start == 0 else "")
+        date_axis(axes, sessions)
+        for level, (lower, upper) in sorted(evaluation.intervals.items(), reverse=True):
+            label = f"{100 * level:g} %"
+            axes.fill_between(
+                sessions.astype("datetime64[D]").astype(np.float64),
+                lower[start:],
+                upper[start:],
+                color=FORECAST,
+                alpha=0.12 if level > 0.9 else 0.25,
+                linewidth=0,
+                label=label,
+            )
+        axes.plot(sessions, evaluation.forecast[start:], color=FORECAST, linewidth=1.3, label="forecast")
+        axes.plot(sessions, evaluation.actual[start:], color=ACTUAL, linewidth=1.0, label="actual")
+        if start == 0:
+            legend(axes, "actual", "forecast")
+        else:
+            axes.set_title("the newest sessions, close up", fontsize=10, color=QUIET, loc="left")
+    return figure
+
+
+def _rows(figure: "Figure", result: BacktestResult) -> "list[tuple[Axes, PresetResult, str]]":
+    """Axes below one another, one for each preset: their sizes differ too much for a common scale."""
+    figure.subplots_adjust(hspace=0.45, top=figure.subplotpars.top - 0.25 / figure.get_figheight())
+    rows = figure.subplots(len(result.presets), 1, squeeze=False)[:, 0]
+    for axes in rows[:-1]:
+        axes.sharex(rows[-1])
+    return list(zip(rows, result.presets, cycle(COLOURS), strict=False))
+
+
+def _name(axes: "Axes", text: str) -> None:
+    axes.set_title(text, fontsize=10, color=QUIET, loc="left", parse_math=False)
+    axes.set_xlabel("")
+
+
+def _height(result: BacktestResult) -> float:
+    return max(5.0, 1.5 + ROW * len(result.presets))
+
+
+def _whiskers(result: BacktestResult) -> str:
+    return "   ·   bars: mean of the seeds, whiskers: lowest to highest" if len(result.presets[0].by_seed) > 1 else ""
+
+
+def _saved(evaluation: Evaluation, naive: str) -> Values:
+    saved: Values = np.cumsum(
+        np.square(evaluation.naive[naive] - evaluation.actual) - np.square(evaluation.forecast - evaluation.actual)
+    )
+    return saved
+
+
+def _calibration(axes: "Axes", preset: PresetResult, colour: str) -> None:
+    levels = sorted(preset.evaluations[0].intervals)
+    held = [100 * np.mean([evaluation.coverage(level).value for evaluation in preset.evaluations]) for level in levels]
+    if levels:
+        meant = [100 * level for level in levels]
+        axes.plot(meant, held, color=colour, marker="o", linewidth=1.2, label=preset.name)
+
+
+def _course(axes: "Axes", preset: PresetResult, colour: str) -> None:
+    """The coverage in a window that moves on from session to session, all seeds together."""
+    sessions = preset.evaluations[0].sessions
+    window = np.ones(min(CLOSE_UP, len(sessions)))
+    for level in sorted(preset.evaluations[0].intervals):
+        held = np.mean([_held(evaluation, level) for evaluation in preset.evaluations], axis=0)
+        share = 100 * np.convolve(held, window / len(window), mode="valid")
+        axes.plot(sessions[len(window) - 1 :], share, color=colour, linewidth=1.2)
+        axes.axhline(100 * level, color=NAIVE, linestyle="--", linewidth=0.9)
+
+
+def _held(evaluation: Evaluation, level: float) -> Values:
+    lower, upper = evaluation.intervals[level]
+    return ((lower <= evaluation.actual) & (evaluation.actual <= upper)).astype(np.float64)

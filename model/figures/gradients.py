@@ -1,0 +1,64 @@
+"""The vanishing gradient, drawn: how long gradients are by layer and by step back in time."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.figures.style import QUIET, new_figure, style
+from model.market.prices import Values
+from model.training.gradients import GradientNorms
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The layer that sees the prices is the darkest.
+LAYERS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
+
+
+def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
+    """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale."""
+    ratios = norms.ratios()
+    parts = [
+        f"{ratios[key]:.1e} {when}"
+        for key, when in (("gradient_ratio_start", "with fresh weights"), ("gradient_ratio", "after the fit"))
+        if key in ratios
+    ]
+    steps = norms.end.shape[1]
+    return norms_figure(
+        {"with fresh weights": norms.start, "after the fit": norms.end},
+        f"{subject}: gradients by step back in time",
+        f"layer 1, {steps - 1} steps back, as a share of the newest step: {'   ·   '.join(parts) or 'no gradient'}",
+    )
+
+
+def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Figure":
+    """Draw gradient norms, (layers, steps) a panel, side by side on one scale."""
+    figure = new_figure(title, subtitle)
+    figure.subplots_adjust(top=0.8)
+    (row,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
+    for axes, (name, values) in zip(row, panels.items(), strict=True):
+        style(axes, "mean norm of dL/dh (log scale)" if axes is row[0] else "")
+        axes.set_title(name, fontsize=10, color=QUIET, loc="left")
+        _lines(axes, values)
+    drawn = [axes for axes in row if axes.get_lines()]
+    if drawn:
+        drawn[-1].set_yscale("log")
+        drawn[-1].legend(frameon=False)
+    return figure
+
+
+def _lines(axes: "Axes", values: Values) -> None:
+    """One line a layer, the newest step on the left; what is zero has no place on a logarithmic scale."""
+    back = np.arange(values.shape[1])
+    axes.set_xlabel("steps back in time")
+    axes.set_xlim(-0.5, max(len(back) - 0.5, 1))
+    if not (values > 0).any():
+        axes.text(0.5, 0.5, "all are zero", transform=axes.transAxes, ha="center", color=QUIET)
+        return
+    marker = "." if len(back) < 30 else ""
+    for layer, norms in enumerate(values):
+        shown = np.where(norms > 0, norms, np.nan)[::-1]
+        colour = LAYERS[layer % len(LAYERS)]
+        axes.plot(back, shown, color=colour, linewidth=1.6, marker=marker, label=f"layer {layer + 1}")

@@ -1,0 +1,45 @@
+"""The figure of a version at work: rolling errors beside the naive forecast's, coverage and drift below."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.evaluation.monitoring import Watch, Window
+from model.figures.style import FORECAST, NAIVE, QUIET, date_axis, legend, new_figure, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def watch_figure(windows: Sequence[Window], subject: str, watch: Watch) -> "Figure":
+    """Draw every window at the session that it ends with; those that breach a limit are marked."""
+    sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
+    broken = np.array([bool(window.breaches) for window in windows])
+    rmse = np.array([window.judged.rmse for window in windows])
+    figure = new_figure(
+        f"{subject}: {sessions[0]} to {sessions[-1]}",
+        f"the newest {watch.window} forecasts up to each session   ·   {int(broken.sum())} of {len(windows)} windows "
+        "breach a limit",
+        height=7.0,
+    )
+    above, below = figure.subplots(2, 1, sharex=True)
+    style(above, "rolling RMSE (US dollars)")
+    marker = "o" if len(windows) < 3 else ""
+    naive = [window.judged.naive_rmse for window in windows]
+    above.plot(sessions, naive, color=NAIVE, linestyle="--", marker=marker, label="the best naive forecast")
+    above.plot(sessions, rmse, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")
+    if broken.any():
+        above.scatter(sessions[broken], rmse[broken], color="#b3261e", s=18, zorder=3, label="breaches a limit")
+    legend(above, "forecast")
+    style(below, "share")
+    for level, line in zip(sorted(windows[-1].judged.intervals), (":", "-"), strict=False):
+        held = [w.judged.coverage(level).value if level in w.judged.intervals else np.nan for w in windows]
+        label = f"held by the {100 * level:g} % intervals"
+        below.plot(sessions, held, color=FORECAST, linestyle=line, marker=marker, label=label)
+    drifts = [window.drift for window in windows]
+    below.plot(sessions, drifts, color=QUIET, marker=marker, label="drift of the returns")
+    below.set_ylim(-0.02, 1.02)
+    legend(below)
+    date_axis(below, sessions)
+    return figure

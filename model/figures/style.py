@@ -1,0 +1,73 @@
+"""How every figure looks: its size, its words, its axes and its colours.
+
+Neither pyplot nor its global state is used, so that figures can be made on any thread and without a display.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.market.prices import Days
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACTUAL = "black"
+FORECAST = "#135485"
+NAIVE = "#8c8c8c"
+QUIET = "#5f6368"
+
+MINUS = "\N{MINUS SIGN}"
+DOLLARS = "price (US dollars)"
+
+
+def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
+    """Make an empty figure under a title and a quieter line that holds the numbers; the height is in inches of ten."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, height), dpi=100, facecolor="white")
+    figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.625 / height, wspace=0.12)
+    # Two dollar signs in one line would otherwise start a formula.
+    figure.text(0.085, 1 - 0.325 / height, title, fontsize=14, fontweight="bold", parse_math=False)
+    figure.text(0.085, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET, parse_math=False)
+    return figure
+
+
+def style(axes: "Axes", ylabel: str) -> None:
+    """Quiet axes with a grid behind what is drawn."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, axis="y", color="#e3e3e3", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_ylabel(ylabel, fontsize=11)
+    axes.tick_params(labelsize=10)
+
+
+def date_axis(axes: "Axes", sessions: Days) -> None:
+    """Make a date axis that spans the sessions, and never less than some days: hours mean nothing here."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    first, last = date_number(sessions[0]), date_number(sessions[-1])
+    margin = max(0.02 * (last - first), 2.5 if last - first < 4 else 0.8)
+    axes.set_xlim(first - margin, last + margin)
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel("session", fontsize=11)
+
+
+def legend(axes: "Axes", *first: str) -> None:
+    """Add a legend that names these before all others, whatever was drawn first."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda at: first.index(labels[at]) if labels[at] in first else len(first))
+    axes.legend([handles[at] for at in order], [labels[at] for at in order], frameon=False)
+
+
+def date_number(session: np.datetime64) -> float:
+    """Give the place of a session on a date axis: days since 1970."""
+    return float(session.astype("datetime64[D]").astype(np.int64))
+
+
+def signed(value: float, unit: str = "") -> str:
+    """Give a number with its sign, to the cent."""
+    return f"{MINUS if round(value, 2) < 0 else '+'}{unit}{abs(value):,.2f}"

@@ -1,0 +1,197 @@
+"""A training in five figures: the prices, the loss, the forecasts scaled and in dollars, and their errors.
+
+Each function gives a figure of 1000 x 500 pixels that belongs to nobody else.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.evaluation.baselines import naive_label
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.split import Split
+from model.figures.style import (
+    ACTUAL,
+    DOLLARS,
+    FORECAST,
+    MINUS,
+    NAIVE,
+    QUIET,
+    date_axis,
+    date_number,
+    legend,
+    new_figure,
+    signed,
+    style,
+)
+from model.market.prices import Days, Values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# In longer test periods, markers and pairs of bars would cover each other.
+MARKED_SESSIONS = 70
+# Sessions of the training part that lead up to the test period in its close-up.
+LEAD_IN = 21
+
+
+def training_figures(
+    split: Split,
+    column: str,
+    losses: Sequence[float],
+    evaluation: Evaluation,
+    *,
+    minimum: float,
+    maximum: float,
+) -> Mapping[str, "Figure"]:
+    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, in dollars."""
+    subject = f"{split.prices.security.ticker} {column}"
+    return {
+        "prices": prices_figure(split, column),
+        "loss": loss_figure(losses, subject),
+        "scaled": scaled_figure(evaluation, subject, minimum=minimum, maximum=maximum),
+        "forecast": forecast_figure(evaluation, subject),
+        "errors": errors_figure(evaluation, subject),
+    }
+
+
+def prices_figure(split: Split, column: str) -> "Figure":
+    """Draw all prices of the column with the test period set off, and a close-up of it."""
+    prices, n_train = split.prices, len(split.train)
+    figure = new_figure(
+        f"{prices.security.ticker} {column}: training part and test period",
+        f"training: {n_train:,} sessions, {split.train.first} to {split.train.last}   ·   "
+        f"test: {split.n_test:,} sessions, {split.first_test} to {split.last_test}",
+    )
+    figure.subplots_adjust(top=0.8)
+    whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
+    for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
+        style(axes, DOLLARS if axes is whole else "")
+        date_axis(axes, prices.sessions[start:])
+        axes.axvspan(
+            date_number(prices.sessions[n_train]) - 0.5,
+            date_number(prices.sessions[-1]) + 0.5,
+            color=FORECAST,
+            alpha=0.12,
+            linewidth=0,
+        )
+        values = prices.column(column)
+        # The line is joined at the last session of the training part.
+        axes.plot(prices.sessions[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
+        axes.plot(prices.sessions[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
+    legend(whole, "training", "test")
+    near.set_title("the test period, close up", fontsize=10, color=QUIET, loc="left")
+    return figure
+
+
+def loss_figure(losses: Sequence[float], subject: str) -> "Figure":
+    """Draw the training loss by epoch, on a logarithmic scale; losses[0] is the first epoch's."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = np.asarray(losses, dtype=np.float64)
+    epochs = np.arange(1, len(values) + 1)
+    figure = new_figure(
+        f"{subject}: loss while training",
+        f"{values[0]:.4g} in the first epoch, {values[-1]:.4g} in the last of {len(values):,}",
+    )
+    axes = figure.subplots()
+    style(axes, "training loss (log scale)")
+    # A loss of zero, infinity or NaN has no place on a logarithmic scale.
+    shown = np.isfinite(values) & (values > 0)
+    marker = "." if len(values) < 30 else ""
+    axes.plot(epochs, np.where(shown, values, np.nan), color=FORECAST, linewidth=1.6, marker=marker)
+    if shown.any():
+        axes.set_yscale("log")
+        _plain_log_ticks(axes)
+    axes.set_xlabel("epoch")
+    axes.set_xlim(0.5, len(values) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(True, which="minor", axis="y", color="#f1f1f1", linewidth=0.6)
+    return figure
+
+
+def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maximum: float) -> "Figure":
+    """Draw what the network works with: prices as a share of the training part's range, minimum 0 and maximum 1."""
+    actual, forecast = ((values - minimum) / (maximum - minimum) for values in (evaluation.actual, evaluation.forecast))
+    figure = new_figure(
+        f"{subject}, {_period(evaluation.sessions)}: scaled forecasts",
+        f"0 is the training part's lowest price, ${minimum:,.2f}; 1 its highest, ${maximum:,.2f}",
+    )
+    axes = figure.subplots()
+    style(axes, "scaled price")
+    date_axis(axes, evaluation.sessions)
+    _lines(axes, evaluation.sessions, actual, forecast)
+    low, high = axes.get_ylim()
+    for bound, name in ((0.0, "lowest"), (1.0, "highest")):
+        if low < bound < high:
+            axes.axhline(bound, color=QUIET, linewidth=0.9, linestyle=":", label=f"the training part's {name} price")
+    legend(axes, "actual", "forecast")
+    return figure
+
+
+def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
+    """Draw forecasts in dollars against what happened, and against the best naive forecast."""
+    figure = new_figure(
+        f"{subject}, {_period(evaluation.sessions)}: forecast and what happened",
+        f"RMSE ${evaluation.rmse:,.2f} of the forecast, ${evaluation.naive_rmse:,.2f} of the naive one"
+        f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
+    )
+    axes = figure.subplots()
+    style(axes, DOLLARS)
+    date_axis(axes, evaluation.sessions)
+    naive = evaluation.naive[evaluation.best_naive]
+    label = f"naive: {naive_label(evaluation.best_naive)}"
+    marker = "o" if len(naive) == 1 else ""
+    axes.plot(evaluation.sessions, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
+    _lines(axes, evaluation.sessions, evaluation.actual, evaluation.forecast)
+    legend(axes, "actual", "forecast")
+    return figure
+
+
+def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
+    """Draw forecast minus actual by session, the best naive forecast's beside it."""
+    figure = new_figure(
+        f"{subject}, {_period(evaluation.sessions)}: errors by session",
+        f"mean absolute error ${evaluation.mae:,.2f} of the forecast, ${evaluation.naive_mae:,.2f} of the naive one"
+        f"   ·   bias {signed(evaluation.bias, '$')}",
+    )
+    axes = figure.subplots()
+    style(axes, f"forecast {MINUS} actual (US dollars)")
+    date_axis(axes, evaluation.sessions)
+    days = evaluation.sessions.astype("datetime64[D]").astype(np.float64)
+    naive = evaluation.naive[evaluation.best_naive] - evaluation.actual
+    error, label = evaluation.forecast - evaluation.actual, f"naive: {naive_label(evaluation.best_naive)}"
+    if len(days) <= MARKED_SESSIONS:
+        axes.bar(days - 0.2, error, 0.4, color=FORECAST, label="forecast")
+        axes.bar(days + 0.2, naive, 0.4, color="#b5b5b5", label=label)
+    else:
+        axes.bar(days, error, 1.0, color=FORECAST, label="forecast")
+        axes.plot(days, naive, color="#9a9a9a", linewidth=1.1, label=label)
+    axes.axhline(0, color=ACTUAL, linewidth=0.9)
+    legend(axes, "forecast")
+    return figure
+
+
+def _lines(axes: "Axes", sessions: Days, actual: Values, forecast: Values) -> None:
+    marker = "o" if len(sessions) <= MARKED_SESSIONS else ""
+    axes.plot(sessions, forecast, color=FORECAST, linewidth=1.8, marker=marker, markersize=3.5, label="forecast")
+    axes.plot(sessions, actual, color=ACTUAL, linewidth=1.8, marker=marker, markersize=3.5, label="actual")
+
+
+def _plain_log_ticks(axes: "Axes") -> None:
+    """Show losses as plain numbers: 0.002 reads easier than a power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=15))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _period(sessions: Days) -> str:
+    """`January 2020` where the sessions lie in one month, else the first and the last of them."""
+    months = np.unique(sessions.astype("datetime64[M]"))
+    if len(months) > 1:
+        return f"{sessions[0]} to {sessions[-1]}"
+    return str(months[0].item().strftime("%B %Y"))

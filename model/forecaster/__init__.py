@@ -1,0 +1,1 @@
+"""The forecaster: scaling, windows, the network's forecasts and their intervals."""

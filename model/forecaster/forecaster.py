@@ -1,0 +1,52 @@
+"""A fitted forecaster: the network, the recipe around it, and the configuration that made it."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Self
+
+from model.artifact.inference import Recipe, forecast
+from model.artifact.numpy_network import NumpyNetwork
+from model.config import ForecasterConfig
+from model.forecaster.forecasts import Forecasts
+from model.forecaster.intervals import calibrate
+from model.market.prices import Prices, Values
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Forecaster:
+    """Raw prices in, dollars out.
+
+    network: as it was fitted, by Keras
+    answers: what answers for it: the same network by NumPy alone where that knows its layers, else Keras's
+    losses: the training loss of each epoch, of one network after the other, in the recipe's units
+    fit_seconds: the wall time of the fit, compilation included
+    trained_until: the last session of the training part
+    generation: how many fits its weights had gone through before; 0 for a start from the beginning
+    """
+
+    config: ForecasterConfig
+    recipe: Recipe
+    network: "keras.Model"
+    answers: "NumpyNetwork | keras.Model"
+    losses: tuple[float, ...]
+    fit_seconds: float
+    trained_until: date
+    generation: int = 0
+
+    def forecast(self, prices: Prices, origins: int = 1) -> Values:
+        """Forecasts in dollars, (origins,), made at the newest sessions, each for the session after."""
+        return self.predict(prices, origins).values
+
+    def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
+        """The same with their intervals."""
+        return Forecasts.from_columns(forecast(self.answers, self.recipe, prices.table(), origins))
+
+    def calibrated(self, known: Prices) -> Self:
+        """The same forecaster with intervals from its errors on the newest sessions of `known`.
+
+        On prices that came after its training part, that is what keeps the intervals up to date without a new fit.
+        """
+        return replace(self, recipe=calibrate(self.answers, self.recipe, known))

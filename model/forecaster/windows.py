@@ -1,0 +1,46 @@
+"""Supervised examples: a window of what the network sees and the answer it should give."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.artifact.inference import Recipe
+from model.market.prices import Days, Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Windows:
+    """Supervised examples cut from one series.
+
+    inputs:   (n, lookback, features) float32, as the recipe makes them; a view, not a copy
+    targets:  (n,) float32, in the units of the network's answer, for the session after each window
+    sessions: (n,) datetime64[D], the trading day of each target, strictly increasing
+    """
+
+    inputs: npt.NDArray[np.float32]
+    targets: npt.NDArray[np.float32]
+    sessions: Days
+
+    def __post_init__(self) -> None:
+        if not len(self.inputs) == len(self.targets) == len(self.sessions):
+            raise ValueError(f"{len(self.inputs)} inputs, {len(self.targets)} targets, {len(self.sessions)} sessions")
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -> Windows:
+    """Every window of a series, or those of the newest `n_targets` sessions.
+
+    A window belongs to the part that its target lies in, so the first windows of a test period look back into the
+    training part. ValueError where there are fewer sessions than one window and its target.
+    """
+    n = len(prices) - recipe.rows if n_targets is None else n_targets
+    table = prices.table()
+    known = {name: values[:-1] for name, values in table.items()}
+    return Windows(
+        inputs=recipe.inputs(known, n),
+        targets=recipe.targets(table, n),
+        sessions=prices.sessions[len(prices) - n :],
+    )

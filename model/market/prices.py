@@ -1,0 +1,100 @@
+"""Daily prices of one security, checked once and frozen."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from model.errors import TooFewPrices
+from model.market.security import Security
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Days = npt.NDArray[np.datetime64]
+Values = npt.NDArray[np.float64]
+
+COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+FORECASTABLE = ("Open", "High", "Low", "Close")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prices:
+    """What is known of a security, one row a completed session.
+
+    sessions: (n,) datetime64[D], strictly increasing
+    values:   (n, 6) float64 in the order of COLUMNS: US dollars, split-adjusted, and shares for the volume
+    source:   `yahoo`, `csv` or `sample`
+    origin:   where exactly they came from: an address, the files' names, the generator's seed
+    notes:    what was done to them or noticed, for the reader
+    """
+
+    security: Security
+    source: str
+    origin: str
+    sessions: Days
+    values: Values
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.sessions), len(COLUMNS)):
+            raise ValueError(f"values of shape {self.values.shape} for {len(self.sessions)} sessions")
+        if len(self.sessions) > 1 and not bool((np.diff(self.sessions) > np.timedelta64(0, "D")).all()):
+            raise ValueError("sessions must be strictly increasing")
+        for array in (self.sessions, self.values):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    @property
+    def first(self) -> date:
+        """The oldest session."""
+        return self.day(0)
+
+    @property
+    def last(self) -> date:
+        """The newest session."""
+        return self.day(-1)
+
+    def day(self, row: int) -> date:
+        """The session of a row."""
+        if not len(self):
+            raise TooFewPrices(
+                f"prices of {self.security.ticker}",
+                have="no session at all",
+                need="at least one completed session",
+                remedy="look at the source, or at --as-of",
+            )
+        return date.fromisoformat(str(self.sessions[row]))
+
+    def column(self, name: str) -> Values:
+        """One column, (n,) float64, read-only."""
+        return self.values[:, COLUMNS.index(name)]
+
+    def table(self) -> dict[str, Values]:
+        """Every column by name, as forecasts are made from them."""
+        return {name: self.column(name) for name in COLUMNS}
+
+    def until(self, day: date) -> "Prices":
+        """What was known at the close of `day`."""
+        rows = int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right"))
+        return replace(self, sessions=self.sessions[:rows].copy(), values=self.values[:rows].copy())
+
+    def frame(self) -> "pd.DataFrame":
+        """The same as a data frame with a `Date` index, for what wants one."""
+        import pandas as pd  # imported here: half a second that most of the model's users do not need
+
+        index = pd.DatetimeIndex(self.sessions.astype("datetime64[us]"), name="Date")
+        return pd.DataFrame(self.values.copy(), index=index, columns=list(COLUMNS))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the ticker, the sessions and every number, in hexadecimal."""
+        digest = hashlib.sha256(self.security.ticker.encode())
+        digest.update(self.sessions.astype("<M8[D]").astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.values, dtype="<f8").tobytes())
+        return digest.hexdigest()

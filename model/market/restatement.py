@@ -1,0 +1,235 @@
+"""What a source has changed of a security's past since it was asked before.
+
+Whole histories are compared, since every dividend and every split rescales all that lies before it. Six verdicts, from
+nothing to the worst; the worst that applies is the comparison's, and each change has a line of its own:
+
+same      the same numbers, but for rounding
+grown     newer sessions stand at the end
+settled   one of the newest two sessions has been corrected, which is usual for a day or two
+dividend  every older Adj Close has been multiplied by one number
+split     every older price has been multiplied by one number
+restated  anything else: sessions gone or put in, prices changed here and there
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from model.market.prices import COLUMNS, Days, Prices, Values
+
+Verdict = Literal["same", "grown", "settled", "dividend", "split", "restated"]
+Rows = npt.NDArray[np.bool_]
+
+SETTLING_SESSIONS = 2
+
+# A source may rescale the past some days after the split or dividend: so many sessions before the newest may be left.
+LATE_SESSIONS = 10
+
+# Prices are single precision and rounded to six decimals; volumes are corrected a little for as long as a year.
+_RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
+
+# Of single days, as they are settled; a split changes more.
+_CORRECTION = 0.02
+
+_DAYS_SHOWN = 5
+_LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
+
+_ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How a history differs from the one before.
+
+    lines: a sentence for each kind of change, with its days and numbers
+    days:  the days of the past that changed irregularly, as text; empty unless the verdict is `restated`
+    """
+
+    verdict: Verdict
+    lines: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Factor:
+    """One number by which the first `rows` rows were multiplied; `wrong` are those that neither it nor 1 explains."""
+
+    number: float
+    rows: int
+    wrong: Rows
+
+    @property
+    def known(self) -> bool:
+        return self.number != 1.0
+
+
+def compare_prices(before: Prices, after: Prices) -> Comparison:
+    """Compare two histories of one security up to where the shorter of them ends; the newer may have grown."""
+    shorter = before.until(after.last) if len(after) else before
+    rows_before, rows_after = (
+        np.isin(first.sessions, second.sessions, assume_unique=True)
+        for first, second in ((shorter, after), (after, shorter))
+    )
+    newest = shorter.sessions[-1] if len(shorter) else np.datetime64("0001-01-01", "D")
+    gone = shorter.sessions[~rows_before]
+    others = after.sessions[~rows_after]
+    added, put_in = others[others > newest], others[others <= newest]
+    old, new = shorter.values[rows_before], after.values[rows_after]
+    days = shorter.sessions[rows_before]
+    settling = days > _settled_until(shorter)
+    split = _factor(old[:, :4], new[:, :4], settling)
+    adjusted = _factor(old[:, [_ADJUSTED]], new[:, [_ADJUSTED]], settling)
+    expected = _expected(old, split, adjusted)
+    wrong = split.wrong | adjusted.wrong | _other_volumes(old[:, _SHARES], expected[:, _SHARES], new[:, _SHARES])
+    irregular = wrong & ~settling
+    lines: list[tuple[Verdict, str]] = []
+    if gone.size or put_in.size or irregular.any():
+        lines += [("restated", line) for line in _restated(gone, put_in, days, expected, new, irregular)]
+    if split.known:
+        lines.append(("split", _split_line(split, days)))
+    if adjusted.known and not np.isclose(adjusted.number, split.number, rtol=_RELATIVE, atol=0):
+        lines.append(("dividend", _dividend_line(adjusted.number / split.number, days[adjusted.rows - 1])))
+    if (wrong & settling).any():
+        lines += [("settled", line) for line in _changes(days, expected, new, wrong & settling)]
+    if added.size:
+        lines.append(("grown", f"{_count(added, 'session')} added: {_range(added)}"))
+    if len(shorter) < len(before):
+        cut = before.sessions[len(shorter) :]
+        lines.append(("same", f"{_count(cut, 'session')} at the end not there: {_range(cut)}"))
+    touched = np.concatenate([gone, put_in, days[irregular]])
+    return Comparison(
+        verdict=lines[0][0] if lines else "same",
+        lines=tuple(line for _, line in lines),
+        days=tuple(str(day) for day in np.sort(touched)),
+    )
+
+
+def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float | None:
+    """By how much a past that was seen `then` is multiplied `now`; None where no one number says it.
+
+    Both are prices of one moment by name, made of the history up to it: the naive forecasts. All multiplied by one
+    number are a split's doing; differing by a little, corrections of single days, which leave the dollars as they were.
+    """
+    ratios = np.array([now[name] / price for name, price in then.items() if name in now and price > 0])
+    if not len(ratios):
+        return None
+    middle = float(np.median(ratios))
+    if abs(middle - 1) > _RELATIVE and bool((np.abs(ratios / middle - 1) <= _RELATIVE).all()) and len(ratios) > 1:
+        return middle
+    return 1.0 if bool((np.abs(ratios - 1) <= _CORRECTION).all()) else None
+
+
+def _settled_until(prices: Prices) -> np.datetime64:
+    """The newest session that may not change any more."""
+    if len(prices) <= SETTLING_SESSIONS:
+        return np.datetime64("0001-01-01", "D")
+    day: np.datetime64 = prices.sessions[-1 - SETTLING_SESSIONS]
+    return day
+
+
+def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
+    """The factor that leaves the fewest rows unexplained, and 1 where it does as well."""
+    plain = _differ(old, new)
+    best = _Factor(number=1.0, rows=0, wrong=plain)
+    if not (plain & ~settling).any():
+        return best
+    with np.errstate(divide="ignore", invalid="ignore"):
+        number = float(np.median((new / old)[~settling]))
+    if not (np.isfinite(number) and number > 0 and abs(number - 1) > _RELATIVE):
+        return best
+    scaled = _differ(old * number, new)
+    for rows in range(len(old), max(0, len(old) - LATE_SESSIONS - 1), -1):
+        wrong = np.concatenate([scaled[:rows], plain[rows:]])
+        if _unexplained(wrong, settling) < _unexplained(best.wrong, settling):
+            best = _Factor(number=number, rows=rows, wrong=wrong)
+    return best
+
+
+def _unexplained(wrong: Rows, settling: Rows) -> tuple[int, int]:
+    return int((wrong & ~settling).sum()), int(wrong.sum())
+
+
+def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
+    """The old numbers as the two factors leave them."""
+    expected = old.copy()
+    expected[: split.rows, :4] *= split.number
+    expected[: split.rows, _SHARES] /= split.number
+    expected[: adjusted.rows, _ADJUSTED] *= adjusted.number
+    return expected
+
+
+def _differ(expected: Values, found: Values) -> Rows:
+    """The rows in which any number is another, rounding aside."""
+    differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE
+    rows: Rows = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
+    return rows
+
+
+def _other_volumes(old: Values, expected: Values, new: Values) -> Rows:
+    """The rows whose volume is neither what it was nor what the split made of it."""
+    as_split, as_before = np.abs(new - expected) > _VOLUME * expected, np.abs(new - old) > _VOLUME * old
+    rows: Rows = as_split & as_before
+    return rows
+
+
+def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, irregular: Rows) -> Iterator[str]:
+    if gone.size:
+        yield f"{_count(gone, 'session')} of the past gone: {_some(gone)}"
+    if put_in.size:
+        yield f"{_count(put_in, 'session')} put into the past: {_some(put_in)}"
+    if irregular.any():
+        yield from _changes(days, old, new, irregular)
+
+
+def _changes(days: Days, old: Values, new: Values, rows: Rows) -> Iterator[str]:
+    """A line for each of the first rows, with what was and what is, and one for the rest."""
+    changed = np.flatnonzero(rows)
+    for row in changed[:_DAYS_SHOWN]:
+        cells = [
+            f"{name} {_number(was)} became {_number(now)}" + (f" ({now / was - 1:+.2%})" if was else "")
+            for name, was, now in zip(COLUMNS, old[row].tolist(), new[row].tolist(), strict=True)
+            if abs(now - was) > _RELATIVE * abs(was) + _ABSOLUTE
+        ]
+        yield f"{days[row]}: {', '.join(cells)}"
+    if len(changed) > _DAYS_SHOWN:
+        rest = days[changed[_DAYS_SHOWN:]]
+        yield f"and {_count(rest, 'session')} more, {_range(rest)}"
+
+
+def _split_line(split: _Factor, days: Days) -> str:
+    return f"split {_ratio(1 / split.number)}: prices up to {days[split.rows - 1]} multiplied by {split.number:.6g}"
+
+
+def _ratio(number: float) -> str:
+    """A split's ratio as people say it: 2:1, 3:2, 1:10."""
+    for below in (*range(1, _LARGEST_TERM + 1), round(1 / number)):
+        above = round(number * below)
+        simple = min(above, below) == 1 or max(above, below) <= _LARGEST_TERM
+        if above > 0 and simple and abs(above / below / number - 1) < _RELATIVE:
+            return f"{above}:{below}"
+    return f"{number:.4g}:1"
+
+
+def _dividend_line(number: float, day: np.datetime64) -> str:
+    what = "dividend" if number < 1 else "dividend taken back"
+    return f"{what}: Adj Close up to {day} multiplied by {number:.6g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4f}"
+
+
+def _range(days: Days) -> str:
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _some(days: Days) -> str:
+    rest = len(days) - _DAYS_SHOWN
+    return ", ".join(str(day) for day in days[:_DAYS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _count(days: Days, noun: str) -> str:
+    return f"{len(days)} {noun}" + ("" if len(days) == 1 else "s")

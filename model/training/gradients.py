@@ -1,0 +1,119 @@
+"""How much of a gradient is left after so many steps back in time, in every layer of a network.
+
+The quantity: of one window, the loss L as it is fitted (without penalties and dropout), and h_(l,t), the output of
+layer l at step t of the window. All paths count along which h_(l,t) reaches the answer, through later steps and through
+the layers above: the gradient dL/dh_(l,t) is a vector of the layer's units. Its length (Euclidean norm) is averaged
+over windows and, where a forecaster has several, over its networks.
+
+A network learns what happened t steps back from gradients that have come that far. Where they shrink by the same
+factor with every step they vanish: a straight line on a logarithmic scale.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.artifact.inference import Recipe
+from model.config import ForecasterConfig
+from model.forecaster.windows import Windows, make_windows
+from model.market.prices import Prices, Values
+from model.network.build import build_network, members
+
+if TYPE_CHECKING:
+    import keras
+
+    from model.forecaster.forecaster import Forecaster
+
+# So many windows, the newest of the training part, show how gradients shrink; more of them draw the same lines.
+WINDOWS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GradientNorms:
+    """How long the gradients are, (layers, steps) each: the lowest layer first, the oldest step of a window first.
+
+    start: with fresh weights, as the seed gives them
+    end:   after the fit
+    """
+
+    start: Values
+    end: Values
+
+    def ratios(self) -> dict[str, float]:
+        """Oldest step / newest step, in the layer that sees the prices; absent where its gradients are zero."""
+        found = {"gradient_ratio_start": _ratio(self.start[0]), "gradient_ratio": _ratio(self.end[0])}
+        return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | None:
+    """The lengths with fresh weights and after a fit on the training part; None on a backend other than TensorFlow."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return None
+    config, recipe = forecaster.config, forecaster.recipe
+    return GradientNorms(
+        start=fresh_norms(config, recipe, train),
+        end=_mean_norms(members(forecaster.network), _newest(train, recipe), config.training.loss),
+    )
+
+
+def fresh_norms(config: ForecasterConfig, recipe: Recipe, train: Prices) -> Values:
+    """(layers, steps) the lengths with the weights that the configuration's seeds give; on TensorFlow."""
+    draws = [Random(seed) for seed in config.training.seeds]  # noqa: S311 - no secrets
+    networks = [build_network(config.network, config.lookback, recipe.features, each) for each in draws]
+    return _mean_norms(networks, _newest(train, recipe), config.training.loss)
+
+
+def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values:
+    """(layers, steps) mean length of dL/dh over windows, one network's; on TensorFlow."""
+    import keras
+    import tensorflow as tf
+
+    measure = keras.losses.get(loss)
+    with tf.GradientTape() as tape:
+        outputs, answers = _stepped(network, windows)
+        # A sum, so that each window's gradient is of its own loss.
+        total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], answers))
+    gradients = tape.gradient(total, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    # In float64: the squares of what is left of a vanished gradient are too small for float32.
+    lengths = [
+        np.linalg.norm(np.stack([step.numpy() for step in layer]).astype(np.float64), axis=-1) for layer in gradients
+    ]
+    return np.array([of_layer.mean(axis=-1) for of_layer in lengths])
+
+
+def _stepped(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
+    """Every layer's output at every step, (n, units) each, and the answers, (n, 1): the network run step by step.
+
+    Keras's own loop over time is one operation, whose inside no gradient can be asked for.
+    """
+    import tensorflow as tf
+
+    steps = tf.unstack(tf.convert_to_tensor(np.ascontiguousarray(windows.inputs)), axis=1)
+    outputs: list[list[Any]] = []
+    for layer in network.layers:
+        if hasattr(layer, "cell"):
+            states = layer.get_initial_state(len(windows))
+            made = []
+            for step in steps:
+                output, states = layer.cell.call(step, states)
+                made.append(output)
+            steps = made
+            outputs.append(made)
+    return outputs, network.layers[-1](steps[-1])
+
+
+def _mean_norms(networks: Sequence["keras.Sequential"], windows: Windows, loss: str) -> Values:
+    return np.asarray(np.mean([norms_of(network, windows, loss) for network in networks], axis=0), dtype=np.float64)
+
+
+def _newest(train: Prices, recipe: Recipe) -> Windows:
+    return make_windows(train, recipe, min(WINDOWS, len(train) - recipe.rows))
+
+
+def _ratio(norms: Values) -> float:
+    return float(norms[0] / norms[-1]) if norms[-1] > 0 else float("nan")

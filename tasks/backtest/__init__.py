@@ -1,0 +1,1 @@
+"""One backtest in MLflow: its runs, its report, and the evidence that the gate reads from it."""

@@ -1,0 +1,59 @@
+"""What makes a result of a backtest the same as one that was computed before.
+
+A key covers all that a forecast depends on: the configuration with its seed, the sessions that were fitted on and
+forecast, every price that was known, the code and the libraries that computed it. Prices after the period are no
+part of it: with a month more of them, the months before need not be computed again.
+"""
+
+from typing import Any
+
+from model.backtest.plan import Fit, Key, Origin, Plan
+from model.config import ForecasterConfig
+from tasks.tracking.provenance import code_digest, digest
+
+COMPUTED_BY = "model.backtest.fit"
+
+
+def plan_key(plan: Plan) -> str:
+    """The key of a whole backtest."""
+    return digest(
+        {
+            "backtest": plan.config.model_dump(mode="json"),
+            "forecasters": [config.model_dump(mode="json") for config in plan.forecasters],
+            "prices": plan.prices.fingerprint,
+            "code": code_digest(COMPUTED_BY),
+        }
+    )
+
+
+def origin_keys(plan: Plan) -> dict[Key, str]:
+    """The key of each place of a backtest."""
+    known = {origin: plan.prices.until(plan.prices.day(origin.stop - 1)).fingerprint for origin in plan.origins}
+    return {
+        key: digest(_described(plan, fit, key, origin, known[origin]))
+        for fit in plan.fits
+        for key, origin in zip(fit.keys, (origin for origin in fit.origins for _ in fit.names), strict=True)
+    }
+
+
+def series_key(plan: Plan, forecaster: str) -> str:
+    """The key under which all results of one forecaster for the security and column are found."""
+    return digest([plan.prices.security.ticker, plan.column, forecaster])[:16]
+
+
+def evidence_key(ticker: str, config: ForecasterConfig) -> str:
+    """The key under which the forecasts of one configuration, by the code of today, are found as evidence for it."""
+    return digest([ticker, config.model_dump(mode="json"), code_digest(COMPUTED_BY)])[:32]
+
+
+def _described(plan: Plan, fit: Fit, key: Key, origin: Origin, known: str) -> dict[str, Any]:
+    prices = plan.prices
+    return {
+        "forecaster": key.forecaster,
+        "config": fit.config.model_dump(mode="json") if fit.config else None,
+        "column": fit.column,
+        "fitted_on": [str(prices.day(fit.first)), str(prices.day(fit.stop - 1))],
+        "forecasts": [str(prices.day(origin.start)), str(prices.day(origin.stop - 1))],
+        "prices": known,
+        "code": code_digest(COMPUTED_BY),
+    }

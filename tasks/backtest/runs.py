@@ -1,0 +1,264 @@
+"""A backtest in MLflow: one run for all of it, a child for each forecaster, seed and origin; and what is done already.
+
+A child that FINISHED under the same key is a result, whichever backtest it was computed for. Whoever is killed leaves
+a parent and children behind that say RUNNING: the next one with the same plan takes the parent over, closes such
+children as KILLED, and computes what they had not.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.backtest.fit import Fitted, period_split
+from model.backtest.plan import EXPANDING, Fit, Key, Plan, with_seed
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.split import Split
+from tasks.backtest.cache_key import evidence_key, origin_keys, plan_key, series_key
+from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
+from tasks.settings import Settings
+from tasks.system.lock import locked
+from tasks.tracking.client import experiment_id
+from tasks.tracking.run import Status, TrackedRun, start_run, training_tags
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+KEY, SERIES, KIND = "backtest.key", "backtest.series", "backtest.kind"
+EVIDENCE = "backtest.evidence"
+TAKEN_FROM = "backtest.taken_from"
+PARENT = "mlflow.parentRunId"
+EVALUATION_FILE = "evaluation.json"
+PAGE = 1000
+
+logger = logging.getLogger(__name__)
+
+
+class BacktestRuns:
+    """The runs of one backtest while it is carried out.
+
+    parent:  the run for all of it
+    done:    what is computed, by its place
+    resumed: how many of these were there before
+    """
+
+    def __init__(self, parent: TrackedRun, plan: Plan) -> None:
+        self.parent = parent
+        self.plan = plan
+        self.done: dict[Key, Evaluation] = {}
+        self.resumed = 0
+        self.fit_seconds = 0.0
+        self._keys = origin_keys(plan)
+        self._origins = {origin.name: origin for origin in plan.origins}
+        self._open: dict[Key, TrackedRun] = {}
+
+    def pending(self) -> tuple[Fit, ...]:
+        """The fits that are still to be carried out, each with those of its origins that are not done."""
+        found = []
+        for fit in self.plan.fits:
+            left = {key.origin for key in fit.keys if key not in self.done}
+            if left:
+                found.append(replace(fit, origins=tuple(origin for origin in fit.origins if origin.name in left)))
+        return tuple(found)
+
+    def start(self, fit: Fit) -> None:
+        """Open the runs of a fit that somebody begins to carry out."""
+        for key in fit.keys:
+            if key not in self.done:
+                self._open[key] = self._open_child(key)
+
+    def finish(self, fit: Fit, fitted: Fitted) -> None:
+        """Keep what came out of a fit, each evaluation with its run, and close them."""
+        self.fit_seconds += fitted.fit_seconds
+        for key, evaluation in fitted.evaluations.items():
+            if key not in self.done:
+                self._write(key, self._open.pop(key), evaluation, _fit_params(self.plan, fit))
+
+    def close(self, status: Status) -> None:
+        """Close what is open: there will be no result."""
+        for run in self._open.values():
+            run.end(status)
+        self._open.clear()
+
+    def take_over(self) -> None:
+        """Close what another process left open, and read what is done: here, or for another backtest."""
+        client, parent = self.parent.client, self.parent.run_id
+        for run in _search(self.parent, f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"):
+            client.set_terminated(run.info.run_id, "KILLED")
+        found = self._finished()
+        for key, wanted in self._keys.items():
+            for run in found.get(wanted, ()):
+                evaluation = self._read(run, key)
+                if evaluation is None:
+                    continue
+                if run.data.tags.get(PARENT) == parent:
+                    self.done[key] = evaluation
+                else:
+                    self._copy(key, run, evaluation)
+                self.resumed += 1
+                break
+
+    def _finished(self) -> Mapping[str, Sequence["Run"]]:
+        """Finished children of any backtest by their key, our own before others."""
+        found: dict[str, list[Run]] = {}
+        for forecaster in {key.forecaster for key in self._keys}:
+            series = series_key(self.plan, forecaster)
+            for run in _search(self.parent, f"tags.`{SERIES}` = '{series}' and attributes.status = 'FINISHED'"):
+                found.setdefault(run.data.tags[KEY], []).append(run)
+        for runs in found.values():
+            runs.sort(key=lambda run: run.data.tags.get(PARENT) != self.parent.run_id)
+        return found
+
+    def _read(self, run: "Run", key: Key) -> Evaluation | None:
+        """What a run holds; None where that is gone, or is not about our sessions and prices."""
+        evaluation = stored_evaluation(run)
+        if evaluation is None:
+            return None
+        origin = self._origins[key.origin]
+        prices = self.plan.prices
+        same = np.array_equal(evaluation.sessions, prices.sessions[origin.start : origin.stop])
+        return (
+            evaluation
+            if same and np.array_equal(evaluation.actual, prices.column(self.plan.column)[origin.start : origin.stop])
+            else None
+        )
+
+    def _copy(self, key: Key, run: "Run", evaluation: Evaluation) -> None:
+        """Keep another backtest's result with ours, too."""
+        child = self._open_child(key, {TAKEN_FROM: run.info.run_id})
+        params = {name: value for name, value in run.data.params.items() if name.startswith("fit.")}
+        self._write(key, child, evaluation, params)
+
+    def _open_child(self, key: Key, tags: Mapping[str, str] | None = None) -> TrackedRun:
+        plan = self.plan
+        seed = f" seed {key.seed}" if plan.config.seeds > 1 else ""
+        return start_run(
+            self.parent.client,
+            self.parent.experiment_id,
+            f"{key.origin} {key.forecaster}{seed}",
+            {
+                PARENT: self.parent.run_id,
+                KIND: "origin",
+                KEY: self._keys[key],
+                SERIES: series_key(plan, key.forecaster),
+                "mlflow.source.name": "tomorrow",
+                "security": plan.prices.security.ticker,
+                "column": plan.column,
+                "preset": key.forecaster,
+                **self._evidence(key),
+                **(tags or {}),
+            },
+        )
+
+    def _evidence(self, key: Key) -> dict[str, str]:
+        """The tag by which the gate finds these forecasts: where a training would have come to the same forecaster."""
+        plan = self.plan
+        for config in plan.forecasters:
+            if config.preset == key.forecaster and plan.config.window == EXPANDING and not config.training.warm_start:
+                return {EVIDENCE: evidence_key(plan.prices.security.ticker, with_seed(config, key.seed))}
+        return {}
+
+    def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
+        run.log_params({"origin": key.origin, "preset": key.forecaster, "seed": key.seed, **params})
+        run.log_metrics(evaluation.metrics())
+        run.client.log_dict(run.run_id, evaluation_json(evaluation), EVALUATION_FILE)
+        run.end()
+        self.done[key] = evaluation
+
+
+def stored_evaluation(run: "Run") -> Evaluation | None:
+    """What the run of an origin holds; None where that is gone or cannot be read, which is no result."""
+    from mlflow.artifacts import load_text
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return read_evaluation(json.loads(load_text(f"{run.info.artifact_uri}/{EVALUATION_FILE}")))
+    except (MlflowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        logger.warning("run %s holds no result that can be read, and counts for none: %s", run.info.run_id, error)
+        return None
+
+
+@contextmanager
+def open_backtest(
+    client: "MlflowClient", settings: Settings, plan: Plan, tags: Mapping[str, str]
+) -> Iterator[BacktestRuns]:
+    """The runs of a backtest, those of an earlier try taken over; they are closed when the block is left.
+
+    ConfigurationError where another process is at the same backtest.
+    """
+    key = plan_key(plan)
+    with (
+        locked(settings, f"backtest-{key[:16]}", patience=0),
+        _parent(client, experiment_id(client, settings), plan, key, tags) as parent,
+    ):
+        runs = BacktestRuns(parent, plan)
+        try:
+            runs.take_over()
+            yield runs
+        except Exception:
+            runs.close("FAILED")
+            raise
+        finally:
+            # What signals raise is no Exception.
+            runs.close("KILLED")
+
+
+def _parent(client: "MlflowClient", experiment: str, plan: Plan, key: str, tags: Mapping[str, str]) -> TrackedRun:
+    """The run of an earlier try with the same plan, running again, or a new one."""
+    filter_ = f"tags.`{KEY}` = '{key}' and tags.`{KIND}` = 'backtest'"
+    earlier = client.search_runs([experiment], filter_, max_results=1, order_by=["attributes.start_time DESC"])
+    if earlier:
+        info = earlier[0].info
+        client.update_run(info.run_id, status="RUNNING")
+        run = TrackedRun(client, info.run_id, experiment, info.start_time, clock=time.monotonic, every=2.0)
+        run.set_tags(tags)
+        return run
+    names = ", ".join(config.preset for config in plan.forecasters)
+    first, last = plan.origins[0].name, plan.config.last
+    return start_run(
+        client,
+        experiment,
+        f"{plan.prices.security.ticker} {plan.column} backtest {first} to {last}: {names}",
+        {**training_tags(plan.prices, plan.forecasters[0]), "preset": names, KIND: "backtest", KEY: key, **tags},
+    )
+
+
+def log_plan(run: TrackedRun, plan: Plan) -> None:
+    """Log what is known before anything is fitted; what an earlier try has logged stays as it is."""
+    presets = {config.preset: config for config in plan.forecasters}
+    run.log_params({"backtest": plan.config.model_dump(mode="json")})
+    run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
+    run.log_datasets(whole_split(plan))
+    run.log_prices(plan.prices)
+
+
+def whole_split(plan: Plan) -> Split:
+    """All that is forecast as one test period, after all that came before it."""
+    first, last = plan.origins[0], plan.origins[-1]
+    return period_split(plan.prices, replace(first, stop=last.stop))
+
+
+def _fit_params(plan: Plan, fit: Fit) -> dict[str, Any]:
+    """What an origin's forecasts were fitted on."""
+    day = plan.prices.day
+    return {
+        "fit.first": day(fit.first),
+        "fit.last": day(fit.stop - 1),
+        "fit.sessions": fit.stop - fit.first,
+    }
+
+
+def _search(run: TrackedRun, filter_: str) -> "Iterator[Run]":
+    token = None
+    while True:
+        page = run.client.search_runs([run.experiment_id], filter_, max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

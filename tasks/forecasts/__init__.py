@@ -1,0 +1,1 @@
+"""Forecasts made, filled in with what happened, and scored."""

@@ -1,0 +1,120 @@
+"""Scoring a model: its forecasts beside what happened, each version watched, and whether it is time to train again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from model.errors import NothingInProduction
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.monitoring import Advice, Window, advise, rolling
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices
+from tasks.forecasts.outcomes import judged_rows, made_before
+from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
+from tasks.ledger.forecasts import RecordedForecast
+from tasks.ledger.retraining_requests import Request, Requests
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import Settings
+from tasks.system.lock import locked
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """What is known of a model's forecasts.
+
+    rows:       all of them
+    counted:    those that were made before their session began, and whose price came
+    judged:     these as one evaluation; None where there are none
+    production: the version in Production, None where there is none
+    windows:    version number -> its windows, one for each session that it forecast and that is over; of the version in
+                Production, and of those that something new is known of
+    advice:     on the version in Production
+    asked:      whether this run made the request to retrain; one that was made before stands
+    runs:       version number -> the MLflow run that its windows are logged to
+    """
+
+    rows: tuple[RecordedForecast, ...]
+    counted: tuple[RecordedForecast, ...]
+    judged: Evaluation | None
+    production: RegisteredVersion | None
+    windows: Mapping[int, tuple[Window, ...]]
+    advice: Advice
+    asked: bool
+    runs: Mapping[int, str]
+
+
+def score_forecasts(
+    client: "MlflowClient",
+    settings: Settings,
+    model: str,
+    rows: tuple[RecordedForecast, ...],
+    prices: Prices,
+    now: datetime,
+) -> Scored:
+    """Judge a model's recorded forecasts, log what is new, and ask for retraining where that is due."""
+    registry = Registry(client, settings)
+    exchange = prices.security.exchange
+    calendar = ExchangeCalendar(exchange, settings.closures(exchange))
+    counted = tuple(row for row in rows if row.observed is not None and made_before(row, calendar))
+    try:
+        production = registry.production(model, now)
+    except NothingInProduction:
+        production = None
+    with locked(settings, f"score-{model}"):
+        versions = {version.version: version for version in registry.versions(model)}
+        windows, runs = {}, {}
+        for number, version in sorted(versions.items()):
+            made = [row for row in counted if row.version == number]
+            is_there = production is not None and number == production.version
+            if not made or not (is_there or is_unwritten(version, max(row.session for row in made))):
+                continue
+            judged = judged_rows(made)
+            drifts = drift_of(client, version, judged, prices, settings.score)
+            windows[number] = rolling(judged, drifts, settings.score)
+            runs[number] = log_windows(client, registry, settings, version, windows[number])
+        watched = () if production is None else windows.get(production.version, ())
+        advice, asked = _ask(settings, registry, production, watched, calendar, now)
+    return Scored(
+        rows=rows,
+        counted=counted,
+        judged=judged_rows(counted) if counted else None,
+        production=production,
+        windows=windows,
+        advice=advice,
+        asked=asked,
+        runs=runs,
+    )
+
+
+def _ask(
+    settings: Settings,
+    registry: Registry,
+    production: RegisteredVersion | None,
+    windows: tuple[Window, ...],
+    calendar: ExchangeCalendar,
+    now: datetime,
+) -> tuple[Advice, bool]:
+    if production is None:
+        return Advice(retrain=False, reasons=("Nothing is in Production.",)), False
+    requests = Requests(settings.ledger_uri)
+    last = requests.newest(production.model)
+    since = None if last is None or not windows else _sessions_between(calendar, last.session, windows[-1].session)
+    advice = advise(windows, since, settings.score)
+    if not advice.retrain:
+        return advice, False
+    session, reasons = windows[-1].session, "\n".join(advice.reasons)
+    request = Request(model=production.model, session=session, version=production.version, at=now, reasons=reasons)
+    asked = requests.ask(request)
+    if asked:
+        registry.note(production, {"retrain": f"asked for after {session}:\n{reasons}"})
+    return advice, asked
+
+
+def _sessions_between(calendar: ExchangeCalendar, first: date, last: date) -> int:
+    """How many sessions `last` lies after `first`; 0 where it does not."""
+    return max(0, len(calendar.sessions(first, last)) - 1)

@@ -1,0 +1,1 @@
+"""The ledger: every forecast ever made, and what happened."""

@@ -1,0 +1,174 @@
+"""The ledger's database: opened, made where there is none, brought from an older release's tables to this one's.
+
+SQLite in the state directory by default, PostgreSQL by its address. Whoever opens it first makes or migrates it,
+all or nothing, while the others wait.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from model.errors import ConfigurationError
+from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version, metadata
+from tasks.system.disk_errors import obstacle
+
+# One row a day and short transactions: whoever has to wait that long waits for something that hangs.
+PATIENCE_SECONDS = 30
+DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
+class LedgerDatabase:
+    """The tables at `uri`, ready; ConfigurationError when they cannot be had.
+
+    No connection is kept between calls, so that an instance may be used from any thread, process or task.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._url = _url(uri)
+        self._engine = _engine(self._url)
+        with self._errors():
+            self._open()
+
+    @property
+    def place(self) -> str:
+        """Its address without the password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return str(self._engine.dialect.name)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self._errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction, committed when the block is left without an error."""
+        with self._errors(), self._engine.begin() as connection:
+            yield connection
+
+    def _open(self) -> None:
+        """See that the tables are there, and of the version that this code knows."""
+        with self._engine.connect() as connection:
+            found = _version(connection)
+        if found is None or found < LEDGER_VERSION:
+            found = self._alone(_make_ready)
+        if found > LEDGER_VERSION:
+            raise ConfigurationError(
+                f"the ledger {self.place}",
+                have=f"tables of version {found}, made by a newer release",
+                need=f"version {LEDGER_VERSION} or older",
+                remedy="install the newer release again, or name another ledger in mlflow.yaml",
+            )
+
+    def _alone(self, act: Callable[[sa.Connection], int]) -> int:
+        """Let `act` change the tables, all or nothing, and by one process at a time."""
+        if self.dialect == "sqlite":
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                # Python's driver begins no transaction before CREATE; closing without COMMIT rolls back.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                done = act(connection)
+                connection.exec_driver_sql("COMMIT")
+                return done
+        with self._engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
+            return act(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what the database says into an error that names the ledger, and no password."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            stopped = obstacle(error)
+            remedy = "see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
+            raise ConfigurationError(
+                f"the ledger {self.place}",
+                have=" ".join(str(error.orig).split()),
+                need=stopped.need if stopped else "a database that can be opened and written",
+                remedy=stopped.remedy if stopped else remedy,
+            ) from None
+
+
+def _version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(ledger_version.name):
+        return None
+    version: int = connection.execute(sa.select(ledger_version.c.version)).scalar_one()
+    return version
+
+
+def _make_ready(connection: sa.Connection) -> int:
+    """Make the tables, or bring older ones to this version; whoever comes second finds it done."""
+    found = _version(connection)
+    if found is None:
+        # A table of that name which is not ours is an error, not ours to use.
+        metadata.create_all(connection, checkfirst=False)
+        connection.execute(sa.insert(ledger_version).values(version=LEDGER_VERSION))
+    elif found < LEDGER_VERSION:
+        from tasks.ledger.migrations import migrate  # imported here: Alembic is needed once in a ledger's life
+
+        migrate(connection, found)
+        connection.execute(sa.update(ledger_version).values(version=LEDGER_VERSION))
+    return LEDGER_VERSION if found is None else max(found, LEDGER_VERSION)
+
+
+def _url(uri: str) -> sa.URL:
+    try:
+        url = sa.make_url(uri)
+    except (sa.exc.ArgumentError, ValueError):
+        # Not shown: what cannot be taken apart may hold a password anywhere.
+        raise _unusable("its address", "an address that cannot be read") from None
+    if url.drivername not in DRIVERS:
+        raise _unusable(url.render_as_string(hide_password=True), f"a database of kind {url.drivername}")
+    if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
+        raise _unusable(url.render_as_string(), "a database in memory, which forgets")
+    return url.set(drivername=DRIVERS[url.drivername])
+
+
+def _unusable(place: str, have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the ledger: {place}",
+        have=have,
+        need="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
+        remedy="correct ledger.uri in mlflow.yaml, or TOMORROW_LEDGER_URI",
+    )
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        _make_folder(Path(url.database or ""))
+        patience: dict[str, object] = {"timeout": PATIENCE_SECONDS}
+    else:
+        patience = {"connect_timeout": PATIENCE_SECONDS}
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"the ledger {url.render_as_string(hide_password=True)}",
+            have=f"no package {error.name}",
+            need="the driver for PostgreSQL",
+            remedy="install tomorrow[postgresql]",
+        ) from None
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the ledger {file}",
+            have=f"{file.parent}: {error.strerror}",
+            need="a folder that can be made and written",
+            remedy="set TOMORROW_HOME to a folder of yours, or correct ledger.uri in mlflow.yaml",
+        ) from None

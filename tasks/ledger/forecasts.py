@@ -1,0 +1,152 @@
+"""The ledger: what was forecast, when and by which version, and what happened.
+
+A row is written once. It is never changed or removed, except that what happened is filled in, once; the database
+itself refuses anything else.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.schema import forecasts
+
+KEY = ("model", "version", "as_of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedForecast:
+    """One forecast as it was made, and what happened where that is known. Prices are in dollars.
+
+    model, version:   the registered model and its version
+    as_of:            the newest session that was known
+    session:          the session that is forecast
+    lower, upper:     the interval that should hold the price with probability `level`; all three or none
+    intervals:        level in per cent -> lower and upper bound: all there are; none in rows of older releases
+    naive:            the naive forecast of the same price, by the method `naive_name`
+    naives:           every naive forecast by name; none in rows of older releases
+    stale:            whether its prices are an earlier fetch's, since the source was not to be had
+    run_id:           the MLflow run that trained the version
+    fingerprint:      of the prices it was made from
+    made_at:          when it was made
+    late:             whether that was after its session had begun, so that it is no forecast; None where an older
+                      release did not note it
+    observed:         the price that came, and when it was filled in
+    """
+
+    model: str
+    version: int
+    ticker: str
+    column: str
+    as_of: date
+    session: date
+    forecast: float
+    naive: float
+    naive_name: str
+    source: str
+    stale: bool
+    run_id: str
+    fingerprint: str
+    made_at: datetime
+    lower: float | None = None
+    upper: float | None = None
+    level: float | None = None
+    observed: float | None = None
+    observed_at: datetime | None = None
+    intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
+    naives: Mapping[str, float] = field(default_factory=dict, hash=False)
+    late: bool | None = None
+
+    @property
+    def known_intervals(self) -> Mapping[int, tuple[float, float]]:
+        """Its intervals; of a row of an older release, the widest."""
+        if self.intervals or self.lower is None or self.upper is None or self.level is None:
+            return self.intervals
+        return {round(100 * self.level): (self.lower, self.upper)}
+
+    def __post_init__(self) -> None:
+        if self.session <= self.as_of:
+            raise ValueError(f"session {self.session} is not after {self.as_of}")
+        bounds = [bound for pair in self.intervals.values() for bound in pair]
+        for value in (self.forecast, self.naive, self.lower, self.upper, self.observed, *bounds, *self.naives.values()):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{value} is no price")
+        if len({value is None for value in (self.lower, self.upper, self.level)}) > 1:
+            raise ValueError("lower, upper and level stand together or not at all")
+        if (self.observed is None) != (self.observed_at is None):
+            raise ValueError("observed and observed_at stand together or not at all")
+        for moment in (self.made_at, self.observed_at):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError("a time without a zone")
+
+
+class Ledger:
+    """The table of forecasts at `uri`, made when it is not there; ConfigurationError when it cannot be had.
+
+    No connection is kept between calls, so that an instance may be used from any thread, process or task.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._database = LedgerDatabase(uri)
+
+    def __repr__(self) -> str:
+        return f"Ledger({self._database.place})"
+
+    def append(self, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
+        """Record a forecast; the row that stands, and whether this call made it.
+
+        Where the version has already forecast as of that session, that row stands, whatever is in this one.
+        """
+        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        statement = insert(forecasts).values(asdict(forecast)).on_conflict_do_nothing(index_elements=KEY)
+        with self._database.writing() as connection:
+            # PostgreSQL's driver keeps the count only where it is asked to.
+            created = connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+            row = connection.execute(sa.select(forecasts).where(*_is(forecast))).one()
+            return _recorded(row), created
+
+    def fill_in(
+        self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime
+    ) -> tuple[RecordedForecast, ...]:
+        """Fill in the price that came for each forecast, in the dollars of its row; all of them, as they then stand.
+
+        A row in which something is filled in already stays as it is, whatever is said now.
+        """
+        # In one order, so that two who do the same never wait for each other.
+        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version))
+        for _, price in known:
+            if not math.isfinite(price) or at.tzinfo is None:
+                raise ValueError(f"{price} at {at} is no price at a time with a zone")
+        with self._database.writing() as connection:
+            for forecast, price in known:
+                statement = sa.update(forecasts).where(*_is(forecast), forecasts.c.observed.is_(None))
+                connection.execute(statement.values(observed=price, observed_at=at))
+            return tuple(row for forecast, _ in known for row in self._select(connection, *_is(forecast)))
+
+    def rows(
+        self, model: str | None = None, *, version: int | None = None, session: date | None = None
+    ) -> tuple[RecordedForecast, ...]:
+        """Give what is recorded, oldest first: all of it, or of one model, version or session that is forecast."""
+        wanted = {"model": model, "version": version, "session": session}
+        which = [forecasts.c[name] == value for name, value in wanted.items() if value is not None]
+        with self._database.reading() as connection:
+            return self._select(connection, *which)
+
+    def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
+        order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version)
+        return tuple(_recorded(row) for row in connection.execute(sa.select(forecasts).where(*which).order_by(*order)))
+
+
+def _is(forecast: RecordedForecast) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(forecasts.c[name] == getattr(forecast, name) for name in KEY)
+
+
+def _recorded(row: sa.Row[Any]) -> RecordedForecast:
+    values = dict(row._mapping)
+    values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
+    return RecordedForecast(**values)

@@ -1,0 +1,42 @@
+"""Requests to train again, kept in the ledger's database, so that every process knows when the last one was."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.schema import retraining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request, made for the windows that end at `session`, because of the `version` in Production then."""
+
+    model: str
+    session: date
+    version: int
+    at: datetime
+    reasons: str
+
+
+class Requests:
+    """The requests at `uri`, the ledger's address."""
+
+    def __init__(self, uri: str) -> None:
+        self._database = LedgerDatabase(uri)
+
+    def newest(self, model: str) -> Request | None:
+        """The request for the newest session, if there is any."""
+        query = sa.select(retraining).where(retraining.c.model == model).order_by(retraining.c.session.desc()).limit(1)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+            return None if row is None else Request(**row._mapping)
+
+    def ask(self, request: Request) -> bool:
+        """Record a request; whether this call did, since one for that session stands as it is."""
+        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        statement = insert(retraining).values(asdict(request)).on_conflict_do_nothing()
+        with self._database.writing() as connection:
+            return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1

@@ -1,0 +1,1 @@
+"""What keeps it going: alarms and cleaning up."""

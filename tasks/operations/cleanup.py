@@ -1,0 +1,102 @@
+"""Removing refuse: each thing is looked at once more when its turn comes, since the world goes on meanwhile.
+
+Killed half-way it leaves what is whole: what is still there is found by the next one.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from tasks.ledger.forecasts import Ledger
+from tasks.operations.expired import Kind, Refuse, is_free
+from tasks.prices.snapshots import SnapshotStore
+from tasks.registry.registry import Registry
+from tasks.registry.version import Ruling
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PRICES: tuple[Kind, ...] = ("fetch", "snapshot")
+
+
+def remove_refuse(
+    client: "MlflowClient", settings: Settings, refuse: Iterable[Refuse], now: datetime
+) -> tuple[Refuse, ...]:
+    """Remove it, and archive what is to be archived; what was done, which lacks what has come into use meanwhile."""
+    registry, ledger, store = Registry(client, settings), Ledger(settings.ledger_uri), SnapshotStore(settings)
+    done: list[Refuse] = []
+    for thing in refuse:
+        if thing.kind == "archive":
+            is_done = _archive(registry, ledger, thing.name, now)
+        elif thing.kind == "version":
+            is_done = _remove_version(registry, ledger, thing.name, now)
+        elif thing.kind == "run":
+            is_done = _remove_run(client, ledger, registry, thing.name)
+        else:
+            is_done = _remove_file(store, thing)
+        if is_done:
+            done.append(thing)
+    return tuple(done)
+
+
+def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
+    model, number = _version(name)
+    with registry.locked(model):
+        version = registry.version(model, number)
+        if version.stage != "Staging" or ledger.rows(model, version=number):
+            return False
+        said = version.tags.get("decision", "")
+        reason = f"It has waited in Staging for long{f', {said}' if said else ''}, and newer versions have come."
+        registry.move(model, number, "Archived", Ruling(decision="moved", reasons=(reason,), at=now, by="clean"))
+    return True
+
+
+def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
+    model, number = _version(name)
+    # The lock holds promotions off: a version is forecast with only after one.
+    with registry.locked(model):
+        named = {(row.model, row.version) for row in ledger.rows(model, version=number)}
+        named |= {(model, once) for once in registry.once_in_production(model)}
+        if not is_free(registry.version(model, number), named):
+            return False
+        reason = "It is old, and neither a stage nor the ledger refers to it."
+        registry.remove(model, number, Ruling(decision="removed", reasons=(reason,), at=now, by="clean"))
+    return True
+
+
+def _remove_run(client: "MlflowClient", ledger: Ledger, registry: Registry, run_id: str) -> bool:
+    """Delete a run as MLflow's pages do, and the model that it logged: `mlflow gc` makes the room free."""
+    from mlflow.entities import LifecycleStage
+
+    run = client.get_run(run_id)
+    in_use = {row.run_id for row in ledger.rows()}
+    in_use |= {version.run_id for model in registry.models() for version in registry.versions(model)}
+    if run.info.lifecycle_stage != LifecycleStage.ACTIVE or run_id in in_use:
+        return False
+    for logged in run.outputs.model_outputs if run.outputs else ():
+        client.delete_logged_model(logged.model_id)
+    client.delete_run(run_id)
+    return True
+
+
+def _remove_file(store: SnapshotStore, thing: Refuse) -> bool:
+    if thing.file is None:
+        return False
+    if thing.kind in PRICES:
+        store.remove(_ticker(thing.file), [thing.file])
+    else:
+        thing.file.unlink(missing_ok=True)
+    return True
+
+
+def _ticker(file: Path) -> str:
+    folder = file.parent.parent if file.suffix == ".json" else file.parent
+    return unquote(folder.name)
+
+
+def _version(name: str) -> tuple[str, int]:
+    model, _, number = name.rpartition("/")
+    return model, int(number)

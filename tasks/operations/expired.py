@@ -1,0 +1,208 @@
+"""What is old and that nothing refers to: found here, and removed by clean.py.
+
+Kept whatever its age: what is in Production or Staging or has ever been in Production; the version, run and prices of
+every row of the ledger; the runs that a kept one was started from; the newest good fetch of a security, and every
+irregular restatement, since both are evidence. Only runs that this program made are looked at.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tasks.ledger.forecasts import RecordedForecast
+from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
+from tasks.registry.manual_changes import PROMOTING
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import HousekeepingSettings, Settings
+from tasks.tracking.client import experiment_id
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+Kind = Literal["archive", "version", "run", "fetch", "snapshot", "log"]
+
+OURS = "tags.`mlflow.source.name` = 'tomorrow'"
+PARENT = "mlflow.parentRunId"
+STARTED_FROM = "started_from.run_id"
+SNAPSHOT = "prices.snapshot"
+FINGERPRINT = "fingerprint"
+WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """One thing that may go, or a version that may be archived.
+
+    name: for people: a version as MODEL/NUMBER, a run's id, a file
+    file: of a fetch, a snapshot or a log
+    size: in bytes, of a file
+    """
+
+    kind: Kind
+    name: str
+    file: Path | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """Before when a thing was made, or ended, for it to be old."""
+
+    archive: datetime
+    remove: datetime
+    snapshots: datetime
+    logs: datetime
+
+    @classmethod
+    def of(cls, settings: HousekeepingSettings, now: datetime, older_than: int | None) -> "Ages":
+        """The settings' ages, or one for all of them."""
+        days = (settings.archive_days, settings.remove_days, settings.snapshot_days, settings.log_days)
+        archive, remove, snapshots, logs = (
+            now - timedelta(days=own if older_than is None else older_than) for own in days
+        )
+        return cls(archive=archive, remove=remove, snapshots=snapshots, logs=logs)
+
+
+def find_refuse(
+    client: "MlflowClient", settings: Settings, forecasts: Iterable[RecordedForecast], ages: Ages
+) -> tuple[Refuse, ...]:
+    """Everything that may go, in the order in which it has to."""
+    rows = tuple(forecasts)
+    registry = Registry(client, settings)
+    runs = {run.info.run_id: run for run in _runs(client, experiment_id(client, settings))}
+    versions = tuple(version for model in registry.models() for version in registry.versions(model))
+    named = {(row.model, row.version) for row in rows}
+    named |= {(model, number) for model in registry.models() for number in registry.once_in_production(model)}
+    archived = tuple(_archivable(versions, named, runs, ages.archive))
+    removed = tuple(_removable(versions, named, runs, ages.remove))
+    kept_runs = {version.run_id for version in versions if version not in removed} | {row.run_id for row in rows}
+    old_runs = tuple(_old_runs(runs, kept_runs, ages.remove))
+    staying = [run for run_id, run in runs.items() if run_id not in old_runs]
+    return (
+        *(Refuse(kind="archive", name=f"{version.model}/{version.version}") for version in archived),
+        *(Refuse(kind="version", name=f"{version.model}/{version.version}") for version in removed),
+        *(Refuse(kind="run", name=run_id) for run_id in old_runs),
+        *_snapshots(settings, rows, staying, ages.snapshots),
+        *_logs(settings, ages.logs),
+    )
+
+
+def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
+    """Whether no stage needs a version, nor the ledger or the way back, which have `named` (model, number) pairs.
+
+    Its own decision tells of Production from before there was a history of stages.
+    """
+    return (
+        version.stage not in ("Production", "Staging")
+        and (version.model, version.version) not in named
+        and version.tags.get("decision") not in PROMOTING
+    )
+
+
+def _archivable(
+    versions: tuple[RegisteredVersion, ...],
+    named: set[tuple[str, int]],
+    runs: "dict[str, Run]",
+    before: datetime,
+) -> Iterator[RegisteredVersion]:
+    """The old ones in Staging that wait for nobody; the newest of each model stays, which its alias names."""
+    newest = {version.model: version.version for version in versions if version.stage == "Staging"}
+    for version in versions:
+        if (
+            version.stage == "Staging"
+            and version.version != newest[version.model]
+            and version.tags.get("decision") != WAITING
+            and (version.model, version.version) not in named
+            and _is_old(runs.get(version.run_id), before)
+        ):
+            yield version
+
+
+def _removable(
+    versions: tuple[RegisteredVersion, ...],
+    named: set[tuple[str, int]],
+    runs: "dict[str, Run]",
+    before: datetime,
+) -> Iterator[RegisteredVersion]:
+    for version in versions:
+        if is_free(version, named) and _is_old(runs.get(version.run_id), before):
+            yield version
+
+
+def _old_runs(runs: "dict[str, Run]", kept: set[str], before: datetime) -> Iterator[str]:
+    """The old ones that no kept one needs: as what it was started from, or as the run that it is a part of."""
+    needed = {run_id for run_id, run in runs.items() if run_id in kept or not _is_old(run, before)}
+    waiting = list(needed)
+    while waiting:
+        run = runs.get(waiting.pop())
+        if run is None:
+            continue
+        for tag in (STARTED_FROM, PARENT):
+            other = run.data.tags.get(tag)
+            if other and other not in needed:
+                needed.add(other)
+                waiting.append(other)
+    yield from (run_id for run_id in runs if run_id not in needed)
+
+
+def _is_old(run: "Run | None", before: datetime) -> bool:
+    """Whether a run has ended before; one that is not ours, gone, or going on is never old."""
+    if run is None or run.info.end_time is None:
+        return False
+    ended: float = run.info.end_time / 1000
+    return ended < before.timestamp()
+
+
+def _runs(client: "MlflowClient", experiment: str) -> "Iterator[Run]":
+    token = None
+    while True:
+        page = client.search_runs([experiment], OURS, max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _snapshots(
+    settings: Settings, rows: tuple[RecordedForecast, ...], runs: "list[Run]", before: datetime
+) -> Iterator[Refuse]:
+    """The records of old fetches first, then the snapshots that no record is left of."""
+    store = SnapshotStore(settings)
+    fingerprints = {row.fingerprint for row in rows}
+    for run in runs:
+        fingerprints |= {run.data.tags.get(tag, "") for tag in (SNAPSHOT, FINGERPRINT)}
+    beginnings = {fingerprint[:SHOWN] for fingerprint in fingerprints}
+    for ticker in store.tickers():
+        days = {row.as_of for row in rows if row.ticker == ticker}
+        newest = store.newest(ticker)
+        left: list[FetchName] = []
+        for name in store.fetches(ticker):
+            needed = (
+                name.fetched_at >= before
+                or name.verdict == "restated"
+                or name.last in days
+                or (newest is not None and newest.fingerprint.startswith(name.digits))
+                or name.digits in beginnings
+            )
+            if needed:
+                left.append(name)
+            else:
+                yield _file("fetch", name.file)
+        told_of = beginnings | {name.digits for name in left}
+        for file in store.files(ticker):
+            if file.stem[:SHOWN] not in told_of and file.stat().st_mtime < before.timestamp():
+                yield _file("snapshot", file)
+
+
+def _logs(settings: Settings, before: datetime) -> Iterator[Refuse]:
+    for file in sorted((settings.home / "logs").glob("*.log*")):
+        if file.stat().st_mtime < before.timestamp():
+            yield _file("log", file)
+
+
+def _file(kind: Kind, file: Path) -> Refuse:
+    return Refuse(kind=kind, name=str(file), file=file, size=file.stat().st_size)

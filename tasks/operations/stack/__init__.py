@@ -1,0 +1,1 @@
+"""`tomorrow up`: MLflow's and Prefect's servers and a worker, supervised."""

@@ -1,0 +1,77 @@
+"""The deployments of prefect.yaml, put on a Prefect server; asked again, they are as if asked once."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model.errors import ConfigurationError
+from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.settings import project_folder
+
+WORK_POOL = "local-pool"
+PATIENCE_SECONDS = 300
+SHOWN_LINES = 8
+
+
+def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Make the work pool and the deployments, or renew them; a line for whatever was kept as a person had set it.
+
+    parameters: for each deployment whose flow takes them, in place of the flow's own defaults
+    """
+    project = project_folder()
+    if not (project / "prefect.yaml").is_file():
+        raise ConfigurationError(
+            str(project / "prefect.yaml"),
+            have="no such file",
+            need="the deployments, in a file beside the packages",
+            remedy="put it back, or run from a checkout: pip install -e .",
+        )
+    paused = _paused(api)
+    if not api.has_pool(WORK_POOL):
+        _prefect(project, variables, "work-pool", "create", WORK_POOL, "--type", "process")
+    _prefect(project, variables, "--no-prompt", "deploy", "--all")
+    deployed = api.deployments()
+    for deployment in deployed.values():
+        taken = deployment["parameter_openapi_schema"].get("properties", {})
+        given = {name: value for name, value in parameters.items() if name in taken}
+        if given:
+            api.set_parameters(deployment, given)
+    notes = []
+    for name, slugs in paused.items():
+        if slugs and name in deployed:
+            api.pause(deployed[name], slugs)
+            notes.append(f"{name}: {', '.join(slugs)} stays paused, as it was")
+    return tuple(notes)
+
+
+def _paused(api: PrefectApi) -> dict[str, list[str]]:
+    """The schedules that somebody has paused: Prefect makes all of them anew, and active, when it deploys."""
+    return {
+        name: [schedule["slug"] for schedule in deployment["schedules"] if not schedule["active"] and schedule["slug"]]
+        for name, deployment in api.deployments().items()
+    }
+
+
+def _prefect(project: Path, variables: Mapping[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", *arguments],
+        env=dict(variables),
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        # Ctrl-C is for the stack, which waits for this and then ends.
+        start_new_session=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()[-SHOWN_LINES:]
+        raise ConfigurationError(
+            f"prefect {' '.join(arguments)}",
+            have="it failed:\n    " + "\n    ".join(said),
+            need="deployments that Prefect takes, in prefect.yaml",
+            remedy="correct what it names",
+        )

@@ -1,0 +1,167 @@
+"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how each is started and asked how it is."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tasks.operations.stack.deployments import WORK_POOL
+from tasks.operations.stack.orphans import MARK, PART
+from tasks.operations.stack.prefect_api import PrefectApi, answers
+from tasks.settings import Settings
+from tasks.system.prefect_server import environment
+from tasks.tracking.client import SERVERS
+
+WORKER = "tomorrow"
+DATABASE = "sqlite:///mlflow.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process that is kept running.
+
+    variables:  what it finds in its environment beside the supervisor's own
+    is_healthy: asked now and then, with the time of its start; None where the part that would know is away
+    address:    where people see it; host and port of a server, and the setting that names the port
+    spares:     whether the processes that it started are left to end by themselves when it dies
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+    log: Path
+    is_healthy: Callable[[datetime], bool | None]
+    address: str | None = None
+    host: str | None = None
+    port: int | None = None
+    setting: str = ""
+    spares: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere."""
+
+    parts: tuple[Part, ...]
+    tracking: str
+    api: PrefectApi
+    variables: Mapping[str, str]
+
+
+def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
+    """What is to be started for these settings.
+
+    A server that is named in the settings or the environment, and is not the one to be started here, is used.
+    """
+    mlflow_address = f"http://{settings.server.host}:{settings.server.port}"
+    prefect_address = f"http://{settings.prefect.host}:{settings.prefect.port}"
+    api_address = f"{prefect_address}/api"
+    own_mlflow = not _is_server(settings.tracking_uri) or settings.tracking_uri.rstrip("/") == mlflow_address
+    own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
+    tracking = mlflow_address if own_mlflow else settings.tracking_uri
+    api = PrefectApi(api_address if own_prefect or prefect_elsewhere is None else prefect_elsewhere)
+    shared = {
+        **environment(settings, quiet=False),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "TOMORROW_HOME": str(settings.home),
+        "MLFLOW_TRACKING_URI": tracking,
+        "PREFECT_API_URL": api.address,
+        # What is read in a log while it is written must not wait in a buffer.
+        "PYTHONUNBUFFERED": "1",
+    }
+    parts = (
+        *((_mlflow(settings, mlflow_address, shared),) if own_mlflow else ()),
+        *((_prefect(settings, prefect_address, api, shared),) if own_prefect else ()),
+        _worker(settings, api, shared),
+    )
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared)
+
+
+def store_of_server(settings: Settings) -> Settings:
+    """The settings by which MLflow's server opens its database: an address of a server is none."""
+    if not _is_server(settings.tracking_uri):
+        return settings
+    # Not a copy: that would keep the address which has been worked out from the old ones.
+    fields = {name: getattr(settings, name) for name in Settings.model_fields}
+    return Settings(**{**fields, "tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
+
+
+def part_variables(part: Part, mark: str) -> dict[str, str]:
+    """The whole environment of a part's process, with the mark by which it and what it starts are found again."""
+    return {**os.environ, **part.variables, MARK: mark, PART: part.name}
+
+
+def _is_server(uri: str) -> bool:
+    return uri.partition(":")[0] in SERVERS
+
+
+def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part:
+    store = store_of_server(settings)
+    return Part(
+        name="mlflow",
+        title="MLflow",
+        command=(
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", settings.server.host, "--port", str(settings.server.port)),
+            # Four workers and a runner of jobs are for crowds, and take five times the memory.
+            *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
+            # Artifacts lie where commands put them that run without a server, so that either finds the other's.
+            *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
+        ),
+        # An address may hold a password: in the environment it is not seen in the list of processes.
+        variables={
+            **shared,
+            "MLFLOW_TRACKING_URI": store.tracking_uri,
+            "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        log=settings.home / "logs" / "mlflow.log",
+        is_healthy=lambda _: answers(f"{address}/health"),
+        address=address,
+        host=settings.server.host,
+        port=settings.server.port,
+        setting="server.port",
+    )
+
+
+def _prefect(settings: Settings, address: str, api: PrefectApi, shared: Mapping[str, str]) -> Part:
+    return Part(
+        name="prefect",
+        title="Prefect",
+        command=(
+            *(sys.executable, "-m", "prefect", "server", "start"),
+            *("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
+        ),
+        variables={
+            **shared,
+            "PREFECT_SERVER_UI_API_URL": api.address,
+            # Flow runs and their logs would be kept for ever; events go after a week by themselves.
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),
+        },
+        log=settings.home / "logs" / "prefect.log",
+        is_healthy=lambda _: answers(f"{api.address}/health"),
+        address=address,
+        host=settings.prefect.host,
+        port=settings.prefect.port,
+        setting="prefect.port",
+    )
+
+
+def _worker(settings: Settings, api: PrefectApi, shared: Mapping[str, str]) -> Part:
+    return Part(
+        name="worker",
+        title="the worker",
+        command=(
+            *(sys.executable, "-m", "prefect", "worker", "start"),
+            *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
+        ),
+        variables=shared,
+        log=settings.home / "logs" / "worker.log",
+        is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
+        # A flow run goes on without the worker that started it, and tells the server how it ended.
+        spares=True,
+    )

@@ -1,0 +1,166 @@
+"""One part of a stack as a process: started, asked how it is, started again after a pause when it dies, ended."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from model.errors import ConfigurationError
+from tasks.operations.stack.log import mark_start, newest_lines
+from tasks.operations.stack.orphans import end, marked, send
+from tasks.operations.stack.parts import Part, part_variables
+from tasks.operations.stack.state import Condition, PartState
+
+LONGEST_PAUSE = 60.0
+# Whoever has run for so long and then dies is not one that cannot start.
+SECONDS_OF_GOOD_CONDUCT = 60.0
+SECONDS_BETWEEN_CHECKS = 10.0
+SECONDS_BETWEEN_CHECKS_AT_START = 0.5
+# On a busy machine a server may be slow to answer for a while: so many times in a row it hangs.
+MOST_SILENCES = 6
+MOST_DEATHS_AT_START = 3
+LONGEST_START = 600.0
+SECONDS_TO_END = 15.0
+
+
+def pause_before(start: int) -> float:
+    """Seconds before the n-th start again in a row: 1, 2, 4 and so on, a minute at most."""
+    return min(LONGEST_PAUSE, 2.0 ** (start - 1))
+
+
+class PartProcess:
+    """A part that is kept running. All times of day and of the monotonic clock are given to it."""
+
+    def __init__(self, part: Part, mark: str, tell: Callable[[str], object], alarm: Callable[[str, str], object]):
+        self.part = part
+        self.restarts = 0
+        self.condition: Condition = "starting"
+        self._mark = mark
+        self._tell = tell
+        self._alarm = alarm
+        self._process: subprocess.Popen[bytes] | None = None
+        self._since = datetime.min.replace(tzinfo=UTC)
+        self._started = 0.0
+        self._next_check = 0.0
+        self._next_start = 0.0
+        self._deaths_in_a_row = 0
+        self._silences = 0
+        self._was_healthy = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it was ever started."""
+        return self._started > 0
+
+    def start(self, now: datetime, clock: float) -> None:
+        """Start its process."""
+        self.part.log.parent.mkdir(parents=True, exist_ok=True)
+        with mark_start(self.part.log, now) as log:
+            self._process = subprocess.Popen(
+                self.part.command,
+                env=part_variables(self.part, self._mark),
+                cwd=self.part.log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for the supervisor, which ends the parts in their order.
+                start_new_session=True,
+            )
+        self.condition = "starting"
+        self._since, self._started, self._next_check = now, clock, clock
+        self._silences = 0
+
+    def look(self, now: datetime, clock: float) -> None:
+        """See how it is, and do what is due: note its death, start it again, ask whether it is well."""
+        if self._process is None:
+            if clock >= self._next_start:
+                self.restarts += 1
+                self._tell(f"{self.part.title} is started again")
+                self.start(now, clock)
+        elif self._process.poll() is not None:
+            self._died(now, clock)
+        elif clock >= self._next_check:
+            self._check(clock)
+
+    def demand_start(self) -> None:
+        """ConfigurationError where it has died again and again before it was ever well."""
+        if not self._was_healthy and self._deaths_in_a_row >= MOST_DEATHS_AT_START:
+            raise ConfigurationError(
+                f"{self.part.title} of the stack",
+                have=f"it ended {self._deaths_in_a_row} times while it started; the newest lines of its log:\n    "
+                + "\n    ".join(newest_lines(self.part.log)),
+                need="a part that comes up",
+                remedy=f"see its whole log: {self.part.log}",
+            )
+
+    def end(self) -> None:
+        """End it and whatever it started."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        end(lambda: marked(self._mark, self.part.name))
+        self._process, self.condition = None, "ended"
+
+    def end_children(self, patience: float) -> int:
+        """End what it started, and not itself; how many processes there were."""
+        own = self._process.pid if self._process else None
+        return end(lambda: [pid for pid in marked(self._mark, self.part.name) if pid != own], patience)
+
+    def state(self) -> PartState:
+        """What there is to know of it."""
+        return PartState(
+            name=self.part.name,
+            condition=self.condition,
+            pid=self._process.pid if self._process else None,
+            since=self._since,
+            restarts=self.restarts,
+            address=self.part.address,
+            log=self.part.log,
+        )
+
+    def _died(self, now: datetime, clock: float) -> None:
+        code = self._process.returncode if self._process else 0
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if not self.part.spares:
+            # Its own workers would hold its port, and its database.
+            end(lambda: marked(self._mark, self.part.name))
+        if clock - self._started > SECONDS_OF_GOOD_CONDUCT:
+            self._deaths_in_a_row = 0
+        self._deaths_in_a_row += 1
+        pause = pause_before(self._deaths_in_a_row)
+        self._process, self.condition = None, "waiting"
+        self._since, self._next_start = now, clock + pause
+        message = f"{self.part.title} ended with {how}; it is started again in {pause:g} s (log: {self.part.log})"
+        self._tell(message)
+        # Not for every death of one that dies again and again.
+        if self._deaths_in_a_row == 1 or pause_before(self._deaths_in_a_row - 1) < pause == LONGEST_PAUSE:
+            self._alarm(self.part.name, message)
+
+    def _check(self, clock: float) -> None:
+        is_healthy = self.part.is_healthy(self._since)
+        is_starting = self.condition == "starting"
+        self._next_check = clock + (SECONDS_BETWEEN_CHECKS_AT_START if is_starting else SECONDS_BETWEEN_CHECKS)
+        if is_healthy:
+            if self.condition == "unhealthy":
+                self._tell(f"{self.part.title} answers again")
+            self.condition, self._silences, self._was_healthy = "healthy", 0, True
+            self._next_check = clock + SECONDS_BETWEEN_CHECKS
+        elif is_starting:
+            if clock - self._started > LONGEST_START:
+                self._give_up(f"{self.part.title} did not come up in {LONGEST_START / 60:g} minutes; it is ended")
+        elif is_healthy is False:
+            self._silences += 1
+            if self.condition == "healthy":
+                self._tell(f"{self.part.title} does not answer")
+            self.condition = "unhealthy"
+            if self._silences >= MOST_SILENCES:
+                self._give_up(f"{self.part.title} has not answered {MOST_SILENCES} times in a row; it is ended")
+
+    def _give_up(self, why: str) -> None:
+        self._tell(why)
+        if self._process is not None:
+            send(self._process.pid, signal.SIGKILL)

@@ -1,0 +1,96 @@
+"""What is known of the stack of a state directory: `stack.json` there, and the lock that a running one holds."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.durable_file import write_durably
+from tasks.system.lock import locked
+
+LOCK = "stack"
+# Long enough for `tomorrow status`, which takes the lock for a moment to see whether it is held.
+PATIENCE_SECONDS = 2.0
+
+Condition = Literal["starting", "healthy", "unhealthy", "waiting", "ended"]
+
+
+class PartState(BaseModel):
+    """One part as it was last seen.
+
+    pid:      of its process; None while there is none
+    since:    when that process was started, or the part ended
+    restarts: how often it was started again since the stack came up
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    condition: Condition
+    pid: int | None
+    since: datetime
+    restarts: int
+    address: str | None
+    log: Path
+
+
+class StackState(BaseModel):
+    """The stack as its supervisor last wrote it down."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    since: datetime
+    ready: bool
+    prefect_api: str
+    tracking: str
+    parts: tuple[PartState, ...]
+
+    def part(self, name: str) -> PartState | None:
+        """The part of that name."""
+        return next((part for part in self.parts if part.name == name), None)
+
+
+def write_stack(settings: Settings, state: StackState) -> None:
+    """Write the state down for others to read."""
+    write_durably(_file(settings), partial(_write, state))
+
+
+def read_stack(settings: Settings) -> StackState | None:
+    """The state of the stack that runs now; None where none does, whatever one that was killed has left."""
+    try:
+        state = StackState.model_validate_json(_file(settings).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    try:
+        with locked(settings, LOCK, patience=0):
+            return None
+    except ConfigurationError:
+        return state
+
+
+def only_stack(settings: Settings) -> AbstractContextManager[None]:
+    """Hold the place of the one stack on a state directory; ConfigurationError where there is one."""
+    running = read_stack(settings)
+    if running is not None:
+        raise ConfigurationError(
+            f"the stack on {settings.home}",
+            have=f"it is running since {running.since:%Y-%m-%d %H:%M} UTC, as process {running.pid}",
+            need="one at a time on a state directory",
+            remedy="see tomorrow status; to end it, press Ctrl-C where it runs, or: "
+            f"kill {running.pid}; for a second one set TOMORROW_HOME to another folder, and other ports",
+        )
+    return locked(settings, LOCK, patience=PATIENCE_SECONDS)
+
+
+def _write(state: StackState, file: Path) -> None:
+    file.write_text(state.model_dump_json(indent=2), encoding="utf-8")
+
+
+def _file(settings: Settings) -> Path:
+    return settings.home / "stack.json"

@@ -1,0 +1,236 @@
+"""The supervisor of a stack: starts the parts, keeps them running, ends them, and leaves none behind.
+
+Should it be killed itself, its watchdog ends the parts: a process that sees a pipe close when the supervisor is gone.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
+
+from model.errors import ConfigurationError
+from tasks.operations.alarms import Alarm, event_of, raise_alarm
+from tasks.operations.stack import orphans
+from tasks.operations.stack.deployments import WORK_POOL, deploy
+from tasks.operations.stack.log import cut_log, write_line
+from tasks.operations.stack.orphans import MARK, end, mark_of, marked
+from tasks.operations.stack.parts import Stack
+from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.operations.stack.process import PartProcess
+from tasks.operations.stack.state import StackState, write_stack
+from tasks.settings import Settings
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_CUTS = 600.0
+SECONDS_FOR_RUNS = 20.0
+SECONDS_FOR_REPORT = 5.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Asked(Exception):
+    """Somebody wants the stack to end."""
+
+
+class Supervisor:
+    """Keeps a stack running in this process. To be used in a `with` statement, whose block a signal ends.
+
+    clock: gives the time of day, for the record
+    show:  is given each line for people
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        stack: Stack,
+        clock: Callable[[], datetime],
+        show: Callable[[str], object],
+    ) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._clock = clock
+        self._show = show
+        self._mark = mark_of(settings.home, token_hex(8))
+        self._since = clock()
+        self._log = settings.home / "logs" / "up.log"
+        self._parts = [PartProcess(part, self._mark, self.tell, self._alarm) for part in stack.parts]
+        self._written: StackState | None = None
+        self._ready = False
+        self._unsent: list[dict[str, object]] = []
+        self._next_cut = 0.0
+        self.asked: str | None = None
+        self._signals = (-1, -1)
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        # A mark inherited from another stack would have this process ended with that one.
+        os.environ.pop(MARK, None)
+        self._signals = os.pipe()
+        for end_of_pipe in self._signals:
+            os.set_blocking(end_of_pipe, False)
+        signal.set_wakeup_fd(self._signals[1])
+        for number in SIGNALS:
+            signal.signal(number, self._note_signal)
+        found = end(lambda: marked(mark_of(self._settings.home)))
+        if found:
+            self.tell(f"ended {found} processes that a stack which was killed had left")
+        self._start_watchdog()
+        return self
+
+    def start_servers(self) -> None:
+        """Start every part but the worker, and return when they are well."""
+        self._start([part for part in self._parts if part.part.name != "worker"])
+
+    def deploy(self, parameters: Mapping[str, object]) -> None:
+        """See to it that the deployments stand, and that no run of an earlier stack is taken for running."""
+        for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
+            self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
+        variables = {**os.environ, **self._stack.variables, MARK: self._mark}
+        for note in deploy(self._stack.api, variables, parameters):
+            self.tell(note)
+        self._wait(0)
+
+    def start_worker(self) -> None:
+        """Start the worker, and return when Prefect hears from it."""
+        self._start([part for part in self._parts if part.part.name == "worker"])
+        self._ready = True
+
+    def watch(self) -> NoReturn:
+        """Keep the parts running until somebody wants them to end."""
+        while True:
+            self._look_at_all()
+            self._wait(SECONDS_BETWEEN_LOOKS)
+
+    def restarts(self) -> dict[str, int]:
+        """How often each part was started again."""
+        return {part.part.name: part.restarts for part in self._parts}
+
+    def tell(self, line: str) -> None:
+        """Show a line, and keep it in the log; neither a closed terminal nor a full disk stops the stack."""
+        with suppress(OSError):
+            write_line(self._log, self._clock(), line)
+        with suppress(OSError):
+            self._show(line)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for part in reversed(self._parts):
+            if part.part.name == "worker":
+                self._end_runs(part, self._stack.api)
+            part.end()
+        self._end_watchdog()
+        with suppress(OSError):
+            self._write_down()
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        for end_of_pipe in self._signals:
+            os.close(end_of_pipe)
+        return isinstance(error, _Asked)
+
+    def _start(self, parts: list[PartProcess]) -> None:
+        for part in parts:
+            part.start(self._clock(), time.monotonic())
+        while not all(part.condition == "healthy" for part in parts):
+            self._look_at_all()
+            for part in parts:
+                part.demand_start()
+            self._wait(SECONDS_BETWEEN_LOOKS)
+
+    def _look_at_all(self) -> None:
+        for part in self._parts:
+            if part.is_wanted:
+                part.look(self._clock(), time.monotonic())
+                if self.asked:
+                    raise _Asked
+        if self._watchdog is not None and self._watchdog.poll() is not None:
+            self.tell("the watchdog ended; it is started again")
+            self._start_watchdog()
+        if time.monotonic() >= self._next_cut:
+            self._next_cut = time.monotonic() + SECONDS_BETWEEN_CUTS
+            for log in (self._log, *(part.part.log for part in self._parts)):
+                cut_log(log)
+        self._send_events()
+        with suppress(OSError):
+            self._write_down()
+
+    def _alarm(self, part: str, message: str) -> None:
+        alarm = Alarm(kind="stack.part-down", subject=part, message=message, at=self._clock())
+        # The part may be Prefect itself, which is told when it is back.
+        raise_alarm(alarm, self._settings, emit=lambda alarm: self._unsent.append(event_of(alarm)))
+
+    def _send_events(self) -> None:
+        if any(part.condition != "healthy" for part in self._parts if part.part.name == "prefect"):
+            return
+        with suppress(ConfigurationError):
+            while self._unsent:
+                self._stack.api.emit(self._unsent[0])
+                del self._unsent[0]
+
+    def _write_down(self) -> None:
+        state = StackState(
+            pid=os.getpid(),
+            since=self._since,
+            ready=self._ready,
+            prefect_api=self._stack.api.address,
+            tracking=self._stack.tracking,
+            parts=tuple(part.state() for part in self._parts if part.is_wanted),
+        )
+        if state != self._written:
+            write_stack(self._settings, state)
+            self._written = state
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, but no longer than until a signal comes."""
+        select.select([self._signals[0]], [], [], seconds)
+        if self.asked:
+            raise _Asked
+
+    def _note_signal(self, number: int, _: FrameType | None) -> None:
+        self.asked = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            # The terminal is gone: whatever is written there from now on goes nowhere.
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (1, 2):
+                os.dup2(nowhere, stream)
+            os.close(nowhere)
+
+    def _end_runs(self, worker: PartProcess, api: PrefectApi) -> None:
+        """End the runs that go on, and let the worker tell Prefect of it while it can."""
+        with suppress(ConfigurationError):  # what Prefect does not answer to in the end does not hinder the end
+            going_on = worker.condition == "healthy" and api.running(WORK_POOL)
+            if not going_on:
+                return
+            self.tell(f"ends {going_on} runs that go on; Prefect calls them crashed")
+            worker.end_children(SECONDS_FOR_RUNS)
+            deadline = time.monotonic() + SECONDS_FOR_REPORT
+            while api.running(WORK_POOL) and time.monotonic() < deadline:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _start_watchdog(self) -> None:
+        """Start the process that ends the parts when this one is gone, and its end of the pipe with it."""
+        self._watchdog = subprocess.Popen(
+            [sys.executable, "-I", str(Path(orphans.__file__)), self._mark],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._settings.home,
+            start_new_session=True,
+        )
+
+    def _end_watchdog(self) -> None:
+        if self._watchdog is not None and self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
+            self._watchdog.wait()

@@ -1,0 +1,1 @@
+"""Prices from outside: asked for, fetched, kept as snapshots, counted."""

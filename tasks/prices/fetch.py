@@ -1,0 +1,251 @@
+"""The prices that a run works with: fetched and kept as a snapshot, or a snapshot that was kept before."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from model.config import PriceRequest
+from model.errors import PricesUnavailable, RestatedPrices, UsageError
+from model.market.prices import Prices
+from model.market.security import Security
+from tasks.prices.fetch_record import Acceptance, FetchRecord
+from tasks.prices.snapshots import SnapshotStore
+from tasks.prices.sources.read import (
+    as_of_day,
+    calendar_for,
+    check,
+    cut,
+    demand_newest,
+    download,
+    read_prices,
+    wanted_security,
+)
+from tasks.prices.sources.yahoo import client_versions, yahoo_session
+from tasks.settings import Settings
+from tasks.system.lock import user_name
+
+if TYPE_CHECKING:
+    from tasks.prices.sources.yahoo_session import YahooSession
+
+SHORT = 12  # digits of a fingerprint that people are shown
+LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Obtained:
+    """Prices, and how they were come by.
+
+    record:  the fetch that they are from; None for files and the sample market, which are their own record
+    stale:   whether Yahoo was not to be had, so that these are the prices of an earlier fetch
+    missing: the newest sessions that stale prices lack
+    """
+
+    prices: Prices
+    record: FetchRecord | None = None
+    stale: bool = False
+    missing: tuple[date, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What had changed when they were fetched, in a word."""
+        return self.record.verdict if self.record else "not compared"
+
+    @property
+    def snapshot(self) -> str | None:
+        """The whole name of the snapshot, for --vintage."""
+        return self.record.fingerprint if self.record else None
+
+    def tags(self) -> dict[str, str]:
+        """The same for an MLflow run."""
+        if self.record is None:
+            return {}
+        return {
+            "prices.snapshot": self.record.fingerprint,
+            "prices.fetched_at": self.record.fetched_at.isoformat(timespec="seconds"),
+            "prices.verdict": self.verdict,
+            "prices.changes": "\n".join(self.record.changes)[:LONGEST_TAG],
+            "prices.stale": str(self.stale).lower(),
+            "prices.missing": " ".join(map(str, self.missing)),
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """The same for a command's answer."""
+        return {
+            "verdict": self.verdict,
+            "snapshot": self.snapshot,
+            "stale": self.stale,
+            "missing": [str(day) for day in self.missing],
+        }
+
+
+def obtain_prices(
+    wanted: PriceRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
+) -> Obtained:
+    """The prices that are wanted; PricesError where they are not to be had, wrong, or irregularly restated.
+
+    From Yahoo with a `vintage` it is that snapshot, with an `as_of` the one that was known then, if there is one; else
+    Yahoo is asked, through `session` or one of its own.
+    """
+    security = wanted_security(wanted, settings)
+    if wanted.source != "yahoo":
+        return Obtained(prices=read_prices(wanted, settings, now))
+    store = SnapshotStore(settings)
+    if wanted.vintage is not None:
+        return _vintage(store, security, wanted, settings, now)
+    as_of = as_of_day(wanted, calendar_for(security, settings), now)
+    known = None if as_of is None else _known_at(store, security, as_of, settings)
+    if known is not None:
+        note = f"as they were known on {as_of}: fetched {known.fetched_at:%Y-%m-%d %H:%M} UTC"
+        return _from_store(store, known, settings, note)
+    if session is not None:
+        return _fetch(store, security, wanted, settings, now, session)
+    with yahoo_session(settings.prices.timeout) as own:
+        return _fetch(store, security, wanted, settings, now, own)
+
+
+def fall_back(
+    wanted: PriceRequest, settings: Settings, now: datetime, allowed: int | None, error: PricesUnavailable
+) -> Obtained:
+    """The last good snapshot in place of prices that are not to be had, where it lacks no more sessions than `allowed`.
+
+    Otherwise the error that was the reason is raised, with what is there.
+    """
+    security = wanted_security(wanted, settings)
+    store = SnapshotStore(settings)
+    record, prices, notes = store.newest_readable(security.ticker)
+    if wanted.source != "yahoo" or wanted.vintage is not None or record is None or prices is None:
+        raise error
+    calendar = calendar_for(record.security, settings)
+    completed = calendar.last_completed(now)
+    until = min(completed, wanted.as_of or completed)
+    prices = cut(prices, until)
+    missing = tuple(date.fromisoformat(str(day)) for day in calendar.sessions(prices.last, until)[1:])
+    there = f"the snapshot {record.fingerprint[:SHORT]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
+    lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
+    if allowed is None or len(missing) > allowed:
+        limit = "no snapshot may be used instead" if allowed is None else f"{_count(allowed)} may be lacking"
+        raise type(error)(
+            error.subject,
+            have=f"{error.have}\n  there is {there}, which {lacks}; {limit} (prices.stale_sessions in mlflow.yaml)",
+            need=error.need,
+            remedy=error.remedy,
+            **{**error.data, "snapshot": record.fingerprint, "missing": [str(day) for day in missing]},
+        )
+    check(prices, settings)
+    note = f"stale: Yahoo was not to be had ({error.have}); this is {there}, which {lacks}"
+    return Obtained(
+        prices=replace(prices, notes=(note, *prices.notes, *notes)), record=record, stale=True, missing=missing
+    )
+
+
+def _fetch(
+    store: SnapshotStore,
+    security: Security,
+    wanted: PriceRequest,
+    settings: Settings,
+    now: datetime,
+    session: "YahooSession",
+) -> Obtained:
+    """Ask Yahoo once; whatever is sound is kept, even if it is not enough."""
+    found = download(_remembered(store, security), settings, now, session)
+    record = store.store(
+        found.prices,
+        at=now,
+        metadata=found.metadata,
+        libraries=client_versions(),
+        accept=Acceptance(by=user_name(), at=now) if wanted.accept_restatement else None,
+    )
+    demand_good(store, record)
+    prices = replace(found.prices, notes=(*record.notes, *_said(record)))
+    completed = found.missing[-1] if found.missing else prices.last
+    until = min(completed, wanted.as_of or completed)
+    demand_newest(found, until)
+    if until < prices.last:
+        note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
+        # Nothing else is said: what was noticed or had changed may lie after that day.
+        prices = replace(cut(prices, until), notes=(note,))
+    return Obtained(prices=prices, record=record)
+
+
+def _remembered(store: SnapshotStore, security: Security) -> Security:
+    """A security that the table says nothing of, as it was when it was first fetched."""
+    if security.kind is not None:
+        return security
+    known = store.newest(security.ticker)
+    return security if known is None else known.security
+
+
+def demand_good(store: SnapshotStore, record: FetchRecord) -> None:
+    """RestatedPrices where a fetch has changed the past irregularly, and nobody has accepted it."""
+    if record.good:
+        return
+    raise RestatedPrices(
+        f"Yahoo's prices of {record.security.ticker}",
+        have=f"{_count(len(record.days))} of the past changed irregularly since the snapshot "
+        f"{(record.previous or '')[:SHORT]}" + "".join(f"\n  - {line}" for line in record.changes),
+        need="the past as it was, but for splits, dividends and the newest two sessions",
+        remedy="compare the days with another source; if they are right, run it again with --accept-restatement\n"
+        f"          (kept for that: {store.file(record)})",
+        source="yahoo",
+        days=list(record.days),
+        changes=list(record.changes),
+        snapshot=record.fingerprint,
+        previous=record.previous,
+    )
+
+
+def _said(record: FetchRecord) -> tuple[str, ...]:
+    changes = tuple(f"since the fetch before: {line}" for line in record.changes)
+    if record.accepted is None:
+        return changes
+    return (f"restated irregularly, and accepted by {record.accepted.by}", *changes)
+
+
+def _vintage(
+    store: SnapshotStore, security: Security, wanted: PriceRequest, settings: Settings, now: datetime
+) -> Obtained:
+    """The snapshot whose name begins as is wanted."""
+    digits = wanted.vintage or ""
+    # Names hold the first digits only: what agrees in those is opened for the others.
+    names = [name for name in store.fetches(security.ticker) if digits.startswith(name.digits[: len(digits)])]
+    records = [record for record in map(store.record, names) if record.fingerprint.startswith(digits)]
+    found = {record.fingerprint: record for record in records}
+    good = {record.fingerprint: record for record in records if record.good}
+    if len(found) != 1 or not good:
+        raise UsageError(
+            f"--vintage {digits}",
+            have="no snapshot of that name"
+            if not found
+            else f"{len(found)} snapshots: {', '.join(name[:SHORT] for name in sorted(found))}"
+            if len(found) > 1
+            else "a snapshot that was restated irregularly, and that nobody has accepted",
+            need=f"the first digits of one good snapshot of {security.ticker}",
+            remedy=f"see tomorrow prices --ticker {security.ticker}",
+        )
+    (record,) = good.values()
+    obtained = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHORT]}, of {record.last}")
+    as_of = as_of_day(wanted, calendar_for(record.security, settings), now)
+    return obtained if as_of is None else replace(obtained, prices=cut(obtained.prices, as_of))
+
+
+def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:
+    """The newest good fetch made when `as_of` was the newest completed day, with every session up to it."""
+    names = [name for name in store.fetches(security.ticker) if name.last <= as_of]
+    calendar = calendar_for(_remembered(store, security), settings)
+    for name in reversed(names):
+        whole = len(calendar.sessions(name.last, as_of)) == 1
+        if whole and calendar.last_completed(name.fetched_at) == name.last:
+            record = store.record(name)
+            if record.good:
+                return record
+    return None
+
+
+def _from_store(store: SnapshotStore, record: FetchRecord, settings: Settings, note: str) -> Obtained:
+    prices = store.read(record)
+    check(prices, settings)
+    return Obtained(prices=replace(prices, notes=(note, *prices.notes)), record=record)
+
+
+def _count(sessions: int) -> str:
+    return f"{sessions} session" + ("" if sessions == 1 else "s")

@@ -1,0 +1,69 @@
+"""What is stored of a security: how many snapshots, how fresh, what was restated, what is damaged."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from model.errors import FaultyPrices
+from tasks.prices.fetch_record import FetchRecord
+from tasks.prices.snapshots import SnapshotStore
+from tasks.prices.sources.read import calendar_for
+from tasks.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One security in the store.
+
+    newest:       the newest good fetch; None where there is none yet
+    missing:      the completed sessions that it lacks by now
+    fetches:      how often it was fetched, and how many different snapshots came of that
+    restatements: every fetch that had changed the past irregularly, oldest first
+    records:      every fetch, oldest first, where they were asked for
+    damaged:      a line for each file that can no longer be read, of those that were opened
+    """
+
+    ticker: str
+    newest: FetchRecord | None
+    missing: tuple[date, ...]
+    fetches: int
+    snapshots: int
+    restatements: tuple[FetchRecord, ...]
+    records: tuple[FetchRecord, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+def take_stock(store: SnapshotStore, ticker: str, settings: Settings, now: datetime, *, all_of_it: bool) -> Holding:
+    """Look through what is stored of a security; with `all_of_it` every record and every snapshot is read."""
+    damaged: list[str] = []
+    records: list[FetchRecord] = []
+    names = sorted(store.fetches(ticker), key=lambda name: (name.moment, name.file.name))
+    for name in names:
+        if all_of_it or name.verdict == "restated":
+            try:
+                records.append(store.record(name))
+            except FaultyPrices as error:
+                damaged.append(f"{error.subject}: {error.have}")
+    if all_of_it:
+        for record in {record.fingerprint: record for record in records}.values():
+            try:
+                store.read(record)
+            except FaultyPrices as error:
+                damaged.append(f"{error.subject}: {error.have}")
+    newest = store.newest(ticker)
+    return Holding(
+        ticker=ticker,
+        newest=newest,
+        missing=() if newest is None else missing_sessions(newest, settings, now),
+        fetches=len(names),
+        snapshots=len({name.digits for name in names}),
+        restatements=tuple(record for record in records if record.verdict == "restated"),
+        records=tuple(records) if all_of_it else (),
+        damaged=tuple(damaged),
+    )
+
+
+def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> tuple[date, ...]:
+    """The sessions completed by now that a fetch does not hold."""
+    calendar = calendar_for(record.security, settings)
+    sessions = calendar.sessions(record.last, calendar.last_completed(now))
+    return tuple(date.fromisoformat(str(day)) for day in sessions[1:])

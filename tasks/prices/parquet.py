@@ -1,0 +1,87 @@
+"""Prices as one Parquet file: the same to the last bit when read again, and nothing is unpickled."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.errors import FaultyPrices
+from model.market.prices import COLUMNS, Prices
+from model.market.security import Security
+
+# Under this key the file's metadata holds, as JSON, what a table has no columns for.
+ABOUT = b"tomorrow.prices"
+
+
+def write_price_file(prices: Prices, file: Path) -> None:
+    """Write a column `Date` and one for each of COLUMNS, with security, source, origin and notes as metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    days = pa.array(prices.sessions.astype("datetime64[D]"), type=pa.date32())
+    columns = [pa.array(np.ascontiguousarray(prices.column(name)), type=pa.float64()) for name in COLUMNS]
+    about = {
+        "security": asdict(prices.security),
+        "source": prices.source,
+        "origin": prices.origin,
+        "notes": prices.notes,
+        "fingerprint": prices.fingerprint,
+    }
+    # A date is the only value in it that JSON does not know.
+    text = json.dumps(about, default=date.isoformat)
+    table = pa.Table.from_arrays([days, *columns], names=["Date", *COLUMNS])
+    pq.write_table(table.replace_schema_metadata({ABOUT: text.encode()}), file)
+
+
+def read_price_file(file: Path) -> Prices:
+    """Read what write_price_file wrote; FaultyPrices if it is something else, or was changed since."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file)
+        about: dict[str, Any] = json.loads((table.schema.metadata or {})[ABOUT])
+        prices = Prices(
+            security=_security(about["security"]),
+            source=about["source"],
+            origin=about["origin"],
+            sessions=table["Date"].to_numpy().astype("datetime64[D]"),
+            values=np.column_stack([table[name].to_numpy() for name in COLUMNS]).astype(np.float64, copy=False),
+            notes=tuple(about["notes"]),
+        )
+        written = about["fingerprint"]
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise FaultyPrices(
+            f"price file {file.name}",
+            have=f"not one of ours, or damaged: {type(error).__name__}: {error}",
+            need="a Parquet file of prices as it was written",
+            remedy="fetch the prices again",
+        ) from error
+    require_fingerprint(prices, str(written), f"price file {file.name}")
+    return prices
+
+
+def require_fingerprint(prices: Prices, expected: str, subject: str) -> None:
+    """Raise FaultyPrices unless these are, to the last bit, the prices whose fingerprint is `expected`."""
+    if prices.fingerprint != expected:
+        raise FaultyPrices(
+            subject,
+            have=f"prices with the fingerprint {prices.fingerprint}",
+            need=f"the prices with the fingerprint {expected}",
+            remedy="they were changed after they were stored: fetch them and train again",
+            expected=expected,
+            found=prices.fingerprint,
+        )
+
+
+def _security(about: dict[str, Any]) -> Security:
+    first = about["first_session"]
+    known = {
+        **about,
+        "former_tickers": tuple(about["former_tickers"]),
+        "first_session": None if first is None else date.fromisoformat(first),
+    }
+    return Security(**known)

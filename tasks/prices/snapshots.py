@@ -1,0 +1,228 @@
+"""Snapshots of prices in the state directory: every history that was ever fetched, and a record of each fetch.
+
+    prices/META/ab12...ef.parquet                                              named by the fingerprint of what is in it
+    prices/META/fetches/20261120T213000.000000Z_2026-11-20_grown_ab12cd34ef56.json
+
+Nothing that stands there is ever changed. The records' names are the index: when, the newest session, what had
+changed, the snapshot's first digits.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from pydantic import ValidationError
+
+from model.errors import ConfigurationError, FaultyPrices
+from model.market.prices import Prices
+from model.market.restatement import compare_prices
+from tasks.prices.fetch_record import Acceptance, FetchRecord
+from tasks.prices.parquet import read_price_file, require_fingerprint, write_price_file
+from tasks.settings import Settings
+from tasks.system.durable_file import make_folder_durably, remove_unfinished, write_durably
+from tasks.system.lock import locked, state_directory
+
+SHOWN = 12  # digits of a fingerprint in a name
+_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_(\d{4}-\d\d-\d\d)_([a-z]+)_([0-9a-f]{12})(?:_\d+)?\.json")
+_MOMENT = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchName:
+    """What the name of a fetch's record says without its being opened."""
+
+    file: Path
+    moment: str
+    newest: str
+    verdict: str
+    digits: str
+
+    @property
+    def fetched_at(self) -> datetime:
+        """When it was fetched."""
+        return datetime.strptime(self.moment, _MOMENT).replace(tzinfo=UTC)
+
+    @property
+    def last(self) -> date:
+        """The newest session."""
+        return date.fromisoformat(self.newest)
+
+
+class SnapshotStore:
+    """The snapshots of one state directory, shared by all its processes.
+
+    A process that is killed leaves no half of anything: what `store` has returned from is there for good.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._root = settings.home / "prices"
+
+    def tickers(self) -> tuple[str, ...]:
+        """The securities of which there is anything."""
+        if not self._root.is_dir():
+            return ()
+        return tuple(sorted(unquote(folder.name) for folder in self._root.iterdir() if folder.is_dir()))
+
+    def fetches(self, ticker: str) -> tuple[FetchName, ...]:
+        """Every fetch of a security, the one with the newest session last, of several the latest."""
+        folder = self._folder(ticker) / "fetches"
+        names = [name for name in map(_name, folder.iterdir()) if name] if folder.is_dir() else []
+        return tuple(sorted(names, key=lambda name: (name.newest, name.moment, name.file.name)))
+
+    def record(self, name: FetchName) -> FetchRecord:
+        """What was written down of a fetch; FaultyPrices names the file where it is damaged."""
+        try:
+            return FetchRecord.model_validate_json(name.file.read_bytes())
+        except (OSError, ValidationError) as error:
+            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+            raise FaultyPrices(
+                f"record of a fetch {name.file}",
+                have=f"damaged, or of a newer release: {fault}",
+                need="the record as it was written",
+                remedy="put it back from a backup, or remove it: the snapshot itself is another file",
+            ) from None
+
+    def read(self, record: FetchRecord) -> Prices:
+        """The prices of a fetch; FaultyPrices names the file where it is torn, altered or gone."""
+        file = self.file(record)
+        try:
+            prices = read_price_file(file)
+            require_fingerprint(prices, record.fingerprint, str(file))
+        except FaultyPrices as error:
+            raise FaultyPrices(
+                f"snapshot {file}",
+                have=error.have if file.exists() else "no such file",
+                need="the prices as they were stored",
+                remedy="put it back from a backup, or fetch again: tomorrow prices --fetch",
+                file=str(file),
+            ) from None
+        return replace(prices, security=record.security, notes=record.notes)
+
+    def file(self, record: FetchRecord) -> Path:
+        """Where the prices of a fetch are."""
+        return self._folder(record.security.ticker) / f"{record.fingerprint}.parquet"
+
+    def files(self, ticker: str) -> tuple[Path, ...]:
+        """Every snapshot of a security, by its fingerprint."""
+        return tuple(sorted(self._folder(ticker).glob("*.parquet")))
+
+    def remove(self, ticker: str, files: Iterable[Path]) -> None:
+        """Remove records of fetches and snapshots, one after the other: a record comes before its snapshot."""
+        with self._errors(), locked(self._settings, f"prices-{ticker}"):
+            for file in files:
+                file.unlink(missing_ok=True)
+
+    def newest(self, ticker: str) -> FetchRecord | None:
+        """The record of the newest good fetch, damaged ones passed over."""
+        for name in reversed(self.fetches(ticker)):
+            with suppress(FaultyPrices):
+                record = self.record(name)
+                if record.good:
+                    return record
+        return None
+
+    def newest_readable(self, ticker: str) -> tuple[FetchRecord | None, Prices | None, tuple[str, ...]]:
+        """The newest good fetch that can be read, its prices, and a note for each newer one that cannot."""
+        notes: list[str] = []
+        for name in reversed(self.fetches(ticker)):
+            try:
+                record = self.record(name)
+                if record.good:
+                    return record, self.read(record), tuple(notes)
+            except FaultyPrices as error:
+                notes.append(f"passed over: {error.subject}: {error.have}")
+        return None, None, tuple(notes)
+
+    def store(
+        self,
+        prices: Prices,
+        *,
+        at: datetime,
+        metadata: dict[str, str | None] | None = None,
+        libraries: dict[str, str] | None = None,
+        accept: Acceptance | None = None,
+    ) -> FetchRecord:
+        """Keep a history and the record of its fetch, with what has changed since the one before.
+
+        `accept` takes an irregular restatement for right; without it such a fetch is kept, but is not good.
+        """
+        ticker = prices.security.ticker
+        with self._errors(), locked(self._settings, f"prices-{ticker}"):
+            folder = self._folder(ticker)
+            state_directory(self._settings)
+            make_folder_durably(folder / "fetches")
+            remove_unfinished(folder)
+            remove_unfinished(folder / "fetches")
+            previous, before, notes = self.newest_readable(ticker)
+            record = FetchRecord(
+                security=prices.security,
+                source=prices.source,
+                origin=prices.origin,
+                fetched_at=at.astimezone(UTC),
+                fingerprint=prices.fingerprint,
+                sessions=len(prices),
+                first=prices.first,
+                last=prices.last,
+                metadata=metadata or {},
+                libraries=libraries or {},
+                notes=(*prices.notes, *notes),
+            )
+            if previous is not None and before is not None:
+                change = compare_prices(before, prices)
+                update = {
+                    "previous": previous.fingerprint,
+                    "verdict": change.verdict,
+                    "changes": change.lines,
+                    "days": change.days,
+                    "accepted": accept if change.verdict == "restated" else None,
+                }
+                record = record.model_copy(update=update)
+            if before is None or before.fingerprint != record.fingerprint:
+                self._keep(prices, record)
+            self._write_down(record)
+        return record
+
+    def _keep(self, prices: Prices, record: FetchRecord) -> None:
+        try:
+            self.read(record)
+        except FaultyPrices:
+            write_durably(self.file(record), partial(write_price_file, replace(prices, notes=())))
+
+    def _write_down(self, record: FetchRecord) -> None:
+        folder = self._folder(record.security.ticker) / "fetches"
+        stem = f"{record.fetched_at:{_MOMENT}}_{record.last}_{record.verdict}_{record.fingerprint[:SHOWN]}"
+        file, number = folder / f"{stem}.json", 1
+        while file.exists():
+            number += 1
+            file = folder / f"{stem}_{number}.json"
+        text = record.model_dump_json(indent=1)
+        write_durably(file, lambda place: place.write_text(text, encoding="utf-8"))
+
+    def _folder(self, ticker: str) -> Path:
+        return self._root / quote(ticker, safe="^=")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(
+                f"price snapshots in {self._root}",
+                have=error.strerror or str(error),
+                need="a folder that can be written to, and room in it",
+                remedy="make room, or set TOMORROW_HOME, or home in mlflow.yaml, to another place",
+            ) from None
+
+
+def _name(file: Path) -> FetchName | None:
+    found = _NAME.fullmatch(file.name)
+    if found is None:
+        return None
+    moment, newest, verdict, digits = found.groups()
+    return FetchName(file=file, moment=moment, newest=newest, verdict=verdict, digits=digits)

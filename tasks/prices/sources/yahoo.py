@@ -1,0 +1,246 @@
+"""Daily prices from Yahoo, through yfinance; nothing else in the project knows of either.
+
+Whatever goes wrong ends in PricesUnavailable, RateLimited, UnknownSymbol or WrongSecurity. Nothing is retried here.
+"""
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from model.errors import ConfigurationError, PricesUnavailable, RateLimited, UnknownSymbol, WrongSecurity
+from model.market.calendar import same_exchange
+from model.market.prices import COLUMNS, Days, Values
+from model.market.security import Security
+from tasks.prices.sources.yahoo_exchanges import calendar_of
+
+if TYPE_CHECKING:
+    from tasks.prices.sources.yahoo_session import YahooSession
+
+# Asked for where the first session of a security is not known.
+EARLIEST = date(1990, 1, 1)
+
+# yfinance has one session and one memory for the whole process.
+_one_at_a_time = threading.Lock()
+
+_METADATA = (
+    "symbol",
+    "instrumentType",
+    "currency",
+    "firstTradeDate",
+    "exchangeName",
+    "fullExchangeName",
+    "exchangeTimezoneName",
+    "longName",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chart:
+    """Yahoo's answer for one symbol.
+
+    sessions: (n,) datetime64[D], strictly increasing; the newest may not be over yet
+    values:   (n, 6) float64 in the order of COLUMNS, NaN where Yahoo has no number
+    metadata: what Yahoo says that the symbol is, as text
+    """
+
+    symbol: str
+    sessions: Days
+    values: Values
+    metadata: dict[str, str | None]
+
+
+@contextmanager
+def yahoo_session(timeout: float) -> Iterator["YahooSession"]:
+    """A session for as many securities as are wanted, one after the other."""
+    from tasks.prices.sources.yahoo_session import (
+        YahooSession,  # imported here: curl, of which only this source has need
+    )
+
+    with YahooSession(timeout) as session:
+        yield session
+
+
+def address(ticker: str) -> str:
+    """Where a person finds what the charts are drawn from."""
+    return f"https://finance.yahoo.com/quote/{ticker}/history"
+
+
+@cache
+def client_versions() -> dict[str, str]:
+    """What reads Yahoo's answers: each release reads them a little differently."""
+    return {name: version(name) for name in ("yfinance", "curl_cffi", "pandas", "exchange-calendars")}
+
+
+def fetch_chart(security: Security, session: "YahooSession") -> Chart:
+    """Ask Yahoo once for the whole history of a security, unadjusted for dividends."""
+    import yfinance  # imported here: over a second, and it must not be told anything before it is used
+    from yfinance.exceptions import YFPricesMissingError, YFRateLimitError
+
+    symbol = security.ticker
+    try:
+        with _one_at_a_time:
+            return _ask(yfinance, symbol, _start(security), session)
+    except YFRateLimitError:
+        raise RateLimited(
+            f"Yahoo's prices of {symbol}",
+            have="too many requests (429)",
+            need="fewer requests from this address",
+            remedy="wait half an hour or more before the next try",
+            source="yahoo",
+        ) from None
+    except YFPricesMissingError as error:
+        reason = error.yahoo_reason or ""
+        if reason.startswith("No data found"):
+            raise UnknownSymbol(
+                f"ticker {symbol}",
+                have=f"Yahoo says: {reason}",
+                need="a symbol that Yahoo knows",
+                remedy="look the ticker up at finance.yahoo.com",
+                source="yahoo",
+            ) from None
+        raise _unavailable(symbol, reason or f"no prices since {_start(security)} ({session.came})") from error
+    # yfinance lets through whatever its libraries raise on a broken line or answer: curl's errors, three kinds of
+    # JSON errors, KeyError and ValueError from an answer of another shape. All mean that there is no usable answer.
+    except Exception as error:
+        what = f"{type(error).__name__}: {_first_line(error)}"
+        raise _unavailable(symbol, f"no usable answer ({session.came} came; {what})") from error
+
+
+def _start(security: Security) -> date:
+    """The day to ask from: yfinance counts in New York, where it may be the day before yet."""
+    return max(security.first_session or EARLIEST, EARLIEST) - timedelta(days=1)
+
+
+def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Chart:
+    _prepare(client)
+    ticker = client.Ticker(symbol, session=session)
+    # Otherwise yfinance asks for it first, and keeps an error answer for the life of the process.
+    ticker._tz = "America/New_York"
+    # It would ask for a new cookie at each fetch, since it may not keep one on disk.
+    ticker._data._cookie = True if session.has_cookie else None
+    frame = ticker.history(
+        start=start.isoformat(),  # and never `end`: with one, an error answer is kept likewise
+        interval="1d",
+        auto_adjust=False,
+        actions=False,
+        keepna=True,
+        timeout=session.seconds,
+    )
+    sessions = frame.index.tz_localize(None).to_numpy().astype("datetime64[D]")
+    values = np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype=np.float64))
+    if not len(sessions) or not bool((np.diff(sessions) > np.timedelta64(0, "D")).all()):
+        raise ValueError("no rows, or a day that stands twice")
+    if sessions[0] < np.datetime64(start, "D"):
+        raise ValueError(f"a row of {sessions[0]}, before the days that were asked for")
+    # One key at a time: taking them all sends another request.
+    metadata = {key: _text(ticker.history_metadata.get(key)) for key in _METADATA}
+    return Chart(symbol=symbol, sessions=sessions, values=values, metadata=metadata)
+
+
+def _prepare(client: Any) -> None:
+    """Take yfinance's silence, its memory and its chatter from it."""
+    client.config.debug.hide_exceptions = False
+    client.data.YfData.cache_get.cache_clear()
+    # A place where no folder can be: its caches on disk, one of which is a pickle, are then not used at all.
+    client.set_tz_cache_location(os.devnull)
+    # It warns of every cookie that is not to be had, for which nothing depends on it.
+    logging.getLogger("yfinance").setLevel(logging.ERROR)
+    # And it has pandas warn, at each fetch, of what it will have to change in itself.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
+
+
+def identify(
+    chart: Chart, security: Security, first_trade_date: Literal["warning", "error"] = "warning"
+) -> tuple[Security, tuple[str, ...]]:
+    """The security with what the chart says of it, and notes on what is merely unexpected; another one is refused."""
+    for key in ("symbol", "instrumentType", "currency"):
+        if chart.metadata[key] is None:
+            raise _unavailable(security.ticker, f"an answer that does not say its {key}")
+    first = chart.metadata["firstTradeDate"]
+    expected = {"symbol": security.ticker, "instrumentType": security.kind, "currency": security.currency}
+    differing = [
+        f"{key} {chart.metadata[key]} instead of {wanted}"
+        for key, wanted in expected.items()
+        if wanted is not None and chart.metadata[key] != wanted
+    ]
+    found = calendar_of(chart.metadata["exchangeName"])
+    if security.kind is not None and found is not None and not same_exchange(found, security.exchange):
+        differing.append(f"exchange {found} instead of {security.exchange}")
+    notes = []
+    if security.first_session is not None and first != security.first_session.isoformat():
+        notes.append(f"Yahoo gives {first or 'no date'} as its first trading day, not {security.first_session}")
+        differing += notes if first_trade_date == "error" else []
+    if differing:
+        name = chart.metadata["longName"] or "another security"
+        raise WrongSecurity(
+            f"ticker {security.ticker}",
+            have=f"Yahoo's answer is {name}: {', '.join(differing)}",
+            need=security.name or f"the {security.kind} in {security.currency} that it was before",
+            remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml",
+            source="yahoo",
+            metadata=chart.metadata,
+        )
+    return _described(security, chart.metadata), tuple(notes)
+
+
+def _described(security: Security, metadata: dict[str, str | None]) -> Security:
+    """What is known of a security already stands; what is not is taken from the chart."""
+    if security.kind is not None:
+        return security
+    name = metadata["exchangeName"]
+    exchange = calendar_of(name)
+    if exchange is None:
+        raise ConfigurationError(
+            f"ticker {security.ticker}",
+            have=f"the exchange {name} ({metadata['fullExchangeName']}), whose calendar is not known here",
+            need="the calendar that it trades by",
+            remedy="add a row for it under `securities` in mlflow.yaml, with kind, currency and exchange",
+        )
+    first = metadata["firstTradeDate"]
+    return replace(
+        security,
+        name=metadata["longName"] or security.name,
+        exchange=exchange,
+        kind=metadata["instrumentType"],
+        currency=metadata["currency"],
+        first_session=_day(first),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _unavailable(symbol: str, have: str) -> PricesUnavailable:
+    return PricesUnavailable(
+        f"Yahoo's prices of {symbol}",
+        have=have,
+        need="a complete answer",
+        remedy="try again later, or use files with --source csv",
+        source="yahoo",
+    )
+
+
+def _text(value: Any) -> str | None:
+    """A piece of metadata as text, a moment as its day."""
+    if hasattr(value, "date"):
+        value = value.date()
+    return None if value is None else str(value)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].partition(" See http")[0][:200] if lines else "no more is said"

@@ -1,0 +1,1 @@
+"""MLflow's registry: versions, stages, their history, and the gate before Production."""

@@ -1,0 +1,144 @@
+"""MLflow's registry as it is: versions, stages, aliases and tags read and written, with no rule about them.
+
+`Registry` in register.py is the only one that writes stages, through this.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.registry.version import RegisteredVersion, cut, read_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# On the registered model: the last move that is done with, of whichever history.
+MOVED = "stages.moved"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What is kept on a registered model as a whole: alias -> version, and the last move that is done with.
+
+    there: whether there is a model of that name
+    """
+
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    moved: str | None = None
+    there: bool = True
+
+
+class RegistryStore:
+    """The registered models of one tracking store."""
+
+    def __init__(self, client: "MlflowClient") -> None:
+        self._client = client
+
+    def models(self) -> tuple[str, ...]:
+        """The names of all registered models."""
+        names, token = [], None
+        while True:
+            page = self._client.search_registered_models(page_token=token)
+            names += [found.name for found in page]
+            token = page.token
+            if not token:
+                return tuple(sorted(names))
+
+    def versions(self, model: str, *conditions: str) -> tuple[RegisteredVersion, ...]:
+        """The versions of a model that fit MLflow's conditions, oldest first; none where there is no model."""
+        return tuple(sorted(self._search(model, conditions), key=lambda found: found.version))
+
+    def version(self, model: str, number: int) -> RegisteredVersion | None:
+        """One version, if there is such a one."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return read_version(self._client.get_model_version(model, str(number)))
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+        return None
+
+    def state(self, model: str) -> ModelState:
+        """What is kept on the model as a whole; nothing of one that does not exist."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_registered_model(model)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return ModelState(there=False)
+        aliases = {alias: int(version) for alias, version in found.aliases.items()}
+        return ModelState(aliases, found.tags.get(MOVED))
+
+    def create_model(self, model: str) -> None:
+        """Make a model, where there is none of that name."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def create_version(self, model: str, run_id: str, model_uri: str, tags: Mapping[str, str]) -> RegisteredVersion:
+        """Make the next version of a model, of what a run logged."""
+        model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
+        texts = {key: cut(value) for key, value in tags.items()}
+        created = self._client.create_model_version(model, model_uri, run_id, tags=texts, model_id=model_id)
+        registered = read_version(created)
+        self.link(registered)
+        return registered
+
+    def remove(self, model: str, number: int) -> None:
+        """Remove a version; its number is never given to another."""
+        self._client.delete_model_version(model, str(number))
+
+    def transition(self, model: str, number: int, stage: str) -> None:
+        """Give a version a stage, and leave all others as they are."""
+        # The stages are this program's contract with its users, deprecated or not.
+        warnings.filterwarnings("ignore", message=".*transition_model_version_stage", category=FutureWarning)
+        self._client.transition_model_version_stage(model, str(number), stage, archive_existing_versions=False)
+
+    def tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(model, str(number), key, cut(value))
+
+    def point(self, model: str, alias: str, number: int | None) -> None:
+        """Let an alias name a version, or none."""
+        if number is None:
+            self._client.delete_registered_model_alias(model, alias)
+        else:
+            self._client.set_registered_model_alias(model, alias, str(number))
+
+    def done(self, model: str, move: str) -> None:
+        """Note that a move is done with."""
+        self._client.set_registered_model_tag(model, MOVED, move)
+
+    def link(self, version: RegisteredVersion) -> None:
+        """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+        if version.source.startswith("models:/m-"):
+            made = json.dumps([{"name": version.model, "version": version.version}])
+            self._client.set_logged_model_tags(version.source.removeprefix("models:/"), {MLFLOW_MODEL_VERSIONS: made})
+
+    def _search(self, model: str, conditions: Sequence[str]) -> Iterator[RegisteredVersion]:
+        wanted = " and ".join((f"name={quoted(model)}", *conditions))
+        token = None
+        while True:
+            page = self._client.search_model_versions(wanted, page_token=token)
+            yield from (read_version(found) for found in page)
+            token = page.token
+            if not token:
+                return
+
+
+def quoted(text: str) -> str:
+    """A text as MLflow's searches want it."""
+    quote = '"' if "'" in text else "'"
+    return f"{quote}{text}{quote}"

@@ -1,0 +1,154 @@
+"""The history of stages: which version was put where, when, by whom and why. Lines are added, and never changed.
+
+It stands in the ledger's database. A move is recorded before it is made, so that one whose process is killed can be
+completed by the next that looks; `Registry` in register.py says how that is told from a change made by hand.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.schema import stage_changes
+from tasks.registry.version import Ruling
+
+BY_HAND = "by hand in MLflow"
+DELETED = "Deleted"
+ROLLED_BACK = "rolled back"
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChange:
+    """One line: a version went from the stage `before` to the stage `after`, or a decision left it where it was.
+
+    move:     what was done in one step has this in common
+    decision: a word, as in `Ruling`; `superseded` of a version that made room for another one in Production
+    at, by:   when (for a change made by hand in MLflow: when it was noticed) and by whom
+    skill:    against the naive forecasts, `none` for no skill; None where nothing was judged
+    """
+
+    move: str
+    model: str
+    version: int
+    before: str
+    after: str
+    at: datetime
+    by: str
+    decision: str
+    reasons: tuple[str, ...]
+    forced: str | None = None
+    skill: str | None = None
+
+    @classmethod
+    def of(cls, ruling: Ruling, move: str, model: str, version: int, before: str, after: str) -> Self:
+        """The line for a ruling."""
+        return cls(
+            move=move,
+            model=model,
+            version=version,
+            before=before,
+            after=after,
+            at=ruling.at,
+            by=ruling.by,
+            decision=ruling.decision,
+            reasons=ruling.reasons,
+            forced=ruling.forced,
+            skill=ruling.skill,
+        )
+
+    @property
+    def ruling(self) -> Ruling:
+        """The ruling that it is the line for."""
+        return Ruling(
+            decision=self.decision,
+            reasons=self.reasons,
+            at=self.at,
+            by=self.by,
+            forced=self.forced,
+            skill=self.skill,
+        )
+
+
+class StageHistory:
+    """The lines at `uri`, the ledger's address."""
+
+    def __init__(self, uri: str) -> None:
+        self._database = LedgerDatabase(uri)
+
+    def append(self, changes: Sequence[StageChange]) -> None:
+        """Add lines, all or none."""
+        rows = [{**asdict(change), "reasons": "\n".join(change.reasons)} for change in changes]
+        with self._database.writing() as connection:
+            connection.execute(sa.insert(stage_changes), rows)
+
+    def changes(self, model: str) -> tuple[StageChange, ...]:
+        """Every line of a model, oldest first."""
+        return self._read(sa.select(stage_changes).where(stage_changes.c.model == model))
+
+    def newest(self, model: str) -> tuple[StageChange, ...]:
+        """The newest line of each version, the newest of all last."""
+        ids = sa.select(sa.func.max(stage_changes.c.id)).where(stage_changes.c.model == model)
+        ids = ids.group_by(stage_changes.c.version)
+        return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
+
+    def move(self, model: str, move: str) -> tuple[StageChange, ...]:
+        """The lines of one move; none where it is not known here."""
+        which = (stage_changes.c.model == model, stage_changes.c.move == move)
+        return self._read(sa.select(stage_changes).where(*which))
+
+    def _read(self, query: sa.Select[Any]) -> tuple[StageChange, ...]:
+        with self._database.reading() as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query.order_by(stage_changes.c.id))]
+        return tuple(_change(row) for row in rows)
+
+
+def new_move() -> str:
+    """A name for a move that no other has, on whatever machine it is made."""
+    return uuid4().hex
+
+
+def stages_at(changes: Sequence[StageChange], moment: datetime) -> dict[int, StageChange]:
+    """Version -> the line by which it came into the stage that it was in at that moment.
+
+    Where the clock was set back, the line by which a version left Production may be dated later than the one by which
+    its successor's successor came: of several the last on record is in Production, and the others are left out.
+    """
+    entered: dict[int, StageChange] = {}
+    for change in changes:
+        if change.at <= moment and (change.before != change.after or change.version not in entered):
+            if change.after == "Production":
+                entered = {version: other for version, other in entered.items() if other.after != "Production"}
+            entered[change.version] = change
+    return entered
+
+
+def way_back(changes: Sequence[StageChange]) -> tuple[int, ...]:
+    """The versions that were in Production before the one that was there last, the nearest first.
+
+    What was rolled back is taken off the way, so that one rollback after another leads further and further back.
+    """
+    way: list[int] = []
+    for version, rolled_back in _arrivals(changes):
+        if rolled_back and version in way:
+            while way[-1] != version:
+                way.pop()
+        else:
+            way.append(version)
+    return tuple(reversed(way[:-1]))
+
+
+def _arrivals(changes: Sequence[StageChange]) -> Iterator[tuple[int, bool]]:
+    for change in changes:
+        if change.after == "Production" and change.before != "Production":
+            yield change.version, change.decision == ROLLED_BACK
+
+
+def _change(row: dict[str, Any]) -> StageChange:
+    row.pop("id")
+    reasons = tuple(row.pop("reasons").split("\n"))
+    return StageChange(**row, reasons=reasons if reasons != ("",) else ())

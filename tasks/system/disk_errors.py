@@ -1,0 +1,131 @@
+"""What keeps a command from writing, and is no fault of ours: a full or read-only disk, a server that has gone silent.
+
+The libraries tell it in many ways: the system's error number, SQLite's result code, or that of SQLite within an error
+of SQLAlchemy's within one of MLflow's. All of them are told in the same words here.
+"""
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.errors import ConfigurationError, TomorrowError
+from tasks.settings import read_settings
+from tasks.tracking.client import shown
+
+# SQLite's extended codes hold the primary one in their lowest byte.
+PRIMARY = 0xFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """What keeps anything from being written, what is needed, and what to do."""
+
+    have: str
+    need: str
+    remedy: str
+
+
+FULL = Obstacle(
+    have="no room is left",
+    need="room on the disk that it lies on",
+    remedy="make room there, then run it again: what was on record still is",
+)
+READ_ONLY = Obstacle(
+    have="it may not be written",
+    need="a disk and files that this user may write",
+    remedy="mount it to be written, or see whose files they are, then run it again: what was on record still is",
+)
+ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
+SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
+
+
+def obstacle(error: BaseException) -> Obstacle | None:
+    """What kept the one who met this error from writing; None where the error is another."""
+    return next((found for cause in _causes(error) if (found := _of(cause))), None)
+
+
+def storage_fault(error: BaseException) -> ConfigurationError | None:
+    """The error to tell instead of this one, where what is kept could not be written; None for any other."""
+    if isinstance(error, TomorrowError):
+        return None
+    for cause in _causes(error):
+        found = _of(cause)
+        if found is not None:
+            return ConfigurationError(
+                _subject(cause), have=f"{found.have} ({_room()})", need=found.need, remedy=found.remedy
+            )
+    return _silent_server(error)
+
+
+def _of(cause: BaseException) -> Obstacle | None:
+    if isinstance(cause, OSError):
+        return ERRNO.get(cause.errno or 0)
+    if isinstance(cause, sqlite3.Error):
+        return SQLITE.get((getattr(cause, "sqlite_errorcode", None) or 0) & PRIMARY)
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, as Python itself would show them."""
+    at: BaseException | None = error
+    seen: set[int] = set()
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+
+
+def _subject(cause: BaseException) -> str:
+    if isinstance(cause, sqlite3.Error):
+        # The ledger's and Prefect's databases are named where they are used.
+        return f"tracking database {shown(read_settings().tracking_uri)}"
+    file = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
+    return f"file {file}" if file else f"a file in {read_settings().home}, or a temporary one"
+
+
+def _room() -> str:
+    """How much is free where things are kept and where they are made."""
+    home, made = read_settings().home, Path(tempfile.gettempdir())
+    places = [place for place in (home, made) if place.exists()]
+    apart = {place.stat().st_dev: place for place in reversed(places)}
+    free = [f"{shutil.disk_usage(place).free / 1e6:,.1f} MB free in {place}" for place in reversed(apart.values())]
+    return ", ".join(free)
+
+
+def _silent_server(error: BaseException) -> ConfigurationError | None:
+    """A server that was there when the command began, and was asked in vain.
+
+    MLflow's client has tried again by then, and is the only one to ask with `requests`; Prefect's asks with `httpx`.
+    """
+    import httpx
+    import requests
+
+    for cause in _causes(error):
+        if isinstance(cause, requests.exceptions.RetryError):
+            return _silent("tracking", "each try was answered with a fault of its own")
+        if isinstance(cause, requests.RequestException):
+            return _silent(
+                "tracking", "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
+            )
+        if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error:
+            return _silent("Prefect's", f"it answers {cause.response.status_code} {cause.response.reason_phrase}")
+        if isinstance(cause, httpx.TransportError):
+            return _silent("Prefect's", f"no answer ({type(cause).__name__})")
+    return None
+
+
+def _silent(whose: str, have: str) -> ConfigurationError:
+    settings = read_settings()
+    address = shown(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
+    return ConfigurationError(
+        f"{whose} server {address}".strip(),
+        have=f"{have} ({_room()})",
+        need="a server that is running and can write its database",
+        remedy="see its log (those of `tomorrow up` are in logs of the state directory) and whether its disk is full, "
+        "then run it again: what was on record still is",
+    )

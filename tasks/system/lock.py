@@ -1,0 +1,138 @@
+"""The state directory, and locks in it that hold between processes."""
+
+import getpass
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from uuid import uuid4
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.durable_file import write_durably
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+# A promotion scores two versions while it holds the lock, which takes a minute at most; several may queue.
+PATIENCE_SECONDS = 600
+# Trainings take minutes, and several may queue; what takes longer hangs.
+QUEUE_SECONDS = 4 * 3600
+
+
+def state_directory(settings: Settings) -> Path:
+    """The state directory, made for its owner alone where there is none."""
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"state directory {settings.home}",
+            have=error.strerror or str(error),
+            need="a folder that can be made and written to",
+            remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
+        ) from None
+    return settings.home
+
+
+@contextmanager
+def locked(settings: Settings, name: str, patience: float | None = None) -> Iterator[None]:
+    """Hold the lock of that name among all processes on one state directory; the holder may take it again.
+
+    It belongs to the thread that took it, and goes when its process goes.
+
+    patience: the seconds that another holder is waited for
+    """
+    seconds = PATIENCE_SECONDS if patience is None else patience
+    lock = _acquire(settings, name, seconds)
+    if lock is None:
+        raise _taken(settings, name, seconds)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], object]) -> Iterator[None]:
+    """Hold the lock of that name, after whoever holds it now: `say` is told who that is.
+
+    since: the time, for those who come later
+    """
+    lock = _acquire(settings, name, 0)
+    holder = _folder(settings) / f"{quote(name, safe='')}.holder"
+    if lock is None:
+        say(f"waiting for {_holder(holder)}, which holds the lock {name!r}")
+        lock = _acquire(settings, name, QUEUE_SECONDS)
+    if lock is None:
+        raise _taken(settings, name, QUEUE_SECONDS)
+    try:
+        mine = f"process {os.getpid()} on {platform.node()}, since {since:%Y-%m-%d %H:%M} UTC"
+        write_durably(holder, lambda file: file.write_text(mine, encoding="utf-8"))
+        yield
+    finally:
+        lock.release()
+
+
+def state_id(settings: Settings) -> str:
+    """What names this state directory wherever it is moved to, and from whatever machine or container it is used."""
+    file = _folder(settings) / "id"
+    if not file.exists():
+        with locked(settings, "id"):
+            if not file.exists():
+                write_durably(file, lambda unfinished: unfinished.write_text(uuid4().hex, encoding="utf-8"))
+    return file.read_text(encoding="utf-8")
+
+
+def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | None":
+    """The lock, held; None where another holder kept it for so long."""
+    from filelock import FileLock, Timeout
+
+    try:
+        # One object for each file in a process: only so may a thread that holds the lock take it again elsewhere.
+        lock = FileLock(_folder(settings) / f"{quote(name, safe='')}.lock", is_singleton=True)
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return None
+    except OSError as error:
+        raise ConfigurationError(
+            f"lock {name!r} in {settings.home}",
+            have=error.strerror or str(error),
+            need="a state directory that can be written to",
+            remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
+        ) from None
+    return lock
+
+
+def _folder(settings: Settings) -> Path:
+    folder = state_directory(settings) / "locks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _holder(file: Path) -> str:
+    """Who wrote the file last; whoever has just taken the lock may not have written it yet."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return "another process"
+
+
+def _taken(settings: Settings, name: str, seconds: float) -> ConfigurationError:
+    return ConfigurationError(
+        f"lock {name!r} in {settings.home}",
+        have=f"another process has held it for {seconds // 60:g} minutes" if seconds else "another process holds it",
+        need="one change at a time",
+        remedy="wait for the process that holds it, or end it",
+    )
+
+
+def user_name() -> str:
+    """Who runs this, for the record of a decision; a user without a name, as in a container, by number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

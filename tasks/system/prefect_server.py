@@ -1,0 +1,184 @@
+"""How Prefect and the libraries beside it are to behave: told to them by the environment, before they are imported.
+
+What the user has set is never overridden.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.keras_backend import ONE_THREAD
+
+# A port that is taken twice in a row is no chance.
+MOST_STARTS = 2
+# A new database takes 5.4 MB, its log included.
+ROOM_BYTES = 8_000_000
+HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
+
+
+def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
+    """What the libraries find in their environment; `quiet` keeps Prefect's log from the terminal."""
+    variables = {
+        # Usage telemetry: MLflow heeds DO_NOT_TRACK=true and no other spelling, Prefect's library heeds nothing else.
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # What they write down lies with everything else that is written.
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "KERAS_HOME": str(settings.home / "keras"),
+        # A server of its own, when none is named; twenty seconds are not enough on a busy machine's first run.
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        # Its server on SQLite, asked by many at once, may answer 503 (a locked database) for a minute and longer. Each
+        # wait is twice as long as the one before: seven of them outlast four minutes, its own five hardly one.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
+        # Where a proxy is set, it is for Yahoo, not for servers of this machine.
+        "NO_PROXY": "127.0.0.1,localhost",
+        # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "GIT_PYTHON_REFRESH": "quiet",
+        # Unless somebody has set them, for larger networks.
+        **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
+    }
+    if quiet:
+        # The handler's level, not the logger's: Prefect's pages show the whole log still. An error ends a flow,
+        # and the command tells it in its own words.
+        variables["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    return variables
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Set up this process for a command; to be called before Prefect, MLflow or Keras are imported."""
+    for name, value in environment(settings, quiet=True).items():
+        os.environ.setdefault(name, value)
+    _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
+    logging.getLogger("prefect.EventsWorker").addFilter(_is_news)
+
+
+@contextmanager
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
+    """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
+
+    That one takes seconds to start: `meanwhile` is called in the mean time, to import what is slow to import. Gives the
+    server's address, for other processes that are to run flows against the same.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    # A heartbeat tells a server that the run has not died with its worker. Here nobody listens, and stopping the
+    # thread that sends it takes a second a flow.
+    heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
+    with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        address = PREFECT_API_URL.value()
+        if address:
+            _check_server(address)
+            meanwhile()
+        else:
+            address = _start_server(meanwhile)
+        yield address
+
+
+def _make_home(home: Path) -> None:
+    """Make Prefect's folder: it makes none in a folder that is not there, nor ends when it cannot write."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(home, error.strerror or str(error)) from None
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise _unwritable(home, "may not be written")
+
+
+def _unwritable(home: Path, have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Prefect's folder {home}",
+        have=have,
+        need="a folder that can be made and written",
+        remedy="set TOMORROW_HOME to a folder of yours",
+    )
+
+
+def require_room(home: Path) -> None:
+    """Refuse a disk without room for Prefect's database; whoever starts a server has seen it fail there."""
+    free = shutil.disk_usage(home).free
+    if free < ROOM_BYTES:
+        raise ConfigurationError(
+            f"Prefect's server in {home}",
+            have=f"it ended while it started, and {free / 1e6:.1f} MB are free on that disk",
+            need=f"{ROOM_BYTES / 1e6:.0f} MB for its database",
+            remedy="make room there, or set PREFECT_HOME to a folder on another disk",
+        )
+
+
+def _check_server(url: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        fault = client.api_healthcheck()
+    if fault is not None:
+        raise ConfigurationError(
+            f"Prefect's server at {url}",
+            have=f"no answer ({type(fault).__name__})",
+            need="a server that is running",
+            remedy="start it (prefect server start), or unset PREFECT_API_URL to run without one",
+        )
+
+
+def _start_server(meanwhile: Callable[[], object]) -> str:
+    """Start the server that Prefect itself would start, and which it finds running then; its address."""
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
+
+    if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
+        raise ConfigurationError(
+            "Prefect's server",
+            have="none is named, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE forbids to start one",
+            need="one or the other",
+            remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
+        )
+
+    class OwnServer(SubprocessASGIServer):
+        """It ends with one and the same code where its port was taken and where it can never start."""
+
+        starts = 0
+
+        def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+            self.starts += 1
+            if self.starts > MOST_STARTS:
+                require_room(Path(os.environ["PREFECT_HOME"]).expanduser())
+                raise ConfigurationError(
+                    f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
+                    have="it ended while it started, twice",
+                    need="a database of Prefect's that this release can open and write",
+                    remedy="see why with `prefect server start`, or move it away, and lose Prefect's list of past runs",
+                )
+            # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
+            # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                return super()._run_uvicorn_command()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    if sys.stderr.isatty():
+        sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")
+    with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
+        server = OwnServer()
+        started = pool.submit(server.start)
+        meanwhile()
+        started.result()
+    return str(server.api_url)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop a warning that Prefect gives whenever a process ends while its last events are on their way."""
+    return not record.getMessage().startswith("Still processing items")

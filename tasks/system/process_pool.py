@@ -1,0 +1,191 @@
+"""Processes that prepare themselves once and then work off one assignment after the other.
+
+They are spawned, since neither TensorFlow nor Prefect's threads survive a fork. Each ends with the process that
+started it, however that ends.
+"""
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from model.errors import TomorrowError
+from tasks.system.disk_errors import storage_fault
+
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+
+PATIENCE_SECONDS = 5.0
+AGAIN = "the same command goes on with what is not done yet"
+
+
+class _Reply(NamedTuple):
+    """What a process sends back: an answer, or why there is none."""
+
+    answer: object
+    error: TomorrowError | None
+
+
+class Workers(Generic[Given, Answer]):
+    """A number of processes; to be used in a `with` statement, which ends them.
+
+    work:    called in a process for each assignment; what it takes and gives travels between processes
+    prepare: called in each process when it starts
+    """
+
+    def __init__(self, count: int, work: Callable[[Given], Answer], prepare: Callable[[], object]) -> None:
+        self.count = count
+        self._work = work
+        self._prepare = prepare
+        self._processes: dict[Connection, SpawnProcess] = {}
+
+    def __enter__(self) -> Self:
+        for number in range(self.count):
+            self._start(f"worker {number + 1}")
+        return self
+
+    def run(
+        self, assignments: Sequence[Given], started: Callable[[Given], object] = lambda _: None
+    ) -> Iterator[tuple[Given, Answer]]:
+        """Each assignment with its answer, in the order in which they come in.
+
+        started: called when a process has been given an assignment. The first that fails ends the iteration.
+        """
+        waiting = list(reversed(assignments))
+        busy: dict[Connection, Given] = {}
+        try:
+            for connection in self._processes:
+                self._hand_out(connection, waiting, busy, started)
+            while busy:
+                for ready in wait(list(busy)):
+                    connection = next(known for known in busy if known is ready)
+                    given, reply = busy.pop(connection), self._receive(connection)
+                    if reply.error is not None:
+                        raise reply.error
+                    self._hand_out(connection, waiting, busy, started)
+                    yield given, reply.answer  # type: ignore[misc] # it is what `work` gave
+        finally:
+            # Whoever goes on with these processes must not be given what the others still work on.
+            for connection in busy:
+                self._start(self._end(connection))
+
+    def _start(self, name: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._work, self._prepare), name=name, daemon=True)
+        # Ctrl-C goes to every process of a terminal: blocked here, it is blocked in the one that is started, which
+        # would end with a trace until it ignores it. The tracker unblocks it when it starts, so it has to run already.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Held here too, the other end would never be seen to close when the process is gone.
+        theirs.close()
+        self._processes[ours] = process
+
+    def _end(self, connection: Connection) -> str:
+        process = self._processes.pop(connection)
+        process.terminate()
+        process.join(PATIENCE_SECONDS)
+        if process.is_alive():
+            process.kill()
+        connection.close()
+        return process.name
+
+    def _hand_out(
+        self,
+        connection: Connection,
+        waiting: list[Given],
+        busy: dict[Connection, Given],
+        started: Callable[[Given], object],
+    ) -> None:
+        if not waiting:
+            return
+        given = waiting.pop()
+        try:
+            connection.send(given)
+        except OSError:
+            raise self._lost(connection) from None
+        busy[connection] = given
+        started(given)
+
+    def _receive(self, connection: Connection) -> _Reply:
+        try:
+            reply: _Reply = connection.recv()
+        except (EOFError, OSError):
+            raise self._lost(connection) from None
+        return reply
+
+    def _lost(self, connection: Connection) -> TomorrowError:
+        process = self._processes[connection]
+        process.join(PATIENCE_SECONDS)
+        code = process.exitcode
+        ended = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+        return TomorrowError(
+            f"{process.name} of {self.count}",
+            have=f"it ended with {ended} in the middle of its work",
+            need=f"memory and time for {self.count} processes at once",
+            remedy=f"use fewer --jobs; {AGAIN}",
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for connection in list(self._processes):
+            self._end(connection)
+
+
+def _serve(connection: Connection, work: Callable[[Given], Answer], prepare: Callable[[], object]) -> None:
+    """The life of a process: Ctrl-C is for the one that started it, and so is standard output."""
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    prepared = _attempt(prepare)
+    while True:
+        try:
+            given: Given = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(prepared if prepared.error else _attempt(functools.partial(work, given)))
+
+
+def _attempt(do: Callable[[], object]) -> _Reply:
+    try:
+        return _Reply(do(), None)
+    except TomorrowError as error:
+        return _Reply(None, error)
+    except Exception as error:  # noqa: BLE001 - told to the process that waits, whatever it is
+        told = storage_fault(error)
+        if told is not None:
+            return _Reply(None, told)
+        traceback.print_exc()
+        return _Reply(None, _fault(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    # A fit in the middle of native code heeds nothing gentler.
+    os._exit(1)
+
+
+def _fault(error: Exception) -> TomorrowError:
+    return TomorrowError(
+        "a fault of ours, in a worker process",
+        have=f"{type(error).__name__}: {error}",
+        need="no such thing",
+        remedy=f"report it with the trace above; {AGAIN}",
+    )

@@ -1,0 +1,156 @@
+"""The store that MLflow keeps runs and versions in, opened and ready: a database, or a server."""
+
+import logging
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.tracking.database import ready_database
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient as MlflowClient
+
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+SERVERS = ("http", "https")
+
+# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
+# (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # Through a server MLflow would print a link on standard output, which belongs to the command.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # Where tqdm is installed (the extra `statistics` brings it) MLflow would draw a bar for each file it reads.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "PGCONNECT_TIMEOUT": "10",
+}
+
+
+def prepare_environment() -> None:
+    """Set what MLflow reads from the environment; to be called before anything imports it."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow.store.db.utils").addFilter(_is_news)
+
+
+def open_client(settings: Settings) -> "MlflowClient":
+    """A client of the tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+
+    The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
+    """
+    prepare_environment()
+    uri = settings.tracking_uri
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if scheme in DATABASES:
+        ready_database(settings)
+    elif scheme in SERVERS:
+        _reach(uri)
+    else:
+        raise ConfigurationError(
+            f"tracking store {shown(uri)}",
+            have="not an address of a store with a registry in it",
+            need="sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE, or http://HOST:PORT of an MLflow server",
+            remedy="set tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
+        )
+    import mlflow
+
+    _make_default(uri)
+    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if scheme in SERVERS:
+        _check_access(client, uri)
+    return client
+
+
+def _make_default(uri: str) -> None:
+    """Set MLflow's process-wide addresses, and undo what it writes into the environment for it.
+
+    Left there, the address would override mlflow.yaml when the settings are read again, here or in a subprocess.
+    """
+    import mlflow
+
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def experiment_id(client: "MlflowClient", settings: Settings) -> str:
+    """The experiment's id; it is made where there is none, once, whoever asks at the same time."""
+    from mlflow.exceptions import MlflowException
+
+    name = settings.tracking.experiment
+    is_server = settings.tracking_uri.partition(":")[0] in SERVERS
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            # A server decides for itself where artifacts go.
+            return str(client.create_experiment(name, None if is_server else settings.artifact_place))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        raise ConfigurationError(
+            f"experiment {name!r}",
+            have="it was deleted in MLflow",
+            need="an experiment that runs can be added to",
+            remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
+        )
+    return str(experiment.experiment_id)
+
+
+def _reach(uri: str) -> None:
+    """One look whether a server is there, since MLflow's client would go on trying."""
+    import requests
+
+    try:
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(5, 15))
+    except requests.ConnectionError:
+        raise _unreachable(uri, "no server answers there") from None
+    except requests.Timeout:
+        raise _unreachable(uri, "the server does not answer in time") from None
+    except (requests.RequestException, ValueError) as error:
+        raise _unreachable(uri, f"it cannot be asked: {type(error).__name__}") from None
+    if answer.status_code != 200:
+        raise _unreachable(uri, f"it answers {answer.status_code} {answer.reason}")
+
+
+def _check_access(client: "MlflowClient", uri: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise _unreachable(uri, f"it refuses: {str(error).splitlines()[0][:200]}") from None
+
+
+def _unreachable(uri: str, have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"tracking server {shown(uri)}",
+        have=have,
+        need="a running MLflow server that lets us in",
+        remedy="start it, or correct tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
+    )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop the trace that MLflow prints of an error of its database, which it raises as well."""
+    return record.exc_info is None
+
+
+def shown(uri: str) -> str:
+    """A store's address without a user or password."""
+    parts = urlsplit(uri)
+    if not parts.netloc:  # a file: put together again it would lose slashes
+        return uri
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

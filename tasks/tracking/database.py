@@ -1,0 +1,203 @@
+"""MLflow's database: looked at before it is used, and made where there is none.
+
+MLflow itself would migrate an older database without asking, and two processes that make a new one at once break
+it. Here a database that is not of this library's version is refused, and a new SQLite file is made under a lock and
+under another name that it sheds when it is complete, so that a process killed meanwhile leaves nothing half-made.
+"""
+
+import logging
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.lock import locked, state_directory
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+# MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
+NEWEST = ("3.17.2", "dc11669786a5")
+
+
+def ready_database(settings: Settings) -> None:
+    """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
+    url = _parse(settings.tracking_uri)
+    state_directory(settings)
+    try:
+        if _is_there(url):
+            return
+    except ConfigurationError:
+        # What looks unusable may be a database server's that another process is filling at this moment. A file gets
+        # its name when it is complete; and on a read-only disk there is no lock to be had.
+        if url.get_backend_name() == "sqlite":
+            raise
+    with locked(settings, "database"):
+        if not _is_there(url):
+            _make(url, settings)
+
+
+def _parse(uri: str) -> "URL":
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            "the tracking database's address",
+            have="not a database address",
+            need="sqlite:///FILE, or postgresql+psycopg://USER@HOST/DATABASE",
+            remedy="correct tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
+        ) from None
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise _refusal(
+            url,
+            have="a database in memory, gone when the command ends",
+            need="a file",
+            remedy="set tracking.uri in mlflow.yaml to sqlite:///mlflow.db",
+        )
+    return url
+
+
+def _is_there(url: "URL") -> bool:
+    """Whether the database holds MLflow's tables in this library's version; ConfigurationError for any other."""
+    if url.get_backend_name() == "sqlite":
+        file = Path(str(url.database))
+        _check_place(url, file)
+        # SQLite would make the file by looking.
+        if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+            return False
+    tables, revision = _contents(url)
+    if "experiments" in tables:
+        _check_version(url, revision)
+        return True
+    # On a database server the ledger may stand in the same place, which does no harm.
+    if "alembic_version" in tables or (tables and url.get_backend_name() == "sqlite"):
+        raise _refusal(
+            url,
+            have="a database of another program",
+            need="a database of MLflow's own",
+            remedy="name another one under tracking.uri in mlflow.yaml",
+        )
+    return False
+
+
+def _check_place(url: "URL", file: Path) -> None:
+    if file.is_dir():
+        have = "a folder"
+    elif not file.parent.is_dir():
+        have = f"there is no folder {file.parent}"
+    elif not os.access(file if file.exists() else file.parent, os.W_OK):
+        have = "it cannot be written to"
+    else:
+        return
+    raise _refusal(
+        url,
+        have=have,
+        need="a file that can be made and written to",
+        remedy="make a place for it that this user may write, or name another file under tracking.uri in mlflow.yaml",
+    )
+
+
+def _contents(url: "URL") -> tuple[set[str], str | None]:
+    """The names of the tables, and the revision of the schema as Alembic has noted it."""
+    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            tables = set(inspect(connection).get_table_names())
+            if "alembic_version" not in tables:
+                return tables, None
+            return tables, connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip()
+        raise _refusal(
+            url,
+            have=f"it cannot be opened: {cause.splitlines()[0] if cause else type(error).__name__}",
+            need="a database of MLflow's, or a place for a new one",
+            remedy="correct tracking.uri in mlflow.yaml (or MLFLOW_TRACKING_URI), or move what stands there away",
+        ) from None
+
+
+def _check_version(url: "URL", revision: str | None) -> None:
+    import mlflow
+
+    if (mlflow.__version__, revision) == NEWEST:
+        return
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    newest = scripts.get_current_head()
+    if revision == newest:
+        return
+    try:
+        known = revision is None or scripts.get_revision(revision) is not None
+    except CommandError:
+        known = False
+    if known:
+        raise _refusal(
+            url,
+            have=f"a database of an older MLflow (schema {revision or 'unnamed'})",
+            need=f"schema {newest}, of MLflow {mlflow.__version__}",
+            remedy=f"make a copy of it, then run: mlflow db upgrade {shlex.quote(url.render_as_string())}",
+        )
+    raise _refusal(
+        url,
+        have=f"a database of a newer MLflow (schema {revision}, unknown to MLflow {mlflow.__version__})",
+        need=f"schema {newest}, or an MLflow that knows {revision}",
+        remedy="upgrade tomorrow to the release that wrote it, or name another database under tracking.uri",
+    )
+
+
+def _make(url: "URL", settings: Settings) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with _quiet("mlflow.store.db.utils", "alembic"):
+        if url.get_backend_name() != "sqlite":
+            SqlAlchemyStore(url.render_as_string(hide_password=False), settings.artifact_place)  # type: ignore[no-untyped-call]
+            return
+        file = Path(str(url.database)).resolve()
+        making = file.with_name(f".{file.name}.making")
+        try:
+            making.unlink(missing_ok=True)
+            making.touch()
+        except OSError as error:
+            raise _refusal(
+                url,
+                have=error.strerror or str(error),
+                need="a folder in which files can be made",
+                remedy="name another file under tracking.uri in mlflow.yaml",
+            ) from None
+        store = SqlAlchemyStore(f"sqlite:///{making}", settings.artifact_place)  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        making.replace(file)
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Only warnings from these loggers meanwhile."""
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _refusal(url: "URL", *, have: str, need: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"tracking database {url.render_as_string()}",  # without its password
+        have=have,
+        need=need,
+        remedy=remedy,
+    )

@@ -1,0 +1,115 @@
+"""Which code and which libraries a run was made with, and digests of both."""
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tasks.settings import project_folder
+
+# What a forecast can depend on; of the Keras backends, those that are installed.
+LIBRARIES = (
+    "exchange-calendars",
+    "jax",
+    "keras",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "prefect",
+    "scikit-learn",
+    "tensorflow",
+    "torch",
+    "yfinance",
+)
+
+# Of these, the ones that compute.
+COMPUTING = ("jax", "keras", "numpy", "tensorflow", "torch")
+
+
+def code_version(project: Path | None = None) -> str:
+    """Give the commit of the project's folder, `-dirty` with changes on top; outside a checkout the version."""
+    folder = project_folder() if project is None else project
+    git = shutil.which("git")
+    # Installed into an environment that lies in somebody else's checkout, git would describe theirs.
+    if git is not None and (folder / ".git").exists():
+        described = subprocess.run(
+            [git, "describe", "--always", "--dirty", "--tags"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            # Within a git hook, GIT_DIR names another repository than the folder's.
+            env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            check=False,
+        )
+        if described.returncode == 0:
+            return described.stdout.strip()
+    return _installed("tomorrow") or "unknown"
+
+
+def library_versions() -> dict[str, str]:
+    """Give Python's version, and those of the installed libraries that a forecast can depend on."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        installed = _installed(name)
+        if installed is not None:
+            versions[name] = installed
+    return versions
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def digest(content: object) -> str:
+    """SHA-256 of a value that JSON can hold, in hexadecimal, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def code_digest(*computed_by: str) -> str:
+    """A digest of these modules of ours, of all that they import of ours, and of the libraries' versions.
+
+    It is that of the files as they are: a change that nobody has committed counts, and no git is needed.
+    """
+    missing = [name for name in computed_by if _file(name) is None]
+    if missing:
+        # Passed over, a change of it would go unnoticed.
+        raise LookupError(f"no module of ours is called {', '.join(missing)}")
+    found: dict[str, bytes] = {}
+    waiting = list(computed_by)
+    while waiting:
+        name = waiting.pop()
+        file = _file(name)
+        if name in found or file is None:
+            continue
+        found[name] = file.read_bytes()
+        waiting += _imports(found[name])
+    versions = {name: version for name, version in library_versions().items() if name in COMPUTING}
+    sources = {name: hashlib.sha256(source).hexdigest() for name, source in found.items()}
+    return digest({"sources": sources, "libraries": versions})
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of ours; None where it is somebody else's, or no module."""
+    place = project_folder().joinpath(*module.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+def _imports(source: bytes) -> Iterator[str]:
+    """The modules that a source imports anywhere in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            # `from model import measures` names a module, `from model.market.prices import Prices` what is in one.
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)

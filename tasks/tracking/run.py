@@ -1,0 +1,241 @@
+"""One training as an MLflow run: parameters, losses, metrics, prices, figures, and how it ended.
+
+Everything goes through a client and an explicit run id. MLflow's active run is bound to a thread, and Prefect runs
+tasks on threads of its own.
+"""
+
+import csv
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from model.config import ForecasterConfig
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.split import Split
+from model.market.prices import Prices
+from tasks.prices.parquet import write_price_file
+from tasks.settings import Settings
+from tasks.tracking.datasets import dataset_inputs
+from tasks.tracking.provenance import code_version, library_versions
+from tasks.tracking.run_inputs import FINGERPRINT, PRICES_FILE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+# The largest batch of parameters or tags that MLflow takes.
+BATCH = 100
+
+logger = logging.getLogger(__name__)
+
+
+def start_run(
+    client: "MlflowClient",
+    experiment_id: str,
+    name: str,
+    tags: Mapping[str, str] | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    every: float = 2.0,
+) -> "TrackedRun":
+    """Create a run, which is RUNNING from now on; use it in a `with` statement, so that it ends in every case."""
+    run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
+    return TrackedRun(client, run.info.run_id, experiment_id, run.info.start_time, clock=clock, every=every)
+
+
+class TrackedRun:
+    """A run that is being written.
+
+    Losses are sent in batches, at most one every `every` seconds of the `clock`: a call for each epoch would cost
+    more than the epoch. Left by an exception the run is FAILED, by Ctrl-C or another signal KILLED, else FINISHED.
+    """
+
+    def __init__(
+        self,
+        client: "MlflowClient",
+        run_id: str,
+        experiment_id: str,
+        started: int,
+        *,
+        clock: Callable[[], float],
+        every: float,
+    ) -> None:
+        self.client = client
+        self.run_id = run_id
+        self.experiment_id = experiment_id
+        self._started = started
+        self._clock = clock
+        self._every = every
+        self._opened = clock()
+        self._sent = self._opened - every
+        self._losses: list[Metric] = []
+        self._ended = False
+
+    def log_params(self, *configs: BaseModel | Mapping[str, Any]) -> None:
+        """Log every value of the configurations that were used, under dotted names such as `training.epochs`."""
+        from mlflow.entities import Param
+
+        params: list[Param] = []
+        for config in configs:
+            values = config.model_dump(mode="json") if isinstance(config, BaseModel) else config
+            params += [Param(key, str(value)) for key, value in flatten(values)]
+        for start in range(0, len(params), BATCH):
+            self.client.log_batch(self.run_id, params=params[start : start + BATCH])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags, all in one call."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def log_epoch(self, epoch: int, loss: float) -> None:
+        """Note the loss of an epoch, counted from 1; it is sent with the next batch."""
+        from mlflow.entities import Metric
+        from mlflow.exceptions import MlflowException
+
+        self._losses.append(Metric("loss", float(loss), self._now(), epoch))
+        if self._clock() - self._sent < self._every:
+            return
+        try:
+            self._flush()
+        except MlflowException as error:
+            # A store that is away for a moment is no reason to lose a training: the next batch holds these, too.
+            self._sent = self._clock()
+            logger.warning("losses not logged yet, will try again: %s", error)
+
+    def log_metrics(self, metrics: Mapping[str, float], model_id: str | None = None) -> None:
+        """Log metrics, and with a `model_id` show them beside that logged model, too."""
+        from mlflow.entities import Metric
+
+        # What was noted before them is there when they are.
+        self._flush()
+        now = self._now()
+        batch = [Metric(key, float(value), now, 0, model_id=model_id) for key, value in metrics.items()]
+        self.client.log_batch(self.run_id, metrics=batch)
+
+    def log_prices(self, prices: Prices) -> None:
+        """Keep these prices with the run, to the last bit, so that a later version can be judged on the same ones."""
+        with TemporaryDirectory() as folder:
+            write_price_file(prices, Path(folder, PRICES_FILE))
+            self.client.log_artifacts(self.run_id, folder)
+        self.set_tags({FINGERPRINT: prices.fingerprint})
+
+    def log_datasets(self, split: Split) -> None:
+        """Log the training part and the test period as data sets."""
+        self.client.log_inputs(self.run_id, dataset_inputs(split))
+
+    def log_figures(self, figures: Mapping[str, "Figure"]) -> None:
+        """Log figures as `figures/NAME.png`."""
+        with TemporaryDirectory() as folder:
+            for name, figure in figures.items():
+                figure.savefig(Path(folder, f"{name}.png"), metadata={"Software": None})
+            self.client.log_artifacts(self.run_id, folder, "figures")
+
+    def log_predictions(self, evaluation: Evaluation) -> None:
+        """Log the forecasts of the test period twice: as a table that MLflow's pages show, and as CSV."""
+        table = predictions_table(evaluation)
+        self.client.log_table(self.run_id, table, "predictions.json")
+        with TemporaryDirectory() as folder:
+            with Path(folder, "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(table)
+                writer.writerows(zip(*table.values(), strict=True))
+            self.client.log_artifacts(self.run_id, folder)
+
+    def log_note(self, markdown: str) -> None:
+        """Set the note that MLflow shows above the run."""
+        self.client.set_tag(self.run_id, "mlflow.note.content", markdown)
+
+    def end(self, status: Status = "FINISHED") -> None:
+        """Send what is left, and close the run; a run that was closed stays as it is."""
+        if self._ended:
+            return
+        try:
+            self._flush()
+        finally:
+            self.client.set_terminated(self.run_id, status)
+            self._ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from mlflow.exceptions import MlflowException
+
+        if kind is None:
+            self.end("FINISHED")
+            return
+        try:
+            # What signals raise (KeyboardInterrupt, SystemExit, Prefect's own) is no Exception.
+            self.end("FAILED" if issubclass(kind, Exception) else "KILLED")
+        except MlflowException as fault:
+            # The reader needs to see what ended the training, which is on its way, more than this.
+            logger.warning("run %s could not be closed: %s", self.run_id, fault)
+
+    def _now(self) -> int:
+        """Give the time in MLflow's milliseconds, counted on from the start of the run."""
+        return self._started + int(1000 * (self._clock() - self._opened))
+
+    def _flush(self) -> None:
+        # MLflow takes a thousand metrics a call: a fast network can have more epochs than that between two batches.
+        while self._losses:
+            self.client.log_batch(self.run_id, metrics=self._losses[:1000])
+            del self._losses[:1000]
+        self._sent = self._clock()
+
+
+def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
+    """Give the tags by which a training is found again, and what it was made with."""
+    return {
+        "mlflow.source.name": "tomorrow",
+        "security": prices.security.ticker,
+        "column": config.column,
+        "preset": config.preset,
+        "source": prices.source,
+        FINGERPRINT: prices.fingerprint,
+        "code_version": code_version(),
+        **{f"library.{name}": version for name, version in library_versions().items()},
+    }
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give what stands in nested mappings under dotted keys."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
+    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, in dollars."""
+    return {
+        "session": [str(session) for session in evaluation.sessions],
+        "actual": evaluation.actual.tolist(),
+        "forecast": evaluation.forecast.tolist(),
+        "error": (evaluation.forecast - evaluation.actual).tolist(),
+        **{name: values.tolist() for name, values in evaluation.naive.items()},
+    }
+
+
+def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
+    """Give the address of a run's page: on the tracking server, or where our own server would show it."""
+    base = f"http://{settings.server.host}:{settings.server.port}"
+    if settings.tracking_uri.startswith(("http://", "https://")):
+        parts = urlsplit(settings.tracking_uri)
+        # A link is shown and logged: what stands before the @ is nobody's business.
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    # Without the parameter MLflow opens a page for language models, which shows no runs.
+    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"

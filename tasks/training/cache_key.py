@@ -1,0 +1,46 @@
+"""What makes a training the same as one that was done before, so that it need not be done again.
+
+The security, the column, the newest session known, the configuration, every price and its source, the code and the
+libraries. When prices were fetched and what was noticed about them is no part of it, as long as they are the same.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from model.config import EvaluationConfig, ForecasterConfig
+from model.evaluation.split import Split
+from tasks.registry.version import RegisteredVersion
+from tasks.tracking.provenance import code_digest, code_version, digest
+
+KEY, AS_OF = "key", "as_of"
+COMPUTED_BY = (
+    "model.training.fit",
+    "model.forecaster.forecaster",
+    "tasks.tracking.model_artifact",
+    "tasks.tracking.served_model",
+    "tasks.training.run",
+)
+
+
+def training_key(split: Split, forecaster: ForecasterConfig, evaluation: EvaluationConfig, backend: str) -> str:
+    """The key of a training, in hexadecimal."""
+    prices = split.prices
+    return digest(
+        {
+            "security": prices.security.ticker,
+            "column": forecaster.column,
+            "as_of": str(prices.last),
+            "forecaster": forecaster.model_dump(mode="json"),
+            "evaluation": evaluation.model_dump(mode="json"),
+            "source": prices.source,
+            "prices": prices.fingerprint,
+            "backend": backend,
+            # The commit alone would not tell two changes on top of it apart.
+            "code": [code_version(), code_digest(*COMPUTED_BY)],
+        }
+    )
+
+
+def newest_as_of(versions: Sequence[RegisteredVersion]) -> date:
+    """The newest session that any of these versions knows; the first day of all where none says."""
+    return max((date.fromisoformat(found.tags[AS_OF]) for found in versions if AS_OF in found.tags), default=date.min)

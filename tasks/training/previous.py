@@ -1,0 +1,85 @@
+"""What earlier trainings of a model left: runs that were killed, and versions that need not be trained again."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from model.evaluation.gate import Decision
+from tasks.registry.mlflow_registry import quoted
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import Settings
+from tasks.system.lock import state_id
+from tasks.tracking.client import experiment_id
+from tasks.training.cache_key import KEY
+from tasks.training.run import RESULTS_FILE, TrainingResults
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL, STATE = "model", "state"
+
+
+def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
+    """The tags by which a later training finds this one's run."""
+    return {MODEL: model, STATE: state_id(settings), KEY: key}
+
+
+def close_killed(client: "MlflowClient", settings: Settings, registry: Registry, model: str, at: datetime) -> None:
+    """Finish what killed trainings left; to be called under the lock that every training of a model holds.
+
+    A move that was left half done is completed, as whoever looks next at the stages would do at the time `at`.
+
+    What of them still says RUNNING cannot be: whoever wrote it held the lock of this state directory. Where the
+    version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
+    """
+    registry.settle(model, at)
+    wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(settings)}'"
+    experiment = experiment_id(client, settings)
+    for run in client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
+        made = registry.of_run(model, run.info.run_id)
+        for version in made:
+            registry.link(version)
+        client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
+
+
+def find_earlier(
+    client: "MlflowClient", registry: Registry, model: str, key: str
+) -> tuple[RegisteredVersion, TrainingResults] | None:
+    """The newest version of that key and what its training came to; None where there is none, or its run is gone."""
+    from mlflow.exceptions import MlflowException
+
+    for version in reversed(registry.tagged(model, KEY, key)):
+        try:
+            if client.get_run(version.run_id).info.lifecycle_stage == "active":
+                return version, read_results(client, version.run_id)
+        except MlflowException:
+            # Somebody has removed it; what cannot be shown again has to be made again.
+            continue
+    return None
+
+
+def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
+    """What a training came to, from its run."""
+    from mlflow.artifacts import load_dict
+
+    place = client.get_run(run_id).info.artifact_uri
+    return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
+
+
+def is_settled(version: RegisteredVersion) -> bool:
+    """Whether the gate has decided on a version; a kill may come before."""
+    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
+    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
+    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
+
+
+def recorded_decision(version: RegisteredVersion) -> Decision:
+    """The decision that is on record for a version, be it the gate's or a person's."""
+    word = version.tags.get("decision", "")
+    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
+    return Decision(
+        passed=word in ("promoted", "approved", "watched"),
+        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
+        skill=version.tags.get("skill", ""),
+        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
+    )

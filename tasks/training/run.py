@@ -1,0 +1,149 @@
+"""What a training leaves behind: its MLflow run, and the registered version."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.split import Split, split_prices
+from model.figures.gradients import gradients_figure
+from model.figures.training import training_figures
+from model.forecaster.forecaster import Forecaster
+from model.forecaster.scaling import sessions_needed
+from model.training.gradients import gradient_norms
+from tasks.registry.registry import Registry
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import Settings
+from tasks.tracking.client import experiment_id
+from tasks.tracking.run import TrackedRun, start_run, training_tags
+from tasks.tracking.run_inputs import load_prices
+from tasks.training.cache_key import AS_OF
+from tasks.training.description import run_note
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CONFIG_FILE = "config.json"
+RESULTS_FILE = "results.json"
+
+
+class RunConfig(BaseModel):
+    """What a run was configured with, as it is stored with the run."""
+
+    prices: PriceRequest
+    forecaster: ForecasterConfig
+    evaluation: EvaluationConfig
+
+
+class TrainingResults(BaseModel):
+    """What came out of a training, as it is stored with the run.
+
+    rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
+    epochs:         of all networks; the first and the last one's mean loss
+    fit_seconds:    the wall time of the fit
+    metrics:        in dollars, on the test period
+    """
+
+    rows: int
+    features: int
+    epochs: int
+    first_loss: float
+    last_loss: float
+    fit_seconds: float
+    backend: str
+    metrics: dict[str, float]
+
+
+def start_training_run(
+    client: "MlflowClient", settings: Settings, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
+) -> TrackedRun:
+    """Open the run of a training; it closes when its `with` statement is left."""
+    name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset}"
+    return start_run(client, experiment_id(client, settings), name, {**training_tags(split.prices, forecaster), **tags})
+
+
+def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:
+    """Log what is known before the fit: the configuration, the data sets, the prices themselves."""
+    run.log_params(config)
+    run.client.log_dict(run.run_id, config.model_dump(mode="json"), CONFIG_FILE)
+    run.log_datasets(split)
+    run.log_prices(split.prices)
+
+
+def log_results(
+    run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
+) -> TrainingResults:
+    """Log what came out: metrics, figures, the table of predictions, and the note that sums it up."""
+    from keras import backend
+
+    column = forecaster.config.column
+    series = split.train.column(column)
+    results = TrainingResults(
+        rows=forecaster.recipe.rows,
+        features=forecaster.recipe.features,
+        epochs=len(forecaster.losses),
+        first_loss=forecaster.losses[0],
+        last_loss=forecaster.losses[-1],
+        fit_seconds=forecaster.fit_seconds,
+        backend=str(backend.backend()),
+        metrics=judged.metrics(),
+    )
+    run.log_metrics({**results.metrics, "fit_seconds": forecaster.fit_seconds})
+    run.client.log_dict(run.run_id, results.model_dump(), RESULTS_FILE)
+    run.log_predictions(judged)
+    figures = training_figures(
+        split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
+    )
+    note = run_note(split, forecaster.config, judged, model_uri)
+    norms = gradient_norms(forecaster, split.train)
+    if norms is None:
+        note += "\nThere is no figure of gradients: it is made where the backend is TensorFlow.\n"
+    else:
+        run.log_metrics(norms.ratios())
+        figures = {**figures, "gradients": gradients_figure(norms, f"{split.prices.security.ticker} {column}")}
+    run.log_figures(figures)
+    run.log_note(note)
+    run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})
+    return results
+
+
+def register_trained(
+    registry: Registry,
+    settings: Settings,
+    run: TrackedRun,
+    split: Split,
+    forecaster: Forecaster,
+    model_uri: str,
+    tags: Mapping[str, str],
+) -> RegisteredVersion:
+    """Register a run's model as the next version of its security and column, with tags besides its own."""
+    prices, config = split.prices, forecaster.config
+    return registry.register(
+        settings.model_name(prices.security.ticker, config.column),
+        run_id=run.run_id,
+        model_uri=model_uri,
+        tags={
+            "security": prices.security.ticker,
+            "column": config.column,
+            "preset": config.preset,
+            "source": prices.source,
+            "fingerprint": prices.fingerprint,
+            AS_OF: str(prices.last),
+            **tags,
+        },
+    )
+
+
+def run_config(client: "MlflowClient", run_id: str) -> RunConfig:
+    """What a run was configured with."""
+    from mlflow.artifacts import load_dict
+
+    return RunConfig.model_validate(load_dict(f"{client.get_run(run_id).info.artifact_uri}/{CONFIG_FILE}"))
+
+
+def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
+    """A run's configuration and its prices, cut as they were when it was trained."""
+    config = run_config(client, run_id)
+    return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))

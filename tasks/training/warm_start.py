@@ -1,0 +1,93 @@
+"""Where a training starts: from the weights of the version in Production, or from the beginning; and why."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from model.config import ForecasterConfig
+from model.errors import NothingInProduction, TomorrowError
+from model.evaluation.split import Split
+from model.training.warm_start import Parent, Past, member_weights
+from tasks.registry.registry import Registry
+from tasks.registry.version import GENERATION, RegisteredVersion
+from tasks.settings import Settings
+from tasks.tracking.model_artifact import load_network
+from tasks.tracking.run import TrackedRun
+from tasks.training.run import reload_test
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Start:
+    """Where a training starts.
+
+    reason:  a sentence
+    version: the version in Production that it starts from, and its network; None for a start from the beginning
+    """
+
+    reason: str
+    version: RegisteredVersion | None = None
+    parent: Parent | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation of what is fitted now."""
+        return self.parent.past.generation + 1 if self.parent else 0
+
+    def tags(self) -> dict[str, str]:
+        """The tags that keep it, on the run and on the version that comes of it."""
+        named = {}
+        if self.version is not None:
+            named = {
+                "started_from": f"{self.version.model}/{self.version.version}",
+                "started_from.run_id": self.version.run_id,
+            }
+        return {GENERATION: str(self.generation), "start": self.reason, **named}
+
+
+def choose_start(run: TrackedRun, settings: Settings, split: Split, config: ForecasterConfig, at: datetime) -> Start:
+    """Where a training starts at the time `at`, which is now; noted on its run."""
+    if config.training.warm_start:
+        model = settings.model_name(split.prices.security.ticker, config.column)
+        try:
+            version = Registry(run.client, settings).production(model, at)
+        except NothingInProduction:
+            start = Start(reason="Starts afresh: nothing is in Production to start from.")
+        else:
+            start = _start_from(version, run, split, config)
+    else:
+        start = Start(reason="Starts afresh, as it is configured.")
+    run.set_tags(start.tags())
+    if start.version is not None and start.version.source.startswith("models:/m-"):
+        from mlflow.entities import LoggedModelInput
+
+        run.client.log_inputs(run.run_id, models=[LoggedModelInput(start.version.source.removeprefix("models:/"))])
+    return start
+
+
+def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, config: ForecasterConfig) -> Start:
+    past = _past(run, version)
+    refusal = past if isinstance(past, str) else past.refusal(split.train, config)
+    if refusal or isinstance(past, str):
+        return Start(reason=f"Starts afresh: {refusal}.")
+    parent = Parent(past=past, weights=member_weights(load_network(version.model_uri), config.training.members))
+    return Start(reason=f"Starts from the weights of {past.name}.", version=version, parent=parent)
+
+
+def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
+    """What a version came from, out of its run; where that does not say, what is wrong with it."""
+    from mlflow.exceptions import MlflowException
+
+    name = f"{version.model} version {version.version}"
+    try:
+        config, split = reload_test(run.client, version.run_id)
+    except (MlflowException, OSError, TomorrowError, ValueError) as error:
+        logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
+        return f"the run of {name} no longer says what it was fitted on"
+    return Past(
+        name=name,
+        config=config.forecaster,
+        trained_until=split.train.last,
+        generation=int(version.tags.get(GENERATION, "0")),
+    )

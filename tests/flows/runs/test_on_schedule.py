@@ -1,0 +1,92 @@
+"""Runs that a schedule has started: nothing on holidays, late ones as of their own day, missed ones in order."""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from flows.runs.clock import clock_at
+from flows.runs.on_schedule import on_schedule
+from model.config import PriceRequest
+from tasks.ledger.forecasts import Ledger
+from tasks.settings import read_settings
+from tests.flows.conftest import SMALL, Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+INDEPENDENCE_DAY = datetime(2013, 7, 4, 21, 30, tzinfo=UTC)
+TUESDAY_EVENING = datetime(2013, 7, 2, 21, 30, tzinfo=UTC)
+FRIDAY_EVENING = datetime(2013, 7, 5, 22, 0, tzinfo=UTC)
+SAMPLE = ("--source", "sample")
+
+
+@pytest.fixture
+def due(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let runs be such as a schedule has started, due at a time."""
+
+    def at(moment: datetime | None) -> None:
+        monkeypatch.setattr("flows.runs.on_schedule._due", lambda: moment)
+
+    return at
+
+
+@pytest.mark.usefixtures("home")
+def test_what_a_schedule_has_started_heeds_the_calendar_and_what_a_person_has_started_does_not(due: Any) -> None:
+    seen = []
+
+    @on_schedule
+    def work(prices: PriceRequest = PriceRequest(ticker="SAMPLE", source="sample")) -> Any:
+        seen.append(prices.as_of)
+        return "done"
+
+    with disable_run_logger():
+        with clock_at(INDEPENDENCE_DAY):
+            assert work() == "done"
+            due(INDEPENDENCE_DAY)
+            assert work().name == "NoSession"
+        due(TUESDAY_EVENING)
+        with clock_at(TUESDAY_EVENING):
+            assert work() == "done"
+        with clock_at(FRIDAY_EVENING):
+            late = work()
+    assert (late.is_completed(), late.data) == (True, "done")
+    assert late.message == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
+    assert seen == [None, None, date(2013, 7, 2)]
+
+
+@pytest.mark.usefixtures("home", "prefect_server")
+def test_on_a_holiday_a_scheduled_training_ends_at_once_and_says_why(due: Any, client: "MlflowClient") -> None:
+    from flows.train import train
+
+    due(INDEPENDENCE_DAY)
+    with clock_at(INDEPENDENCE_DAY):
+        state = train(prices=PriceRequest(ticker="SAMPLE", source="sample"), return_state=True)
+    assert (state.is_completed(), state.name) == (True, "NoSession")
+    assert state.message == "no session today: XNYS does not trade on Thursday, 2013-07-04"
+    assert client.search_registered_models() == []
+    assert client.get_experiment_by_name("tomorrow") is None
+
+
+def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_day(run: Run, due: Any) -> None:
+    from flows.predict import predict
+
+    with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
+        assert run("catchup", *SAMPLE, *SMALL, "--json").json["forecasts"] == []
+        run("train", *SAMPLE, *SMALL)
+        assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
+        assert run("predict", *SAMPLE).code == 0
+    sample = PriceRequest(ticker="SAMPLE", source="sample")
+    due(TUESDAY_EVENING)
+    with clock_at(FRIDAY_EVENING):
+        state = predict(prices=sample, return_state=True)
+        assert state.message == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
+        assert state.result().forecast.session == date(2013, 7, 3)
+        due(None)
+        answer = run("catchup", *SAMPLE, *SMALL, "--json").json
+    # The exchange was closed on the 4th.
+    assert [made["as_of"] for made in answer["forecasts"]] == ["2013-07-01", "2013-07-03", "2013-07-05"]
+    assert answer["passed"] == []
+    rows = Ledger(read_settings().ledger_uri).rows("SAMPLE-Open")
+    assert [str(row.as_of) for row in rows] == ["2013-06-28", "2013-07-01", "2013-07-02", "2013-07-03", "2013-07-05"]

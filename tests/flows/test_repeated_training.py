@@ -1,0 +1,117 @@
+"""The same training again: nothing is trained, and what a kill left undone is done."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.registry.mlflow_registry import RegistryStore
+from tasks.registry.registry import Registry
+from tasks.settings import read_settings
+from tasks.tracking.client import experiment_id
+from tasks.training.previous import close_killed, run_tags
+from tests.flows.conftest import SMALL, Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlflow import MlflowClient
+
+MARKET = ("--source", "sample", "--as-of", "2013-06-28", *SMALL)
+
+
+def state(client: "MlflowClient") -> object:
+    """Every version with its stage and tags, the aliases, and how every run ended."""
+    versions = sorted(client.search_model_versions(), key=lambda found: int(found.version))
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    aliases = [dict(model.aliases) for model in client.search_registered_models()]
+    return (
+        [(found.version, found.current_stage, found.run_id, dict(found.tags)) for found in versions],
+        aliases,
+        sorted((run.info.run_id, run.info.status) for run in runs),
+    )
+
+
+def test_the_same_training_again_trains_nothing_and_says_which_it_was(run: Run, client: "MlflowClient") -> None:
+    first = run("train", *MARKET, "--json").json
+    before = state(client)
+    assert "nothing is trained again" in run("train", *MARKET).out
+    second = run("train", *MARKET, "--json").json
+    assert state(client) == before
+    assert (first["repeated"], second["repeated"]) == (False, True)
+    changing = ("repeated", "seconds")
+    assert {key: first[key] for key in first if key not in changing} == {
+        key: second[key] for key in second if key not in changing
+    }
+
+    forced = run("train", *MARKET, "--again", "--json").json
+    assert (forced["version"], forced["repeated"], forced["key"]) == (2, False, first["key"])
+    other = run("train", *MARKET, "--seed", "1", "--json").json
+    assert (other["version"], other["repeated"]) == (3, False)
+    assert other["key"] != first["key"]
+
+
+class Killed(BaseException):
+    """What nothing catches: as if the process had ended there."""
+
+
+@pytest.mark.parametrize("step", ["judge", "record"], ids=["before the gate was asked", "before its answer was noted"])
+def test_a_training_that_was_killed_at_the_gate_is_gone_on_with(
+    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    from flows import promote
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(promote, step, kill)
+        with pytest.raises(Killed):
+            run("train", *MARKET)
+    (version,) = client.search_model_versions()
+    assert version.tags["decision"] == "moved"
+    done = run("train", *MARKET, "--again", "--json").json
+    assert (done["version"], done["repeated"], done["decision"]["promoted"]) == (1, True, False)
+    (version,) = client.search_model_versions()
+    assert (version.current_stage, version.tags["decision"]) == ("Staging", "refused")
+
+
+def test_a_promotion_that_was_killed_half_way_is_completed(
+    run: Run, client: "MlflowClient", home: "Path", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "mlflow.yaml").write_text("gate: {min_skill: -1000, max_coverage_gap: 1}\n")
+    monkeypatch.setenv("TOMORROW_CONFIG", str(home / "mlflow.yaml"))
+
+    point = RegistryStore.point
+
+    def point_or_kill(store: RegistryStore, model: str, alias: str, number: int | None) -> None:
+        if alias == "production":
+            raise Killed
+        point(store, model, alias, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RegistryStore, "point", point_or_kill)
+        with pytest.raises(Killed):
+            run("train", *MARKET)
+    done = run("train", *MARKET, "--json").json
+    assert (done["version"], done["repeated"], done["stage"]) == (1, True, "Production")
+    assert int(client.get_model_version_by_alias("SAMPLE-Open", "production").version) == 1
+
+
+def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(
+    home: "Path", client: "MlflowClient"
+) -> None:
+    settings = read_settings({"TOMORROW_HOME": str(home)})
+    registry, experiment = Registry(client, settings), experiment_id(client, settings)
+    ours = run_tags(settings, "SAMPLE-Open", "a" * 64)
+
+    def running(tags: dict[str, str]) -> str:
+        return str(client.create_run(experiment, tags=tags).info.run_id)
+
+    unfinished, registered = running(ours), running(ours)
+    registry.register("SAMPLE-Open", run_id=registered, model_uri=f"runs:/{registered}/model")
+    others = [running({**ours, "model": "META-Open"}), running({**ours, "state": "of another machine"}), running({})]
+    close_killed(client, settings, registry, "SAMPLE-Open", datetime.now(UTC))
+    assert client.get_run(unfinished).info.status == "KILLED"
+    assert client.get_run(registered).info.status == "FINISHED"
+    assert {client.get_run(run_id).info.status for run_id in others} == {"RUNNING"}

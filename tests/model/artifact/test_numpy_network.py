@@ -1,0 +1,73 @@
+"""NumPy's answers: Keras's own, without Keras."""
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.artifact import numpy_network
+from model.artifact.inference import answer
+from model.artifact.numpy_network import NumpyNetwork
+from model.config import PRESETS, NetworkConfig
+from model.forecaster.scaling import fit_recipe
+from model.network.build import build_network, side_by_side
+from model.network.numpy_export import without_keras
+from tests.market import make_prices
+
+
+def random_weights(shapes: Sequence[tuple[int, ...]], seed: int) -> list[np.ndarray]:
+    """Weights as large as those of a network that has learned something, biases among them."""
+    rng = np.random.default_rng(seed)
+    return [rng.normal(0, 0.3, shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_it_answers_as_keras_does_whatever_the_weights(preset: str) -> None:
+    config = PRESETS[preset]
+    recipe = fit_recipe(make_prices(200), config)
+    windows = recipe.inputs(make_prices(200).table(), 60)
+    members = config.training.members
+    network = side_by_side([build_network(config.network, config.lookback, recipe.features) for _ in range(members)])
+    for seed in range(3):
+        network.set_weights(random_weights([w.shape for w in network.get_weights()], seed))
+        numpys = without_keras(network, members)
+        assert numpys is not None
+        # Near zero a relative error says nothing: the windows' values are about 1.
+        np.testing.assert_allclose(answer(numpys, windows), answer(network, windows), rtol=1e-5, atol=1e-6)
+
+
+def test_gates_that_are_wide_open_or_shut_overflow_nowhere() -> None:
+    layer = {"kernel": np.full((1, 8), 1e4), "recurrent": np.zeros((2, 8)), "bias": np.full(8, -5e3)}
+    dense = {"kernel": np.ones((2, 1)), "bias": np.zeros(1)}
+    with np.errstate(all="raise"):
+        answers = NumpyNetwork([[layer, dense]]).predict_on_batch(np.array([[[0.0]], [[1.0]]]))
+    # Shut, nothing gets in; open, the candidate 1 does, and the output is twice tanh(1).
+    np.testing.assert_allclose(answers, [[0.0], [2 * np.tanh(1.0)]])
+
+
+def test_what_is_written_answers_to_the_last_digit_when_it_is_read(tmp_path: Path) -> None:
+    network = side_by_side([build_network(NetworkConfig(units=(3,) * 12, dropout=0.1), 4, 2) for _ in range(11)])
+    written = without_keras(network, 11)
+    assert written is not None
+    written.save(tmp_path / "weights.npz")
+    windows = np.random.default_rng(0).random((3, 4, 2))
+    answers = NumpyNetwork.load(tmp_path / "weights.npz").predict_on_batch(windows)
+    assert answers.shape == (3, 11)
+    np.testing.assert_array_equal(answers, written.predict_on_batch(windows))
+
+
+def test_a_network_with_another_layer_is_left_to_keras() -> None:
+    import keras
+
+    for layer in (keras.layers.GRU(3), keras.layers.LSTM(3, activation="relu"), keras.layers.SimpleRNN(3)):
+        assert without_keras(keras.Sequential([keras.Input((4, 1)), layer, keras.layers.Dense(1)])) is None
+
+
+def test_it_knows_nothing_but_numpy_and_the_standard_library() -> None:
+    tree = ast.parse(Path(numpy_network.__file__).read_text(encoding="utf-8"))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in named} <= sys.stdlib_module_names | {"numpy"}

@@ -1,0 +1,78 @@
+"""Naive forecasts: known answers, and nothing of what came after."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.evaluation.baselines import naive_forecast, naive_forecasts, naive_label
+from model.evaluation.metrics import rmse
+from model.market.prices import Prices
+from tests.market import TEST, changed_from, make_prices
+
+
+def test_the_open_has_the_newest_close_as_well() -> None:
+    prices = make_prices(10)
+    opens = naive_forecasts(prices, "Open", 3)
+    assert list(opens) == ["newest_Open", "newest_Close", "drift", "moving_average"]
+    np.testing.assert_array_equal(opens["newest_Open"], prices.column("Open")[-3:])
+    np.testing.assert_array_equal(opens["newest_Close"], prices.column("Close")[-3:])
+    assert list(naive_forecasts(prices, "Close", 3)) == ["newest_Close", "drift", "moving_average"]
+
+
+def test_drift_and_average_of_a_worked_example() -> None:
+    prices = make_prices(opens=np.array([10.0, 12.0, 11.0, 13.0, 14.0, 20.0]))
+    found = naive_forecasts(prices, "Open", 6)
+    # 20 + (20 - 10) / 5 after the sixth session, nothing to go by after the first
+    assert found["drift"] == pytest.approx([10, 14, 11.5, 14, 15, 22])
+    assert found["moving_average"] == pytest.approx([10, 11, 11, 11.5, 12, 14])
+
+
+def test_constant_prices_are_forecast_as_they_are() -> None:
+    for made in naive_forecasts(make_prices(opens=np.full(8, 50.0)), "Open", 8).items():
+        if made[0] != "newest_Close":
+            np.testing.assert_array_equal(made[1], np.full(8, 50.0))
+
+
+@given(row=st.integers(1, 29), factor=st.floats(0.1, 10))
+def test_later_prices_change_no_earlier_forecast(row: int, factor: float) -> None:
+    prices = make_prices(30)
+    before, after = (naive_forecasts(p, "Open", 30) for p in (prices, changed_from(prices, row, factor)))
+    shorter = naive_forecasts(prices.until(prices.day(row - 1)), "Open", row)
+    for name in before:
+        np.testing.assert_array_equal(before[name][:row], after[name][:row])
+        np.testing.assert_array_equal(before[name][:row], shorter[name])
+
+
+def test_january_2020_of_facebook(real_prices: Path) -> None:
+    rows = (real_prices / "FB_2012_2020.csv").read_text(encoding="utf-8").splitlines()[1:]
+    cells = [row.split(",") for row in rows]
+    sessions = np.array([row[0] for row in cells], dtype="datetime64[D]")
+    values = np.array([row[1:] for row in cells], dtype=np.float64)
+    known = sessions <= np.datetime64("2020-01-30")
+    prices = Prices(security=TEST, source="csv", origin="", sessions=sessions[known], values=values[known])
+    actual = values[(sessions >= np.datetime64("2020-01-01")) & (sessions < np.datetime64("2020-02-01")), 0]
+    errors = {name: rmse(actual, made) for name, made in naive_forecasts(prices, "Open", 21).items()}
+    assert errors["newest_Open"] == pytest.approx(4.382, abs=5e-4)
+    assert errors["newest_Close"] == pytest.approx(4.062, abs=5e-4)
+    assert min(errors, key=lambda name: errors[name]) == "newest_Close"
+
+
+def test_the_naive_forecast_of_tomorrow_is_the_newest_price() -> None:
+    prices = make_prices(10)
+    assert naive_forecast(prices, "Open") == ("newest_Close", prices.column("Close")[-1])
+    assert naive_forecast(prices, "High") == ("newest_High", prices.column("High")[-1])
+
+
+@pytest.mark.parametrize("origins", [0, 11])
+def test_there_are_no_more_origins_than_sessions(origins: int) -> None:
+    with pytest.raises(ValueError, match="origins in 10 sessions"):
+        naive_forecasts(make_prices(10), "Open", origins)
+
+
+def test_names_for_people() -> None:
+    assert naive_label("newest_Close") == "the newest Close"
+    assert naive_label("moving_average") == "the average of the newest 5"
+    assert naive_label("drift") == "the drift of all sessions before"

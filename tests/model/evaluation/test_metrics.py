@@ -1,0 +1,226 @@
+"""Measures, against examples that were published or worked out by hand."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from model.evaluation.metrics import (
+    Share,
+    bias,
+    coverage,
+    crps,
+    diebold_mariano,
+    directional_accuracy,
+    mae,
+    mase,
+    quantile_losses,
+    rmse,
+    rmsse,
+    skill,
+    training_scales,
+    wilson,
+    winkler,
+)
+from model.market.prices import Values
+
+DOLLARS = st.floats(min_value=-1000, max_value=1000, allow_subnormal=False)
+PAIRS = st.lists(st.tuples(DOLLARS, DOLLARS), min_size=3, max_size=40)
+
+
+def values(*numbers: float) -> Values:
+    return np.array(numbers, dtype=np.float64)
+
+
+def test_the_errors_of_a_worked_example() -> None:
+    # errors 3, -4
+    actual, forecast = values(10, 20), values(13, 16)
+    assert rmse(actual, forecast) == pytest.approx(math.sqrt(12.5))
+    assert mae(actual, forecast) == 3.5
+    assert bias(actual, forecast) == -0.5
+
+
+def test_scaled_errors_as_in_sktimes_documentation() -> None:
+    # The example of mean_absolute_scaled_error and mean_squared_scaled_error(square_root=True).
+    scales = training_scales(values(5, 0.5, 4, 6, 3, 5, 2), 5)
+    actual, forecast = values(3, -0.5, 2, 7, 2), values(2.5, 0.0, 2, 8, 1.25)
+    assert mase(actual, forecast, scales["absolute"]) == pytest.approx(0.18333333333333335)
+    assert rmsse(actual, forecast, scales["squared"]) == pytest.approx(0.20568833780186058)
+
+
+def test_the_newest_price_has_scaled_errors_of_one_on_the_training_part_itself() -> None:
+    training = values(1, 4, 2, 9)
+    scales = training_scales(training, 3)
+    assert mase(training[1:], training[:-1], scales["absolute"]) == pytest.approx(1)
+    assert rmsse(training[1:], training[:-1], scales["squared"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("training", [values(7, 7, 7), values(7), values()])
+def test_prices_that_never_moved_scale_nothing(training: Values) -> None:
+    scales = training_scales(training, 2)
+    assert math.isnan(mase(values(7, 7), values(7, 8), scales["absolute"]))
+    assert math.isnan(rmsse(values(7, 7), values(7, 7), scales["squared"]))
+
+
+def test_skill_is_the_share_of_the_naive_error_that_is_saved() -> None:
+    assert skill(1.0, 2.0) == 0.5
+    assert skill(3.0, 2.0) == -0.5
+    assert skill(0.0, 2.0) == 1.0
+
+
+def test_nothing_has_skill_against_a_naive_forecast_without_error() -> None:
+    assert skill(0.0, 0.0) == 0.0
+    assert skill(1e-9, 0.0) == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "lower", "upper"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilsons_interval_as_newcombe_published_it(hits: int, n: int, lower: float, upper: float) -> None:
+    # R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
+    assert wilson(hits, n) == pytest.approx((lower, upper), abs=5e-5)
+
+
+def test_wilsons_interval_ends_where_shares_do() -> None:
+    assert wilson(0, 5)[0] == 0.0
+    assert wilson(5, 5)[1] == 1.0
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert math.isnan(Share(0, 0).value)
+
+
+def test_direction_counts_the_sessions_that_went_somewhere() -> None:
+    # up, up, down, nowhere, up; forecast up, down, down, up, nowhere
+    actual, forecast = values(11, 11, 9, 10, 12), values(12, 9, 9.5, 15, 10)
+    found = directional_accuracy(actual, forecast, np.full(5, 10.0))
+    assert found == Share(hits=2, n=4)
+    assert found.value == 0.5
+    assert found.bounds == pytest.approx((0.15, 0.85), abs=5e-3)
+
+
+def test_a_constant_price_has_no_direction() -> None:
+    found = directional_accuracy(values(5, 5), values(6, 4), values(5, 5))
+    assert found.n == 0
+    assert found.bounds == (0.0, 1.0)
+
+
+def sample_of_old(generator: random.Random) -> Values:
+    """random.sample(range(100), 100) as Python 2 drew it."""
+    pool, drawn = list(range(100)), []
+    for left in range(100, 0, -1):
+        at = int(generator.random() * left)
+        drawn.append(pool[at])
+        pool[at] = pool[left - 1]
+    return np.array(drawn, dtype=np.float64)
+
+
+def test_diebold_mariano_as_in_the_example_of_its_python_implementation() -> None:
+    # github.com/johntwk/Diebold-Mariano-Test, README: criterion MSE, h = 1.
+    generator = random.Random(123)
+    actual, one, other = (sample_of_old(generator) for _ in range(3))
+    test = diebold_mariano(actual, one, other)
+    assert test.statistic == pytest.approx(1.2112523589452902)
+    assert test.p_value == pytest.approx(0.22868210381769466)
+    assert test.p_better == pytest.approx(1 - 0.22868210381769466 / 2)
+
+
+def test_diebold_mariano_one_step_ahead_is_students_test_of_the_differences() -> None:
+    # Student's own: ten patients' hours of sleep (Biometrika 6, 1908), t = 4.0621, p = 0.002833.
+    hours = values(1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4)
+    test = diebold_mariano(np.zeros(10), np.sqrt(hours), np.zeros(10))
+    assert test.statistic == pytest.approx(4.0621, abs=5e-5)
+    assert test.p_value == pytest.approx(0.002833, abs=5e-7)
+    assert diebold_mariano(np.zeros(10), np.zeros(10), np.sqrt(hours)).p_better == pytest.approx(0.0014164, abs=5e-7)
+
+
+@given(PAIRS)
+def test_diebold_mariano_agrees_with_scipy(pairs: list[tuple[float, float]]) -> None:
+    one, other = np.array(pairs).T
+    difference = np.square(one) - np.square(other)
+    if np.std(difference) < 1e-6 * max(1.0, np.abs(difference).max()):
+        return
+    test, expected = diebold_mariano(np.zeros(len(one)), one, other), stats.ttest_1samp(difference, 0)
+    assert test.statistic == pytest.approx(expected.statistic, rel=1e-6, abs=1e-9)
+    assert test.p_value == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("sessions", "least", "most"), [(21, 0.10, 0.20), (734, 0.95, 1.0)])
+def test_a_month_shows_only_gross_differences_and_three_years_small_ones(
+    sessions: int, least: float, most: float
+) -> None:
+    # Errors 5 % smaller, with heavy tails, and a correlation of 0.95 to the other forecast's.
+    rng, actual, tries = np.random.default_rng(0), np.zeros(sessions), 500
+    found = 0
+    for _ in range(tries):
+        other, own = rng.standard_t(5, (2, sessions))
+        found += diebold_mariano(actual, 0.95 * (0.95 * other + math.sqrt(1 - 0.95**2) * own), other).p_better <= 0.05
+    assert least <= found / tries <= most
+
+
+def test_forecasts_with_the_same_errors_do_not_differ() -> None:
+    for other in (values(3, 7, 1), values(1, 1, 5)):
+        test = diebold_mariano(values(2, 4, 3), values(3, 7, 1), other)
+        assert (test.statistic, test.p_value, test.p_better) == (0.0, 1.0, 0.5)
+
+
+def test_what_is_worse_by_the_same_on_every_session_is_worse_without_doubt() -> None:
+    actual = values(0, 0, 0)
+    test = diebold_mariano(actual, values(2, 2, 2), values(1, 1, 1))
+    assert (test.statistic, test.p_value, test.p_better) == (math.inf, 0.0, 1.0)
+    test = diebold_mariano(actual, values(1, 1, 1), values(2, 2, 2))
+    assert (test.statistic, test.p_value, test.p_better) == (-math.inf, 0.0, 0.0)
+
+
+def test_one_session_tests_nothing() -> None:
+    test = diebold_mariano(values(1), values(2), values(3))
+    assert test.n == 1
+    assert math.isnan(test.statistic)
+    assert math.isnan(test.p_value)
+    assert math.isnan(test.p_better)
+
+
+def test_coverage_counts_the_bounds_in_and_leaves_out_sessions_without_an_interval() -> None:
+    lower, upper = values(8, 10, 11, math.nan), values(10, 12, 12, math.nan)
+    assert coverage(values(10, 10, 10, 10), lower, upper) == Share(hits=2, n=3)
+
+
+def test_winklers_score_is_the_width_and_ten_times_the_miss_at_80_per_cent() -> None:
+    lower, upper = np.full(3, 8.0), np.full(3, 12.0)
+    assert winkler(values(10, 13, 6), lower, upper, 0.8) == pytest.approx((4 + (4 + 10 * 1) + (4 + 10 * 2)) / 3)
+    assert winkler(values(10, 13), values(8, math.nan), values(12, math.nan), 0.8) == 4
+    assert math.isnan(winkler(values(10), values(math.nan), values(math.nan), 0.8))
+
+
+def test_the_quantile_loss_of_hyndman_and_athanasopoulos_google_example() -> None:
+    # Forecasting: Principles and Practice, 3rd edition, 5.9, where it is doubled: 2 (1 - 0.1) (744.54 - 741.84) = 4.86.
+    assert 2 * quantile_losses(values(741.84), values(744.54), 0.1)[0] == pytest.approx(4.86)
+
+
+@given(PAIRS, st.sampled_from([0.5, 0.8, 0.95]))
+def test_winklers_score_is_the_sum_of_two_quantile_losses(pairs: list[tuple[float, float]], level: float) -> None:
+    actual, middle = np.array(pairs).T
+    lower, upper = middle - 1, middle + 2
+    both = quantile_losses(actual, lower, (1 - level) / 2) + quantile_losses(actual, upper, (1 + level) / 2)
+    assert winkler(actual, lower, upper, level) == pytest.approx(2 / (1 - level) * np.mean(both))
+
+
+@pytest.mark.parametrize(("price", "score"), [(0.0, 0.23369498), (1.0, 0.60244136)])
+def test_the_crps_of_the_normal_distribution_is_the_closed_form(price: float, score: float) -> None:
+    # Gneiting and Raftery (2007), section 4.2: y (2 Phi(y) - 1) + 2 phi(y) - 1 / sqrt(pi).
+    assert score == pytest.approx(
+        price * (2 * stats.norm.cdf(price) - 1) + 2 * stats.norm.pdf(price) - 1 / math.sqrt(math.pi), abs=5e-9
+    )
+    levels = np.linspace(0.001, 0.999, 999)
+    quantiles = {float(level): values(stats.norm.ppf(level)) for level in levels}
+    assert crps(values(price), quantiles) == pytest.approx(score, abs=2e-5)
+
+
+def test_the_crps_of_three_quantiles_by_hand() -> None:
+    # losses 0.1 * 3, 0.5 * 1, 0.1 * 1 at the levels 0.1, 0.5, 0.9: twice the area under the polygon through them
+    area = 0.1 * 0.3 / 2 + 0.4 * (0.3 + 0.5) / 2 + 0.4 * (0.5 + 0.1) / 2 + 0.1 * 0.1 / 2
+    assert crps(values(10), {0.5: values(9), 0.9: values(11), 0.1: values(7)}) == pytest.approx(2 * area)
+    assert math.isnan(crps(values(10), {0.1: values(math.nan), 0.9: values(math.nan)}))

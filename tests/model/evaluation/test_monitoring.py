@@ -1,0 +1,129 @@
+"""Rolling windows, drift and the request to train again, with answers known beforehand."""
+
+import math
+from datetime import date
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.metrics import ks_distance
+from model.evaluation.monitoring import Watch, Window, advise, returns_drift, rolling
+from model.figures.monitoring import watch_figure
+from tests.market import make_prices, weekdays
+
+WATCH = Watch(window=4, windows=3, breaches=2, cooldown=5, drift_sessions=30)
+
+
+def evaluation(errors: list[float], naive: list[float]) -> Evaluation:
+    n = len(errors)
+    actual = np.full(n, 100.0)
+    return Evaluation(
+        sessions=weekdays(n, date(2020, 1, 1)),
+        actual=actual,
+        forecast=actual + errors,
+        naive={"newest_Close": actual + naive},
+        intervals={0.8: (actual - 1.0 + errors, actual + 1.0 + errors)},
+    )
+
+
+def windows(errors: list[float], naive: list[float]) -> tuple[Window, ...]:
+    judged = evaluation(errors, naive)
+    return rolling(judged, np.full(len(errors), math.nan), WATCH)
+
+
+def test_a_window_holds_the_newest_forecasts_up_to_its_session() -> None:
+    given = windows([3.0, -1.0, 1.0, -1.0, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0])
+    assert [len(window.judged.sessions) for window in given] == [1, 2, 3, 4, 4]
+    assert given[3].judged.rmse == pytest.approx(math.sqrt(3.0))
+    assert given[4].judged.rmse == pytest.approx(1.0)
+    assert [window.session for window in given][-1] == date(2020, 1, 7)
+    # A window that is not full says nothing; a full one says every limit that it breaches.
+    assert [bool(window.breaches) for window in given] == [False, False, False, True, False]
+    assert "1.73 times that of the newest Close, 1.00 $" in given[3].breaches[0]
+    assert given[4].metrics()["rolling_rmse"] == pytest.approx(1.0)
+    assert "drift" not in given[4].metrics()
+
+
+def test_forecasts_that_are_all_too_high_and_intervals_that_hold_nothing_breach() -> None:
+    told = " ".join(windows([2.0] * 4, [2.0] * 4)[-1].breaches)
+    assert "too high by 2.00 $ on average, 1.00 of the RMSE" in told
+    assert "80 % intervals held 0 of 4 prices" in told
+    assert "RMSE" not in told.partition("Forecasts")[0]
+
+
+def test_a_perfect_forecast_breaches_nothing() -> None:
+    assert windows([0.0] * 4, [0.0] * 4)[-1].breaches == ()
+
+
+GOOD, BAD = [0.1, -0.1], [5.0, -5.0]
+
+
+@pytest.mark.parametrize(
+    ("errors", "asks"),
+    [
+        (GOOD * 5, False),
+        (GOOD * 2 + BAD[:1], False),  # one window of the newest three
+        (GOOD * 2 + BAD, True),  # two of them, the newest too
+        (BAD + GOOD * 2, False),  # the newest is sound again
+    ],
+)
+def test_retraining_is_asked_for_by_enough_windows_and_the_newest_among_them(errors: list[float], asks: bool) -> None:
+    assert advise(windows(errors, [1.0] * len(errors)), None, WATCH).retrain is asks
+
+
+@pytest.mark.parametrize(("since", "asks"), [(None, True), (0, True), (1, False), (5, False), (6, True)])
+def test_after_a_request_there_is_none_until_the_cooldown_is_over(since: int | None, asks: bool) -> None:
+    advice = advise(windows(BAD * 3, [1.0] * 6), since, WATCH)
+    assert advice.retrain is asks
+    assert ("no other request for 5" in advice.reasons[-1]) is not asks
+
+
+def test_the_distance_of_two_samples_is_the_largest_between_their_distribution_functions() -> None:
+    # Worked by hand: at 2 the first has 2/4 of its values, the second 0; at 3, 3/4 against 1/4.
+    one, other = np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0, 5.0, 6.0])
+    assert ks_distance(one, other) == pytest.approx(0.5)
+    assert ks_distance(one, one) == 0
+    assert ks_distance(one, one + 10) == 1
+    assert math.isnan(ks_distance(one, np.array([])))
+
+
+def test_the_distance_is_scipys() -> None:
+    from scipy.stats import ks_2samp
+
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0, 1, 250), rng.normal(0.2, 2, 63)
+    assert ks_distance(one, other) == pytest.approx(float(ks_2samp(one, other).statistic))
+
+
+def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
+    prices = make_prices(200)
+    training = prices.until(prices.day(119))
+    days = [prices.day(row) for row in (120, 148, 149, 199)]
+    drift = returns_drift(training, prices, days, WATCH)
+    # Thirty returns after the training part are there from its thirtieth session on.
+    assert [math.isnan(value) for value in drift] == [True, True, False, False]
+    halved = type(prices)(
+        security=prices.security,
+        source=prices.source,
+        origin=prices.origin,
+        sessions=prices.sessions.copy(),
+        values=prices.values * 0.5,
+    )
+    np.testing.assert_allclose(returns_drift(training, halved, days, WATCH), drift)
+    closes = np.log(prices.column("Close"))
+    assert drift[3] == pytest.approx(ks_distance(np.diff(closes[:120]), np.diff(closes)[-30:]))
+
+
+def test_more_breaches_than_windows_can_never_be() -> None:
+    with pytest.raises(ValidationError, match="4 of 3 windows can never be"):
+        Watch(windows=3, breaches=4)
+
+
+def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
+    given = windows(BAD * 3, [1.0] * 6)
+    for some in (given[:1], given):
+        above, below = watch_figure(some, "META-Open version 1", WATCH).axes
+        assert len(above.lines) == 2
+        assert len(below.lines) == 2

@@ -1,0 +1,117 @@
+"""Scaling and windows: the training range alone, the right target, no copy."""
+
+import numpy as np
+import pytest
+
+from model.artifact.inference import ChangeRecipe, LevelRecipe
+from model.config import EvaluationConfig, ForecasterConfig
+from model.errors import FaultyPrices
+from model.evaluation.split import split_prices
+from model.forecaster.scaling import fit_recipe, sessions_needed
+from model.forecaster.windows import make_windows
+from tests.market import changed_from, make_prices
+
+CONFIG = ForecasterConfig(lookback=3)
+
+
+def test_the_range_is_that_of_the_training_part() -> None:
+    prices = make_prices(opens=np.array([10.0, 30.0, 20.0, 15.0, 500.0, 1.0]))
+    recipe = fit_recipe(prices.until(prices.day(3)), CONFIG)
+    assert isinstance(recipe, LevelRecipe)
+    assert (recipe.minimum, recipe.maximum) == (10.0, 30.0)
+    assert recipe.scaled(np.array([10.0, 20.0, 30.0, 40.0])).tolist() == [0, 0.5, 1, 1.5]
+
+
+def test_dollars_undo_the_scaling() -> None:
+    recipe = LevelRecipe(column="Open", lookback=3, minimum=12.5, maximum=201.75)
+    dollars = np.linspace(1, 300, 50)
+    np.testing.assert_allclose(recipe.dollars(recipe.scaled(dollars).astype(np.float64), {}), dollars, rtol=1e-6)
+
+
+def test_constant_prices_cannot_be_scaled() -> None:
+    with pytest.raises(FaultyPrices, match=r"the same price, 7\.00, in all 50 sessions"):
+        fit_recipe(make_prices(opens=np.full(50, 7.0)), CONFIG)
+
+
+def test_each_window_is_followed_by_its_target() -> None:
+    prices = make_prices(opens=np.arange(1.0, 8.0))
+    windows = make_windows(prices, LevelRecipe(column="Open", lookback=3, minimum=0.0, maximum=1.0))
+    assert windows.inputs.shape == (4, 3, 1)
+    np.testing.assert_array_equal(windows.inputs[0, :, 0], [1, 2, 3])
+    np.testing.assert_array_equal(windows.targets, [4, 5, 6, 7])
+    np.testing.assert_array_equal(windows.sessions, prices.sessions[3:])
+
+
+def test_a_test_period_looks_back_into_the_training_part() -> None:
+    prices = make_prices(opens=np.arange(1.0, 8.0))
+    windows = make_windows(prices, LevelRecipe(column="Open", lookback=3, minimum=0.0, maximum=1.0), n_targets=2)
+    np.testing.assert_array_equal(windows.inputs[:, :, 0], [[3, 4, 5], [4, 5, 6]])
+    np.testing.assert_array_equal(windows.targets, [6, 7])
+
+
+def test_windows_are_views_of_the_series() -> None:
+    recipe = LevelRecipe(column="Open", lookback=40, minimum=0.0, maximum=1.0)
+    inputs = recipe.inputs({"Open": np.arange(1.0, 100_001.0)}, origins=90_000)
+    assert inputs.base is not None
+    assert inputs.strides[0] == inputs.strides[1] == 4
+
+
+@pytest.mark.parametrize("cut", [60, 75, 99])
+def test_changing_later_prices_moves_nothing_before_them(cut: int) -> None:
+    prices = make_prices(100)
+    changed = changed_from(prices, cut)
+    wanted = EvaluationConfig(test_sessions=100 - cut)
+    recipes = [fit_recipe(split_prices(some, wanted, lookback=3).train, CONFIG) for some in (prices, changed)]
+    windows = [make_windows(split_prices(some, wanted, lookback=3).train, recipes[0]) for some in (prices, changed)]
+    assert recipes[0] == recipes[1]
+    np.testing.assert_array_equal(windows[0].inputs, windows[1].inputs)
+    np.testing.assert_array_equal(windows[0].targets, windows[1].targets)
+
+
+def test_changes_are_measured_from_the_close_before_in_the_scale_of_the_day_before() -> None:
+    prices = make_prices(80)
+    recipe = ChangeRecipe(column="Open", lookback=3, shrinkage=1.0, ordinary=1.0)
+    windows = make_windows(prices, recipe)
+    # Thirty-nine movements and the Close before them make a scale; three sessions follow, and the target.
+    assert windows.inputs.shape == (80 - 43, 3, 5)
+    assert windows.inputs.dtype == np.float32
+    np.testing.assert_array_equal(windows.sessions, prices.sessions[43:])
+    high, close, volume = prices.column("High"), prices.column("Close"), prices.column("Volume")
+    scale = recipe.spread.scale({name: values[:79] for name, values in prices.table().items()}, 2)
+    newest = windows.inputs[-1, -1]  # of row 78, for the target in row 79
+    assert newest[1] == pytest.approx(1.5 * np.log(high[78] / close[77]) / scale[0], rel=1e-6)
+    assert newest[3] == pytest.approx(1.5 * np.log(close[78] / close[77]) / scale[0], rel=1e-6)
+    assert newest[4] == pytest.approx(np.log(volume[78] / volume[77]) / 0.3, rel=1e-6)
+    assert windows.targets[-1] == pytest.approx(np.log(prices.column("Open")[79] / close[78]) / scale[1], rel=1e-6)
+
+
+def test_the_answer_that_was_wanted_gives_back_the_price() -> None:
+    prices = make_prices(80)
+    recipe = ChangeRecipe(column="High", lookback=3, shrinkage=1.0, ordinary=1.0)
+    wanted = make_windows(prices, recipe, 10).targets.astype(np.float64)
+    known = {name: values[:-1] for name, values in prices.table().items()}
+    np.testing.assert_allclose(recipe.dollars(wanted, known), prices.column("High")[-10:], rtol=1e-6)
+
+
+def test_an_answer_that_is_not_believed_leaves_the_newest_close() -> None:
+    table = make_prices(80).table()
+    recipe = ChangeRecipe(column="Open", lookback=3, shrinkage=0.0, ordinary=1.0)
+    np.testing.assert_array_equal(recipe.dollars(np.array([5.0, -7.0]), table), table["Close"][-2:])
+
+
+def test_an_answer_is_worth_no_more_in_a_wild_market_than_in_an_ordinary_one() -> None:
+    table = make_prices(80).table()
+    calm, ordinary = (ChangeRecipe(column="Open", lookback=3, shrinkage=0.5, ordinary=scale) for scale in (1.0, 0.001))
+    answer = np.array([2.0])
+    scale = calm.spread.scale(table, 1)
+    np.testing.assert_allclose(calm.dollars(answer, table), table["Close"][-1] * np.exp(scale))
+    np.testing.assert_allclose(ordinary.dollars(answer, table), table["Close"][-1] * np.exp(0.001))
+
+
+def test_the_ordinary_market_is_the_training_parts_median() -> None:
+    prices = make_prices(200)
+    config = ForecasterConfig(inputs="changes", lookback=3)
+    recipe = fit_recipe(prices, config)
+    assert isinstance(recipe, ChangeRecipe)
+    assert recipe.ordinary == np.median(recipe.spread.scale(prices.table(), 161))
+    assert recipe.rows == sessions_needed(config) == 43

@@ -1,0 +1,368 @@
+"""Prices with a memory: vintages, what was known on a day, restatements, and what is used when Yahoo is down."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from model.config import PriceRequest
+from model.errors import (
+    FaultyPrices,
+    PricesUnavailable,
+    RateLimited,
+    RestatedPrices,
+    TooFewPrices,
+    UnknownSymbol,
+    UsageError,
+    WrongSecurity,
+)
+from model.market.prices import COLUMNS, Prices
+from tasks.prices.fetch import Obtained, fall_back, obtain_prices
+from tasks.prices.snapshots import SnapshotStore
+from tasks.settings import Settings
+from tests.facebook import AFTER_CLOSE, LAST, MARKET, facebook_settings, obtain, until
+from tests.fakes.yahoo import FakeYahoo, Fault
+from tests.project import ROOT
+
+WANTED = PriceRequest(ticker="FB", source="yahoo")
+
+
+@pytest.fixture
+def yahoo() -> Iterator[FakeYahoo]:
+    with FakeYahoo() as server:
+        server.serve("META", MARKET)
+        yield server
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return facebook_settings(tmp_path)
+
+
+def evening(day: str) -> datetime:
+    """Some hours after New York's close, in any season."""
+    return datetime.fromisoformat(f"{day}T22:00:00").replace(tzinfo=UTC)
+
+
+def with_close(prices: Prices, row: int, factor: float) -> Prices:
+    values = prices.values.copy()
+    values[row, COLUMNS.index("Close")] *= factor
+    return replace(prices, values=values)
+
+
+def test_prices_are_fetched_kept_and_say_what_has_changed(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.serve("META", until("2013-03-26"))
+    first = obtain(yahoo, settings, now=evening("2013-03-26"))
+    assert (first.verdict, first.stale, first.prices.notes) == ("first", False, ())
+    yahoo.serve("META", MARKET)
+    second = obtain(yahoo, settings)
+    assert second.verdict == "grown"
+    assert second.prices.notes == ("since the fetch before: 2 sessions added: 2013-03-27 to 2013-03-28",)
+    assert second.record is not None
+    assert second.record.metadata["symbol"] == "META"
+    assert second.record.metadata["instrumentType"] == "EQUITY"
+    assert second.record.libraries["yfinance"] == "1.7.0"
+    assert second.record.fetched_at == AFTER_CLOSE
+
+
+def test_a_vintage_gives_exactly_those_prices_again_without_asking(yahoo: FakeYahoo, settings: Settings) -> None:
+    old = obtain(yahoo, settings, now=AFTER_CLOSE).prices
+    yahoo.serve("META", with_close(MARKET, -1, 1.001))
+    assert obtain(yahoo, settings).verdict == "settled"
+    asked = len(yahoo.requests)
+    for digits in (old.fingerprint, old.fingerprint[:8], old.fingerprint[:20]):
+        again = obtain(yahoo, settings, vintage=digits)
+        assert again.prices.fingerprint == old.fingerprint
+        assert again.prices.notes[0] == f"vintage {old.fingerprint[:12]}, of {LAST}"
+    assert len(yahoo.requests) == asked
+
+
+def test_a_vintage_can_be_cut_at_a_day(yahoo: FakeYahoo, settings: Settings) -> None:
+    old = obtain(yahoo, settings).prices
+    cut = obtain(yahoo, settings, vintage=old.fingerprint, as_of=date(2013, 1, 1)).prices
+    assert cut.fingerprint == old.until(date(2013, 1, 1)).fingerprint
+
+
+def test_a_vintage_that_is_not_there_is_wrong_use(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    with pytest.raises(UsageError, match="no snapshot of that name"):
+        obtain(yahoo, settings, vintage="abcdef")
+
+
+def test_a_vintage_that_nobody_has_accepted_is_refused(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    changed = with_close(MARKET, 100, 1.001)
+    yahoo.serve("META", changed)
+    with pytest.raises(RestatedPrices) as caught:
+        obtain(yahoo, settings)
+    with pytest.raises(UsageError, match="nobody has accepted"):
+        obtain(yahoo, settings, vintage=str(caught.value.data["snapshot"]))
+
+
+def test_a_damaged_vintage_is_named(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtained = obtain(yahoo, settings)
+    assert obtained.record is not None
+    file = SnapshotStore(settings).file(obtained.record)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(FaultyPrices, match=str(file)):
+        obtain(yahoo, settings, vintage=obtained.prices.fingerprint)
+
+
+def test_an_irregular_restatement_stops_with_the_days_until_it_is_accepted(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    obtain(yahoo, settings)
+    yahoo.serve("META", with_close(MARKET, 100, 1.001))
+    with pytest.raises(
+        RestatedPrices, match=f"(?s){MARKET.sessions[100]}: Close .* became .*--accept-restatement"
+    ) as caught:
+        obtain(yahoo, settings)
+    assert caught.value.exit_code == 3
+    assert caught.value.data["days"] == [str(MARKET.sessions[100])]
+    accepted = obtain(yahoo, settings, accept_restatement=True)
+    assert accepted.verdict == "restated"
+    assert accepted.prices.notes[0].startswith("restated irregularly, and accepted by ")
+    assert accepted.record is not None
+    assert accepted.record.accepted is not None
+    assert obtain(yahoo, settings).verdict == "same"
+
+
+def test_dividends_and_splits_go_on_and_are_said(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    paid = MARKET.values.copy()
+    paid[:, COLUMNS.index("Adj Close")] *= 0.999
+    yahoo.serve("META", replace(MARKET, values=paid))
+    assert obtain(yahoo, settings).verdict == "dividend"
+    halved = paid.copy()
+    halved[:, :5] /= 2
+    halved[:, 5] *= 2
+    yahoo.serve("META", replace(MARKET, values=halved))
+    split = obtain(yahoo, settings)
+    assert split.verdict == "split"
+    assert "split 2:1" in split.prices.notes[0]
+
+
+# What was known on a day.
+
+
+def test_as_of_uses_the_snapshot_that_was_known_that_day(yahoo: FakeYahoo, settings: Settings) -> None:
+    then = until("2013-02-28")
+    yahoo.serve("META", then)
+    fetched = obtain(yahoo, settings, now=evening("2013-02-28"))
+    halved = MARKET.values.copy()
+    halved[:, :5] /= 2
+    yahoo.serve("META", replace(MARKET, values=halved))
+    obtain(yahoo, settings)
+    asked = len(yahoo.requests)
+    again = obtain(yahoo, settings, as_of=date(2013, 2, 28))
+    assert again.prices.fingerprint == fetched.prices.fingerprint
+    assert again.prices.notes[0] == "as they were known on 2013-02-28: fetched 2013-02-28 22:00 UTC"
+    assert len(yahoo.requests) == asked
+
+
+def test_on_a_weekend_fridays_snapshot_is_what_was_known(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.serve("META", until("2013-03-22"))
+    friday = obtain(yahoo, settings, now=evening("2013-03-23"))
+    yahoo.serve("META", MARKET)
+    assert obtain(yahoo, settings, as_of=date(2013, 3, 24)).prices.fingerprint == friday.prices.fingerprint
+
+
+def test_as_of_a_day_without_a_snapshot_is_the_present_history_cut_and_says_so(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    yahoo.serve("META", until("2013-02-27"))
+    obtain(yahoo, settings, now=evening("2013-02-27"))  # knew nothing of the 28th
+    yahoo.serve("META", MARKET)
+    prices = obtain(yahoo, settings, as_of=date(2013, 2, 28)).prices
+    assert prices.fingerprint == replace(until("2013-02-28"), security=prices.security).fingerprint
+    assert prices.notes == (
+        "as Yahoo has them now, cut at 2013-02-28: no snapshot was fetched when 2013-02-28 was the newest day",
+    )
+
+
+def test_a_snapshot_of_the_day_that_was_fetched_later_is_not_what_was_known(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    yahoo.serve("META", until("2013-02-28"))
+    with pytest.raises(PricesUnavailable):
+        obtain(yahoo, settings, now=evening("2013-03-01"))
+    yahoo.serve("META", MARKET)
+    assert "as Yahoo has them now" in obtain(yahoo, settings, as_of=date(2013, 2, 28)).prices.notes[0]
+
+
+def test_before_the_first_session_there_are_too_few_prices(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    for day in (date(2011, 1, 1), date(1, 1, 1)):
+        with pytest.raises(TooFewPrices, match=f"none on or before {day}"):
+            obtain(yahoo, settings, as_of=day)
+
+
+@given(as_of=st.dates(date(2012, 1, 4), LAST), factor=st.floats(0.8, 1.2), fetched=st.booleans())
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_price_after_as_of_is_visible(
+    as_of: date, factor: float, fetched: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    later = MARKET.sessions > np.datetime64(as_of, "D")
+    values = MARKET.values.copy()
+    values[later, :5] *= factor
+    seen = []
+    with FakeYahoo() as yahoo:
+        for market in (MARKET, replace(MARKET, values=values)):
+            settings = facebook_settings(tmp_path_factory.mktemp("var"))
+            if fetched:
+                yahoo.serve("META", MARKET.until(as_of))
+                obtain(yahoo, settings, now=evening(str(as_of)))
+            yahoo.serve("META", market)
+            obtain(yahoo, settings)
+            prices = obtain(yahoo, settings, as_of=as_of).prices
+            assert prices.last <= as_of
+            seen.append((prices.fingerprint, prices.notes))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == replace(MARKET.until(as_of), security=prices.security).fingerprint
+
+
+# When Yahoo is down.
+
+
+def failing(yahoo: FakeYahoo, settings: Settings, now: datetime) -> PricesUnavailable:
+    with pytest.raises(PricesUnavailable) as caught:
+        obtain(yahoo, settings, now=now)
+    return caught.value
+
+
+def falls_back(yahoo: FakeYahoo, settings: Settings, now: datetime, allowed: int | None) -> Obtained:
+    return fall_back(WANTED, settings, now, allowed, failing(yahoo, settings, now))
+
+
+def test_the_last_good_snapshot_stands_in_where_it_lacks_no_more_than_is_allowed(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    good = obtain(yahoo, settings).prices
+    yahoo.misbehave(Fault(status=502))
+    monday = evening("2013-04-01")  # the session after 28 March: Good Friday was the 29th
+    stale = falls_back(yahoo, settings, monday, 1)
+    assert stale.prices.fingerprint == good.fingerprint
+    assert (stale.stale, stale.missing) == (True, (date(2013, 4, 1),))
+    assert stale.prices.notes[0].startswith("stale: Yahoo was not to be had (no usable answer (HTTP 502")
+    assert "which lacks 1 session" in stale.prices.notes[0]
+    with pytest.raises(PricesUnavailable, match="which lacks 1 session; 0 sessions may be lacking") as caught:
+        falls_back(yahoo, settings, monday, 0)
+    assert caught.value.data["missing"] == ["2013-04-01"]
+    with pytest.raises(PricesUnavailable, match="1 session may be lacking"):
+        falls_back(yahoo, settings, evening("2013-04-02"), 1)
+
+
+def test_a_snapshot_that_lacks_nothing_may_stand_in_unless_none_may(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    yahoo.misbehave(Fault(status=429, body="Too Many Requests\r\n"))
+    good_friday = evening("2013-03-29")
+    stale = falls_back(yahoo, settings, good_friday, 0)
+    assert (stale.stale, stale.missing) == (True, ())
+    with pytest.raises(RateLimited, match="no snapshot may be used instead"):
+        falls_back(yahoo, settings, good_friday, None)
+
+
+def test_without_a_snapshot_the_reason_stands(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.misbehave(Fault(reset=True))
+    with pytest.raises(PricesUnavailable, match="no usable answer"):
+        falls_back(yahoo, settings, AFTER_CLOSE, 5)
+
+
+def test_an_answer_without_the_newest_session_is_kept_and_can_stand_in(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.serve("META", until("2013-03-27"))
+    stale = falls_back(yahoo, settings, AFTER_CLOSE, 1)
+    assert stale.prices.last == date(2013, 3, 27)
+    assert stale.missing == (LAST,)
+
+
+def test_a_restated_snapshot_never_stands_in(yahoo: FakeYahoo, settings: Settings) -> None:
+    good = obtain(yahoo, settings).prices
+    yahoo.serve("META", with_close(MARKET, 100, 1.001))
+    with pytest.raises(RestatedPrices):
+        obtain(yahoo, settings)
+    yahoo.misbehave(Fault(body=""))
+    assert falls_back(yahoo, settings, AFTER_CLOSE, 0).prices.fingerprint == good.fingerprint
+
+
+def test_a_damaged_snapshot_gives_way_to_the_one_before(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.serve("META", until("2013-03-27"))
+    older = obtain(yahoo, settings, now=evening("2013-03-27")).prices
+    yahoo.serve("META", MARKET)
+    newest = obtain(yahoo, settings)
+    assert newest.record is not None
+    SnapshotStore(settings).file(newest.record).write_bytes(b"torn")
+    yahoo.misbehave(Fault(body=""))
+    stale = falls_back(yahoo, settings, AFTER_CLOSE, 1)
+    assert stale.prices.fingerprint == older.fingerprint
+    assert "passed over: snapshot" in stale.prices.notes[-1]
+
+
+def test_other_faults_are_no_reason_to_use_old_prices(yahoo: FakeYahoo, settings: Settings) -> None:
+    obtain(yahoo, settings)
+    yahoo.serve("META", MARKET, instrumentType="ETF")
+    with pytest.raises(WrongSecurity):
+        obtain(yahoo, settings)
+    with pytest.raises(UnknownSymbol):
+        obtain(yahoo, settings, "NIX")
+
+
+# Many processes.
+
+FETCH = """
+import sys
+from pathlib import Path
+from tests.facebook import AFTER_CLOSE, facebook_settings
+from model.config import PriceRequest
+from tasks.prices.fetch import obtain_prices
+from tests.fakes.yahoo import loopback_session
+
+sys.stdin.readline()
+with loopback_session(sys.argv[2]) as session:
+    got = obtain_prices(
+        PriceRequest(ticker=sys.argv[3]), facebook_settings(Path(sys.argv[1])), AFTER_CLOSE, session=session
+    )
+print(got.prices.fingerprint)
+"""
+
+
+def test_eight_processes_fetch_the_same_security_at_once(yahoo: FakeYahoo, settings: Settings) -> None:
+    tickers = ["FB", "META"] * 4
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH, str(settings.home), yahoo.address, ticker],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for ticker in tickers
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=300)[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8
+    assert len(set(answers)) == 1
+    store = SnapshotStore(settings)
+    records = [store.record(name) for name in store.fetches("META")]
+    assert sorted(record.verdict for record in records) == ["first", *["same"] * 7]
+    assert {store.read(record).fingerprint for record in records} == set(answers)
+    assert len(list((settings.home / "prices" / "META").iterdir())) == 2  # one snapshot, and the folder of records
+
+
+def test_files_and_the_sample_market_are_their_own_record(settings: Settings) -> None:
+    now = AFTER_CLOSE + timedelta(days=1)
+    obtained = obtain_prices(PriceRequest(source="sample"), settings, now)
+    assert (obtained.record, obtained.verdict, obtained.stale) == (None, "not compared", False)
+    assert not (settings.home / "prices").exists()
+    with pytest.raises(UsageError, match="the source sample"):
+        obtain_prices(PriceRequest(source="sample", vintage="abcdef"), settings, now)

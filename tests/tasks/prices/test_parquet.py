@@ -1,0 +1,73 @@
+"""Prices come back from a file to the last bit, and anything else is refused."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.errors import FaultyPrices
+from model.market.prices import COLUMNS, Prices
+from model.market.security import Security
+from tasks.prices.parquet import ABOUT, read_price_file, write_price_file
+from tests.market import make_prices
+
+FACEBOOK = Security(ticker="META", name="Facebook", former_tickers=("FB",), first_session=date(2012, 5, 18))
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
+
+
+@given(rows=st.lists(st.lists(NUMBERS, min_size=6, max_size=6), max_size=20), origin=st.text(), note=st.text())
+def test_whatever_the_numbers_every_bit_comes_back(rows: list[list[float]], origin: str, note: str) -> None:
+    prices = Prices(
+        security=FACEBOOK,
+        source="yahoo",
+        origin=origin,
+        sessions=np.datetime64("2020-01-01", "D") + np.arange(len(rows)),
+        values=np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS)),
+        notes=(note,),
+    )
+    with TemporaryDirectory() as folder:
+        write_price_file(prices, Path(folder, "prices.parquet"))
+        again = read_price_file(Path(folder, "prices.parquet"))
+    assert again.values.tobytes() == prices.values.tobytes()
+    assert np.array_equal(again.sessions, prices.sessions)
+    assert again.sessions.dtype == np.dtype("datetime64[D]")
+    assert (again.security, again.source, again.origin, again.notes) == (FACEBOOK, "yahoo", origin, (note,))
+
+
+def test_a_number_changed_in_the_file_is_noticed(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    prices = make_prices(50)
+    values = prices.values.copy()
+    values[-1, 0] = np.nextafter(values[-1, 0], np.inf)
+    write_price_file(prices, tmp_path / "honest.parquet")
+    write_price_file(replace(prices, values=values), tmp_path / "other.parquet")
+    # The numbers of the one under the fingerprint of the other.
+    about = pq.read_table(tmp_path / "honest.parquet").schema.metadata[ABOUT]
+    forged = pq.read_table(tmp_path / "other.parquet").replace_schema_metadata({ABOUT: about})
+    pq.write_table(forged, tmp_path / "forged.parquet")
+    with pytest.raises(FaultyPrices, match=r"forged\.parquet") as refused:
+        read_price_file(tmp_path / "forged.parquet")
+    assert refused.value.data["expected"] == prices.fingerprint
+
+
+def test_a_file_that_is_no_price_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "prices.parquet"
+    file.write_bytes(b"Date,Open\n2020-01-02,206.75\n")
+    with pytest.raises(FaultyPrices, match="not one of ours, or damaged"):
+        read_price_file(file)
+
+
+def test_a_table_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"Date": [1, 2]}), tmp_path / "prices.parquet")
+    with pytest.raises(FaultyPrices, match="not one of ours, or damaged"):
+        read_price_file(tmp_path / "prices.parquet")

@@ -1,0 +1,84 @@
+"""The lock holds between processes, for the thread that took it, and goes when its holder does."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system import lock
+from tasks.system.lock import locked, state_directory
+from tests.project import ROOT
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tasks.system.lock import locked
+from tasks.settings import Settings
+with locked(Settings(home=Path(sys.argv[1])), "META-Open"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "var")
+
+
+def test_the_state_directory_is_its_owners_alone(settings: Settings) -> None:
+    assert stat.S_IMODE(state_directory(settings).stat().st_mode) == 0o700
+
+
+def test_the_holder_may_take_it_again(settings: Settings) -> None:
+    with locked(settings, "META-Open"), locked(settings, "META-Open"):
+        pass
+    with locked(settings, "META-Open"):
+        pass
+
+
+def test_another_process_waits_until_the_holder_is_gone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = ROOT
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(settings.home)], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.1)
+        with pytest.raises(ConfigurationError, match="another process has held it"), locked(settings, "META-Open"):
+            pass
+        with locked(settings, "META-Close"):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 60)
+    with locked(settings, "META-Open"):
+        pass
+
+
+def test_another_thread_of_the_same_process_waits_as_well(settings: Settings) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with locked(settings, "META-Open"):
+            order.append("second")
+
+    with locked(settings, "META-Open"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join(60)
+    assert order == ["first", "second"]
+
+
+def test_a_name_makes_a_file_in_the_folder_of_locks_only(settings: Settings) -> None:
+    with locked(settings, "../../x/META Open"):
+        pass
+    assert [path.name for path in (settings.home / "locks").iterdir()] == ["..%2F..%2Fx%2FMETA%20Open.lock"]

@@ -1,0 +1,186 @@
+"""Prefect runs as the command line wants it: quietly, at home, and without a word to its makers."""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.prefect_server import environment, prepare_environment, require_room
+
+# Python imports a module of this name at its start, in the flow's process and in the server's that it starts.
+LISTENER = """
+import os, sys
+
+def listen(event, arguments):
+    if event in ("socket.connect", "socket.sendto"):
+        where = arguments[1]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        where = arguments[0]
+    else:
+        return
+    host = where[0] if isinstance(where, tuple) else str(where)
+    with open(os.environ["HEARD"], "a") as heard:
+        heard.write(f"{host}\\n")
+
+sys.addaudithook(listen)
+"""
+
+RUN = """
+import json, os, sys
+from tasks.system.prefect_server import orchestrated, prepare_environment
+from tasks.settings import read_settings
+
+settings = read_settings()
+prepare_environment(settings)
+meanwhile = []
+with orchestrated(meanwhile=lambda: meanwhile.append("imported")):
+    from prefect import flow, task
+    from prefect.logging import get_run_logger
+
+    @task
+    def track():
+        import mlflow
+
+        mlflow.set_tracking_uri(settings.tracking_uri)
+        mlflow.set_experiment("trial")
+        with mlflow.start_run():
+            mlflow.log_metric("rmse", 1.0)
+
+    @flow
+    def trial():
+        get_run_logger().info("said in the flow")
+        track()
+        return meanwhile
+
+    print(json.dumps(trial()))
+"""
+
+# With one of these Prefect and MLflow hold their tongue, whatever we do.
+CONTINUOUS_INTEGRATION = {"CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TRAVIS", "CIRCLECI", "BUILDKITE"}
+
+
+def _bare_environment(home: Path, **more: str) -> dict[str, str]:
+    """What a new user's shell would hold."""
+    ours = environment(Settings(home=home), quiet=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+    kept = {name: value for name, value in kept.items() if name not in CONTINUOUS_INTEGRATION and name not in ours}
+    return {**kept, "TOMORROW_HOME": str(home), **more}
+
+
+def _python(script: str, env: dict[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A flow that was run as the command line runs one, and what it left behind."""
+
+    process: "subprocess.CompletedProcess[str]"
+    home: Path
+    user: Path
+    hosts: set[str]
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    folder = tmp_path_factory.mktemp("trial")
+    home, user, heard = folder / "state" / "tomorrow", folder / "user", folder / "heard"
+    (folder / "listener").mkdir()
+    user.mkdir()
+    (folder / "listener" / "sitecustomize.py").write_text(LISTENER)
+    env = _bare_environment(home, HOME=str(user), HEARD=str(heard), PYTHONPATH=str(folder / "listener"))
+    process = _python(RUN, env, folder)
+    assert process.returncode == 0, process.stderr
+    return Trial(process=process, home=home, user=user, hosts=set(heard.read_text().split()))
+
+
+@pytest.mark.servers
+def test_a_flow_speaks_to_this_machine_alone(trial: Trial) -> None:
+    assert "127.0.0.1" in trial.hosts
+    assert trial.hosts <= {"127.0.0.1", "localhost", "::1"}
+
+
+@pytest.mark.servers
+def test_standard_output_belongs_to_the_command(trial: Trial) -> None:
+    assert json.loads(trial.process.stdout) == ["imported"]
+
+
+@pytest.mark.servers
+def test_prefect_is_silent_on_the_terminal_and_keeps_its_log(trial: Trial) -> None:
+    assert "said in the flow" not in trial.process.stderr
+    assert "prefect" not in trial.process.stderr.lower()
+    with sqlite3.connect(trial.home / "prefect" / "prefect.db") as database:
+        said = {line for (line,) in database.execute("SELECT message FROM log")}
+    assert "said in the flow" in said
+
+
+@pytest.mark.servers
+def test_nothing_is_written_into_the_users_own_folder(trial: Trial) -> None:
+    assert [str(path.relative_to(trial.user)) for path in trial.user.rglob("*") if path.is_file()] == []
+
+
+def test_what_the_user_has_set_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = environment(Settings(home=tmp_path), quiet=True)
+    for name in before:
+        monkeypatch.setenv(name, str(tmp_path / "mine"))
+    prepare_environment(Settings(home=tmp_path / "other"))
+    assert {os.environ[name] for name in before} == {str(tmp_path / "mine")}
+
+
+def test_every_variable_is_one_that_prefect_knows(tmp_path: Path) -> None:
+    from prefect.settings.models.root import Settings as PrefectSettings
+
+    names = {name for name in environment(Settings(home=tmp_path), quiet=False) if name.startswith("PREFECT_")}
+    known = set(PrefectSettings().to_environment_variables(include_aliases=True))
+    assert names <= known
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in environment(Settings(home=tmp_path), quiet=True):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, str(tmp_path / "state" / "prefect"))
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(ConfigurationError, match="state/prefect"):
+        prepare_environment(Settings(home=tmp_path / "state"))
+
+
+@pytest.mark.servers
+def test_a_database_of_prefects_that_cannot_be_used_is_told_and_not_tried_for_minutes(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all" * 1000)
+    process = _python(RUN, _bare_environment(tmp_path), tmp_path)
+    assert process.returncode == 1
+    assert "ConfigurationError: Prefect's server in" in process.stderr
+    assert "it ended while it started" in process.stderr
+
+
+def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_room(tmp_path)
+    monkeypatch.setattr("tasks.system.prefect_server.ROOM_BYTES", 10**18)
+    with pytest.raises(ConfigurationError, match="MB are free") as refusal:
+        require_room(tmp_path)
+    assert "PREFECT_HOME" in refusal.value.remedy
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listened on
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+        process = _python(RUN, _bare_environment(tmp_path, PREFECT_API_URL=url), tmp_path)
+    assert process.returncode == 1
+    assert f"ConfigurationError: Prefect's server at {url}" in process.stderr
+
+
+def test_no_server_where_none_may_be_started_is_told(tmp_path: Path) -> None:
+    process = _python(RUN, _bare_environment(tmp_path, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="false"), tmp_path)
+    assert process.returncode == 1
+    assert "ConfigurationError: Prefect's server: none is named" in process.stderr
