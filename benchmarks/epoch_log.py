@@ -46,10 +46,12 @@ def _fit(uri: str, folder: str, epochs: int) -> tuple[float, float]:
     """Seconds that logging took, and seconds of the fit that it is part of."""
     from model.training.fit import train_forecaster
     from tasks.settings import read_settings
-    from tasks.tracking.client import open_client
+    from tasks.tracking.client import open_tracking
     from tasks.tracking.run import start_run
 
-    client = open_client(read_settings({"TOMORROW_HOME": folder, "MLFLOW_TRACKING_URI": uri}))
+    tracking = open_tracking(read_settings({"TOMORROW_HOME": folder, "MLFLOW_TRACKING_URI": uri}))
+
+    client = tracking.client
     config = preset("tutorial")
     config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
     prices = sample_prices(date(2019, 12, 31), 0, ExchangeCalendar())

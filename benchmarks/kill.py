@@ -110,10 +110,12 @@ def _state() -> dict[str, Any]:
 
     from tasks.ledger.forecasts import Ledger
     from tasks.settings import read_settings
-    from tasks.tracking.client import open_client
 
     settings = read_settings()
-    client = open_client(settings)
+    from tasks.tracking.client import open_tracking
+
+    tracking = open_tracking(settings)
+    client = tracking.client
     runs = client.search_runs([found.experiment_id for found in client.search_experiments()])
     ended = {run.info.run_id: run for run in runs}
     return {

@@ -252,12 +252,14 @@ def _opened() -> "tuple[MlflowClient, Registry, str]":
     """MLflow's client, the registry, and the model that is raced for."""
     from tasks.registry.registry import Registry
     from tasks.settings import read_settings
-    from tasks.tracking.client import open_client
 
     settings = read_settings()
-    client = open_client(settings)
+    from tasks.tracking.client import open_tracking
+
+    tracking = open_tracking(settings)
+    client = tracking.client
     model = settings.model_name(settings.security(prices_config().ticker).ticker, QUICK.column)
-    return client, Registry(client, settings), model
+    return client, Registry(tracking), model
 
 
 def _compare(works: list[Work]) -> tuple[dict[str, Any], list[str]]:

@@ -109,11 +109,13 @@ def _left_behind(sessions: list[date]) -> dict[str, Any]:
     from tasks.ledger.forecasts import Ledger
     from tasks.registry.registry import Registry
     from tasks.settings import read_settings
-    from tasks.tracking.client import open_client
 
     settings = read_settings()
-    client = open_client(settings)
-    registry, rows = Registry(client, settings), Ledger(settings.ledger_uri).rows()
+    from tasks.tracking.client import open_tracking
+
+    tracking = open_tracking(settings)
+    client = tracking.client
+    registry, rows = Registry(tracking), Ledger(settings.ledger_uri).rows()
     (model,) = registry.models()
     versions = registry.versions(model)
     runs, token = [], None

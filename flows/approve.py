@@ -20,11 +20,11 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
     """Move a version that waits into Production; the gate is asked again, since Production may have changed."""
     start_timing()
     settings = read_settings()
-    client = connect(settings)
-    registry = Registry(client, settings)
+    tracking = connect(settings)
+    registry = Registry(tracking)
     with registry.locked(model):
         waiting = registry.version(model, version)
-        decision = judge(client, waiting, champion(registry, model, now()), settings.gate)
+        decision = judge(tracking.client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, Answer(approved=True, by=user_name(), reason=reason))
         noted = judged("approved", settled, forced=None if decision.passed else reason)
         done = move(registry, model, version, "Production", noted)
@@ -38,11 +38,11 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     """Note on a version that waits that it is not to go to Production, by whom and why; it stays in its stage."""
     start_timing()
     settings = read_settings()
-    client = connect(settings)
-    registry = Registry(client, settings)
+    tracking = connect(settings)
+    registry = Registry(tracking)
     with registry.locked(model):
         waiting = registry.version(model, version)
-        decision = judge(client, waiting, champion(registry, model, now()), settings.gate)
+        decision = judge(tracking.client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, Answer(approved=False, by=user_name(), reason=reason))
         return PromotionReport(version=record(registry, waiting, judged("rejected", settled)), changed=False)
 

@@ -75,8 +75,8 @@ def backtest(
     with fitting_workers(jobs) as workers:
         obtained = fetch(prices, settings, now(), "train")
         plan = lay_out(obtained.prices, backtest, forecasters)
-        client = connect(settings)
-        with open_backtest(client, settings, plan, flow_run_tags() | obtained.tags()) as runs:
+        tracking = connect(settings)
+        with open_backtest(tracking, plan, flow_run_tags() | obtained.tags()) as runs:
             setup(runs.parent, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:
@@ -90,7 +90,7 @@ def backtest(
     return BacktestReport(
         run_id=run.run_id,
         run_url=url,
-        report_uri=f"{client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}",
+        report_uri=f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}",
         obtained=obtained,
         result=result,
         jobs=workers.count,

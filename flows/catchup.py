@@ -61,7 +61,7 @@ def catchup(
     completed = calendar.last_completed(now())
     missed = missed_sessions(calendar, done, min(completed, prices.as_of or completed))
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
-    registry = Registry(connect(settings), settings)
+    registry = Registry(connect(settings))
     made: list[PredictReport] = []
     for day in due:
         wanted = prices.model_copy(update={"as_of": day})

@@ -30,7 +30,7 @@ def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     """Take away versions, runs, prices and logs beyond their ages in mlflow.yaml, or all older than so many days."""
     start_timing()
     settings, moment = read_settings(), now()
-    client = connect(settings)
+    tracking = connect(settings)
     ages = Ages.of(settings.housekeeping, moment, older_than)
-    refuse = find(client, settings, Ledger(settings.ledger_uri).rows(), ages)
-    return CleanReport(refuse=refuse if dry_run else remove(client, settings, refuse, moment), dry_run=dry_run)
+    refuse = find(tracking, Ledger(settings.ledger_uri).rows(), ages)
+    return CleanReport(refuse=refuse if dry_run else remove(tracking, refuse, moment), dry_run=dry_run)

@@ -50,7 +50,7 @@ def predict(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> P
     settings = read_settings()
     at = now()
     model = settings.model_name(wanted_security(prices, settings).ticker, column)
-    version = pull(Registry(connect(settings), settings), model, at)
+    version = pull(Registry(connect(settings)), model, at)
     obtained = fetch(prices, settings, at, "predict")
     made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made)

@@ -13,15 +13,15 @@ from tasks.prefect_tasks import start_timing, step
 from tasks.registry.gate import ask_gate, champion
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion, Ruling, parse_stage
-from tasks.settings import Settings, read_settings
+from tasks.settings import read_settings
 from tasks.system.lock import user_name
-from tasks.tracking.client import open_client
+from tasks.tracking.client import Tracking, open_tracking
 from tasks.training.previous import recorded_decision
 
 if TYPE_CHECKING:
-    from tasks.tracking.client import MlflowClient
+    pass
 
-connect = step(open_client, "connect")
+connect = step(open_tracking, "connect")
 judge = step(ask_gate, "ask the gate")
 move = step(Registry.move, "move")
 record = step(Registry.record, "record")
@@ -56,8 +56,8 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     stage = parse_stage(to)
     _demand_reason(force, reason)
     settings = read_settings()
-    client = connect(settings)
-    registry = Registry(client, settings)
+    tracking = connect(settings)
+    registry = Registry(tracking)
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
         # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
@@ -65,7 +65,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         if stage != "Production" or is_there:
             done = move(registry, model, version, stage, moved((reason,) if reason else ()))
             return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)
-        decision = judge(client, candidate, current, settings.gate)
+        decision = judge(tracking.client, candidate, current, settings.gate)
         if decision.verdict == "waiting" and not force:
             waiting = record(registry, candidate, judged("waiting", decision))
             return PromotionReport(version=waiting, changed=False, decision=decision)
@@ -80,24 +80,22 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         )
 
 
-def consider(
-    client: "MlflowClient", settings: Settings, trained: RegisteredVersion
-) -> tuple[RegisteredVersion, Decision]:
+def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision]:
     """Put a newly trained version where trained versions wait, and move it on if the gate lets it pass.
 
     Where that was begun and killed, it is gone on with.
     """
-    registry = Registry(client, settings)
+    registry = Registry(tracking)
     model, version = trained.model, trained.version
     with registry.locked(model):
         trained = registry.version(model, version)
         if trained.stage == "Production":
             # Somebody was faster, and has decided.
             return trained, recorded_decision(trained)
-        waiting = settings.stages.after_training
+        waiting = tracking.settings.stages.after_training
         if trained.stage in ("None", waiting):
             move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
-        decision = judge(client, trained, champion(registry, model, now()), settings.gate)
+        decision = judge(tracking.client, trained, champion(registry, model, now()), tracking.settings.gate)
         noted = judged(decision.verdict, decision, by="gate")
         if decision.promoted:
             return move(registry, model, version, "Production", noted).version, decision

@@ -35,5 +35,5 @@ def rollback(model: str, reason: str) -> PromotionReport:
         )
     settings = read_settings()
     ruling = Ruling(decision=ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
-    done = roll_back(Registry(connect(settings), settings), model, ruling)
+    done = roll_back(Registry(connect(settings)), model, ruling)
     return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)

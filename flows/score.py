@@ -58,7 +58,7 @@ def score(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> Sco
     ledger = Ledger(settings.ledger_uri)
     outcomes = look_up(ledger.rows(model), obtained.prices)
     fill_in(ledger, outcomes.known, at=at)
-    scored = judge(connect(settings), settings, model, ledger.rows(model), obtained.prices, at)
+    scored = judge(connect(settings), model, ledger.rows(model), obtained.prices, at)
     if scored.asked:
         reasons = scored.advice.reasons
         alarm_no_skill(

@@ -24,9 +24,10 @@ from tasks.prefect_tasks import start_timing, step
 from tasks.prices.fetch import Obtained
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
-from tasks.settings import Settings, read_settings
+from tasks.settings import read_settings
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import queued
+from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import log_forecaster
 from tasks.tracking.run import run_url
 from tasks.training.cache_key import KEY, training_key
@@ -35,7 +36,7 @@ from tasks.training.run import RunConfig, TrainingResults, log_results, log_setu
 from tasks.training.warm_start import choose_start
 
 if TYPE_CHECKING:
-    from tasks.tracking.client import MlflowClient
+    pass
 
 cut = step(split_prices, "split")
 setup = step(log_setup, "log setup")
@@ -93,23 +94,23 @@ def train(
     settings = read_settings()
     obtained = fetch(prices, settings, now(), "train")
     split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
-    client = connect(settings)
-    registry = Registry(client, settings)
+    tracking = connect(settings)
+    registry = Registry(tracking)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load())
     with queued(settings, f"train-{model}", now(), _say):
-        close_killed(client, settings, registry, model, now())
-        earlier = look_back(client, registry, model, key)
+        close_killed(tracking, registry, model, now())
+        earlier = look_back(tracking.client, registry, model, key)
         if earlier is not None and again and is_settled(earlier[0]):
             earlier = None
         config = RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
-        trained, came = earlier or _carry_out(client, settings, split, config, tags, key)
+        trained, came = earlier or _carry_out(tracking, split, config, tags, key)
         if earlier is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
         else:
-            version, decision = consider(client, settings, trained)
-    url = run_url(settings, client.get_run(trained.run_id).info.experiment_id, trained.run_id)
+            version, decision = consider(tracking, trained)
+    url = run_url(settings, tracking.experiment_id(), trained.run_id)
     link_training(url, version, came.metrics, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
@@ -127,20 +128,20 @@ def train(
 
 
 def _carry_out(
-    client: "MlflowClient", settings: Settings, split: Split, config: RunConfig, tags: dict[str, str], key: str
+    tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str], key: str
 ) -> tuple[RegisteredVersion, TrainingResults]:
     """Fit, evaluate, log and register."""
     forecaster = config.forecaster
-    with start_training_run(client, settings, split, forecaster, tags) as run:
+    with start_training_run(tracking, split, forecaster, tags) as run:
         setup(run, split, config)
-        start = begin(run, settings, split, forecaster, now())
+        start = begin(tracking, run, split, forecaster, now())
         with training_progress(forecaster.training.most_epochs) as show:
             fitted = fit(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = judge(fitted.predict, split, forecaster.column)
         model_uri = package(run.run_id, fitted, split.train)
         came = results(run, split, fitted, judged, model_uri)
         tags = start.tags() | {KEY: key}
-        return register(Registry(client, settings), settings, run, split, fitted, model_uri, tags), came
+        return register(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), came
 
 
 def _say(line: str) -> None:

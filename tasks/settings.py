@@ -10,6 +10,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -288,3 +289,11 @@ def _refusal(file: Path, error: ValidationError) -> ConfigurationError:
         remedy="correct the spelling, or take the line out",
         key=key,
     )
+
+
+def shown(uri: str) -> str:
+    """A store's address without a user or password."""
+    parts = urlsplit(uri)
+    if not parts.netloc:  # a file: put together again it would lose slashes
+        return uri
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

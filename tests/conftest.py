@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.settings import Settings, TrackingSettings
-from tasks.tracking.client import open_client
+from tasks.tracking.client import Tracking, open_tracking
 from tests.project import ROOT
 from tests.servers import free_port, serving
 
@@ -40,7 +40,7 @@ def real_prices() -> Path:
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database; a copy of it costs a hundredth of making one."""
     settings = Settings(home=tmp_path_factory.mktemp("template"))
-    open_client(settings)
+    open_tracking(settings)
     return settings.home / "mlflow.db"
 
 
@@ -54,9 +54,15 @@ def settings(tmp_path: Path, template_database: Path) -> Settings:
 
 
 @pytest.fixture
-def client(settings: Settings) -> "MlflowClient":
+def tracking(settings: Settings) -> Tracking:
+    """MLflow on the test's own database."""
+    return open_tracking(settings)
+
+
+@pytest.fixture
+def client(tracking: Tracking) -> "MlflowClient":
     """A client of the test's own database."""
-    return open_client(settings)
+    return tracking.client
 
 
 @pytest.fixture(scope="session")

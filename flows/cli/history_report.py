@@ -12,7 +12,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.stage_history import StageChange, stages_at
 from tasks.registry.version import unknown_model
 from tasks.settings import Settings
-from tasks.tracking.client import open_client
+from tasks.tracking.client import open_tracking
 
 # The schedules run by it, and what is trained in the evening belongs to that day.
 NEW_YORK = ZoneInfo("America/New_York")
@@ -44,7 +44,7 @@ class HistoryReport:
 
 def read_history(model: str, settings: Settings, on: date | None) -> HistoryReport:
     """Read a model's history, after recording what was changed by hand in MLflow; UsageError where there is none."""
-    registry = Registry(open_client(settings), settings)
+    registry = Registry(open_tracking(settings))
     at = now()
     notes = registry.settle(model, at)
     changes = registry.history.changes(model)

@@ -21,9 +21,8 @@ from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
 from tasks.backtest.cache_key import evidence_key, origin_keys, plan_key, series_key
 from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
-from tasks.settings import Settings
 from tasks.system.lock import locked
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.tracking.run import Status, TrackedRun, start_run, training_tags
 
 if TYPE_CHECKING:
@@ -185,17 +184,15 @@ def stored_evaluation(run: "Run") -> Evaluation | None:
 
 
 @contextmanager
-def open_backtest(
-    client: "MlflowClient", settings: Settings, plan: Plan, tags: Mapping[str, str]
-) -> Iterator[BacktestRuns]:
+def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> Iterator[BacktestRuns]:
     """The runs of a backtest, those of an earlier try taken over; they are closed when the block is left.
 
     ConfigurationError where another process is at the same backtest.
     """
     key = plan_key(plan)
     with (
-        locked(settings, f"backtest-{key[:16]}", patience=0),
-        _parent(client, experiment_id(client, settings), plan, key, tags) as parent,
+        locked(tracking.settings, f"backtest-{key[:16]}", patience=0),
+        _parent(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
     ):
         runs = BacktestRuns(parent, plan)
         try:

@@ -14,7 +14,7 @@ from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
-from tasks.tracking.client import open_client
+from tasks.tracking.client import open_tracking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
     """The version in Production of each registered model at the time `at`, which is now; None where there is none."""
     if not _is_there(settings.tracking_uri):
         return {}
-    registry = Registry(open_client(settings), settings)
+    registry = Registry(open_tracking(settings))
     found: dict[str, RegisteredVersion | None] = {}
     for model in registry.models():
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model.evaluation.monitoring import Watch, Window, returns_drift
 from model.figures.monitoring import watch_figure
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
 from tasks.training.run import reload_test
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from model.market.prices import Prices, Values
     from tasks.registry.registry import Registry
     from tasks.registry.version import RegisteredVersion
-    from tasks.settings import Settings
 
 RUN, WRITTEN, OF = "score.run", "score.written", "score.of"
 
@@ -40,16 +39,15 @@ def is_unwritten(version: "RegisteredVersion", newest: date) -> bool:
 
 
 def log_windows(
-    client: "MlflowClient",
+    tracking: Tracking,
     registry: "Registry",
-    settings: "Settings",
     version: "RegisteredVersion",
     windows: Sequence[Window],
 ) -> str:
     """Log the windows that are not logged yet, and draw all of them; the run's id."""
     from mlflow.entities import Metric
 
-    run_id = version.tags.get(RUN) or _run(client, settings, version)
+    run_id = version.tags.get(RUN) or _run(tracking, version)
     written = version.tags.get(WRITTEN, "")
     fresh = [window for window in windows if window.session.isoformat() > written]
     if not fresh:
@@ -60,22 +58,22 @@ def log_windows(
         for name, value in window.metrics().items()
     ]
     for start in range(0, len(batch), BATCH):
-        client.log_batch(run_id, metrics=batch[start : start + BATCH])
+        tracking.client.log_batch(run_id, metrics=batch[start : start + BATCH])
     subject = f"{version.model} {version.named}"
-    client.log_figure(run_id, watch_figure(windows, subject, settings.score), "figures/score.png")
+    tracking.client.log_figure(run_id, watch_figure(windows, subject, tracking.settings.score), "figures/score.png")
     registry.note(version, {RUN: run_id, WRITTEN: windows[-1].session.isoformat()})
     return run_id
 
 
-def _run(client: "MlflowClient", settings: "Settings", version: "RegisteredVersion") -> str:
+def _run(tracking: Tracking, version: "RegisteredVersion") -> str:
     """The run of a version; one that was made by a process that was killed then is found again."""
-    experiment, of = experiment_id(client, settings), f"{version.model}/{version.version}"
+    experiment, of = tracking.experiment_id(), f"{version.model}/{version.version}"
     quote = '"' if "'" in of else "'"
-    for found in client.search_runs([experiment], f"tags.`{OF}` = {quote}{of}{quote}", max_results=1):
+    for found in tracking.client.search_runs([experiment], f"tags.`{OF}` = {quote}{of}{quote}", max_results=1):
         return str(found.info.run_id)
     tags = {OF: of, "mlflow.parentRunId": version.run_id} if version.run_id else {OF: of}
-    run = client.create_run(experiment, run_name=f"score {version.model} {version.version}", tags=tags)
-    client.set_terminated(run.info.run_id)
+    run = tracking.client.create_run(experiment, run_name=f"score {version.model} {version.version}", tags=tags)
+    tracking.client.set_terminated(run.info.run_id)
     return str(run.info.run_id)
 
 

@@ -18,9 +18,10 @@ from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import locked
+from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,23 +50,22 @@ class Scored:
 
 
 def score_forecasts(
-    client: "MlflowClient",
-    settings: Settings,
+    tracking: Tracking,
     model: str,
     rows: tuple[RecordedForecast, ...],
     prices: Prices,
     now: datetime,
 ) -> Scored:
     """Judge a model's recorded forecasts, log what is new, and ask for retraining where that is due."""
-    registry = Registry(client, settings)
+    registry = Registry(tracking)
     exchange = prices.security.exchange
-    calendar = ExchangeCalendar(exchange, settings.closures(exchange))
+    calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
     counted = tuple(row for row in rows if row.observed is not None and made_before(row, calendar))
     try:
         production = registry.production(model, now)
     except NothingInProduction:
         production = None
-    with locked(settings, f"score-{model}"):
+    with locked(tracking.settings, f"score-{model}"):
         versions = {version.version: version for version in registry.versions(model)}
         windows, runs = {}, {}
         for number, version in sorted(versions.items()):
@@ -74,11 +74,11 @@ def score_forecasts(
             if not made or not (is_there or is_unwritten(version, max(row.session for row in made))):
                 continue
             judged = judged_rows(made)
-            drifts = drift_of(client, version, judged, prices, settings.score)
-            windows[number] = rolling(judged, drifts, settings.score)
-            runs[number] = log_windows(client, registry, settings, version, windows[number])
+            drifts = drift_of(tracking.client, version, judged, prices, tracking.settings.score)
+            windows[number] = rolling(judged, drifts, tracking.settings.score)
+            runs[number] = log_windows(tracking, registry, version, windows[number])
         watched = () if production is None else windows.get(production.version, ())
-        advice, asked = _ask(settings, registry, production, watched, calendar, now)
+        advice, asked = _ask(tracking.settings, registry, production, watched, calendar, now)
     return Scored(
         rows=rows,
         counted=counted,

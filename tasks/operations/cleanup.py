@@ -14,7 +14,7 @@ from tasks.operations.expired import Kind, Refuse, is_free
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
 from tasks.registry.version import Ruling
-from tasks.settings import Settings
+from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 PRICES: tuple[Kind, ...] = ("fetch", "snapshot")
 
 
-def remove_refuse(
-    client: "MlflowClient", settings: Settings, refuse: Iterable[Refuse], now: datetime
-) -> tuple[Refuse, ...]:
+def remove_refuse(tracking: Tracking, refuse: Iterable[Refuse], now: datetime) -> tuple[Refuse, ...]:
     """Remove it, and archive what is to be archived; what was done, which lacks what has come into use meanwhile."""
-    registry, ledger, store = Registry(client, settings), Ledger(settings.ledger_uri), SnapshotStore(settings)
+    registry, ledger, store = Registry(tracking), Ledger(tracking.settings.ledger_uri), SnapshotStore(tracking.settings)
     done: list[Refuse] = []
     for thing in refuse:
         if thing.kind == "archive":
@@ -34,7 +32,7 @@ def remove_refuse(
         elif thing.kind == "version":
             is_done = _remove_version(registry, ledger, thing.name, now)
         elif thing.kind == "run":
-            is_done = _remove_run(client, ledger, registry, thing.name)
+            is_done = _remove_run(tracking.client, ledger, registry, thing.name)
         else:
             is_done = _remove_file(store, thing)
         if is_done:

@@ -17,7 +17,7 @@ from tasks.registry.manual_changes import PROMOTING
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Settings
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,13 +67,11 @@ class Ages:
         return cls(archive=archive, remove=remove, snapshots=snapshots, logs=logs)
 
 
-def find_refuse(
-    client: "MlflowClient", settings: Settings, forecasts: Iterable[RecordedForecast], ages: Ages
-) -> tuple[Refuse, ...]:
+def find_refuse(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages: Ages) -> tuple[Refuse, ...]:
     """Everything that may go, in the order in which it has to."""
     rows = tuple(forecasts)
-    registry = Registry(client, settings)
-    runs = {run.info.run_id: run for run in _runs(client, experiment_id(client, settings))}
+    registry = Registry(tracking)
+    runs = {run.info.run_id: run for run in _runs(tracking.client, tracking.experiment_id())}
     versions = tuple(version for model in registry.models() for version in registry.versions(model))
     named = {(row.model, row.version) for row in rows}
     named |= {(model, number) for model in registry.models() for number in registry.once_in_production(model)}
@@ -86,8 +84,8 @@ def find_refuse(
         *(Refuse(kind="archive", name=f"{version.model}/{version.version}") for version in archived),
         *(Refuse(kind="version", name=f"{version.model}/{version.version}") for version in removed),
         *(Refuse(kind="run", name=run_id) for run_id in old_runs),
-        *_snapshots(settings, rows, staying, ages.snapshots),
-        *_logs(settings, ages.logs),
+        *_snapshots(tracking.settings, rows, staying, ages.snapshots),
+        *_logs(tracking.settings, ages.logs),
     )
 
 

@@ -46,11 +46,12 @@ from tasks.registry.version import (
     registered_elsewhere,
     unknown_version,
 )
-from tasks.settings import Settings, Stage
+from tasks.settings import Stage
 from tasks.system.lock import locked
+from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 HEALING_ROUNDS = 5
 # Stands on a registered model for the last move that is done, until there is one.
@@ -60,9 +61,9 @@ BEGUN = "begun"
 class Registry:
     """The registered models of one tracking store, and their history."""
 
-    def __init__(self, client: "MlflowClient", settings: Settings) -> None:
-        self._store = RegistryStore(client)
-        self._settings = settings
+    def __init__(self, tracking: Tracking) -> None:
+        self._store = RegistryStore(tracking.client)
+        self._settings = tracking.settings
 
     @cached_property
     def history(self) -> StageHistory:

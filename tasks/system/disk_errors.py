@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ConfigurationError, TomorrowError
-from tasks.settings import read_settings
-from tasks.tracking.client import shown
+from tasks.settings import read_settings, shown
 
 # SQLite's extended codes hold the primary one in their lowest byte.
 PRIMARY = 0xFF

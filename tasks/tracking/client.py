@@ -2,11 +2,11 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Settings, shown
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -32,15 +32,47 @@ ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """MLflow's store, opened, with the settings that say where it is and how things in it are named."""
+
+    client: "MlflowClient"
+    settings: Settings
+
+    def experiment_id(self) -> str:
+        """The experiment's id; it is made where there is none, once, whoever asks at the same time."""
+        from mlflow.exceptions import MlflowException
+
+        name = self.settings.tracking.experiment
+        is_server = self.settings.tracking_uri.partition(":")[0] in SERVERS
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            try:
+                # A server decides for itself where artifacts go.
+                return str(self.client.create_experiment(name, None if is_server else self.settings.artifact_place))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            experiment = self.client.get_experiment_by_name(name)
+        if experiment is None or experiment.lifecycle_stage != "active":
+            raise ConfigurationError(
+                f"experiment {name!r}",
+                have="it was deleted in MLflow",
+                need="an experiment that runs can be added to",
+                remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
+            )
+        return str(experiment.experiment_id)
+
+
 def prepare_environment() -> None:
     """Set what MLflow reads from the environment; to be called before anything imports it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("mlflow.store.db.utils").addFilter(_is_news)
+    logging.getLogger("mlflow.store.db.utils").addFilter(_drop_shutdown_trace)
 
 
-def open_client(settings: Settings) -> "MlflowClient":
-    """A client of the tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+def open_tracking(settings: Settings) -> Tracking:
+    """The tracking store, which is the registry's too; ConfigurationError where it cannot be used.
 
     The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
     """
@@ -64,7 +96,7 @@ def open_client(settings: Settings) -> "MlflowClient":
     client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     if scheme in SERVERS:
         _check_access(client, uri)
-    return client
+    return Tracking(client, settings)
 
 
 def _make_default(uri: str) -> None:
@@ -82,31 +114,6 @@ def _make_default(uri: str) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-
-
-def experiment_id(client: "MlflowClient", settings: Settings) -> str:
-    """The experiment's id; it is made where there is none, once, whoever asks at the same time."""
-    from mlflow.exceptions import MlflowException
-
-    name = settings.tracking.experiment
-    is_server = settings.tracking_uri.partition(":")[0] in SERVERS
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            # A server decides for itself where artifacts go.
-            return str(client.create_experiment(name, None if is_server else settings.artifact_place))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        experiment = client.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage != "active":
-        raise ConfigurationError(
-            f"experiment {name!r}",
-            have="it was deleted in MLflow",
-            need="an experiment that runs can be added to",
-            remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
-        )
-    return str(experiment.experiment_id)
 
 
 def _reach(uri: str) -> None:
@@ -143,14 +150,6 @@ def _unreachable(uri: str, have: str) -> ConfigurationError:
     )
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _drop_shutdown_trace(record: logging.LogRecord) -> bool:
     """Drop the trace that MLflow prints of an error of its database, which it raises as well."""
     return record.exc_info is None
-
-
-def shown(uri: str) -> str:
-    """A store's address without a user or password."""
-    parts = urlsplit(uri)
-    if not parts.netloc:  # a file: put together again it would lose slashes
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

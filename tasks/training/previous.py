@@ -9,7 +9,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import state_id
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.training.cache_key import KEY
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
@@ -24,7 +24,7 @@ def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
     return {MODEL: model, STATE: state_id(settings), KEY: key}
 
 
-def close_killed(client: "MlflowClient", settings: Settings, registry: Registry, model: str, at: datetime) -> None:
+def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetime) -> None:
     """Finish what killed trainings left; to be called under the lock that every training of a model holds.
 
     A move that was left half done is completed, as whoever looks next at the stages would do at the time `at`.
@@ -33,13 +33,13 @@ def close_killed(client: "MlflowClient", settings: Settings, registry: Registry,
     version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
     """
     registry.settle(model, at)
-    wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(settings)}'"
-    experiment = experiment_id(client, settings)
-    for run in client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
+    wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(tracking.settings)}'"
+    experiment = tracking.experiment_id()
+    for run in tracking.client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
         made = registry.of_run(model, run.info.run_id)
         for version in made:
             registry.link(version)
-        client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
+        tracking.client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
 
 
 def find_earlier(

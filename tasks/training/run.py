@@ -16,7 +16,7 @@ from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.tracking.run import TrackedRun, start_run, training_tags
 from tasks.tracking.run_inputs import load_prices
 from tasks.training.cache_key import AS_OF
@@ -57,11 +57,13 @@ class TrainingResults(BaseModel):
 
 
 def start_training_run(
-    client: "MlflowClient", settings: Settings, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
+    tracking: Tracking, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
 ) -> TrackedRun:
     """Open the run of a training; it closes when its `with` statement is left."""
     name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset}"
-    return start_run(client, experiment_id(client, settings), name, {**training_tags(split.prices, forecaster), **tags})
+    return start_run(
+        tracking.client, tracking.experiment_id(), name, {**training_tags(split.prices, forecaster), **tags}
+    )
 
 
 def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:

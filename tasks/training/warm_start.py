@@ -10,7 +10,7 @@ from model.evaluation.split import Split
 from model.training.warm_start import Parent, Past, member_weights
 from tasks.registry.registry import Registry
 from tasks.registry.version import GENERATION, RegisteredVersion
-from tasks.settings import Settings
+from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_network
 from tasks.tracking.run import TrackedRun
 from tasks.training.run import reload_test
@@ -46,12 +46,12 @@ class Start:
         return {GENERATION: str(self.generation), "start": self.reason, **named}
 
 
-def choose_start(run: TrackedRun, settings: Settings, split: Split, config: ForecasterConfig, at: datetime) -> Start:
+def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: ForecasterConfig, at: datetime) -> Start:
     """Where a training starts at the time `at`, which is now; noted on its run."""
     if config.training.warm_start:
-        model = settings.model_name(split.prices.security.ticker, config.column)
+        model = tracking.settings.model_name(split.prices.security.ticker, config.column)
         try:
-            version = Registry(run.client, settings).production(model, at)
+            version = Registry(tracking).production(model, at)
         except NothingInProduction:
             start = Start(reason="Starts afresh: nothing is in Production to start from.")
         else:

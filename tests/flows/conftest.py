@@ -12,7 +12,7 @@ import pytest
 
 from flows.cli.main import main
 from tasks.settings import read_settings
-from tasks.tracking.client import open_client
+from tasks.tracking.client import open_tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,4 +74,4 @@ def run(home: Path, prefect_server: None, capfd: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def client(home: Path) -> "MlflowClient":
     """A client of the database that commands use."""
-    return open_client(read_settings({"TOMORROW_HOME": str(home)}))
+    return open_tracking(read_settings({"TOMORROW_HOME": str(home)})).client

@@ -13,6 +13,7 @@ from flows.runs.clock import clock_at
 from tasks.registry.registry import Registry
 from tasks.registry.version import Ruling
 from tasks.settings import read_settings
+from tasks.tracking.client import Tracking
 from tests.flows.conftest import Run
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MONDAY = datetime(2020, 6, 15, 22, 0, tzinfo=UTC)
 @pytest.fixture
 def registry(home: Path, client: "MlflowClient") -> Registry:
     """Two versions that need no network, promoted on a Monday and on the day after; the second has no skill."""
-    registry = Registry(client, read_settings({"TOMORROW_HOME": str(home)}))
+    registry = Registry(Tracking(client, read_settings({"TOMORROW_HOME": str(home)})))
     for number in (1, 2):
         run_id = client.create_run("0").info.run_id
         registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")

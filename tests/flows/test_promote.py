@@ -10,6 +10,7 @@ from flows.promote import consider
 from tasks.prefect_tasks import start_timing
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
+from tasks.tracking.client import Tracking
 from tests.flows.conftest import SMALL, Run
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ def test_a_version_that_somebody_promoted_before_the_gate_was_asked_stays_in_pro
     run("train", *LOSES)
     run("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "the only one")
     before = everything(client)
-    settings = read_settings({"TOMORROW_HOME": str(home)})
-    registered = replace(Registry(client, settings).version("SAMPLE-Open", 1), stage="None")
+    tracking = Tracking(client, read_settings({"TOMORROW_HOME": str(home)}))
+    registered = replace(Registry(tracking).version("SAMPLE-Open", 1), stage="None")
     start_timing()
-    version, decision = consider(client, settings, registered)
+    version, decision = consider(tracking, registered)
     assert (version.stage, decision.promoted) == ("Production", True)
     assert everything(client) == before
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.registry.mlflow_registry import RegistryStore
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.training.previous import close_killed, run_tags
 from tests.flows.conftest import SMALL, Run
 
@@ -102,7 +102,8 @@ def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(
     home: "Path", client: "MlflowClient"
 ) -> None:
     settings = read_settings({"TOMORROW_HOME": str(home)})
-    registry, experiment = Registry(client, settings), experiment_id(client, settings)
+    tracking = Tracking(client, settings)
+    registry, experiment = Registry(tracking), tracking.experiment_id()
     ours = run_tags(settings, "SAMPLE-Open", "a" * 64)
 
     def running(tags: dict[str, str]) -> str:
@@ -111,7 +112,7 @@ def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(
     unfinished, registered = running(ours), running(ours)
     registry.register("SAMPLE-Open", run_id=registered, model_uri=f"runs:/{registered}/model")
     others = [running({**ours, "model": "META-Open"}), running({**ours, "state": "of another machine"}), running({})]
-    close_killed(client, settings, registry, "SAMPLE-Open", datetime.now(UTC))
+    close_killed(tracking, registry, "SAMPLE-Open", datetime.now(UTC))
     assert client.get_run(unfinished).info.status == "KILLED"
     assert client.get_run(registered).info.status == "FINISHED"
     assert {client.get_run(run_id).info.status for run_id in others} == {"RUNNING"}

@@ -18,11 +18,12 @@ from tasks.prices.sources.read import read_prices
 from tasks.registry.registry import Registry
 from tasks.registry.version import Ruling
 from tasks.settings import Settings, read_settings
+from tasks.tracking.client import Tracking
 from tasks.training.run import RunConfig, log_setup, start_training_run
 from tests.flows.conftest import Run
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 MODEL = "SAMPLE-Open"
 LAST = date(2013, 9, 30)
@@ -42,13 +43,13 @@ def prices(settings: Settings) -> Prices:
 
 
 @pytest.fixture
-def in_production(client: "MlflowClient", settings: Settings, prices: Prices) -> str:
+def in_production(tracking: Tracking, prices: Prices) -> str:
     """A version in Production that needs no network: its run, with the prices that it was trained on."""
     forecaster, evaluation = ForecasterConfig(), EvaluationConfig()
     split = split_prices(prices.until(date(2013, 6, 28)), evaluation, 40)
-    with start_training_run(client, settings, split, forecaster, {}) as run:
+    with start_training_run(tracking, split, forecaster, {}) as run:
         log_setup(run, split, RunConfig(prices=PriceRequest(), forecaster=forecaster, evaluation=evaluation))
-    registry = Registry(client, settings)
+    registry = Registry(tracking)
     registry.register(MODEL, run_id=run.run_id, model_uri=f"runs:/{run.run_id}/forecaster")
     registry.move(MODEL, 1, "Production", Ruling(decision="forced", reasons=(), at=NOW, by="a test"))
     return run.run_id
@@ -84,9 +85,9 @@ def forecasts(prices: Prices, error: float) -> list[RecordedForecast]:
 
 
 def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_once(
-    run: Run, client: "MlflowClient", settings: Settings, prices: Prices, in_production: str
+    run: Run, tracking: Tracking, prices: Prices, in_production: str
 ) -> None:
-    ledger = Ledger(settings.ledger_uri)
+    ledger = Ledger(tracking.settings.ledger_uri)
     made = forecasts(prices, error=3.0)
     # The first was made too late, and was far better than it could be.
     late = replace(made[0], late=True, forecast=made[0].forecast - 3.0)
@@ -108,17 +109,19 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert (again["filled"], again["retrain"], again["asked"]) == (0, True, False)
     assert [row.observed for row in ledger.rows()] == [*prices.column("Open")[-SESSIONS:], None]
 
-    request = Requests(settings.ledger_uri).newest(MODEL)
+    request = Requests(tracking.settings.ledger_uri).newest(MODEL)
     assert request is not None
     assert (request.session, request.version) == (LAST, 1)
-    version = client.get_model_version(MODEL, "1")
+    version = tracking.client.get_model_version(MODEL, "1")
     assert version.tags["retrain"].startswith("asked for after 2013-09-30")
-    scored = client.get_run(version.tags["score.run"])
+    scored = tracking.client.get_run(version.tags["score.run"])
     assert scored.info.status == "FINISHED"
     assert scored.data.tags["mlflow.parentRunId"] == in_production
-    history = client.get_metric_history(scored.info.run_id, "rolling_rmse")
+    history = tracking.client.get_metric_history(scored.info.run_id, "rolling_rmse")
     assert [metric.step for metric in history] == [row.session.toordinal() for row in made[1:]]
-    assert [file.path for file in client.list_artifacts(scored.info.run_id, "figures")] == ["figures/score.png"]
+    assert [file.path for file in tracking.client.list_artifacts(scored.info.run_id, "figures")] == [
+        "figures/score.png"
+    ]
     assert again["versions"][0]["run_id"] == scored.info.run_id
 
 

@@ -14,6 +14,7 @@ import pytest
 from model.config import ForecasterConfig
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
+from tasks.tracking.client import Tracking
 from tasks.training.run import reload_test
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
@@ -107,7 +108,7 @@ def test_a_version_that_beats_the_naive_forecast_goes_to_production_and_its_equa
     second = run("train", *alternating, *LEARNS, "--again", "--json").json
     assert (second["stage"], second["decision"]["promoted"]) == ("Staging", False)
     assert any("only equals the version in Production" in reason for reason in second["decision"]["reasons"])
-    assert Registry(client, read_settings()).production("ZIG-Open", datetime.now(UTC)).version == 1
+    assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 1
 
 
 def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run, client: "MlflowClient") -> None:

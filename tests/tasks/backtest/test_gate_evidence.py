@@ -11,29 +11,28 @@ from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from tasks.backtest.gate_evidence import past_origins
 from tasks.backtest.runs import log_plan, open_backtest
-from tasks.settings import Settings
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tests.market import changed_from
 from tests.tasks.backtest.test_runs import LAST_OF_MARCH, PRICES, carry_out, plan
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 TUTORIAL = ForecasterConfig(preset="tutorial")
 UNTIL_MARCH = PRICES.until(PRICES.day(LAST_OF_MARCH - 1))
 
 
 @pytest.fixture
-def find(client: "MlflowClient", settings: Settings) -> Any:
+def find(tracking: Tracking) -> Any:
     def look(config: ForecasterConfig = TUTORIAL, known: Prices = UNTIL_MARCH, most: int = 1000) -> Evaluation | None:
-        return past_origins(client, experiment_id(client, settings), config, known, most)
+        return past_origins(tracking.client, tracking.experiment_id(), config, known, most)
 
     return look
 
 
-def backtested(client: "MlflowClient", settings: Settings, **options: Any) -> None:
+def backtested(tracking: Tracking, **options: Any) -> None:
     made = plan(**options)
-    with open_backtest(client, settings, made, {}) as runs:
+    with open_backtest(tracking, made, {}) as runs:
         log_plan(runs.parent, made)
         carry_out(runs)
 
@@ -42,11 +41,9 @@ def months(found: Evaluation | None) -> list[str]:
     return [] if found is None else [str(month) for month in np.unique(found.sessions.astype("datetime64[M]"))]
 
 
-def test_the_forecasts_of_the_same_configuration_are_found_by_seed(
-    client: "MlflowClient", settings: Settings, find: Any
-) -> None:
+def test_the_forecasts_of_the_same_configuration_are_found_by_seed(tracking: Tracking, find: Any) -> None:
     assert find() is None
-    backtested(client, settings)
+    backtested(tracking)
     close = UNTIL_MARCH.column("Close")
     for seed in (0, 1):
         found = find(with_seed(TUTORIAL, seed))
@@ -56,18 +53,14 @@ def test_the_forecasts_of_the_same_configuration_are_found_by_seed(
     assert find(TUTORIAL.model_copy(update={"lookback": 39})) is None
 
 
-def test_the_newest_origins_come_first_and_only_as_many_as_are_wanted(
-    client: "MlflowClient", settings: Settings, find: Any
-) -> None:
-    backtested(client, settings)
+def test_the_newest_origins_come_first_and_only_as_many_as_are_wanted(tracking: Tracking, find: Any) -> None:
+    backtested(tracking)
     assert months(find(most=1)) == ["2020-03"]
     assert months(find(most=23)) == ["2020-02", "2020-03"]
 
 
-def test_nothing_counts_that_was_not_known_or_was_forecast_of_other_prices(
-    client: "MlflowClient", settings: Settings, find: Any
-) -> None:
-    backtested(client, settings)
+def test_nothing_counts_that_was_not_known_or_was_forecast_of_other_prices(tracking: Tracking, find: Any) -> None:
+    backtested(tracking)
     assert months(find(known=PRICES.until(PRICES.day(LAST_OF_MARCH - 2)))) == ["2020-01", "2020-02"]
     february = int(np.searchsorted(PRICES.sessions, np.datetime64("2020-02-10")))
     restated = changed_from(UNTIL_MARCH, february)
@@ -76,9 +69,9 @@ def test_nothing_counts_that_was_not_known_or_was_forecast_of_other_prices(
 
 @pytest.mark.parametrize(("config", "window"), [(TUTORIAL, "sliding:1"), (preset("daily"), "expanding")])
 def test_what_a_training_would_have_fitted_otherwise_is_no_evidence(
-    config: ForecasterConfig, window: str, client: "MlflowClient", settings: Settings, find: Any
+    config: ForecasterConfig, window: str, tracking: Tracking, find: Any
 ) -> None:
     made = plan_backtest(PRICES, BacktestConfig(first="2020-02", last="2020-03", window=window), [config])
-    with open_backtest(client, settings, made, {}) as runs:
+    with open_backtest(tracking, made, {}) as runs:
         assert len(carry_out(runs)) == 2
     assert find(config) is None

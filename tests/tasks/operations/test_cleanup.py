@@ -17,14 +17,14 @@ from tasks.operations.expired import Ages, Refuse, find_refuse
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion, Ruling
-from tasks.settings import HousekeepingSettings, Settings, Stage
-from tasks.tracking.client import experiment_id
+from tasks.settings import HousekeepingSettings, Stage
+from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
 from tasks.tracking.run_inputs import load_prices
 from tests.light import market
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 # Whatever files a test makes are old by then.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
@@ -50,17 +50,17 @@ def prices_of(days_ago: int) -> Prices:
     return prices.until(date.fromisoformat(str(prices.sessions[-1 - days_ago])))
 
 
-def train(client: "MlflowClient", settings: Settings, days_ago: int, tags: dict[str, str]) -> RegisteredVersion:
+def train(tracking: Tracking, days_ago: int, tags: dict[str, str]) -> RegisteredVersion:
     """What a training leaves: a snapshot, a run with its prices, a version."""
     prices = prices_of(days_ago)
     at = NOW - timedelta(days=days_ago)
-    record = SnapshotStore(settings).store(prices, at=at)
+    record = SnapshotStore(tracking.settings).store(prices, at=at)
     all_tags = {"mlflow.source.name": "tomorrow", "prices.snapshot": record.fingerprint, **tags}
-    with start_run(client, experiment_id(client, settings), "a training", all_tags) as run:
+    with start_run(tracking.client, tracking.experiment_id(), "a training", all_tags) as run:
         run.log_prices(prices)
-        logged = client.create_logged_model(run.experiment_id, name="forecaster", source_run_id=run.run_id)
-    client.set_terminated(run.run_id, end_time=int(at.timestamp() * 1000))
-    return Registry(client, settings).register(MODEL, run_id=run.run_id, model_uri=f"models:/{logged.model_id}")
+        logged = tracking.client.create_logged_model(run.experiment_id, name="forecaster", source_run_id=run.run_id)
+    tracking.client.set_terminated(run.run_id, end_time=int(at.timestamp() * 1000))
+    return Registry(tracking).register(MODEL, run_id=run.run_id, model_uri=f"models:/{logged.model_id}")
 
 
 def forecast_with(version: RegisteredVersion, days_ago: int) -> RecordedForecast:
@@ -83,21 +83,21 @@ def forecast_with(version: RegisteredVersion, days_ago: int) -> RecordedForecast
     )
 
 
-def make_world(client: "MlflowClient", settings: Settings, seed: int) -> None:
+def make_world(tracking: Tracking, seed: int) -> None:
     """Six trainings, of which four are old, each faring by chance; and before each a fetch that nobody used."""
     chance = random.Random(seed)
-    registry, ledger = Registry(client, settings), Ledger(settings.ledger_uri)
+    registry, ledger = Registry(tracking), Ledger(tracking.settings.ledger_uri)
     before: RegisteredVersion | None = None
     for days_ago in DAYS_AGO:
-        SnapshotStore(settings).store(prices_of(days_ago + 5), at=NOW - timedelta(days=days_ago + 5))
+        SnapshotStore(tracking.settings).store(prices_of(days_ago + 5), at=NOW - timedelta(days=days_ago + 5))
         tags = {"started_from.run_id": before.run_id} if before and chance.random() < 0.4 else {}
-        before = version = train(client, settings, days_ago, tags)
+        before = version = train(tracking, days_ago, tags)
         fate = chance.choice(("promoted", "forced", "refused", "waiting", "archived", "left"))
         if fate != "left":
             registry.move(MODEL, version.version, STAGES[fate], ruling(fate))
         if chance.random() < 0.3:
             ledger.append(forecast_with(version, days_ago))
-    logs = settings.home / "logs"
+    logs = tracking.settings.home / "logs"
     logs.mkdir()
     for name, days_ago in (("worker.log", 1), ("up.log.1", 90)):
         (logs / name).write_text("said\n")
@@ -105,15 +105,17 @@ def make_world(client: "MlflowClient", settings: Settings, seed: int) -> None:
         os.utime(logs / name, (moment, moment))
 
 
-def find(client: "MlflowClient", settings: Settings) -> tuple[Refuse, ...]:
-    return find_refuse(client, settings, Ledger(settings.ledger_uri).rows(), AGES)
+def find(tracking: Tracking) -> tuple[Refuse, ...]:
+    return find_refuse(tracking, Ledger(tracking.settings.ledger_uri).rows(), AGES)
 
 
-def holdings(client: "MlflowClient", settings: Settings) -> set[str]:
+def holdings(tracking: Tracking) -> set[str]:
     """Everything that there is, by name; a version with its stage."""
-    versions = Registry(client, settings).versions(MODEL)
-    runs = client.search_runs([experiment_id(client, settings)])
-    files = [file for folder in ("prices", "logs") for file in (settings.home / folder).rglob("*") if file.is_file()]
+    versions = Registry(tracking).versions(MODEL)
+    runs = tracking.client.search_runs([tracking.experiment_id()])
+    files = [
+        file for folder in ("prices", "logs") for file in (tracking.settings.home / folder).rglob("*") if file.is_file()
+    ]
     return {
         *(f"{version.model}/{version.version} {version.stage}" for version in versions),
         *(run.info.run_id for run in runs),
@@ -121,121 +123,116 @@ def holdings(client: "MlflowClient", settings: Settings) -> set[str]:
     }
 
 
-def load_everything_in_use(client: "MlflowClient", settings: Settings) -> None:
+def load_everything_in_use(tracking: Tracking) -> None:
     """Load what the ledger, the stages and the way back refer to; an error where anything is gone."""
-    registry, store = Registry(client, settings), SnapshotStore(settings)
-    for row in Ledger(settings.ledger_uri).rows():
+    registry, store = Registry(tracking), SnapshotStore(tracking.settings)
+    for row in Ledger(tracking.settings.ledger_uri).rows():
         version = registry.version(row.model, row.version)
         assert version.run_id == row.run_id
-        assert len(load_prices(client, row.run_id)) > 0
+        assert len(load_prices(tracking.client, row.run_id)) > 0
         (record, *_) = [store.record(name) for name in store.fetches("META") if name.last == row.as_of]
         assert store.read(record).fingerprint == row.fingerprint
-        client.get_logged_model(version.source.removeprefix("models:/"))
+        tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     for version in registry.versions(MODEL):
-        run = client.get_run(version.run_id)
+        run = tracking.client.get_run(version.run_id)
         assert run.info.lifecycle_stage == "active"
         while parent := run.data.tags.get("started_from.run_id"):
-            run = client.get_run(parent)
+            run = tracking.client.get_run(parent)
             assert run.info.lifecycle_stage == "active"
     assert store.newest("META") is not None
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(
-    seed: int, client: "MlflowClient", settings: Settings
-) -> None:
-    make_world(client, settings, seed)
-    load_everything_in_use(client, settings)
-    before = holdings(client, settings)
-    aliases = client.get_registered_model(MODEL).aliases
-    listed = find(client, settings)
+def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
+    make_world(tracking, seed)
+    load_everything_in_use(tracking)
+    before = holdings(tracking)
+    aliases = tracking.client.get_registered_model(MODEL).aliases
+    listed = find(tracking)
     assert {thing.kind for thing in listed} >= {"fetch", "snapshot", "log"}
-    assert holdings(client, settings) == before, "looking changes nothing"
+    assert holdings(tracking) == before, "looking changes nothing"
 
-    assert remove_refuse(client, settings, listed, NOW) == listed
+    assert remove_refuse(tracking, listed, NOW) == listed
 
-    after = holdings(client, settings)
+    after = holdings(tracking)
     changed = {f"{thing.name} Staging" if thing.kind == "archive" else thing.name for thing in listed}
     gone = {name.removesuffix(" None").removesuffix(" Archived") for name in before - after}
     assert gone == changed
     assert after - before == {f"{thing.name} Archived" for thing in listed if thing.kind == "archive"}
-    assert client.get_registered_model(MODEL).aliases.get("production") == aliases.get("production")
-    assert Registry(client, settings).settle(MODEL, NOW) == (), "nothing was done by hand"
-    load_everything_in_use(client, settings)
+    assert tracking.client.get_registered_model(MODEL).aliases.get("production") == aliases.get("production")
+    assert Registry(tracking).settle(MODEL, NOW) == (), "nothing was done by hand"
+    load_everything_in_use(tracking)
 
 
 @pytest.mark.parametrize("killed_after", [2, 5])
-def test_cleaning_that_was_killed_is_completed_by_the_next(
-    killed_after: int, client: "MlflowClient", settings: Settings
-) -> None:
-    make_world(client, settings, seed=1)
-    listed = find(client, settings)
-    remove_refuse(client, settings, listed[:killed_after], NOW)
-    load_everything_in_use(client, settings)
-    rest = find(client, settings)
-    remove_refuse(client, settings, rest, NOW)
-    load_everything_in_use(client, settings)
+def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
+    make_world(tracking, seed=1)
+    listed = find(tracking)
+    remove_refuse(tracking, listed[:killed_after], NOW)
+    load_everything_in_use(tracking)
+    rest = find(tracking)
+    remove_refuse(tracking, rest, NOW)
+    load_everything_in_use(tracking)
     names = {thing.name for thing in (*listed[:killed_after], *rest)}
     assert {thing.name for thing in listed} <= names
 
 
-def once(client: "MlflowClient", settings: Settings, decision: str = "refused") -> RegisteredVersion:
+def once(tracking: Tracking, decision: str = "refused") -> RegisteredVersion:
     """An old version that may go, and a younger one."""
-    old = train(client, settings, 200, {})
-    Registry(client, settings).move(MODEL, old.version, "Archived", ruling(decision))
-    train(client, settings, 1, {})
+    old = train(tracking, 200, {})
+    Registry(tracking).move(MODEL, old.version, "Archived", ruling(decision))
+    train(tracking, 1, {})
     return old
 
 
-def promote(client: "MlflowClient", settings: Settings, old: RegisteredVersion) -> None:
-    Registry(client, settings).move(MODEL, old.version, "Production", ruling("forced"))
+def promote(tracking: Tracking, old: RegisteredVersion) -> None:
+    Registry(tracking).move(MODEL, old.version, "Production", ruling("forced"))
 
 
-def forecast(client: "MlflowClient", settings: Settings, old: RegisteredVersion) -> None:  # noqa: ARG001
-    Ledger(settings.ledger_uri).append(forecast_with(old, 1))
+def forecast(tracking: Tracking, old: RegisteredVersion) -> None:
+    Ledger(tracking.settings.ledger_uri).append(forecast_with(old, 1))
 
 
 @pytest.mark.parametrize("meanwhile", [promote, forecast])
 def test_what_comes_into_use_while_it_is_cleaned_stays(
-    meanwhile: Callable[["MlflowClient", Settings, RegisteredVersion], None],
-    client: "MlflowClient",
-    settings: Settings,
+    meanwhile: Callable[[Tracking, RegisteredVersion], None],
+    tracking: Tracking,
 ) -> None:
-    old = once(client, settings)
-    listed = [thing for thing in find(client, settings) if thing.kind in ("version", "run")]
+    old = once(tracking)
+    listed = [thing for thing in find(tracking) if thing.kind in ("version", "run")]
     assert [thing.name for thing in listed] == [f"{MODEL}/{old.version}", old.run_id]
-    meanwhile(client, settings, old)
-    assert remove_refuse(client, settings, listed, NOW) == ()
-    load_everything_in_use(client, settings)
+    meanwhile(tracking, old)
+    assert remove_refuse(tracking, listed, NOW) == ()
+    load_everything_in_use(tracking)
 
 
-def test_a_version_that_was_in_production_is_kept_for_the_way_back(client: "MlflowClient", settings: Settings) -> None:
-    once(client, settings, decision="promoted")
-    assert not [thing for thing in find(client, settings) if thing.kind in ("version", "run")]
+def test_a_version_that_was_in_production_is_kept_for_the_way_back(tracking: Tracking) -> None:
+    once(tracking, decision="promoted")
+    assert not [thing for thing in find(tracking) if thing.kind in ("version", "run")]
 
 
-def test_runs_of_others_and_runs_that_go_on_are_let_be(client: "MlflowClient", settings: Settings) -> None:
-    experiment = experiment_id(client, settings)
-    theirs = client.create_run(experiment)
-    client.set_terminated(theirs.info.run_id, end_time=0)
-    client.create_run(experiment, tags={"mlflow.source.name": "tomorrow"})
-    assert find(client, settings) == ()
+def test_runs_of_others_and_runs_that_go_on_are_let_be(tracking: Tracking) -> None:
+    experiment = tracking.experiment_id()
+    theirs = tracking.client.create_run(experiment)
+    tracking.client.set_terminated(theirs.info.run_id, end_time=0)
+    tracking.client.create_run(experiment, tags={"mlflow.source.name": "tomorrow"})
+    assert find(tracking) == ()
 
 
-def test_what_was_restated_is_kept_as_evidence(settings: Settings, client: "MlflowClient") -> None:
-    store, prices = SnapshotStore(settings), prices_of(50)
+def test_what_was_restated_is_kept_as_evidence(tracking: Tracking) -> None:
+    store, prices = SnapshotStore(tracking.settings), prices_of(50)
     store.store(prices, at=NOW - timedelta(days=300))
     values = prices.values.copy()
     values[100] *= 1.5
     store.store(replace(prices, values=values), at=NOW - timedelta(days=299))
     store.store(prices_of(10), at=NOW - timedelta(days=298))
-    listed = find(client, settings)
+    listed = find(tracking)
     assert not [thing for thing in listed if thing.file and "restated" in thing.file.name]
 
 
-def test_a_version_in_a_stage_is_not_removed_whoever_asks(client: "MlflowClient", settings: Settings) -> None:
-    version = train(client, settings, 200, {})
-    registry = Registry(client, settings)
+def test_a_version_in_a_stage_is_not_removed_whoever_asks(tracking: Tracking) -> None:
+    version = train(tracking, 200, {})
+    registry = Registry(tracking)
     registry.move(MODEL, version.version, "Production", ruling("forced"))
     with pytest.raises(UsageError, match="it is in Production"):
         registry.remove(MODEL, version.version, ruling("removed"))

@@ -16,7 +16,7 @@ from tasks.registry.mlflow_registry import RegistryStore
 from tasks.registry.registry import Registry
 from tasks.registry.version import LONGEST_TAG, Ruling, cut, parse_stage
 from tasks.settings import Settings, Stage
-from tasks.tracking.client import experiment_id, open_client
+from tasks.tracking.client import Tracking, open_tracking
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -38,17 +38,17 @@ ROUNDS = 5
 
 
 @pytest.fixture
-def registry(client: "MlflowClient", settings: Settings) -> Registry:
-    return Registry(client, settings)
+def registry(tracking: Tracking) -> Registry:
+    return Registry(tracking)
 
 
-def train(client: "MlflowClient", settings: Settings, model: str = MODEL) -> int:
+def train(tracking: Tracking, model: str = MODEL) -> int:
     """Register what a training would: a run with a model of its own; no network is needed for it."""
-    run = client.create_run(experiment_id(client, settings))
+    run = tracking.client.create_run(tracking.experiment_id())
     run_id = run.info.run_id
-    logged = client.create_logged_model(run.info.experiment_id, name="forecaster", source_run_id=run_id)
-    client.set_terminated(run_id)
-    registered = Registry(client, settings).register(
+    logged = tracking.client.create_logged_model(run.info.experiment_id, name="forecaster", source_run_id=run_id)
+    tracking.client.set_terminated(run_id)
+    registered = Registry(tracking).register(
         model, run_id=run_id, model_uri=f"models:/{logged.model_id}", tags={"preset": "tutorial"}
     )
     return registered.version
@@ -86,51 +86,45 @@ def test_an_unknown_stage_names_the_known_ones(text: str) -> None:
         parse_stage(text)
 
 
-def test_a_version_is_registered_with_its_run_source_and_tags(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    number = train(client, settings)
+def test_a_version_is_registered_with_its_run_source_and_tags(registry: Registry, tracking: Tracking) -> None:
+    number = train(tracking)
     version = registry.version(MODEL, number)
     assert (version.model, version.version, version.stage) == (MODEL, 1, "None")
     assert version.model_uri == "models:/META-Open/1"
     assert version.source.startswith("models:/m-")
     assert version.tags == {"preset": "tutorial", "stage": "None"}
-    assert client.get_run(version.run_id).info.status == "FINISHED"
-    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    assert tracking.client.get_run(version.run_id).info.status == "FINISHED"
+    logged = tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
 
 
-def test_registering_a_run_again_makes_no_second_version(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    first = registry.version(MODEL, train(client, settings))
+def test_registering_a_run_again_makes_no_second_version(registry: Registry, tracking: Tracking) -> None:
+    first = registry.version(MODEL, train(tracking))
     again = registry.register(MODEL, run_id=first.run_id, model_uri=first.source)
     assert again == first
-    assert train(client, settings) == 2
+    assert train(tracking) == 2
 
 
-def test_nothing_in_production_says_what_to_do(registry: Registry, client: "MlflowClient", settings: Settings) -> None:
+def test_nothing_in_production_says_what_to_do(registry: Registry, tracking: Tracking) -> None:
     with pytest.raises(NothingInProduction, match="tomorrow train"):
         registry.production(MODEL, NOW)
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 2, "Staging", PASSED)
     with pytest.raises(NothingInProduction, match="tomorrow promote META-Open 2 --to production") as caught:
         registry.production(MODEL, NOW)
     assert caught.value.exit_code == 5
 
 
-def test_promotion_archives_the_version_before_and_keeps_the_decision(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    train(client, settings)
-    train(client, settings)
+def test_promotion_archives_the_version_before_and_keeps_the_decision(registry: Registry, tracking: Tracking) -> None:
+    train(tracking)
+    train(tracking)
     registry.move(MODEL, 1, "Staging", PASSED)
     first = registry.move(MODEL, 1, "Production", PASSED)
     assert (first.before, first.archived, first.changed, first.notes) == ("Staging", (), True, ())
     second = registry.move(MODEL, 2, "Production", PASSED)
     assert second.archived == (1,)
-    assert stand(client) == (
+    assert stand(tracking.client) == (
         {1: "Archived", 2: "Production"},
         {1: "Archived", 2: "Production"},
         {"production": 2},
@@ -145,17 +139,17 @@ def test_promotion_archives_the_version_before_and_keeps_the_decision(
 
 
 def test_at_no_moment_of_a_promotion_are_two_versions_in_production(
-    registry: Registry, client: "MlflowClient", settings: Settings, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     seen = []
     transition = RegistryStore.transition
 
     def transition_and_look(store: RegistryStore, model: str, number: int, stage: Stage) -> None:
         transition(store, model, number, stage)
-        seen.append((list(stand(client)[0].values()).count("Production"), set(stand(client)[2])))
+        seen.append((list(stand(tracking.client)[0].values()).count("Production"), set(stand(tracking.client)[2])))
 
     monkeypatch.setattr(RegistryStore, "transition", transition_and_look)
     registry.move(MODEL, 2, "Production", PASSED)
@@ -165,83 +159,71 @@ def test_at_no_moment_of_a_promotion_are_two_versions_in_production(
     assert all("production" in aliases for _, aliases in seen)
 
 
-def test_mlflows_own_addresses_lead_to_the_same_versions(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
+def test_mlflows_own_addresses_lead_to_the_same_versions(registry: Registry, tracking: Tracking) -> None:
     for _ in range(4):
-        train(client, settings)
+        train(tracking)
     for number, stage in ((1, "Production"), (2, "Production"), (4, "Staging"), (3, "Staging")):
         registry.move(MODEL, number, parse_stage(stage), PASSED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        latest = {found.current_stage: int(found.version) for found in client.get_latest_versions(MODEL)}
+        latest = {found.current_stage: int(found.version) for found in tracking.client.get_latest_versions(MODEL)}
     assert latest == {"Archived": 1, "Production": 2, "Staging": 4}
-    assert stand(client)[2] == {"production": 2, "staging": 4}
+    assert stand(tracking.client)[2] == {"production": 2, "staging": 4}
 
 
-def test_a_refusal_is_noted_on_a_version_that_stays(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    train(client, settings)
+def test_a_refusal_is_noted_on_a_version_that_stays(registry: Registry, tracking: Tracking) -> None:
+    train(tracking)
     staged = registry.move(MODEL, 1, "Staging", PASSED).version
     refused = Ruling(decision="refused", reasons=("It loses.",), at=PASSED.at, by="the gate")
     noted = registry.record(staged, refused)
     assert (noted.stage, noted.tags["decision"], noted.tags["decision.reasons"]) == ("Staging", "refused", "It loses.")
 
 
-def test_the_reason_for_forcing_is_kept_with_the_version_it_was_for(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    train(client, settings)
+def test_the_reason_for_forcing_is_kept_with_the_version_it_was_for(registry: Registry, tracking: Tracking) -> None:
+    train(tracking)
     forced = Ruling(decision="forced", reasons=("It loses.",), at=PASSED.at, by="me", forced="to show it")
     assert registry.move(MODEL, 1, "Production", forced).version.tags["decision.forced"] == "to show it"
     assert registry.move(MODEL, 1, "Archived", PASSED).version.tags["decision.forced"] == ""
 
 
-def test_moving_to_where_it_is_changes_nothing_and_says_so(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    train(client, settings)
+def test_moving_to_where_it_is_changes_nothing_and_says_so(registry: Registry, tracking: Tracking) -> None:
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    before = client.get_model_version(MODEL, "1")
+    before = tracking.client.get_model_version(MODEL, "1")
     again = registry.move(MODEL, 1, "Production", Ruling(decision="moved", reasons=(), at=PASSED.at, by="other"))
     assert not again.changed
     assert again.notes == ("Version 1 of META-Open is in Production already.",)
-    after = client.get_model_version(MODEL, "1")
+    after = tracking.client.get_model_version(MODEL, "1")
     assert (after.tags, after.last_updated_timestamp) == (before.tags, before.last_updated_timestamp)
 
 
 @pytest.mark.parametrize("stage", ["None", "Staging", "Archived"])
-def test_leaving_production_leaves_nothing_there(
-    registry: Registry, client: "MlflowClient", settings: Settings, stage: Stage
-) -> None:
-    train(client, settings)
+def test_leaving_production_leaves_nothing_there(registry: Registry, tracking: Tracking, stage: Stage) -> None:
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     registry.move(MODEL, 1, stage, PASSED)
-    assert stand(client) == ({1: stage}, {1: stage}, {"staging": 1} if stage == "Staging" else {})
+    assert stand(tracking.client) == ({1: stage}, {1: stage}, {"staging": 1} if stage == "Staging" else {})
     with pytest.raises(NothingInProduction):
         registry.production(MODEL, NOW)
 
 
-def test_an_unknown_model_names_the_known_ones(registry: Registry, client: "MlflowClient", settings: Settings) -> None:
+def test_an_unknown_model_names_the_known_ones(registry: Registry, tracking: Tracking) -> None:
     with pytest.raises(UsageError, match="tomorrow train"):
         registry.version("META-Opne", 1)
-    train(client, settings)
-    train(client, settings, "AAPL-Close")
+    train(tracking)
+    train(tracking, "AAPL-Close")
     with pytest.raises(UsageError, match="one of AAPL-Close, META-Open"):
         registry.version("META-Opne", 1)
 
 
 @pytest.mark.parametrize("number", [0, -1, 3, 10**12])
-def test_an_unknown_version_names_the_known_ones(
-    registry: Registry, client: "MlflowClient", settings: Settings, number: int
-) -> None:
-    train(client, settings)
-    train(client, settings)
+def test_an_unknown_version_names_the_known_ones(registry: Registry, tracking: Tracking, number: int) -> None:
+    train(tracking)
+    train(tracking)
     with pytest.raises(UsageError, match="one of 1, 2") as caught:
         registry.move(MODEL, number, "Production", PASSED)
     assert caught.value.exit_code == 2
-    assert stand(client)[0] == {1: "None", 2: "None"}
+    assert stand(tracking.client)[0] == {1: "None", 2: "None"}
 
 
 def alias_by_hand(client: "MlflowClient", version: int | None) -> None:
@@ -260,108 +242,100 @@ def by_hand(registry: Registry) -> list[tuple[int, str, str, str]]:
 
 @pytest.mark.parametrize("how", ["stage", "stage, and the other one archived", "alias", "both"])
 def test_a_version_put_into_production_by_hand_is_recorded_and_followed(
-    registry: Registry, client: "MlflowClient", settings: Settings, how: str
+    registry: Registry, tracking: Tracking, how: str
 ) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     if how != "alias":
-        move_by_hand(client, 3, "Production")
+        move_by_hand(tracking.client, 3, "Production")
     if "archived" in how:
-        move_by_hand(client, 1, "Archived")
+        move_by_hand(tracking.client, 1, "Archived")
     if how in ("alias", "both"):
-        alias_by_hand(client, 3)
+        alias_by_hand(tracking.client, 3)
     chosen = registry.production(MODEL, NOW)
     assert chosen.version == 3
     assert "Version 3 of META-Open was moved from None to Production by hand" in chosen.notes[0]
-    assert stand(client)[0] == {1: "Archived", 2: "None", 3: "Production"}
-    assert stand(client)[2] == {"production": 3}
+    assert stand(tracking.client)[0] == {1: "Archived", 2: "None", 3: "Production"}
+    assert stand(tracking.client)[2] == {"production": 3}
     left = "by hand" if "archived" in how else "superseded"
     assert by_hand(registry) == [(3, "None", "Production", "by hand"), (1, "Production", "Archived", left)]
-    assert client.get_model_version(MODEL, "3").tags["decision.by"] == "by hand in MLflow"
+    assert tracking.client.get_model_version(MODEL, "3").tags["decision.by"] == "by hand in MLflow"
     # Said once, and as good as any other move from then on.
     assert registry.production(MODEL, NOW).notes == ()
     assert registry.move(MODEL, 2, "Production", PASSED).archived == (3,)
 
 
 def test_where_alias_and_stage_were_moved_apart_by_hand_the_alias_is_followed(
-    registry: Registry, client: "MlflowClient", settings: Settings
+    registry: Registry, tracking: Tracking
 ) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    move_by_hand(client, 2, "Production")
-    alias_by_hand(client, 3)
+    move_by_hand(tracking.client, 2, "Production")
+    alias_by_hand(tracking.client, 3)
     assert registry.production(MODEL, NOW).version == 3
-    assert stand(client)[0] == {1: "Archived", 2: "Archived", 3: "Production"}
+    assert stand(tracking.client)[0] == {1: "Archived", 2: "Archived", 3: "Production"}
 
 
 @pytest.mark.parametrize("how", ["stage", "alias"])
-def test_a_version_taken_out_of_production_by_hand_stays_out(
-    registry: Registry, client: "MlflowClient", settings: Settings, how: str
-) -> None:
-    train(client, settings)
+def test_a_version_taken_out_of_production_by_hand_stays_out(registry: Registry, tracking: Tracking, how: str) -> None:
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     if how == "stage":
-        move_by_hand(client, 1, "Staging")
+        move_by_hand(tracking.client, 1, "Staging")
     else:
-        alias_by_hand(client, None)
+        alias_by_hand(tracking.client, None)
     with pytest.raises(NothingInProduction, match="tomorrow promote META-Open 1"):
         registry.production(MODEL, NOW)
     left = "Staging" if how == "stage" else "Archived"
     assert by_hand(registry) == [(1, "Production", left, "by hand")]
-    assert stand(client)[0] == {1: left}
+    assert stand(tracking.client)[0] == {1: left}
 
 
-def test_other_stages_set_by_hand_and_deleted_versions_are_recorded_too(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
+def test_other_stages_set_by_hand_and_deleted_versions_are_recorded_too(registry: Registry, tracking: Tracking) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Staging", PASSED)
     registry.move(MODEL, 2, "Production", PASSED)
-    move_by_hand(client, 3, "Archived")
-    client.delete_model_version(MODEL, "1")
+    move_by_hand(tracking.client, 3, "Archived")
+    tracking.client.delete_model_version(MODEL, "1")
     assert registry.production(MODEL, NOW).version == 2
     assert by_hand(registry) == [(1, "Staging", "Deleted", "by hand"), (3, "None", "Archived", "by hand")]
     assert registry.settle(MODEL, NOW) == ()
 
 
 def test_production_given_by_hand_to_a_version_that_nothing_is_on_record_of_is_followed(
-    registry: Registry, client: "MlflowClient", settings: Settings
+    registry: Registry, tracking: Tracking
 ) -> None:
-    train(client, settings)
-    move_by_hand(client, 1, "Production")
+    train(tracking)
+    move_by_hand(tracking.client, 1, "Production")
     assert registry.production(MODEL, NOW).version == 1
     assert by_hand(registry) == [(1, "None", "Production", "by hand")]
     assert not registry.move(MODEL, 1, "Production", PASSED).changed
 
 
-def test_a_change_by_hand_is_honoured_before_a_move_of_ours(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
+def test_a_change_by_hand_is_honoured_before_a_move_of_ours(registry: Registry, tracking: Tracking) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    move_by_hand(client, 2, "Production")
+    move_by_hand(tracking.client, 2, "Production")
     move = registry.move(MODEL, 3, "Production", replace(PASSED, at=NOW))
     assert (move.archived, len(move.notes)) == ((2,), 2)
     assert [change[0] for change in by_hand(registry)] == [2, 1, 3, 2]
 
 
-def test_the_history_of_models_from_before_it_is_taken_from_their_tags(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
+def test_the_history_of_models_from_before_it_is_taken_from_their_tags(registry: Registry, tracking: Tracking) -> None:
     for _ in range(3):
-        train(client, settings)
+        train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     registry.move(MODEL, 2, "Staging", replace(PASSED, decision="moved", at=PASSED.at + timedelta(days=1)))
     registry.move(MODEL, 2, "Production", replace(PASSED, at=PASSED.at + timedelta(days=2)))
     before = registry.history.changes(MODEL)
     # As a release without a history left it.
-    client.delete_registered_model_tag(MODEL, "stages.moved")
-    settings.home.joinpath("ledger.db").unlink()
-    fresh = Registry(client, settings)
+    tracking.client.delete_registered_model_tag(MODEL, "stages.moved")
+    tracking.settings.home.joinpath("ledger.db").unlink()
+    fresh = Registry(tracking)
     assert fresh.production(MODEL, NOW).version == 2
     after = fresh.history.changes(MODEL)
     kept = [(change.version, change.after, change.at, change.reasons) for change in before if change.version == 1][:1]
@@ -376,37 +350,39 @@ def test_the_history_of_models_from_before_it_is_taken_from_their_tags(
 
 
 def test_a_new_mlflow_database_beside_an_old_history_puts_nothing_into_production(
-    registry: Registry, client: "MlflowClient", settings: Settings
+    registry: Registry, tracking: Tracking
 ) -> None:
-    train(client, settings)
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    client.delete_registered_model(MODEL)
-    train(client, settings)
+    tracking.client.delete_registered_model(MODEL)
+    train(tracking)
     with pytest.raises(NothingInProduction):
         registry.production(MODEL, NOW)
     assert by_hand(registry) == [(1, "Production", "None", "by hand")]
 
 
 def test_a_move_from_another_history_is_honoured_and_not_undone(
-    registry: Registry, client: "MlflowClient", settings: Settings, tmp_path: Path
+    registry: Registry, tracking: Tracking, tmp_path: Path
 ) -> None:
-    train(client, settings)
-    train(client, settings)
+    train(tracking)
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere", "tracking": settings.tracking})
-    other = Registry(client, elsewhere)
+    elsewhere = tracking.settings.model_copy(
+        update={"home": tmp_path / "elsewhere", "tracking": tracking.settings.tracking}
+    )
+    other = Registry(Tracking(tracking.client, elsewhere))
     other.move(MODEL, 2, "Production", PASSED)
     assert registry.production(MODEL, NOW).version == 2
     assert other.production(MODEL, NOW).version == 2
 
 
 def test_a_rollback_gives_production_to_the_version_before_and_further_back_each_time(
-    registry: Registry, client: "MlflowClient", settings: Settings
+    registry: Registry, tracking: Tracking
 ) -> None:
     for number in range(1, 5):
-        train(client, settings)
+        train(tracking)
         registry.move(MODEL, number, "Production", PASSED)
-    client.delete_model_version(MODEL, "2")
+    tracking.client.delete_model_version(MODEL, "2")
     back = Ruling(decision="rolled back", reasons=("It drifts.",), at=NOW, by="me")
     first = registry.roll_back(MODEL, back)
     assert (first.version.version, first.archived) == (3, (4,))
@@ -417,30 +393,28 @@ def test_a_rollback_gives_production_to_the_version_before_and_further_back_each
         registry.roll_back(MODEL, back)
     assert registry.production(MODEL, NOW).version == 1
     # What was rolled back is not on the way any more.
-    train(client, settings)
+    train(tracking)
     registry.move(MODEL, 5, "Production", PASSED)
     assert registry.roll_back(MODEL, back).version.version == 1
 
 
-def test_nothing_in_production_cannot_be_rolled_back(
-    registry: Registry, client: "MlflowClient", settings: Settings
-) -> None:
-    train(client, settings)
+def test_nothing_in_production_cannot_be_rolled_back(registry: Registry, tracking: Tracking) -> None:
+    train(tracking)
     with pytest.raises(NothingInProduction):
         registry.roll_back(MODEL, PASSED)
 
 
 @pytest.mark.parametrize("steps", range(14))
 def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
-    registry: Registry, client: "MlflowClient", settings: Settings, monkeypatch: pytest.MonkeyPatch, steps: int
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    train(client, settings)
-    train(client, settings)
+    train(tracking)
+    train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     left = steps
 
     def dying(write: str) -> None:
-        original = getattr(client, write)
+        original = getattr(tracking.client, write)
 
         def once_less(*args: object, **options: object) -> object:
             nonlocal left
@@ -449,7 +423,7 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
             left -= 1
             return original(*args, **options)
 
-        monkeypatch.setattr(client, write, once_less)
+        monkeypatch.setattr(tracking.client, write, once_less)
 
     for write in (
         "transition_model_version_stage",
@@ -464,9 +438,9 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     # It was on record before anything was moved: nobody has to ask again.
     assert registry.production(MODEL, NOW).version == 2
     stages = {1: "Archived", 2: "Production"}
-    assert stand(client) == (stages, stages, {"production": 2})
+    assert stand(tracking.client) == (stages, stages, {"production": 2})
     assert by_hand(registry) == []
-    tags = client.get_model_version(MODEL, "2").tags
+    tags = tracking.client.get_model_version(MODEL, "2").tags
     assert (tags["decision"], tags["skill"]) == ("promoted", "0.1000")
     assert [change.version for change in registry.history.changes(MODEL)] == [1, 2, 1]
 
@@ -478,18 +452,18 @@ def test_a_text_too_long_for_a_tag_says_that_it_was_cut() -> None:
     assert short.endswith("x ... (cut: 9000 characters)")
 
 
-def test_many_versions_are_all_read(registry: Registry, client: "MlflowClient", settings: Settings) -> None:
-    run_id = client.create_run(experiment_id(client, settings)).info.run_id
-    train(client, settings)
+def test_many_versions_are_all_read(registry: Registry, tracking: Tracking) -> None:
+    run_id = tracking.client.create_run(tracking.experiment_id()).info.run_id
+    train(tracking)
     for _ in range(259):
-        client.create_model_version(MODEL, f"runs:/{run_id}/forecaster", run_id)
+        tracking.client.create_model_version(MODEL, f"runs:/{run_id}/forecaster", run_id)
     assert [version.version for version in registry.versions(MODEL)] == list(range(1, 261))
     with pytest.raises(UsageError, match=r"one of 1, 2, 3, \.\.\., 258, 259, 260 \(260 in all\)"):
         registry.version(MODEL, 261)
 
 
 def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None:
-    registry = Registry(open_client(settings), settings)
+    registry = Registry(open_tracking(settings))
     for _ in range(ROUNDS):
         line.wait(PATIENCE)
         registry.move(MODEL, number, "Production", PASSED)
@@ -497,13 +471,13 @@ def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None
         line.wait(PATIENCE)
 
 
-def test_racing_promotions_leave_exactly_one_version_in_production(client: "MlflowClient", settings: Settings) -> None:
+def test_racing_promotions_leave_exactly_one_version_in_production(tracking: Tracking) -> None:
     for _ in range(RACERS):
-        train(client, settings)
+        train(tracking)
     spawn = multiprocessing.get_context("spawn")
     line = spawn.Barrier(RACERS + 1)
     racers = [
-        spawn.Process(target=_promote_in_rounds, args=(settings, number, line), daemon=True)
+        spawn.Process(target=_promote_in_rounds, args=(tracking.settings, number, line), daemon=True)
         for number in range(1, RACERS + 1)
     ]
     for racer in racers:
@@ -511,7 +485,7 @@ def test_racing_promotions_leave_exactly_one_version_in_production(client: "Mlfl
     for _ in range(ROUNDS):
         line.wait(PATIENCE)
         line.wait(PATIENCE)
-        stages, tags, aliases = stand(client)
+        stages, tags, aliases = stand(tracking.client)
         assert sorted(stages.values()) == ["Archived"] * (RACERS - 1) + ["Production"]
         assert tags == stages
         assert stages[aliases["production"]] == "Production"
@@ -524,7 +498,7 @@ def test_racing_promotions_leave_exactly_one_version_in_production(client: "Mlfl
 
 def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
     """Read the champion, decide by the number, move: as one step."""
-    registry = Registry(open_client(settings), settings)
+    registry = Registry(open_tracking(settings))
     line.wait(PATIENCE)
     with registry.locked(MODEL):
         try:
@@ -535,29 +509,31 @@ def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
             registry.move(MODEL, number, "Production", PASSED)
 
 
-def test_a_decision_and_its_move_are_one_step(client: "MlflowClient", settings: Settings) -> None:
+def test_a_decision_and_its_move_are_one_step(tracking: Tracking) -> None:
     for _ in range(4):
-        train(client, settings)
+        train(tracking)
     spawn = multiprocessing.get_context("spawn")
     line = spawn.Barrier(4)
     racers = [
-        spawn.Process(target=_promote_better, args=(settings, number, line), daemon=True) for number in range(1, 5)
+        spawn.Process(target=_promote_better, args=(tracking.settings, number, line), daemon=True)
+        for number in range(1, 5)
     ]
     for racer in racers:
         racer.start()
     for racer in racers:
         racer.join(240)
         assert racer.exitcode == 0
-    assert Registry(client, settings).production(MODEL, NOW).version == 4
+    assert Registry(tracking).production(MODEL, NOW).version == 4
 
 
 @pytest.mark.servers
 def test_a_real_server_keeps_stages_aliases_and_tags_alike(mlflow_server: Settings) -> None:
-    client = open_client(mlflow_server)
-    registry = Registry(client, mlflow_server)
+    tracking = open_tracking(mlflow_server)
+    client = tracking.client
+    registry = Registry(tracking)
     with pytest.raises(NothingInProduction):
         registry.production(MODEL, NOW)
-    assert [train(client, mlflow_server), train(client, mlflow_server)] == [1, 2]
+    assert [train(tracking), train(tracking)] == [1, 2]
     registry.move(MODEL, 2, "Staging", PASSED)
     registry.move(MODEL, 1, "Production", PASSED)
     assert registry.move(MODEL, 2, "Production", PASSED).archived == (1,)
@@ -572,11 +548,11 @@ def test_a_real_server_keeps_stages_aliases_and_tags_alike(mlflow_server: Settin
 
 
 def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
-    client: "MlflowClient", settings: Settings, registry: Registry
+    tracking: Tracking, registry: Registry
 ) -> None:
-    registry.move(MODEL, train(client, settings), "Staging", PASSED)
+    registry.move(MODEL, train(tracking), "Staging", PASSED)
     before = registry.history.changes(MODEL)
-    client.delete_registered_model(MODEL)  # as a new and empty MLflow looks to a ledger that was used before
+    tracking.client.delete_registered_model(MODEL)  # as a new and empty MLflow looks to a ledger that was used before
     for ask in (registry.settle, registry.production):
         with pytest.raises(ConfigurationError, match="the MLflow and the ledger that belong together"):
             ask(MODEL, NOW)

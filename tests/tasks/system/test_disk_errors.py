@@ -18,7 +18,7 @@ from model.errors import ConfigurationError, TooFewPrices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.settings import Settings
 from tasks.system.disk_errors import FULL, READ_ONLY, Obstacle, obstacle, storage_fault
-from tasks.tracking.client import experiment_id, open_client
+from tasks.tracking.client import open_tracking
 from tests.tasks.ledger.test_forecasts import FORECAST
 
 if TYPE_CHECKING:
@@ -78,10 +78,11 @@ def test_a_tracking_database_that_cannot_be_written_is_named_without_mlflows_tra
     database.write_bytes(template_database.read_bytes())
     settings = Settings(home=tmp_path)
     with every_database(condition):
-        client = open_client(settings)
+        tracking = open_tracking(settings)
+        client = tracking.client
         capfd.readouterr()
         with pytest.raises(Exception, match=r"is full|readonly") as caught:
-            fill(client, experiment_id(client, settings))
+            fill(client, tracking.experiment_id())
     told = met(caught.value)
     assert told.subject.startswith("tracking database sqlite:///")
     assert OBSTACLES[condition].have in told.have

@@ -20,7 +20,7 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings, TrackingSettings
-from tasks.tracking.client import experiment_id, open_client
+from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.database import NEWEST
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
@@ -28,7 +28,6 @@ from tests.project import ROOT
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
-    from mlflow import MlflowClient
 
 RACERS = 4
 _barrier: "Barrier"
@@ -40,7 +39,7 @@ def with_uri(settings: Settings, uri: str) -> Settings:
 
 def refusal(settings: Settings) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
-        open_client(settings)
+        open_tracking(settings)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -51,8 +50,9 @@ def test_a_new_database_is_made_with_everything_in_the_state_directory(
     monkeypatch.chdir(tmp_path)
     settings = Settings(home=tmp_path / "new" / "var")
     with caplog.at_level(logging.INFO):
-        client = open_client(settings)
-        number = experiment_id(client, settings)
+        tracking = open_tracking(settings)
+        client = tracking.client
+        number = tracking.experiment_id()
     assert not [record for record in caplog.records if record.name.startswith(("alembic", "mlflow"))]
     assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
     assert client.get_experiment(number).artifact_location == (settings.home / "mlartifacts").as_uri()
@@ -64,7 +64,7 @@ def test_a_new_database_is_made_with_everything_in_the_state_directory(
 def test_opening_again_leaves_the_database_as_it_is(settings: Settings) -> None:
     database = settings.home / "mlflow.db"
     before = hashlib.sha256(database.read_bytes()).hexdigest()
-    open_client(settings)
+    open_tracking(settings)
     assert hashlib.sha256(database.read_bytes()).hexdigest() == before
 
 
@@ -73,7 +73,7 @@ def test_what_a_killed_process_left_half_made_is_made_anew(tmp_path: Path) -> No
     settings.home.mkdir()
     (settings.home / ".mlflow.db.making").write_bytes(b"half a database")
     (settings.home / "mlflow.db").touch()
-    assert open_client(settings).search_experiments()[0].name == "Default"
+    assert open_tracking(settings).client.search_experiments()[0].name == "Default"
     assert not (settings.home / ".mlflow.db.making").exists()
 
 
@@ -85,7 +85,7 @@ def _join(barrier: "Barrier") -> None:
 
 def _open_at_once(settings: Settings) -> str:
     _barrier.wait(120)
-    return experiment_id(open_client(settings), settings)
+    return open_tracking(settings).experiment_id()
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -103,14 +103,14 @@ def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place:
     with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
         numbers = [future.result() for future in [pool.submit(_open_at_once, settings) for _ in range(RACERS)]]
     assert len(set(numbers)) == 1
-    names = sorted(experiment.name for experiment in open_client(settings).search_experiments())
+    names = sorted(experiment.name for experiment in open_tracking(settings).client.search_experiments())
     assert names == ["Default", "tomorrow"]
 
 
-def test_an_experiment_that_was_deleted_is_not_written_to(client: "MlflowClient", settings: Settings) -> None:
-    client.delete_experiment(experiment_id(client, settings))
+def test_an_experiment_that_was_deleted_is_not_written_to(tracking: Tracking) -> None:
+    tracking.client.delete_experiment(tracking.experiment_id())
     with pytest.raises(ConfigurationError, match="deleted in MLflow"):
-        experiment_id(client, settings)
+        tracking.experiment_id()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_an_older_database_is_refused_unchanged_and_the_command_named_repairs_it
     command = error.remedy.partition("run: ")[2].split()
     assert command == ["mlflow", "db", "upgrade", f"sqlite:///{database}"]
     subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True)
-    assert open_client(settings).search_experiments()[0].name == "Default"
+    assert open_tracking(settings).client.search_experiments()[0].name == "Default"
 
 
 def test_the_schema_known_beforehand_is_that_of_the_mlflow_that_is_installed() -> None:
@@ -251,8 +251,8 @@ def test_usage_telemetry_is_off(settings: Settings) -> None:
 import sys
 from pathlib import Path
 from tasks.settings import Settings
-from tasks.tracking.client import open_client
-open_client(Settings(home=Path(sys.argv[1])))
+from tasks.tracking.client import open_tracking
+open_tracking(Settings(home=Path(sys.argv[1])))
 from mlflow.telemetry import get_telemetry_client
 print(get_telemetry_client())
 """
@@ -272,7 +272,8 @@ print(get_telemetry_client())
 
 @pytest.mark.servers
 def test_a_real_server_is_opened_and_decides_where_artifacts_go(mlflow_server: Settings) -> None:
-    client = open_client(mlflow_server)
-    number = experiment_id(client, mlflow_server)
-    assert number == experiment_id(client, mlflow_server)
+    tracking = open_tracking(mlflow_server)
+    client = tracking.client
+    number = tracking.experiment_id()
+    assert number == tracking.experiment_id()
     assert client.get_experiment(number).artifact_location == f"mlflow-artifacts:/{number}"

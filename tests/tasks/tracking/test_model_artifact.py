@@ -10,14 +10,13 @@ from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfi
 from model.errors import TooFewPrices
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
-from tasks.settings import Settings
-from tasks.tracking.client import experiment_id
+from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.tracking.run import start_run
 from tests.market import make_prices
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 CONFIGS = {
     **PRESETS,
@@ -35,11 +34,9 @@ def small(preset: str) -> ForecasterConfig:
 
 
 @pytest.fixture(params=sorted(CONFIGS))
-def both(
-    request: pytest.FixtureRequest, client: "MlflowClient", settings: Settings
-) -> tuple[Forecaster, PackagedForecaster]:
+def both(request: pytest.FixtureRequest, tracking: Tracking) -> tuple[Forecaster, PackagedForecaster]:
     fitted = train_forecaster(KNOWN, small(request.param))
-    with start_run(client, experiment_id(client, settings), "a training", {}) as run:
+    with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
         uri = log_forecaster(run.run_id, fitted, KNOWN)
     return fitted, load_forecaster(uri)
 

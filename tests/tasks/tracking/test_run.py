@@ -20,7 +20,7 @@ from model.figures.training import training_figures
 from model.market.prices import COLUMNS, Prices
 from tasks.prices.parquet import write_price_file
 from tasks.settings import Settings, TrackingSettings
-from tasks.tracking.client import experiment_id, open_client
+from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.run import TrackedRun, run_url, start_run, training_tags
 from tasks.tracking.run_inputs import load_prices
 from tasks.training.description import run_note
@@ -46,8 +46,8 @@ class Clock:
 
 
 @pytest.fixture
-def experiment(client: "MlflowClient", settings: Settings) -> str:
-    return experiment_id(client, settings)
+def experiment(tracking: Tracking) -> str:
+    return tracking.experiment_id()
 
 
 @pytest.fixture
@@ -308,10 +308,11 @@ def test_the_note_sets_the_numbers_beside_the_naive_ones_and_says_how_to_load_th
 def test_all_of_it_works_through_a_server_and_prints_nothing(
     mlflow_server: Settings, split: Split, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    client = open_client(mlflow_server)
+    tracking = open_tracking(mlflow_server)
+    client = tracking.client
     evaluation = evaluation_of(split)
     capfd.readouterr()
-    with start_run(client, experiment_id(client, mlflow_server), "through a server") as run:
+    with start_run(client, tracking.experiment_id(), "through a server") as run:
         run.log_params(CONFIG)
         run.log_prices(split.prices)
         run.log_datasets(split)
