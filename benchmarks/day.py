@@ -97,4 +97,4 @@ def score_after(day: date, prices: PriceRequest) -> None:
     from model.market.calendar import ExchangeCalendar
 
     with clock_at(datetime.combine(ExchangeCalendar().next_session(day), SCORE, NEW_YORK)):
-        score(prices=prices)
+        score(request=prices)

@@ -233,7 +233,7 @@ def _act(name: str, chance: random.Random, work: Work) -> None:
     if name == "train":
         fit = QUICK.training.model_copy(update={"seed": chance.getrandbits(32)})
         with clock_at(datetime.combine(some(TRAINED), TRAIN, NEW_YORK)):
-            trained = train(prices=prices_config(), forecaster=QUICK.model_copy(update={"training": fit}))
+            trained = train(request=prices_config(), forecaster=QUICK.model_copy(update={"training": fit}))
         work.versions.append(trained.version.version)
     elif name == "promote":
         numbers = [version.version for version in registry.versions(model)] or [1]
@@ -243,7 +243,7 @@ def _act(name: str, chance: random.Random, work: Work) -> None:
         work.moves += rollback(model, REASON).changed
     else:
         with clock_at(datetime.combine(some(FORECAST), PREDICT, NEW_YORK)):
-            made = predict(prices=prices_config())
+            made = predict(request=prices_config())
         work.forecasts.append(made.forecast)
         work.created += made.created
 

@@ -62,9 +62,9 @@ def carry_out(runs: BacktestRuns, workers: Workers[Assignment, Fitted], pending:
 fit_all = step(carry_out, "fit")
 
 
-@flow(name="backtest", flow_run_name="backtest of {prices.ticker}", persist_result=False)
+@flow(name="backtest", flow_run_name="backtest of {request.ticker}", persist_result=False)
 def backtest(
-    prices: PriceRequest = PriceRequest(),
+    request: PriceRequest = PriceRequest(),
     backtest: BacktestConfig = BacktestConfig(),
     forecasters: tuple[WrittenConfig, ...] = (ForecasterConfig(),),
     jobs: int | None = None,
@@ -73,7 +73,7 @@ def backtest(
     seconds = start_timing()
     settings = read_settings()
     with fitting_workers(jobs) as workers:
-        obtained = fetch(prices, settings, now(), "train")
+        obtained = fetch(request, settings, now(), "train")
         plan = lay_out(obtained.prices, backtest, forecasters)
         tracking = connect(settings)
         with open_backtest(tracking, plan, flow_run_tags() | obtained.tags()) as runs:

@@ -36,14 +36,14 @@ class CatchupReport:
 
 @flow(
     name="catchup",
-    flow_run_name="catch up {forecaster.column} of {prices.ticker}",
+    flow_run_name="catch up {forecaster.column} of {request.ticker}",
     persist_result=False,
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
 @on_schedule
 def catchup(
-    prices: PriceRequest = PriceRequest(),
+    request: PriceRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> CatchupReport:
@@ -54,18 +54,18 @@ def catchup(
     """
     start_timing()
     settings = read_settings()
-    security = wanted_security(prices, settings)
+    security = wanted_security(request, settings)
     model = settings.model_name(security.ticker, forecaster.column)
     done = {row.as_of for row in Ledger(settings.ledger_uri).rows(model)}
     calendar = calendar_for(security, settings)
     completed = calendar.last_completed(now())
-    missed = missed_sessions(calendar, done, min(completed, prices.as_of or completed))
+    missed = missed_sessions(calendar, done, min(completed, request.as_of or completed))
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
     registry = Registry(connect(settings))
     made: list[PredictReport] = []
     for day in due:
-        wanted = prices.model_copy(update={"as_of": day})
+        wanted = request.model_copy(update={"as_of": day})
         if newest_as_of(registry.versions(model)) < day:
-            train(prices=wanted, forecaster=forecaster, evaluation=evaluation)
-        made.append(predict(prices=wanted, column=forecaster.column))
+            train(request=wanted, forecaster=forecaster, evaluation=evaluation)
+        made.append(predict(request=wanted, column=forecaster.column))
     return CatchupReport(model=model, made=tuple(made), passed=missed[: len(missed) - len(due)])

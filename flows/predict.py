@@ -38,20 +38,20 @@ class PredictReport:
 
 @flow(
     name="predict",
-    flow_run_name="predict {column} of {prices.ticker}",
+    flow_run_name="predict {column} of {request.ticker}",
     persist_result=False,
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def predict(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
+def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_timing()
     settings = read_settings()
     at = now()
-    model = settings.model_name(wanted_security(prices, settings).ticker, column)
+    model = settings.model_name(wanted_security(request, settings).ticker, column)
     version = pull(Registry(connect(settings)), model, at)
-    obtained = fetch(prices, settings, at, "predict")
+    obtained = fetch(request, settings, at, "predict")
     made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made)
     link_forecast(recorded)

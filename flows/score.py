@@ -40,21 +40,21 @@ class ScoreReport:
 
 @flow(
     name="score",
-    flow_run_name="score {column} of {prices.ticker}",
+    flow_run_name="score {column} of {request.ticker}",
     persist_result=False,
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def score(prices: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
+def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
     """Score what was forecast of one security and column; the same again changes nothing."""
     seconds = start_timing()
     settings = read_settings()
     at = now()
-    ticker = wanted_security(prices, settings).ticker
+    ticker = wanted_security(request, settings).ticker
     model = settings.model_name(ticker, column)
     # Older prices would do for older forecasts; what is missing is filled in the next time.
-    obtained = fetch(prices, settings, at, "train")
+    obtained = fetch(request, settings, at, "train")
     ledger = Ledger(settings.ledger_uri)
     outcomes = look_up(ledger.rows(model), obtained.prices)
     fill_in(ledger, outcomes.known, at=at)

@@ -73,14 +73,14 @@ class TrainReport:
 
 @flow(
     name="train",
-    flow_run_name="train {forecaster.column} of {prices.ticker}",
+    flow_run_name="train {forecaster.column} of {request.ticker}",
     persist_result=False,
     on_failure=[alarm_failure],
     on_crashed=[alarm_failure],
 )
 @on_schedule
 def train(
-    prices: PriceRequest = PriceRequest(),
+    request: PriceRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     again: bool = False,
@@ -92,7 +92,7 @@ def train(
     """
     seconds = start_timing()
     settings = read_settings()
-    obtained = fetch(prices, settings, now(), "train")
+    obtained = fetch(request, settings, now(), "train")
     split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
     tracking = connect(settings)
     registry = Registry(tracking)
@@ -103,7 +103,7 @@ def train(
         earlier = look_back(tracking.client, registry, model, key)
         if earlier is not None and again and is_settled(earlier[0]):
             earlier = None
-        config = RunConfig(prices=prices, forecaster=forecaster, evaluation=evaluation)
+        config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
         trained, came = earlier or _carry_out(tracking, split, config, tags, key)
         if earlier is not None and is_settled(trained):

@@ -236,7 +236,7 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
 def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_path: Path) -> None:
     """Nothing is in Production, which only the flow itself can find out."""
     predict = _deployed(server)["predict"]["id"]
-    question = {"parameters": {"prices": {"ticker": "SAMPLE", "source": "sample"}}}
+    question = {"parameters": {"request": {"ticker": "SAMPLE", "source": "sample"}}}
     answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json=question)
     run = answer.json()["id"]
     with _running(["worker", "start", "--pool", "local-pool"], server, tmp_path):

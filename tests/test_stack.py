@@ -114,7 +114,7 @@ def test_every_deployment_stands_and_takes_the_prices_that_were_named(stack: Run
     for name, found in deployed.items():
         takes_prices = "prices" in found["parameter_openapi_schema"]["properties"]
         expected = {"ticker": "SAMPLE", "source": "sample"} if takes_prices else None
-        assert found["parameters"].get("prices") == expected, name
+        assert found["parameters"].get("request") == expected, name
 
 
 def test_status_tells_of_each_part(stack: Running) -> None:

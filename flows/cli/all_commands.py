@@ -24,7 +24,7 @@ def train(options: Namespace) -> Answer:
     from flows.cli.side_by_side import Training, train_all, train_security
 
     trainings = {
-        prices: Training(prices=prices, forecaster=forecaster, evaluation=evaluation, again=options.again)
+        prices: Training(request=prices, forecaster=forecaster, evaluation=evaluation, again=options.again)
         for prices in wanted
     }
     if len(trainings) > 1 and processes > 1:
@@ -46,7 +46,7 @@ def catchup(options: Namespace) -> Answer:
         from flows.cli.output import catchup_json, catchup_text
 
         def run(prices: PriceRequest) -> Answer:
-            report = flow(prices=prices, forecaster=forecaster, evaluation=evaluation)
+            report = flow(request=prices, forecaster=forecaster, evaluation=evaluation)
             return Answer(catchup_json(report), catchup_text(report))
 
         return for_each(wanted, settings.prices.pause, run)
@@ -66,7 +66,7 @@ def backtest(options: Namespace) -> Answer:
         from flows.cli.commands.backtest import backtest_json, backtest_text
 
         def run(prices: PriceRequest) -> Answer:
-            report = flow(prices=prices, backtest=config, forecasters=forecasters, jobs=processes)
+            report = flow(request=prices, backtest=config, forecasters=forecasters, jobs=processes)
             return Answer(backtest_json(report), backtest_text(report, settings))
 
         return for_each(wanted, settings.prices.pause, run)
@@ -142,7 +142,7 @@ def predict(options: Namespace) -> Answer:
         from flows.predict import predict as flow
 
         def run(prices: PriceRequest) -> Answer:
-            report = flow(prices=prices, column=name)
+            report = flow(request=prices, column=name)
             return Answer(predict_json(report), predict_text(report))
 
         return for_each(wanted, settings.prices.pause, run)
@@ -157,7 +157,7 @@ def score(options: Namespace) -> Answer:
         from flows.score import score as flow
 
         def run(prices: PriceRequest) -> Answer:
-            report = flow(prices=prices, column=name)
+            report = flow(request=prices, column=name)
             return Answer(score_json(report), score_text(report))
 
         return for_each(wanted, settings.prices.pause, run)

@@ -27,14 +27,14 @@ def main() -> int:
         from flows.promote import promote
         from flows.train import train
 
-        trained = train(prices=prices, forecaster=preset(PRESET))
+        trained = train(request=prices, forecaster=preset(PRESET))
         _say(train_text(trained, settings))
         version = trained.version
         if version.stage != "Production":
             _say(f'tomorrow promote {version.model} {version.version} --to production --force --reason "{REASON}"')
             _say(promote_text(promote(model=version.model, version=version.version, force=True, reason=REASON)))
         _say("tomorrow predict --source sample")
-        _say(predict_text(predict(prices=prices)))
+        _say(predict_text(predict(request=prices)))
     _say(f"\nEverything lies in {settings.home}.")
     _say("  make mlflow    shows runs, figures and stages on http://127.0.0.1:5000")
     _say("  make prefect   shows the flow runs on http://127.0.0.1:4200")

@@ -27,7 +27,7 @@ _life = ExitStack()
 class Training:
     """What one run of the flow is given."""
 
-    prices: PriceRequest
+    request: PriceRequest
     forecaster: ForecasterConfig
     evaluation: EvaluationConfig
     again: bool
@@ -51,10 +51,10 @@ def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Answer:
     with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
         given = [_Given(server=server, training=training) for training in trainings]
         for done, answer in workers.run(given, started=lambda _: time.sleep(pause)):
-            ticker = done.training.prices.ticker
+            ticker = done.training.request.ticker
             answers[ticker] = answer
             sys.stderr.write(f"{ticker}: {len(answers)} of {len(trainings)} securities done\n")
-    return together([answers[training.prices.ticker] for training in trainings])
+    return together([answers[training.request.ticker] for training in trainings])
 
 
 def train_security(training: Training) -> Answer:
@@ -63,7 +63,7 @@ def train_security(training: Training) -> Answer:
     from flows.train import train
 
     report = train(
-        prices=training.prices, forecaster=training.forecaster, evaluation=training.evaluation, again=training.again
+        request=training.request, forecaster=training.forecaster, evaluation=training.evaluation, again=training.again
     )
     return Answer(train_json(report), train_text(report, read_settings()))
 
@@ -71,7 +71,7 @@ def train_security(training: Training) -> Answer:
 def _train_one(given: _Given) -> Answer:
     """The same of one among several; what went wrong with it is its answer."""
     _join(given.server)
-    return attempt(given.training.prices, lambda _: train_security(given.training))
+    return attempt(given.training.request, lambda _: train_security(given.training))
 
 
 def _load() -> None:

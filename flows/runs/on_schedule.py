@@ -35,16 +35,16 @@ def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
             return function(*args, **kwargs)
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
-        prices: PriceRequest = given.arguments["prices"]
+        request: PriceRequest = given.arguments["request"]
         settings = read_settings()
-        calendar = calendar_for(wanted_security(prices, settings), settings)
+        calendar = calendar_for(wanted_security(request, settings), settings)
         found = occasion(calendar, due, now(), timedelta(minutes=settings.schedules.late_minutes))
         if not found.is_session:
             message = f"no session today: {calendar.exchange} does not trade on {found.today:%A, %Y-%m-%d}"
             get_run_logger().info(message)
             return cast("Answer", Completed(name="NoSession", message=message))
-        if prices.as_of is None and found.as_of is not None:
-            given.arguments["prices"] = prices.model_copy(update={"as_of": found.as_of})
+        if request.as_of is None and found.as_of is not None:
+            given.arguments["request"] = request.model_copy(update={"as_of": found.as_of})
         if found.late is None:
             return function(*given.args, **given.kwargs)
         message = f"late: due at {due:%Y-%m-%d %H:%M} UTC, started {_hours(found.late)} after it"

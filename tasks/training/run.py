@@ -32,7 +32,7 @@ RESULTS_FILE = "results.json"
 class RunConfig(BaseModel):
     """What a run was configured with, as it is stored with the run."""
 
-    prices: PriceRequest
+    request: PriceRequest
     forecaster: ForecasterConfig
     evaluation: EvaluationConfig
 

@@ -48,7 +48,7 @@ def in_production(tracking: Tracking, prices: Prices) -> str:
     forecaster, evaluation = ForecasterConfig(), EvaluationConfig()
     split = split_prices(prices.until(date(2013, 6, 28)), evaluation, 40)
     with start_training_run(tracking, split, forecaster, {}) as run:
-        log_setup(run, split, RunConfig(prices=PriceRequest(), forecaster=forecaster, evaluation=evaluation))
+        log_setup(run, split, RunConfig(request=PriceRequest(), forecaster=forecaster, evaluation=evaluation))
     registry = Registry(tracking)
     registry.register(MODEL, run_id=run.run_id, model_uri=f"runs:/{run.run_id}/forecaster")
     registry.move(MODEL, 1, "Production", Ruling(decision="forced", reasons=(), at=NOW, by="a test"))

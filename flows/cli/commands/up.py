@@ -40,7 +40,7 @@ def up(settings: Settings, prefect_elsewhere: str | None, prices: PriceRequest |
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
-            running.deploy({} if prices is None else {"prices": prices.model_dump(mode="json", exclude_unset=True)})
+            running.deploy({} if prices is None else {"request": prices.model_dump(mode="json", exclude_unset=True)})
             running.start_worker()
             running.tell(_ready(planned))
             running.watch()

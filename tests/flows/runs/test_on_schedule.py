@@ -62,7 +62,7 @@ def test_on_a_holiday_a_scheduled_training_ends_at_once_and_says_why(due: Any, c
 
     due(INDEPENDENCE_DAY)
     with clock_at(INDEPENDENCE_DAY):
-        state = train(prices=PriceRequest(ticker="SAMPLE", source="sample"), return_state=True)
+        state = train(request=PriceRequest(ticker="SAMPLE", source="sample"), return_state=True)
     assert (state.is_completed(), state.name) == (True, "NoSession")
     assert state.message == "no session today: XNYS does not trade on Thursday, 2013-07-04"
     assert client.search_registered_models() == []
@@ -80,7 +80,7 @@ def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_d
     sample = PriceRequest(ticker="SAMPLE", source="sample")
     due(TUESDAY_EVENING)
     with clock_at(FRIDAY_EVENING):
-        state = predict(prices=sample, return_state=True)
+        state = predict(request=sample, return_state=True)
         assert state.message == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
         assert state.result().forecast.session == date(2013, 7, 3)
         due(None)
