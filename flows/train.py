@@ -21,7 +21,8 @@ from model.evaluation.split import Split, split_prices
 from model.forecaster.scaling import sessions_needed
 from model.training.fit import train_forecaster
 from tasks.prefect_tasks import start_timing, step
-from tasks.prices.fetch import Obtained
+from tasks.prices.fetch import FetchedPrices
+from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
@@ -61,7 +62,7 @@ class TrainReport:
     run_id: str
     run_url: str
     version: RegisteredVersion
-    obtained: Obtained
+    fetched: FetchedPrices
     split: Split
     config: ForecasterConfig
     results: TrainingResults
@@ -91,9 +92,9 @@ def train(
     that is asked for; where it was killed before the gate had decided, it is gone on with.
     """
     seconds = start_timing()
-    settings = read_settings()
-    obtained = fetch(request, settings, now(), "train")
-    split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
+    settings, at = read_settings(), now()
+    fetched = fetch(resolve(request, settings, at), settings, at, "train")
+    split = cut(fetched.prices, evaluation, sessions_needed(forecaster))
     tracking = connect(settings)
     registry = Registry(tracking)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
@@ -104,7 +105,7 @@ def train(
         if earlier is not None and again and is_settled(earlier[0]):
             earlier = None
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
-        tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
+        tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         trained, came = earlier or _carry_out(tracking, split, config, tags, key)
         if earlier is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
@@ -116,7 +117,7 @@ def train(
         run_id=trained.run_id,
         run_url=url,
         version=version,
-        obtained=obtained,
+        fetched=fetched,
         split=split,
         config=forecaster,
         results=came,
