@@ -24,16 +24,17 @@ from tasks.prefect_tasks import start_timing, step
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import RegisteredVersion, is_settled, recorded_decision
 from tasks.settings import read_settings
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import log_forecaster
 from tasks.tracking.run import run_url
+from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, find_earlier, is_settled, recorded_decision, run_tags
-from tasks.training.run import RunConfig, TrainingResults, log_results, log_setup, register_trained, start_training_run
+from tasks.training.previous import close_killed, find_earlier, run_tags
+from tasks.training.run import TrainingResults, log_results, log_setup, register_trained, start_training_run
 from tasks.training.warm_start import choose_start
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from tasks.registry.registry import Registry
 from tasks.registry.version import Ruling
 from tasks.settings import Settings, read_settings
 from tasks.tracking.client import Tracking
-from tasks.training.run import RunConfig, log_setup, start_training_run
+from tasks.tracking.run_inputs import RunConfig
+from tasks.training.run import log_setup, start_training_run
 from tests.flows.conftest import Run
 
 if TYPE_CHECKING:
