@@ -146,7 +146,7 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "lower": made.lower,
         "upper": made.upper,
         "level": made.level,
-        "intervals": {str(level): list(bounds) for level, bounds in made.known_intervals.items()},
+        "intervals": {str(level): list(bounds) for level, bounds in made.intervals.items()},
         "naive": made.naive,
         "naive_name": made.naive_name,
         "naives": dict(made.naives),
@@ -167,7 +167,7 @@ def predict_text(report: "PredictReport") -> str:
     made = report.forecast
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.known_intervals.items()),
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

@@ -8,7 +8,6 @@ import numpy as np
 
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.evaluation import Evaluation
-from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from model.market.restatement import dollars_ratio
 from tasks.ledger.forecasts import RecordedForecast
@@ -60,11 +59,6 @@ def _ratio(row: RecordedForecast, prices: Prices) -> float | None:
     return dollars_ratio(then, {name: float(values[0]) for name, values in now.items()})
 
 
-def made_before(row: RecordedForecast, calendar: ExchangeCalendar) -> bool:
-    """Whether a forecast was made before its session began; worked out where an older release did not note it."""
-    return row.made_at < calendar.opens(row.session) if row.late is None else not row.late
-
-
 def judged_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
     """Scored forecasts beside what happened; of one session, the one that was made from the newest prices."""
     newest: dict[date, RecordedForecast] = {}
@@ -73,9 +67,9 @@ def judged_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
     chosen = list(newest.values())
     naives = [row.naives or {row.naive_name: row.naive} for row in chosen]
     shared = [name for name in naives[0] if all(name in given for given in naives)]
-    levels = sorted({level for row in chosen for level in row.known_intervals})
+    levels = sorted({level for row in chosen for level in row.intervals})
     none = (np.nan, np.nan)
-    bounds = {level: np.array([row.known_intervals.get(level, none) for row in chosen]) for level in levels}
+    bounds = {level: np.array([row.intervals.get(level, none) for row in chosen]) for level in levels}
     return Evaluation(
         sessions=np.array([row.session for row in chosen], dtype="datetime64[D]"),
         actual=np.array([row.observed for row in chosen], dtype=np.float64),

@@ -10,7 +10,7 @@ from model.evaluation.evaluation import Evaluation
 from model.evaluation.monitoring import Advice, Window, advise, rolling
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
-from tasks.forecasts.outcomes import judged_rows, made_before
+from tasks.forecasts.outcomes import judged_rows
 from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.retraining_requests import Request, Requests
@@ -60,7 +60,7 @@ def score_forecasts(
     registry = Registry(tracking)
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
-    counted = tuple(row for row in rows if row.observed is not None and made_before(row, calendar))
+    counted = tuple(row for row in rows if row.observed is not None and not row.late)
     try:
         production = registry.production(model, now)
     except NothingInProduction:

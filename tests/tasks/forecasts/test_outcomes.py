@@ -6,9 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from model.evaluation.baselines import naive_forecasts
-from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
-from tasks.forecasts.outcomes import find_outcomes, judged_rows, made_before
+from tasks.forecasts.outcomes import find_outcomes, judged_rows
 from tasks.ledger.forecasts import RecordedForecast
 from tests.market import make_prices
 
@@ -81,21 +80,9 @@ def test_a_split_cannot_be_told_from_one_price_alone() -> None:
     assert find_outcomes([old], scaled(0.5)).known == ()
 
 
-def test_a_forecast_is_made_before_its_session_or_late() -> None:
-    calendar, made = ExchangeCalendar("XNYS"), forecast(40)
-    opening = calendar.opens(made.session)
-    # What an older release did not note is worked out; what was noted stands.
-    for late, moment, before in (
-        (None, opening - timedelta(seconds=1), True),
-        (None, opening, False),
-        (True, opening - timedelta(days=1), False),
-    ):
-        assert made_before(replace(made, late=late, made_at=moment), calendar) is before
-
-
 def test_forecasts_of_two_versions_become_one_evaluation_with_what_all_of_them_have() -> None:
     first, second = forecast(40), forecast(41, version=2)
-    first = replace(first, naives={"newest_Close": first.naive}, lower=1.0, upper=2.0, level=0.95)
+    first = replace(first, naives={"newest_Close": first.naive}, intervals={95: (1.0, 2.0)})
     rows = [replace(row, observed=100.0, observed_at=row.made_at) for row in (second, first)]
     judged = judged_rows(rows)
     assert judged.forecast.tolist() == [140.0, 141.0]
