@@ -137,7 +137,7 @@ def test_the_real_files_are_sound(real_prices: Path) -> None:
     for file in files:
         rows = list(csv.DictReader(file.read_text().splitlines()))
         prices = Prices(
-            security=Security(ticker=file.stem),
+            security=Security(ticker=file.stem, kind="INDEX" if file.stem.startswith("VIX") else "EQUITY"),
             source="csv",
             origin=file.name,
             sessions=np.array([row["Date"] for row in rows], dtype="datetime64[D]"),
