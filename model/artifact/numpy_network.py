@@ -57,7 +57,7 @@ class NumpyNetwork:
 
 
 def _output(layers: Sequence[Layer], inputs: Values) -> Values:
-    """(n, lookback, features) -> (n, 1): each LSTM layer passes on its sequence, the dense layer takes the last step."""
+    """(n, lookback, features) -> (n, 1): LSTM layers pass on their sequences, the dense layer takes the last step."""
     sequence = inputs
     for layer in layers[:-1]:
         sequence = _lstm(layer, sequence)
