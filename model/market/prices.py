@@ -18,7 +18,6 @@ Days = npt.NDArray[np.datetime64]
 Values = npt.NDArray[np.float64]
 
 COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
-FORECASTABLE = ("Open", "High", "Low", "Close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +84,7 @@ class Prices:
         return replace(self, sessions=self.sessions[:rows].copy(), values=self.values[:rows].copy())
 
     def frame(self) -> "pd.DataFrame":
-        """The same as a data frame with a `Date` index, for what wants one."""
+        """The same as a data frame with a `Date` index, for libraries that need one."""
         import pandas as pd  # imported here: half a second that most of the model's users do not need
 
         index = pd.DatetimeIndex(self.sessions.astype("datetime64[us]"), name="Date")
