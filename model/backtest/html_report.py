@@ -30,7 +30,7 @@ MONTHLY = tuple(_BY_NAME[name] for name in ("rmse", "naive_rmse", "skill", "cove
 
 
 class Table(NamedTuple):
-    """A table of the page, every cell as text; `kinds` says what each row is about, where that is marked."""
+    """A table of the page, every cell as text; `kinds` are the rows' CSS classes, if they have any."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -38,10 +38,10 @@ class Table(NamedTuple):
 
 
 def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with: Mapping[str, str]) -> str:
-    """The page.
+    """The page as HTML text.
 
     figures:   name -> PNG
-    made_with: what else there is to know of how it was made, by name
+    made_with: more about how the backtest was made, by name
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -69,7 +69,7 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
 
 
 def verdict(preset: PresetResult) -> str:
-    """What a preset came to, in a sentence."""
+    """A preset's result in a sentence."""
     metrics = preset.metrics
     word = "beats" if metrics["skill"] > 0 else "does not beat"
     several = f", mean of {len(preset.by_seed)} seeds" if len(preset.by_seed) > 1 else ""

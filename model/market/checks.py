@@ -1,4 +1,4 @@
-"""What is wrong with prices: every fault in one readable line with its days. Nothing is filled in or dropped."""
+"""Checks of prices: one readable line for each kind of fault, with its days. Nothing is filled in or dropped."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -14,14 +14,14 @@ from model.market.prices import COLUMNS, Days, Prices, Values
 
 PRICE_COLUMNS = COLUMNS[:5]
 
-# Sources store prices in single precision and print six decimals: an Open may stand a hair above its High.
+# Sources store prices in single precision and print six decimals: an Open may lie a little above its High.
 _ROUNDING = 1e-6
 
 _DAYS_SHOWN = 5
 
 
 class ChecksConfig(Frozen):
-    """How far prices may go before they are held to be wrong."""
+    """Limits beyond which prices count as wrong."""
 
     largest_move: Annotated[float, Field(gt=0)] = Field(
         0.4, description="largest change of the Close from one session to the next, as a fraction"
@@ -37,7 +37,7 @@ def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfi
     raise FaultyPrices(
         f"prices of {prices.security.ticker} from {prices.origin}",
         have=count + "".join(f"\n  - {fault}" for fault in faults),
-        need="a sound row for every session of the exchange, and none beside them",
+        need="one correct row for every session of the exchange, and no other row",
         remedy=_REMEDIES.get(prices.source, "look at the days that are named"),
         faults=list(faults),
     )
@@ -101,7 +101,7 @@ def _bar_faults(prices: Prices) -> Iterator[str]:
             "Close outside Low to High": ~_within(close, low, high, slack),
             "Adj Close above Close": adjusted > close + slack,
         }
-        # A price that is missing, or high and low changed about, is named once, not four times.
+        # A missing price, or High and Low in the wrong order, is reported once, not four times.
         comparable = np.isfinite(prices.values[:, :5]).all(axis=1)
         faults["Open outside Low to High"] &= ~faults["High below Low"]
         faults["Close outside Low to High"] &= ~faults["High below Low"]

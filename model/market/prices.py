@@ -25,10 +25,10 @@ class Prices:
     """What is known of a security, one row a completed session.
 
     sessions: (n,) datetime64[D], strictly increasing
-    values:   (n, 6) float64 in the order of COLUMNS: US dollars, split-adjusted, and shares for the volume
+    values:   (n, 6) float64 in the order of COLUMNS: prices in US dollars, split-adjusted; the volume in shares
     source:   `yahoo`, `csv` or `sample`
     origin:   where exactly they came from: an address, the files' names, the generator's seed
-    notes:    what was done to them or noticed, for the reader
+    notes:    what a reader should know about them, a sentence each
     """
 
     security: Security
@@ -75,7 +75,7 @@ class Prices:
         return self.values[:, COLUMNS.index(name)]
 
     def table(self) -> dict[str, Values]:
-        """Every column by name, as forecasts are made from them."""
+        """Every column by name, (n,) each: what forecasts are made from."""
         return {name: self.column(name) for name in COLUMNS}
 
     def until(self, day: date) -> "Prices":

@@ -1,14 +1,14 @@
-"""What a source has changed of a security's past since it was asked before.
+"""What a source has changed in a security's past since the previous fetch.
 
-Whole histories are compared, since every dividend and every split rescales all that lies before it. Six verdicts, from
-nothing to the worst; the worst that applies is the comparison's, and each change has a line of its own:
+Whole histories are compared, since every dividend and every split rescales everything before it. There are six
+verdicts, from harmless to worst. A comparison gets the worst that applies, and each change has its own line:
 
 same      the same numbers, but for rounding
-grown     newer sessions stand at the end
+grown     newer sessions were added at the end
 settled   one of the newest two sessions has been corrected, which is usual for a day or two
 dividend  every older Adj Close has been multiplied by one number
 split     every older price has been multiplied by one number
-restated  anything else: sessions gone or put in, prices changed here and there
+restated  anything else: sessions removed or inserted, single prices changed
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ LATE_SESSIONS = 10
 # Prices are single precision and rounded to six decimals; volumes are corrected a little for as long as a year.
 _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
 
-# Of single days, as they are settled; a split changes more.
+# Largest correction of a single day; a split changes more.
 _CORRECTION = 0.02
 
 _DAYS_SHOWN = 5
@@ -42,7 +42,7 @@ _ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How a history differs from the one before.
+    """How a history differs from the previous one.
 
     lines: a sentence for each kind of change, with its days and numbers
     days:  the days of the past that changed irregularly, as text; empty unless the verdict is `restated`
@@ -108,10 +108,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
 
 
 def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float | None:
-    """By how much a past that was seen `then` is multiplied `now`; None where no one number says it.
+    """The factor from dollars of `then` to dollars of `now`; None where no single factor explains the difference.
 
-    Both are prices of one moment by name, made of the history up to it: the naive forecasts. All multiplied by one
-    number are a split's doing; differing by a little, corrections of single days, which leave the dollars as they were.
+    Both hold the naive forecasts of the same moment by name, made from the history as it was then and as it is now. A
+    common factor comes from a split; small differences are corrections of single days, and the factor is 1.
     """
     ratios = np.array([now[name] / price for name, price in then.items() if name in now and price > 0])
     if not len(ratios):
@@ -123,7 +123,7 @@ def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float 
 
 
 def _settled_until(prices: Prices) -> np.datetime64:
-    """The newest session that may not change any more."""
+    """The newest session whose prices are final."""
     if len(prices) <= SETTLING_SESSIONS:
         return np.datetime64("0001-01-01", "D")
     day: np.datetime64 = prices.sessions[-1 - SETTLING_SESSIONS]
@@ -131,7 +131,7 @@ def _settled_until(prices: Prices) -> np.datetime64:
 
 
 def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
-    """The factor that leaves the fewest rows unexplained, and 1 where it does as well."""
+    """The factor that leaves the fewest rows unexplained; 1 where that is as good."""
     plain = _differ(old, new)
     best = _Factor(number=1.0, rows=0, wrong=plain)
     if not (plain & ~settling).any():
@@ -153,7 +153,7 @@ def _unexplained(wrong: Rows, settling: Rows) -> tuple[int, int]:
 
 
 def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
-    """The old numbers as the two factors leave them."""
+    """The old numbers, multiplied by the two factors."""
     expected = old.copy()
     expected[: split.rows, :4] *= split.number
     expected[: split.rows, _SHARES] /= split.number
@@ -162,14 +162,14 @@ def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
 
 
 def _differ(expected: Values, found: Values) -> Rows:
-    """The rows in which any number is another, rounding aside."""
+    """The rows in which any number differs by more than rounding."""
     differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE
     rows: Rows = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
     return rows
 
 
 def _other_volumes(old: Values, expected: Values, new: Values) -> Rows:
-    """The rows whose volume is neither what it was nor what the split made of it."""
+    """The rows whose volume is neither the old one nor the old one rescaled by the split."""
     as_split, as_before = np.abs(new - expected) > _VOLUME * expected, np.abs(new - old) > _VOLUME * old
     rows: Rows = as_split & as_before
     return rows
@@ -185,7 +185,7 @@ def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, ir
 
 
 def _changes(days: Days, old: Values, new: Values, rows: Rows) -> Iterator[str]:
-    """A line for each of the first rows, with what was and what is, and one for the rest."""
+    """A line for each of the first rows, with old and new numbers, and one line for the rest."""
     changed = np.flatnonzero(rows)
     for row in changed[:_DAYS_SHOWN]:
         cells = [
@@ -204,7 +204,7 @@ def _split_line(split: _Factor, days: Days) -> str:
 
 
 def _ratio(number: float) -> str:
-    """A split's ratio as people say it: 2:1, 3:2, 1:10."""
+    """A split's ratio as it is usually written: 2:1, 3:2, 1:10."""
     for below in (*range(1, _LARGEST_TERM + 1), round(1 / number)):
         above = round(number * below)
         simple = min(above, below) == 1 or max(above, below) <= _LARGEST_TERM

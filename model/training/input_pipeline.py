@@ -38,14 +38,14 @@ class WindowsOf(keras.layers.Layer):  # type: ignore[misc] # Keras comes without
 
 
 def on_rows(network: "keras.Model", windows: Windows) -> tuple["keras.Model", Rows]:
-    """The network with the series inside, which shares its weights, and what to fit it on: (n, 1), a row each."""
+    """A model that holds the series and shares the network's weights, and the rows to fit it on, (n, 1)."""
     first = keras.Input((1,), dtype="int32")
     rows = np.arange(len(windows), dtype=np.int32)[:, np.newaxis]
     return keras.Model(first, network(WindowsOf(_series(windows), windows.inputs.shape[1])(first))), rows
 
 
 def put_series(model: "keras.Model", windows: Windows) -> None:
-    """Have a model of `on_rows` cut its windows from another series, as long as the one that it was made for."""
+    """Make a model of `on_rows` cut its windows from another series of the same length."""
     model.layers[1].series.assign(_series(windows))
 
 
