@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model.config import known_keys
 from model.errors import ConfigurationError
 from model.evaluation.gate import Gate
-from model.evaluation.monitoring import Watch
+from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
@@ -163,7 +163,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
-    score: Watch = Watch()
+    score: Monitoring = Monitoring()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
@@ -202,7 +202,7 @@ class Settings(Section):
             return SAMPLE
         for row in self.securities:
             security = Security(**row.model_dump())
-            if security.answers_to(ticker):
+            if security.has_ticker(ticker):
                 return security
         return Security(ticker=ticker.upper())
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from model.backtest.html_report import verdict
-from model.backtest.result import PresetResult, Standing, standings
+from model.backtest.result import ComparisonRow, PresetResult, comparison_rows
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def backtest_json(report: "BacktestReport") -> dict[str, Any]:
         "remarks": list(result.remarks),
         "best_naive": result.reference.best_naive,
         "presets": {preset.name: _preset_json(preset) for preset in result.presets},
-        "forecasts": [{"name": row.name, "kind": row.kind, **_finite(row.metrics)} for row in standings(result)],
+        "forecasts": [{"name": row.name, "kind": row.kind, **_finite(row.metrics)} for row in comparison_rows(result)],
         "resumed": report.resumed,
         "computed": report.computed,
         "jobs": report.jobs,
@@ -68,7 +68,7 @@ def backtest_json(report: "BacktestReport") -> dict[str, Any]:
 def backtest_text(report: "BacktestReport", settings: Settings) -> str:
     """What `tomorrow backtest` prints."""
     result, config = report.result, report.result.plan.config
-    rows = standings(result)
+    rows = comparison_rows(result)
     shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
     table = [["", *(heading for _, heading, _ in shown)], *(_cells(row, shown) for row in rows)]
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
@@ -120,7 +120,7 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def _cells(row: Standing, shown: list[tuple[str, str, str]]) -> list[str]:
+def _cells(row: ComparisonRow, shown: list[tuple[str, str, str]]) -> list[str]:
     return [row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown)]
 
 
