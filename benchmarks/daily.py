@@ -69,6 +69,7 @@ def _options() -> argparse.Namespace:
 
 
 def _prices(wanted: Path | None) -> Prices:
+    from tasks.prices.request import resolve
     from tasks.prices.sources.read import read_prices
     from tasks.settings import read_settings
 
@@ -76,7 +77,8 @@ def _prices(wanted: Path | None) -> Prices:
     file = wanted or Path(os.environ.get("TOMORROW_TEST_DATA") or beside, "FB_2012_2020.csv")
     if not file.is_file():
         sys.exit(f"no file {file}")
-    return read_prices(PriceRequest(source="csv", files=(str(file),)), read_settings(), datetime.now(UTC))
+    settings, now = read_settings(), datetime.now(UTC)
+    return read_prices(resolve(PriceRequest(source="csv", files=(str(file),)), settings, now), settings, now)
 
 
 def _measure(side: str, month: str, prices: Prices, parent: Parent | None, options: argparse.Namespace) -> Row:

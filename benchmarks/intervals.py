@@ -94,11 +94,13 @@ def _but_last(prices: "Prices") -> "Prices":
 def _plan(folder: Path, column: str, preset: str, ticker: str) -> "Plan":
     from model.backtest.plan import BacktestConfig, plan_backtest
     from model.config import PRESETS, PriceRequest
+    from tasks.prices.request import resolve
     from tasks.prices.sources.read import read_prices
     from tasks.settings import read_settings
 
     config = PriceRequest(ticker=ticker, source="csv", files=(str(folder / FILES[ticker]),))
-    prices = read_prices(config, read_settings(), datetime.now(UTC))
+    settings, now = read_settings(), datetime.now(UTC)
+    prices = read_prices(resolve(config, settings, now), settings, now)
     chosen = PRESETS[preset].model_copy(update={"column": column})
     return plan_backtest(prices, BacktestConfig(first="2018-01", last="2020-11", refit=12), [chosen])
 

@@ -45,9 +45,9 @@ def train_json(report: "TrainReport") -> dict[str, Any]:
             "first": prices.first.isoformat(),
             "last": prices.last.isoformat(),
             "notes": list(prices.notes),
-            **report.obtained.as_json(),
+            **report.fetched.as_json(),
         },
-        "stale": report.obtained.stale,
+        "stale": report.fetched.stale,
         "train": {"inputs": [n_train, lookback, features], "targets": [n_train]},
         "test": {
             "inputs": [split.n_test, lookback, features],
@@ -154,7 +154,7 @@ def predict_json(report: "PredictReport") -> dict[str, Any]:
         "stale": made.stale,
         "late": made.late,
         "fingerprint": made.fingerprint,
-        "prices": {"notes": list(report.obtained.prices.notes), **report.obtained.as_json()},
+        "prices": {"notes": list(report.fetched.prices.notes), **report.fetched.as_json()},
         "made_at": made.made_at.isoformat(),
         "recorded": report.created,
         "notes": list(report.version.notes),
@@ -171,7 +171,7 @@ def predict_text(report: "PredictReport") -> str:
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),
-        *(f"  prices: {note}" for note in report.obtained.prices.notes),
+        *(f"  prices: {note}" for note in report.fetched.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"
         if report.created

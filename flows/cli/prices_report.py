@@ -11,12 +11,12 @@ from flows.runs.clock import now
 from model.config import PriceRequest
 from model.errors import RateLimited, TomorrowError
 from tasks.prices.batch import Batch
-from tasks.prices.fetch import obtain_prices
+from tasks.prices.fetch import fetch_prices
 from tasks.prices.fetch_record import FetchRecord
 from tasks.prices.inventory import Holding, take_stock
+from tasks.prices.request import resolve, wanted_security
 from tasks.prices.retry import patiently
 from tasks.prices.snapshots import SnapshotStore
-from tasks.prices.sources.read import wanted_security
 from tasks.prices.sources.yahoo import yahoo_session
 from tasks.settings import Settings
 
@@ -85,8 +85,9 @@ def fetch_all(named: Sequence[str], settings: Settings, *, accept_restatement: b
 def _fetch(ticker: str, settings: Settings, session: "YahooSession", accept_restatement: bool) -> Outcome:
     wanted = PriceRequest(ticker=ticker, source="yahoo", accept_restatement=accept_restatement)
     try:
-        obtained = patiently(
-            lambda: obtain_prices(wanted, settings, now(), session=session),
+        resolved = resolve(wanted, settings, now())
+        fetched = patiently(
+            lambda: fetch_prices(resolved, settings, now(), session=session),
             settings.prices.retries,
             say=_say,
         )
@@ -94,7 +95,7 @@ def _fetch(ticker: str, settings: Settings, session: "YahooSession", accept_rest
         # What led to it holds on to Yahoo's whole answer.
         error.__traceback__ = error.__cause__ = error.__context__ = None
         return Outcome(ticker=ticker, error=error)
-    return Outcome(ticker=ticker, record=obtained.record)
+    return Outcome(ticker=ticker, record=fetched.record)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ SHOWN = (
 def backtest_json(report: "BacktestReport") -> dict[str, Any]:
     """The object of `tomorrow backtest --json`."""
     result = report.result
-    plan, prices = result.plan, report.obtained.prices
+    plan, prices = result.plan, report.fetched.prices
     first, last = plan.origins[0], plan.origins[-1]
     return {
         "run_id": report.run_id,
@@ -41,7 +41,7 @@ def backtest_json(report: "BacktestReport") -> dict[str, Any]:
             "first": prices.first.isoformat(),
             "last": prices.last.isoformat(),
             "notes": list(prices.notes),
-            **report.obtained.as_json(),
+            **report.fetched.as_json(),
         },
         "from": plan.config.first,
         "to": plan.config.last,

@@ -34,7 +34,7 @@ def score_json(report: "ScoreReport") -> dict[str, Any]:
             for version, windows in scored.windows.items()
         ],
         "notes": [*report.outcomes.notes, *(production.notes if production else ())],
-        "prices": {"notes": list(report.obtained.prices.notes), **report.obtained.as_json()},
+        "prices": {"notes": list(report.fetched.prices.notes), **report.fetched.as_json()},
         "seconds": report.seconds,
     }
 
