@@ -8,20 +8,20 @@ from flows.promote import connect
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.cleanup import remove_refuse
-from tasks.operations.expired import Ages, Refuse, find_refuse
+from tasks.operations.cleanup import remove_expired
+from tasks.operations.expired import Ages, Expired, find_expired
 from tasks.prefect_tasks import start_timing, step
 from tasks.settings import read_settings
 
-find = step(find_refuse, "find")
-remove = step(remove_refuse, "remove")
+find = step(find_expired, "find")
+remove = step(remove_expired, "remove")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanReport:
     """What was taken away, or would be, with `dry_run`."""
 
-    refuse: tuple[Refuse, ...]
+    refuse: tuple[Expired, ...]
     dry_run: bool
 
 
@@ -31,6 +31,6 @@ def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     start_timing()
     settings, moment = read_settings(), now()
     tracking = connect(settings)
-    ages = Ages.of(settings.housekeeping, moment, older_than)
+    ages = Ages.from_settings(settings.housekeeping, moment, older_than)
     refuse = find(tracking, Ledger(settings.ledger_uri).rows(), ages)
     return CleanReport(refuse=refuse if dry_run else remove(tracking, refuse, moment), dry_run=dry_run)
