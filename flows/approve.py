@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.promote import PromotionReport, connect, judge, judged, move, record
 from flows.runs.clock import now
-from model.evaluation.approval import PersonDecision, record_person
+from model.evaluation.decision import DecisionWord, PersonDecision, record_person
 from model.evaluation.gate import Decision
 from tasks.prefect_tasks import start_timing
 from tasks.registry.gate import champion
@@ -27,7 +27,7 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
         waiting = registry.version(model, version)
         decision = judge(tracking.client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, PersonDecision(approved=True, by=user_name(), reason=reason))
-        noted = judged("approved", settled, forced=None if decision.passed else reason)
+        noted = judged(DecisionWord.APPROVED, settled, forced=None if decision.passed else reason)
         done = move(registry, model, version, "Production", noted)
         return PromotionReport(
             version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=settled
@@ -45,11 +45,11 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
         waiting = registry.version(model, version)
         decision = judge(tracking.client, waiting, champion(registry, model, now()), settings.gate)
         settled = _settled(waiting, decision, PersonDecision(approved=False, by=user_name(), reason=reason))
-        return PromotionReport(version=record(registry, waiting, judged("rejected", settled)), changed=False)
+        return PromotionReport(version=record(registry, waiting, judged(DecisionWord.REJECTED, settled)), changed=False)
 
 
-def _settled(waiting: RegisteredVersion, decision: Decision, answer: PersonDecision) -> Decision:
+def _settled(waiting: RegisteredVersion, decision: Decision, person: PersonDecision) -> Decision:
     """The gate's decision with the person's word among its reasons; UsageError where the version waits for nobody."""
     subject = f"{waiting.model} version {waiting.version}"
-    reasons = record_person(subject, waiting.tags.get("decision", ""), answer, decision.reasons, decision.passed)
+    reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)
     return replace(decision, reasons=reasons)

@@ -8,11 +8,13 @@ from prefect import flow
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from model.errors import PromotionRefused, UsageError
+from model.evaluation.decision import DecisionWord
 from model.evaluation.gate import Decision
 from tasks.prefect_tasks import start_timing, step
 from tasks.registry.gate import ask_gate, champion
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling, parse_stage, recorded_decision
+from tasks.registry.ruling import Ruling, recorded_decision
+from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
 from tasks.tracking.client import Tracking, open_tracking
@@ -65,14 +67,18 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
             done = move(registry, model, version, stage, moved((reason,) if reason else ()))
             return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)
         decision = judge(tracking.client, candidate, current, settings.gate)
-        if decision.verdict == "waiting" and not force:
-            waiting = record(registry, candidate, judged("waiting", decision))
+        if decision.verdict == DecisionWord.WAITING and not force:
+            waiting = record(registry, candidate, judged(DecisionWord.WAITING, decision))
             return PromotionReport(version=waiting, changed=False, decision=decision)
         if not decision.passed and not force:
             raise _refusal(candidate, decision)
         if not decision.promoted and not force:
             return PromotionReport(version=candidate, changed=False, decision=decision)
-        noted = judged("promoted" if decision.passed else "forced", decision, forced=reason if force else None)
+        noted = judged(
+            DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED,
+            decision,
+            forced=reason if force else None,
+        )
         done = move(registry, model, version, stage, noted)
         return PromotionReport(
             version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=decision
@@ -111,7 +117,7 @@ def _demand_reason(force: bool, reason: str) -> None:
         )
 
 
-def judged(word: str, decision: Decision, *, by: str | None = None, forced: str | None = None) -> Ruling:
+def judged(word: DecisionWord, decision: Decision, *, by: str | None = None, forced: str | None = None) -> Ruling:
     """The record of a decision that the gate was asked for."""
     return Ruling(
         decision=word,
@@ -125,7 +131,7 @@ def judged(word: str, decision: Decision, *, by: str | None = None, forced: str 
 
 def moved(reasons: tuple[str, ...], *, by: str | None = None) -> Ruling:
     """The record of a move that the gate has no say in."""
-    return Ruling(decision="moved", reasons=reasons, at=now(), by=by or user_name())
+    return Ruling(decision=DecisionWord.MOVED, reasons=reasons, at=now(), by=by or user_name())
 
 
 def _refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:

@@ -6,10 +6,10 @@ from flows.promote import PromotionReport, connect
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from model.errors import UsageError
+from model.evaluation.decision import DecisionWord
 from tasks.prefect_tasks import start_timing, step
 from tasks.registry.registry import Registry
-from tasks.registry.stage_history import ROLLED_BACK
-from tasks.registry.version import Ruling
+from tasks.registry.ruling import Ruling
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
 
@@ -34,6 +34,6 @@ def rollback(model: str, reason: str) -> PromotionReport:
             remedy='add --reason "..."',
         )
     settings = read_settings()
-    ruling = Ruling(decision=ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
+    ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
     done = roll_back(Registry(connect(settings)), model, ruling)
     return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)

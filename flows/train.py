@@ -24,7 +24,8 @@ from tasks.prefect_tasks import start_timing, step
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, is_settled, recorded_decision
+from tasks.registry.ruling import is_settled, recorded_decision
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import queued
@@ -33,7 +34,7 @@ from tasks.tracking.model_artifact import log_forecaster
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, find_earlier, run_tags
+from tasks.training.previous import close_killed, find_previous, run_tags
 from tasks.training.run import TrainingResults, log_results, log_setup, register_trained, start_training_run
 from tasks.training.warm_start import choose_start
 
@@ -49,7 +50,7 @@ judge = step(evaluate, "evaluate")
 package = step(log_forecaster, "package")
 results = step(log_results, "log results")
 register = step(register_trained, "register")
-look_back = step(find_earlier, "look for an earlier training")
+look_back = step(find_previous, "look for an earlier training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from flows.runs.clock import now
 from tasks.ledger.forecasts import Ledger
+from tasks.registry.errors import unknown_model
 from tasks.registry.registry import Registry
 from tasks.registry.stage_history import StageChange, stages_at
-from tasks.registry.version import unknown_model
 from tasks.settings import Settings
 from tasks.tracking.client import open_tracking
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from model.evaluation.baselines import naive_label
+from model.evaluation.decision import DecisionWord
 from tasks.registry.version import start_of
 from tasks.settings import Settings
 
@@ -207,7 +208,7 @@ def catchup_text(report: "CatchupReport") -> str:
 
 def _said(decision: "Decision") -> str:
     """What the gate says of a version, in a few words."""
-    waits = ", and waits for a person" if decision.verdict == "waiting" else ""
+    waits = ", and waits for a person" if decision.verdict == DecisionWord.WAITING else ""
     return ("lets it pass" if decision.passed else "refuses it") + waits
 
 
@@ -215,7 +216,7 @@ def _next(report: "TrainReport") -> str:
     version = report.version
     if version.stage == "Production":
         return "tomorrow predict, with the same --source and --ticker"
-    if report.decision.verdict == "waiting":
+    if report.decision.verdict == DecisionWord.WAITING:
         named = f"{version.model} {version.version}"
         return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
     return f'tomorrow promote {version.model} {version.version} --to production --force --reason "..."'

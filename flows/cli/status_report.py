@@ -11,7 +11,8 @@ from typing import TypeVar
 from flows.cli.prices_report import stocktaking
 from flows.runs.clock import now
 from model.errors import TomorrowError
-from tasks.forecasts.overview import Standing, in_production, standings
+from tasks.forecasts.overview import forecast_summaries, in_production
+from tasks.forecasts.summary import ForecastSummary
 from tasks.operations.stack.prefect_api import PrefectApi, ScheduledRun
 from tasks.operations.stack.state import StackState, read_stack
 from tasks.prices.inventory import Holding
@@ -35,7 +36,7 @@ class Status:
     scheduled: tuple[ScheduledRun, ...]
     production: dict[str, RegisteredVersion | None]
     prices: list[Holding]
-    forecasts: tuple[Standing, ...]
+    forecasts: tuple[ForecastSummary, ...]
     faults: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,6 +59,6 @@ def take_status(settings: Settings, prefect_elsewhere: str | None) -> Status:
         scheduled=ask("scheduled", PrefectApi(address).scheduled, ()) if address else (),
         production=ask("production", lambda: in_production(settings, at), {}),
         prices=ask("prices", lambda: stocktaking((), settings), []),
-        forecasts=ask("forecasts", lambda: standings(settings), ()),
+        forecasts=ask("forecasts", lambda: forecast_summaries(settings), ()),
         faults=faults,
     )

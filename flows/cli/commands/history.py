@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.cli.history_report import NEW_YORK, HistoryReport
+from model.evaluation.decision import DecisionWord
 from model.evaluation.gate import NO_SKILL
 from tasks.registry.stage_history import StageChange
 
@@ -66,7 +67,7 @@ def _line(change: StageChange, report: HistoryReport) -> dict[str, Any]:
     return {
         "version": change.version,
         "skill": _skill(change, report),
-        "decision": change.decision,
+        "decision": change.decision.value,
         "by": change.by,
         "reasons": list(change.reasons),
         "forced": change.forced,
@@ -89,7 +90,7 @@ def _when(change: StageChange) -> str:
 
 
 def _by(change: StageChange) -> str:
-    return change.decision if change.decision == "by hand" else f"{change.decision} by {change.by}"
+    return change.decision if change.decision == DecisionWord.BY_HAND else f"{change.decision} by {change.by}"
 
 
 def _reasons(change: StageChange, margin: str) -> Iterator[str]:

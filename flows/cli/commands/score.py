@@ -21,7 +21,7 @@ def score_json(report: "ScoreReport") -> dict[str, Any]:
         "column": report.column,
         "version": None if production is None else production.version,
         "forecasts": len(scored.rows),
-        "scored": sum(row.observed is not None for row in scored.rows),
+        "scored": scored.scored,
         "counted": len(scored.counted),
         "filled": report.filled,
         "waiting": report.outcomes.waiting,

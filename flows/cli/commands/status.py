@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flows.cli.status_report import Status
-from tasks.forecasts.overview import Standing
+from tasks.forecasts.summary import ForecastSummary
 from tasks.operations.stack.state import PartState
 from tasks.prices.inventory import Holding
 from tasks.registry.version import RegisteredVersion
@@ -33,22 +33,21 @@ def status_json(status: Status) -> dict[str, Any]:
             }
             for holding in status.prices
         ],
-        "forecasts": [_standing_json(standing) for standing in status.forecasts],
+        "forecasts": [_summary_json(summary) for summary in status.forecasts],
         "faults": status.faults,
     }
 
 
-def _standing_json(standing: Standing) -> dict[str, Any]:
-    record = standing.record
+def _summary_json(summary: ForecastSummary) -> dict[str, Any]:
     return {
-        "model": standing.model,
-        "forecasts": record.forecasts,
-        "scored": record.scored,
-        "rmse": record.rmse,
-        "naive_rmse": record.naive_rmse,
-        "coverage": record.coverage,
-        "level": standing.level,
-        "newest": {"session": standing.newest.session, "forecast": standing.newest.forecast},
+        "model": summary.model,
+        "forecasts": summary.forecasts,
+        "scored": summary.scored,
+        "rmse": summary.rmse,
+        "naive_rmse": summary.naive_rmse,
+        "coverage": summary.coverage,
+        "level": summary.level,
+        "newest": {"session": summary.newest.session, "forecast": summary.newest.forecast},
     }
 
 
@@ -60,7 +59,7 @@ def status_text(status: Status) -> str:
         [line for model, found in status.production.items() for line in _version_lines(model, found)]
         or ["no model is registered yet"],
         [_holding_line(holding) for holding in status.prices] or ["none are stored"],
-        [_standing_line(standing) for standing in status.forecasts] or ["none is made yet"],
+        [_summary_line(summary) for summary in status.forecasts] or ["none is made yet"],
     ]
     names = ("stack", "scheduled", "production", "prices", "forecasts")
     titles = ("Stack", "Next", "Production", "Prices", "Forecasts")
@@ -101,15 +100,15 @@ def _holding_line(holding: Holding) -> str:
     return f"{holding.ticker}: to {newest.last}, fetched {_local(newest.fetched_at)}{lacks}{restated}"
 
 
-def _standing_line(standing: Standing) -> str:
-    record, newest = standing.record, standing.newest
-    line = f"{standing.model}: {record.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
-    if record.rmse is None or record.naive_rmse is None:
+def _summary_line(summary: ForecastSummary) -> str:
+    newest = summary.newest
+    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
+    if summary.rmse is None or summary.naive_rmse is None:
         return line + "none scored"
-    line += f"{record.scored} scored, RMSE ${record.rmse:.3f}, naive ${record.naive_rmse:.3f}"
-    if record.coverage is None or standing.level is None:
+    line += f"{summary.scored} scored, RMSE ${summary.rmse:.3f}, naive ${summary.naive_rmse:.3f}"
+    if summary.coverage is None or summary.level is None:
         return line
-    return f"{line}, {record.coverage:.0%} within the {standing.level:.0%} interval"
+    return f"{line}, {summary.coverage:.0%} within the {summary.level:.0%} interval"
 
 
 def _local(moment: datetime) -> str:
