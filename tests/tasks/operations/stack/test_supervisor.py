@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model.errors import ConfigurationError
@@ -94,11 +95,11 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(home: Path, stack:
 def test_another_stack_ends_what_is_left_of_one_that_was_killed_with_its_watchdog(
     home: Path, stack: "subprocess.Popen[str]"
 ) -> None:
-    children = Path(f"/proc/{stack.pid}/task/{stack.pid}/children").read_text().split()
-    parts = {str(part.pid) for part in state(home).parts}
-    for watchdog in set(children) - parts:
+    children = {child.pid for child in psutil.Process(stack.pid).children()}
+    parts = {part.pid for part in state(home).parts}
+    for watchdog in children - parts:
         os.kill(stack.pid, signal.SIGSTOP)
-        os.kill(int(watchdog), signal.SIGKILL)
+        os.kill(watchdog, signal.SIGKILL)
     stack.kill()
     assert len(processes(home)) == 4
     again = start(home)
