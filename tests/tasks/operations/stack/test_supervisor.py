@@ -14,16 +14,17 @@ import pytest
 from model.errors import ConfigurationError
 from tasks.operations.stack.log import cut_log, newest_lines
 from tasks.operations.stack.orphans import mark_of, marked
-from tasks.operations.stack.process import LONGEST_PAUSE, pause_before
+from tasks.operations.stack.process import pause_before
 from tasks.operations.stack.state import StackState, only_stack, read_stack
 from tasks.settings import Settings
+from tasks.system import durations
 
 PATIENCE = 60
 
 
 def test_pauses_grow_to_a_minute_and_no_further() -> None:
     assert [pause_before(start) for start in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert pause_before(1000) == LONGEST_PAUSE
+    assert pause_before(1000) == durations.LONGEST_PAUSE
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
