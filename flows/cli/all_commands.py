@@ -92,8 +92,8 @@ def approve(options: Namespace) -> Answer:
     """`tomorrow approve`."""
     prepare()
     with orchestrated():
-        from flows.approve import approve as flow
         from flows.cli.output import promote_json, promote_text
+        from flows.promote import approve as flow
 
         report = flow(model=options.model, version=options.version, reason=options.reason)
     return Answer(promote_json(report), promote_text(report))
@@ -103,8 +103,8 @@ def reject(options: Namespace) -> Answer:
     """`tomorrow reject`."""
     prepare()
     with orchestrated():
-        from flows.approve import reject as flow
         from flows.cli.output import promote_json, promote_text
+        from flows.promote import reject as flow
 
         report = flow(model=options.model, version=options.version, reason=options.reason)
     return Answer(promote_json(report), promote_text(report))
@@ -115,7 +115,7 @@ def rollback(options: Namespace) -> Answer:
     prepare()
     with orchestrated():
         from flows.cli.output import promote_json, promote_text
-        from flows.rollback import rollback as flow
+        from flows.promote import rollback as flow
 
         report = flow(model=options.model, reason=options.reason)
     return Answer(promote_json(report), promote_text(report))

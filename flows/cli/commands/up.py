@@ -11,7 +11,7 @@ from model.config import PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
 from tasks.operations.stack.parts import Stack, stack, store_of_server
-from tasks.operations.stack.ports import demand_free
+from tasks.operations.stack.ports import check_free
 from tasks.operations.stack.state import only_stack
 from tasks.operations.stack.supervisor import Supervisor
 from tasks.settings import Settings
@@ -34,7 +34,7 @@ def up(settings: Settings, prefect_elsewhere: str | None, prices: PriceRequest |
     """
     planned = stack(settings, prefect_elsewhere)
     with only_stack(settings):
-        demand_free(planned.parts)
+        check_free(planned.parts)
         _make_database(settings, planned)
         with Supervisor(settings, planned, now, say) as running:
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
