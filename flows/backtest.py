@@ -8,9 +8,9 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.promote import connect
 from flows.runs.artifacts import flow_run_tags
-from flows.runs.backtest_progress import OnFit, backtest_progress
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
+from flows.runs.progress import OnFit, backtest_progress
 from model.backtest.fit import Assignment, Fitted, assignment
 from model.backtest.plan import BacktestConfig, Fit, plan_backtest
 from model.backtest.result import BacktestResult, assemble

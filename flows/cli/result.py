@@ -1,51 +1,162 @@
-"""What a command answers, and one answer for several securities."""
+"""What a command comes to: one JSON object for programs, the same as text for people, an exit code."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from model.config import PriceRequest
 from model.errors import TomorrowError
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
-class Answer(NamedTuple):
+    from tasks.prices.fetch import Obtained
+
+# Lines are never wrapped: whoever reads them has a terminal that does it, or a program that is better off without.
+WIDTH = 10_000
+
+
+class Answer(BaseModel):
+    """A command's JSON object, or a part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def as_json(self) -> str:
+        """The object as it is printed; what JSON has no type for is printed as text."""
+        return json.dumps(self.model_dump(by_alias=True), indent=2, default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
     """The JSON object, the same for people, and the exit code."""
 
-    data: dict[str, Any]
-    text: str
+    answer: Answer
+    text: "RenderableType"
     exit_code: int = 0
 
 
-def for_each(wanted: Sequence[PriceRequest], pause: float, run: Callable[[PriceRequest], Answer]) -> Answer:
+class FetchAnswer(Answer):
+    """How the prices were come by that a command has worked with, and what was noticed about them."""
+
+    notes: tuple[str, ...]
+    verdict: str
+    snapshot: str | None
+    stale: bool
+    missing: tuple[str, ...]
+
+
+class PricesAnswer(FetchAnswer):
+    """The prices that a training or a backtest was given."""
+
+    fingerprint: str
+    sessions: int
+    first: str
+    last: str
+
+
+class FailureAnswer(Answer):
+    """One security of several that could not be done."""
+
+    ticker: str
+    error: dict[str, Any]
+
+
+class SecuritiesAnswer(Answer):
+    """One answer for each of several securities."""
+
+    securities: tuple[SerializeAsAny[Answer], ...]
+    failed: int
+
+
+def fetch_answer(obtained: "Obtained") -> FetchAnswer:
+    """What is said of the prices."""
+    return FetchAnswer.model_validate({"notes": obtained.prices.notes, **obtained.as_json()})
+
+
+def prices_answer(obtained: "Obtained") -> PricesAnswer:
+    """The same with what the prices are."""
+    prices = obtained.prices
+    return PricesAnswer(
+        fingerprint=prices.fingerprint,
+        sessions=len(prices),
+        first=prices.first.isoformat(),
+        last=prices.last.isoformat(),
+        **dict(fetch_answer(obtained)),
+    )
+
+
+def for_each(
+    wanted: Sequence[PriceRequest], pause: float, run: Callable[[PriceRequest], CommandResult]
+) -> CommandResult:
     """Run one security after the other, with a pause between; a failure does not stop the others.
 
     One alone answers, or fails, as if there were no others.
     """
     if len(wanted) == 1:
         return run(wanted[0])
-    answers: list[Answer] = []
-    for prices in wanted:
-        if answers:
+    results: list[CommandResult] = []
+    for request in wanted:
+        if results:
             time.sleep(pause)
-        answers.append(attempt(prices, run))
-    return together(answers)
+        results.append(attempt(request, run))
+    return together(results)
 
 
-def attempt(prices: PriceRequest, run: Callable[[PriceRequest], Answer]) -> Answer:
-    """The answer for one security of several, or what kept it from being given."""
+def attempt(request: PriceRequest, run: Callable[[PriceRequest], CommandResult]) -> CommandResult:
+    """The result for one security of several, or what kept it from being one."""
     try:
-        return run(prices)
+        return run(request)
     except TomorrowError as error:
-        failure = {"ticker": prices.ticker, "error": error.as_json()}
-        return Answer(failure, f"{prices.ticker}: {error}", error.exit_code)
+        failure = FailureAnswer(ticker=request.ticker, error=error.as_json())
+        return CommandResult(failure, f"{request.ticker}: {error}", error.exit_code)
 
 
-def together(answers: Sequence[Answer]) -> Answer:
-    """One answer for several securities; the first failure's exit code is the command's."""
-    failed = [answer.exit_code for answer in answers if answer.exit_code]
-    summary = f"{len(answers) - len(failed)} of {len(answers)} securities done"
-    return Answer(
-        {"securities": [answer.data for answer in answers], "failed": len(failed)},
-        "\n\n".join([*(answer.text for answer in answers), summary]),
+def together(results: Sequence[CommandResult]) -> CommandResult:
+    """One result for several securities; the first failure's exit code is the command's."""
+    failed = [result.exit_code for result in results if result.exit_code]
+    summary = f"{len(results) - len(failed)} of {len(results)} securities done"
+    return CommandResult(
+        SecuritiesAnswer(securities=tuple(result.answer for result in results), failed=len(failed)),
+        lines(*(part for result in results for part in (result.text, "")), summary),
         failed[0] if failed else 0,
     )
+
+
+def lines(*parts: "RenderableType") -> "RenderableType":
+    """Text and tables below one another; rich is loaded only where there is a table."""
+    if all(isinstance(part, str) for part in parts):
+        return "\n".join(str(part) for part in parts)
+    from rich.console import Group
+
+    return Group(*parts)
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: bool = False, indent: int = 0
+) -> "RenderableType":
+    """A table without rules; with `figures` every column but the first is flush right."""
+    from rich.padding import Padding
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False)
+    for at, title in enumerate(head):
+        shown.add_column(title, justify="right" if figures and at else "left")
+    for row in rows:
+        shown.add_row(*row)
+    return Padding.indent(shown, indent)
+
+
+def rendered(text: "RenderableType", *, terminal: bool) -> str:
+    """The text as it is printed: headings stand out on a terminal, and nothing is wrapped anywhere."""
+    if isinstance(text, str):
+        return text
+    from rich.console import Console
+
+    console = Console(width=WIDTH, force_terminal=terminal, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(text)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
