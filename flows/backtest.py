@@ -19,7 +19,8 @@ from tasks.backtest.fit_pool import fitting_workers
 from tasks.backtest.report import REPORT_FILE, backtest_note, log_report
 from tasks.backtest.runs import BacktestRuns, log_plan, open_backtest
 from tasks.prefect_tasks import start_timing, step
-from tasks.prices.fetch import Obtained
+from tasks.prices.fetch import FetchedPrices
+from tasks.prices.request import resolve
 from tasks.settings import read_settings
 from tasks.system.process_pool import Workers
 from tasks.tracking.run import run_url
@@ -42,7 +43,7 @@ class BacktestReport:
     run_id: str
     run_url: str
     report_uri: str
-    obtained: Obtained
+    fetched: FetchedPrices
     result: BacktestResult
     jobs: int
     resumed: int
@@ -71,12 +72,13 @@ def backtest(
 ) -> BacktestReport:
     """Forecast every session of some months as if it were then, and report how good that was."""
     seconds = start_timing()
-    settings = read_settings()
+    settings, at = read_settings(), now()
+    resolved = resolve(request, settings, at)
     with fitting_workers(jobs) as workers:
-        obtained = fetch(request, settings, now(), "train")
-        plan = lay_out(obtained.prices, backtest, forecasters)
+        fetched = fetch(resolved, settings, at, "train")
+        plan = lay_out(fetched.prices, backtest, forecasters)
         tracking = connect(settings)
-        with open_backtest(tracking, plan, flow_run_tags() | obtained.tags()) as runs:
+        with open_backtest(tracking, plan, flow_run_tags() | fetched.tags()) as runs:
             setup(runs.parent, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:
@@ -91,7 +93,7 @@ def backtest(
         run_id=run.run_id,
         run_url=url,
         report_uri=f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}",
-        obtained=obtained,
+        fetched=fetched,
         result=result,
         jobs=workers.count,
         resumed=runs.resumed,

@@ -15,7 +15,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, Writt
 from model.market.schedule import missed_sessions
 from tasks.ledger.forecasts import Ledger
 from tasks.prefect_tasks import start_timing
-from tasks.prices.sources.read import calendar_for, wanted_security
+from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.training.cache_key import newest_as_of
@@ -53,13 +53,12 @@ def catchup(
     version of an earlier day would only be judged against its successors, on days that they were fitted on.
     """
     start_timing()
-    settings = read_settings()
-    security = wanted_security(request, settings)
-    model = settings.model_name(security.ticker, forecaster.column)
+    settings, at = read_settings(), now()
+    resolved = resolve(request, settings, at)
+    model = settings.model_name(resolved.security.ticker, forecaster.column)
     done = {row.as_of for row in Ledger(settings.ledger_uri).rows(model)}
-    calendar = calendar_for(security, settings)
-    completed = calendar.last_completed(now())
-    missed = missed_sessions(calendar, done, min(completed, request.as_of or completed))
+    calendar = resolved.calendar
+    missed = missed_sessions(calendar, done, resolved.until(calendar.last_completed(at)))
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
     registry = Registry(connect(settings))
     made: list[PredictReport] = []

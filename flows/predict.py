@@ -14,8 +14,8 @@ from model.config import Column, PriceRequest
 from tasks.forecasts.make import make_forecast
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import start_timing, step
-from tasks.prices.fetch import Obtained
-from tasks.prices.sources.read import wanted_security
+from tasks.prices.fetch import FetchedPrices
+from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
@@ -30,7 +30,7 @@ class PredictReport:
     """A forecast as the ledger holds it; `created` is False where it was made before."""
 
     version: RegisteredVersion
-    obtained: Obtained
+    fetched: FetchedPrices
     forecast: RecordedForecast
     created: bool
     seconds: dict[str, float]
@@ -49,15 +49,16 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> 
     seconds = start_timing()
     settings = read_settings()
     at = now()
-    model = settings.model_name(wanted_security(request, settings).ticker, column)
+    resolved = resolve(request, settings, at)
+    model = settings.model_name(resolved.security.ticker, column)
     version = pull(Registry(connect(settings)), model, at)
-    obtained = fetch(request, settings, at, "predict")
-    made = forecast(version, obtained.prices, column, settings, at, obtained.stale)
+    fetched = fetch(resolved, settings, at, "predict")
+    made = forecast(version, fetched.prices, column, settings, at, fetched.stale)
     recorded, created = record(Ledger(settings.ledger_uri), made)
     link_forecast(recorded)
     return PredictReport(
         version=version,
-        obtained=obtained,
+        fetched=fetched,
         forecast=recorded,
         created=created,
         seconds=seconds,

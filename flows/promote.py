@@ -12,11 +12,10 @@ from model.evaluation.gate import Decision
 from tasks.prefect_tasks import start_timing, step
 from tasks.registry.gate import ask_gate, champion
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling, parse_stage
+from tasks.registry.version import RegisteredVersion, Ruling, parse_stage, recorded_decision
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
 from tasks.tracking.client import Tracking, open_tracking
-from tasks.training.previous import recorded_decision
 
 if TYPE_CHECKING:
     pass

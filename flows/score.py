@@ -15,8 +15,8 @@ from tasks.forecasts.outcomes import Outcomes, find_outcomes
 from tasks.forecasts.scoring import Scored, score_forecasts
 from tasks.ledger.forecasts import Ledger
 from tasks.prefect_tasks import start_timing, step
-from tasks.prices.fetch import Obtained
-from tasks.prices.sources.read import wanted_security
+from tasks.prices.fetch import FetchedPrices
+from tasks.prices.request import resolve
 from tasks.settings import read_settings
 
 look_up = step(find_outcomes, "look up what happened")
@@ -31,7 +31,7 @@ class ScoreReport:
     model: str
     ticker: str
     column: str
-    obtained: Obtained
+    fetched: FetchedPrices
     outcomes: Outcomes
     filled: int
     scored: Scored
@@ -51,14 +51,15 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     seconds = start_timing()
     settings = read_settings()
     at = now()
-    ticker = wanted_security(request, settings).ticker
+    resolved = resolve(request, settings, at)
+    ticker = resolved.security.ticker
     model = settings.model_name(ticker, column)
     # Older prices would do for older forecasts; what is missing is filled in the next time.
-    obtained = fetch(request, settings, at, "train")
+    fetched = fetch(resolved, settings, at, "train")
     ledger = Ledger(settings.ledger_uri)
-    outcomes = look_up(ledger.rows(model), obtained.prices)
+    outcomes = look_up(ledger.rows(model), fetched.prices)
     fill_in(ledger, outcomes.known, at=at)
-    scored = judge(connect(settings), model, ledger.rows(model), obtained.prices, at)
+    scored = judge(connect(settings), model, ledger.rows(model), fetched.prices, at)
     if scored.asked:
         reasons = scored.advice.reasons
         alarm_no_skill(
@@ -69,7 +70,7 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
         model=model,
         ticker=ticker,
         column=column,
-        obtained=obtained,
+        fetched=fetched,
         outcomes=outcomes,
         filled=len(outcomes.known),
         scored=scored,

@@ -21,18 +21,20 @@ from model.evaluation.split import Split, split_prices
 from model.forecaster.scaling import sessions_needed
 from model.training.fit import train_forecaster
 from tasks.prefect_tasks import start_timing, step
-from tasks.prices.fetch import Obtained
+from tasks.prices.fetch import FetchedPrices
+from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import RegisteredVersion, is_settled, recorded_decision
 from tasks.settings import read_settings
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import log_forecaster
 from tasks.tracking.run import run_url
+from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, find_earlier, is_settled, recorded_decision, run_tags
-from tasks.training.run import RunConfig, TrainingResults, log_results, log_setup, register_trained, start_training_run
+from tasks.training.previous import close_killed, find_earlier, run_tags
+from tasks.training.run import TrainingResults, log_results, log_setup, register_trained, start_training_run
 from tasks.training.warm_start import choose_start
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class TrainReport:
     run_id: str
     run_url: str
     version: RegisteredVersion
-    obtained: Obtained
+    fetched: FetchedPrices
     split: Split
     config: ForecasterConfig
     results: TrainingResults
@@ -91,9 +93,9 @@ def train(
     that is asked for; where it was killed before the gate had decided, it is gone on with.
     """
     seconds = start_timing()
-    settings = read_settings()
-    obtained = fetch(request, settings, now(), "train")
-    split = cut(obtained.prices, evaluation, sessions_needed(forecaster))
+    settings, at = read_settings(), now()
+    fetched = fetch(resolve(request, settings, at), settings, at, "train")
+    split = cut(fetched.prices, evaluation, sessions_needed(forecaster))
     tracking = connect(settings)
     registry = Registry(tracking)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
@@ -104,7 +106,7 @@ def train(
         if earlier is not None and again and is_settled(earlier[0]):
             earlier = None
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
-        tags = run_tags(settings, model, key) | flow_run_tags() | obtained.tags()
+        tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         trained, came = earlier or _carry_out(tracking, split, config, tags, key)
         if earlier is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
@@ -116,7 +118,7 @@ def train(
         run_id=trained.run_id,
         run_url=url,
         version=version,
-        obtained=obtained,
+        fetched=fetched,
         split=split,
         config=forecaster,
         results=came,

@@ -50,12 +50,6 @@ def test_links_and_pictures_lead_somewhere(file: Path) -> None:
             assert (file.parent / target).exists(), target
 
 
-def test_the_where_is_table_names_files_that_are_there() -> None:
-    table = README.partition("## Where is")[2].partition("\n## ")[0]
-    for name in re.findall(r"`([\w./]+\.(?:py|yaml|md))`", table):
-        assert (ROOT / name).exists(), name
-
-
 def test_pictures_are_small() -> None:
     for picture in (ROOT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size <= 200 * 1024, picture.name

@@ -40,7 +40,7 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     prepare_environment(settings)
     if not wanted:
         return settings, ()
-    from tasks.prices.sources.read import wanted_security
+    from tasks.prices.request import wanted_security
 
     first: dict[str, PriceRequest] = {}
     for request in wanted:

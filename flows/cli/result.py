@@ -14,7 +14,7 @@ from model.errors import TomorrowError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tasks.prices.fetch import Obtained
+    from tasks.prices.fetch import FetchedPrices
 
 # Lines are never wrapped: whoever reads them has a terminal that does it, or a program that is better off without.
 WIDTH = 10_000
@@ -72,20 +72,20 @@ class SecuritiesAnswer(Answer):
     failed: int
 
 
-def fetch_answer(obtained: "Obtained") -> FetchAnswer:
+def fetch_answer(fetched: "FetchedPrices") -> FetchAnswer:
     """What is said of the prices."""
-    return FetchAnswer.model_validate({"notes": obtained.prices.notes, **obtained.as_json()})
+    return FetchAnswer.model_validate({"notes": fetched.prices.notes, **fetched.as_json()})
 
 
-def prices_answer(obtained: "Obtained") -> PricesAnswer:
+def prices_answer(fetched: "FetchedPrices") -> PricesAnswer:
     """The same with what the prices are."""
-    prices = obtained.prices
+    prices = fetched.prices
     return PricesAnswer(
         fingerprint=prices.fingerprint,
         sessions=len(prices),
         first=prices.first.isoformat(),
         last=prices.last.isoformat(),
-        **dict(fetch_answer(obtained)),
+        **dict(fetch_answer(fetched)),
     )
 
 

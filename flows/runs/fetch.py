@@ -8,35 +8,37 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, TaskRun
 
 from flows.runs.alarms import alarm_restated, alarm_stale
-from model.config import PriceRequest
 from model.errors import PricesUnavailable, RestatedPrices
 from tasks.prefect_tasks import step
-from tasks.prices.fetch import Obtained, fall_back, obtain_prices
+from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
+from tasks.prices.request import ResolvedRequest
 from tasks.prices.retry import next_wait
 from tasks.settings import Settings
 
-ask = step(obtain_prices, "fetch")
+ask = step(fetch_prices, "fetch")
 use_last_good = step(fall_back, "use the last good snapshot")
 
 
-def fetch(wanted: PriceRequest, settings: Settings, now: datetime, occasion: Literal["train", "predict"]) -> Obtained:
+def fetch(
+    resolved: ResolvedRequest, settings: Settings, now: datetime, occasion: Literal["train", "predict"]
+) -> FetchedPrices:
     """Prices, or the last good snapshot where the settings allow it; what had changed stands in an artifact."""
     try:
-        obtained = _patient(settings)(wanted, settings, now)
+        fetched = _patient(settings)(resolved, settings, now)
     except PricesUnavailable as error:
         allowed = getattr(settings.prices.stale_sessions, occasion)
-        obtained = use_last_good(wanted, settings, now, allowed, error)
-        alarm_stale(obtained, settings, now)
+        fetched = use_last_good(resolved, settings, now, allowed, error)
+        alarm_stale(fetched, settings, now)
     except RestatedPrices as error:
-        _show(f"**{wanted.ticker}: restated irregularly, and not used.**\n\n```\n{error}\n```\n")
+        _show(f"**{resolved.request.ticker}: restated irregularly, and not used.**\n\n```\n{error}\n```\n")
         alarm_restated(error, settings, now)
         raise
-    if obtained.record is not None:
-        _show(_account(obtained))
-    return obtained
+    if fetched.record is not None:
+        _show(_account(fetched))
+    return fetched
 
 
-def _patient(settings: Settings) -> Task[..., Obtained]:
+def _patient(settings: Settings) -> Task[..., FetchedPrices]:
     """The task with the waits that are due to a deployment's run, or to somebody at the command line."""
     scheduled = runtime.deployment.id is not None
     retried = 0
@@ -55,14 +57,14 @@ def _patient(settings: Settings) -> Task[..., Obtained]:
     return ask.with_options(retries=3, retry_condition_fn=again)
 
 
-def _account(obtained: Obtained) -> str:
+def _account(fetched: FetchedPrices) -> str:
     """What is known of the prices, for people."""
-    prices = obtained.prices
-    stale = ", **stale**" if obtained.stale else ""
+    prices = fetched.prices
+    stale = ", **stale**" if fetched.stale else ""
     lines = "".join(f"- {note}\n" for note in prices.notes)
     return (
-        f"**{prices.security.ticker}: {obtained.verdict}**{stale}\n\n{len(prices)} sessions, {prices.first} to "
-        f"{prices.last}, snapshot `{obtained.snapshot}`.\n\n{lines}"
+        f"**{prices.security.ticker}: {fetched.verdict}**{stale}\n\n{len(prices)} sessions, {prices.first} to "
+        f"{prices.last}, snapshot `{fetched.snapshot}`.\n\n{lines}"
     )
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from model.config import PriceRequest
 from model.errors import RateLimited, TomorrowError
 from model.market.calendar import ExchangeCalendar
-from tasks.prices.fetch import obtain_prices
+from tasks.prices.fetch import fetch_prices
 from tasks.prices.fetch_record import FetchRecord
 from tasks.prices.inventory import missing_sessions
+from tasks.prices.request import resolve, wanted_security
 from tasks.prices.retry import patiently
 from tasks.prices.snapshots import SnapshotStore
-from tasks.prices.sources.read import wanted_security
 from tasks.prices.sources.yahoo import yahoo_session
 from tasks.settings import Settings
 from tasks.system.durable_file import make_folder_durably, write_durably
@@ -94,14 +94,15 @@ def fetch_many(
 
 def _fetch(request: PriceRequest, settings: Settings, session: "YahooSession", now: Clock, say: Say) -> Outcome:
     try:
-        obtained = patiently(
-            lambda: obtain_prices(request, settings, now(), session=session), settings.prices.retries, say=say
+        resolved = resolve(request, settings, now())
+        fetched = patiently(
+            lambda: fetch_prices(resolved, settings, now(), session=session), settings.prices.retries, say=say
         )
     except TomorrowError as error:
         # What led to it holds on to Yahoo's whole answer.
         error.__traceback__ = error.__cause__ = error.__context__ = None
         return Outcome(ticker=request.ticker, error=error)
-    return Outcome(ticker=request.ticker, record=obtained.record)
+    return Outcome(ticker=request.ticker, record=fetched.record)
 
 
 def _mark(tickers: Sequence[str], settings: Settings) -> Path:

@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from model.errors import FaultyPrices
 from tasks.prices.fetch_record import FetchRecord
+from tasks.prices.request import calendar_for
 from tasks.prices.snapshots import SnapshotStore
-from tasks.prices.sources.read import calendar_for
 from tasks.settings import Settings
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from model.errors import ConfigurationError, NothingInProduction, UsageError
-from model.evaluation.gate import NO_SKILL
+from model.evaluation.gate import NO_SKILL, Decision
 from tasks.settings import Stage
 
 if TYPE_CHECKING:
@@ -123,6 +123,25 @@ def start_of(version: RegisteredVersion) -> dict[str, Any]:
         "run_id": tags.get("started_from.run_id"),
         "reason": tags.get("start", ""),
     }
+
+
+def is_settled(version: RegisteredVersion) -> bool:
+    """Whether the gate has decided on a version; a kill may come before."""
+    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
+    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
+    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
+
+
+def recorded_decision(version: RegisteredVersion) -> Decision:
+    """The decision that is on record for a version, be it the gate's or a person's."""
+    word = version.tags.get("decision", "")
+    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
+    return Decision(
+        passed=word in ("promoted", "approved", "watched"),
+        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
+        skill=version.tags.get("skill", ""),
+        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
+    )
 
 
 def cut(text: str) -> str:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from model.evaluation.gate import Decision
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
@@ -64,22 +63,3 @@ def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
 
     place = client.get_run(run_id).info.artifact_uri
     return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
-
-
-def is_settled(version: RegisteredVersion) -> bool:
-    """Whether the gate has decided on a version; a kill may come before."""
-    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
-    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
-    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
-
-
-def recorded_decision(version: RegisteredVersion) -> Decision:
-    """The decision that is on record for a version, be it the gate's or a person's."""
-    word = version.tags.get("decision", "")
-    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
-    return Decision(
-        passed=word in ("promoted", "approved", "watched"),
-        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
-        skill=version.tags.get("skill", ""),
-        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
-    )

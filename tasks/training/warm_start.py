@@ -13,7 +13,7 @@ from tasks.registry.version import GENERATION, RegisteredVersion
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_network
 from tasks.tracking.run import TrackedRun
-from tasks.training.run import reload_test
+from tasks.tracking.run_inputs import reload_test
 
 logger = logging.getLogger(__name__)
 

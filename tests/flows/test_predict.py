@@ -15,6 +15,7 @@ from model.config import PriceRequest
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger
+from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
@@ -73,9 +74,8 @@ def market(home: Path) -> Prices:
     from datetime import date
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
-    return read_prices(
-        PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), settings, datetime.now(UTC)
-    )
+    request, now = PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), datetime.now(UTC)
+    return read_prices(resolve(request, settings, now), settings, now)
 
 
 def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:

@@ -14,12 +14,14 @@ from model.evaluation.split import split_prices
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.retraining_requests import Requests
+from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.registry.registry import Registry
 from tasks.registry.version import Ruling
 from tasks.settings import Settings, read_settings
 from tasks.tracking.client import Tracking
-from tasks.training.run import RunConfig, log_setup, start_training_run
+from tasks.tracking.run_inputs import RunConfig
+from tasks.training.run import log_setup, start_training_run
 from tests.flows.conftest import Run
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def settings(home: Path) -> Settings:
 
 @pytest.fixture
 def prices(settings: Settings) -> Prices:
-    return read_prices(PriceRequest(ticker="SAMPLE", source="sample", as_of=LAST), settings, NOW)
+    request = PriceRequest(ticker="SAMPLE", source="sample", as_of=LAST)
+    return read_prices(resolve(request, settings, NOW), settings, NOW)
 
 
 @pytest.fixture

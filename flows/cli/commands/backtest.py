@@ -193,7 +193,7 @@ def _answer(report: "BacktestReport") -> BacktestAnswer:
     from model.backtest.result import standings
 
     result, plan = report.result, report.result.plan
-    prices = report.obtained.prices
+    prices = report.fetched.prices
     return BacktestAnswer(
         run_id=report.run_id,
         run_url=report.run_url,
@@ -201,7 +201,7 @@ def _answer(report: "BacktestReport") -> BacktestAnswer:
         ticker=prices.security.ticker,
         column=plan.column,
         source=prices.source,
-        prices=prices_answer(report.obtained),
+        prices=prices_answer(report.fetched),
         **plan.config.model_dump(exclude={"seeds"}),
         seeds=tuple(result.presets[0].by_seed),
         origins=len(plan.origins),

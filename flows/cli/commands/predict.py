@@ -87,7 +87,7 @@ def predict_answer(report: "PredictReport") -> PredictAnswer:
         stale=made.stale,
         late=made.late,
         fingerprint=made.fingerprint,
-        prices=fetch_answer(report.obtained),
+        prices=fetch_answer(report.fetched),
         made_at=made.made_at.isoformat(),
         recorded=report.created,
         notes=report.version.notes,
@@ -105,7 +105,7 @@ def _text(report: "PredictReport") -> str:
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),
-        *(f"  prices: {note}" for note in report.obtained.prices.notes),
+        *(f"  prices: {note}" for note in report.fetched.prices.notes),
         *(f"  note: {note}" for note in report.version.notes),
         "  written to the ledger"
         if report.created

@@ -108,7 +108,7 @@ def _answer(report: "ScoreReport") -> ScoreAnswer:
             for version, windows in scored.windows.items()
         ),
         notes=_notes(report),
-        prices=fetch_answer(report.obtained),
+        prices=fetch_answer(report.fetched),
         seconds=report.seconds,
     )
 

@@ -148,8 +148,8 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         ticker=split.prices.security.ticker,
         column=config.column,
         source=split.prices.source,
-        prices=prices_answer(report.obtained),
-        stale=report.obtained.stale,
+        prices=prices_answer(report.fetched),
+        stale=report.fetched.stale,
         train=Shape(inputs=(trained, config.lookback, came.features), targets=(trained,)),
         test=Test(
             inputs=(split.n_test, config.lookback, came.features),
