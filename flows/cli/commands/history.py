@@ -198,7 +198,9 @@ def _when(change: "StageChange") -> str:
 
 
 def _by(change: "StageChange") -> str:
-    return change.decision if change.decision == "by hand" else f"{change.decision} by {change.by}"
+    if change.decision == "by hand":
+        return change.decision
+    return f"{change.decision} {change.by if change.by.startswith('by ') else f'by {change.by}'}"
 
 
 def _reasons(change: "StageChange", margin: str) -> Iterator[str]:
