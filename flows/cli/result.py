@@ -4,9 +4,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny
 
 from model.config import PriceRequest
 from model.errors import TomorrowError
@@ -14,16 +15,22 @@ from model.errors import TomorrowError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tasks.prices.fetch import FetchedPrices
-
 # Lines are never wrapped: whoever reads them has a terminal that does it, or a program that is better off without.
 WIDTH = 10_000
 
 
-class Answer(BaseModel):
-    """A command's JSON object, or a part of it."""
+# A time as JSON has it, and the length of what a report holds itself.
+Moment = Annotated[datetime, PlainSerializer(datetime.isoformat)]
+Count = Annotated[int, BeforeValidator(len)]
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Answer(BaseModel):
+    """A command's JSON object, or a part of it.
+
+    Its fields are read from a report's attributes of the same names, or from those that `of` names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
     def as_json(self) -> str:
         """The object as it is printed; what JSON has no type for is printed as text."""
@@ -39,23 +46,28 @@ class CommandResult:
     exit_code: int = 0
 
 
-class FetchAnswer(Answer):
-    """How the prices were come by that a command has worked with, and what was noticed about them."""
+def of(path: str, *default: Any, **more: Any) -> Any:
+    """A field that is read from an attribute of an attribute; the default where one on the way is None."""
+    return Field(*default, validation_alias=AliasPath(*path.split(".")), **more)
 
-    notes: tuple[str, ...]
+
+class FetchAnswer(Answer):
+    """How the prices were fetched that a command has worked with, and what was noticed about them."""
+
+    notes: tuple[str, ...] = of("prices.notes")
     verdict: str
     snapshot: str | None
     stale: bool
-    missing: tuple[str, ...]
+    missing: tuple[date, ...]
 
 
 class PricesAnswer(FetchAnswer):
     """The prices that a training or a backtest was given."""
 
-    fingerprint: str
-    sessions: int
-    first: str
-    last: str
+    fingerprint: str = of("prices.fingerprint")
+    sessions: Count = of("prices")
+    first: date = of("prices.first")
+    last: date = of("prices.last")
 
 
 class FailureAnswer(Answer):
@@ -70,23 +82,6 @@ class SecuritiesAnswer(Answer):
 
     securities: tuple[SerializeAsAny[Answer], ...]
     failed: int
-
-
-def fetch_answer(fetched: "FetchedPrices") -> FetchAnswer:
-    """What is said of the prices."""
-    return FetchAnswer.model_validate({"notes": fetched.prices.notes, **fetched.as_json()})
-
-
-def prices_answer(fetched: "FetchedPrices") -> PricesAnswer:
-    """The same with what the prices are."""
-    prices = fetched.prices
-    return PricesAnswer(
-        fingerprint=prices.fingerprint,
-        sessions=len(prices),
-        first=prices.first.isoformat(),
-        last=prices.last.isoformat(),
-        **dict(fetch_answer(fetched)),
-    )
 
 
 def for_each(

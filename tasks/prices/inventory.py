@@ -32,6 +32,11 @@ class Holding:
     records: tuple[FetchRecord, ...] = ()
     damaged: tuple[str, ...] = ()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the newest fetch lacks no session."""
+        return self.newest is not None and not self.missing
+
 
 def stored_prices(tickers: Sequence[str], settings: Settings, now: datetime) -> list[Holding]:
     """What is stored of the securities that are named, down to the last file; of all, if none is."""

@@ -3,23 +3,24 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, option
-from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, prices_answer, table
+from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, of, table
 from model.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.backtest import BacktestReport
-    from model.backtest.plan import BacktestConfig
-    from model.backtest.result import PresetResult, Standing
+    from model.backtest.plan import BacktestConfig, Plan
+    from model.backtest.result import BacktestResult, PresetResult, Standing
     from model.config import ForecasterConfig, PriceRequest
     from tasks.settings import Settings
 
@@ -76,8 +77,23 @@ class Test(Answer):
     """The sessions that are forecast."""
 
     sessions: int
-    first: str
-    last: str
+    first: date
+    last: date
+
+
+def _rows(result: "BacktestResult") -> tuple[RowAnswer, ...]:
+    from model.backtest.result import standings
+
+    return tuple(RowAnswer(name=row.name, kind=row.kind, **_finite(row.metrics)) for row in standings(result))
+
+
+def _presets(presets: "Sequence[PresetResult]") -> dict[str, PresetAnswer]:
+    return {preset.name: _preset(preset) for preset in presets}
+
+
+def _test(plan: "Plan") -> Test:
+    first, last = plan.origins[0], plan.origins[-1]
+    return Test(sessions=plan.n_sessions, first=plan.prices.day(first.start), last=plan.prices.day(last.stop - 1))
 
 
 class BacktestAnswer(Answer):
@@ -85,24 +101,24 @@ class BacktestAnswer(Answer):
 
     run_id: str
     run_url: str
-    report: str
-    ticker: str
-    column: str
-    source: str
-    prices: PricesAnswer
-    first: str | None = Field(serialization_alias="from")
-    last: str | None = Field(serialization_alias="to")
-    every: str
-    refit: str | int
-    window: str
-    statistical: bool
-    seeds: tuple[int, ...]
-    origins: int
-    test: Test
-    remarks: tuple[str, ...]
-    best_naive: str
-    presets: dict[str, PresetAnswer]
-    forecasts: tuple[RowAnswer, ...]
+    report: str = of("report_uri")
+    ticker: str = of("fetched.prices.security.ticker")
+    column: str = of("result.plan.column")
+    source: str = of("fetched.prices.source")
+    prices: PricesAnswer = of("fetched")
+    first: str | None = of("result.plan.config.first", serialization_alias="from")
+    last: str | None = of("result.plan.config.last", serialization_alias="to")
+    every: str = of("result.plan.config.every")
+    refit: str | int = of("result.plan.config.refit")
+    window: str = of("result.plan.config.window")
+    statistical: bool = of("result.plan.config.statistical")
+    seeds: Annotated[tuple[int, ...], BeforeValidator(lambda presets: tuple(presets[0].by_seed))] = of("result.presets")
+    origins: Count = of("result.plan.origins")
+    test: Annotated[Test, BeforeValidator(_test)] = of("result.plan")
+    remarks: tuple[str, ...] = of("result.remarks")
+    best_naive: str = of("result.reference.best_naive")
+    presets: Annotated[dict[str, PresetAnswer], BeforeValidator(_presets)] = of("result.presets")
+    forecasts: Annotated[tuple[RowAnswer, ...], BeforeValidator(_rows)] = of("result")
     resumed: int
     computed: int
     jobs: int
@@ -151,7 +167,7 @@ def backtest(
 
         def run(request: "PriceRequest") -> CommandResult:
             report = flow(request=request, backtest=config, forecasters=forecasters, jobs=count)
-            return CommandResult(_answer(report), _text(report, settings))
+            return CommandResult(BacktestAnswer.model_validate(report), _text(report, settings))
 
         return for_each(requests, settings.prices.pause, run)
 
@@ -187,39 +203,6 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
             remedy="for example --presets tutorial,anchored",
         )
     return tuple(training.forecaster(name) for name in named)
-
-
-def _answer(report: "BacktestReport") -> BacktestAnswer:
-    from model.backtest.result import standings
-
-    result, plan = report.result, report.result.plan
-    prices = report.fetched.prices
-    return BacktestAnswer(
-        run_id=report.run_id,
-        run_url=report.run_url,
-        report=report.report_uri,
-        ticker=prices.security.ticker,
-        column=plan.column,
-        source=prices.source,
-        prices=prices_answer(report.fetched),
-        **plan.config.model_dump(exclude={"seeds"}),
-        seeds=tuple(result.presets[0].by_seed),
-        origins=len(plan.origins),
-        test=Test(
-            sessions=plan.n_sessions,
-            first=plan.prices.day(plan.origins[0].start).isoformat(),
-            last=plan.prices.day(plan.origins[-1].stop - 1).isoformat(),
-        ),
-        remarks=result.remarks,
-        best_naive=result.reference.best_naive,
-        presets={preset.name: _preset(preset) for preset in result.presets},
-        forecasts=tuple(RowAnswer(name=row.name, kind=row.kind, **_finite(row.metrics)) for row in standings(result)),
-        resumed=report.resumed,
-        computed=report.computed,
-        jobs=report.jobs,
-        fit_seconds=report.fit_seconds,
-        seconds=report.seconds,
-    )
 
 
 def _preset(preset: "PresetResult") -> PresetAnswer:

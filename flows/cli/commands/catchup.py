@@ -1,13 +1,14 @@
 """`tomorrow catchup`: its options, its call, its JSON and its text."""
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from flows.cli.command import command
-from flows.cli.commands.predict import PredictAnswer, predict_answer
+from flows.cli.commands.predict import PredictAnswer
 from flows.cli.commands.train import EvaluationOptions
 from flows.cli.configuration import prepare
 from flows.cli.options import Preset, PriceOptions, TrainingOptions
-from flows.cli.result import Answer, CommandResult, for_each
+from flows.cli.result import Answer, CommandResult, for_each, of
 
 if TYPE_CHECKING:
     from flows.catchup import CatchupReport
@@ -18,8 +19,8 @@ class CatchupAnswer(Answer):
     """The object of `tomorrow catchup --json`; `passed` are the sessions that were missed too long ago."""
 
     model: str
-    forecasts: tuple[PredictAnswer, ...]
-    passed: tuple[str, ...]
+    forecasts: tuple[PredictAnswer, ...] = of("made")
+    passed: tuple[date, ...]
 
 
 @command("tomorrow catchup --preset tutorial")
@@ -37,17 +38,9 @@ def catchup(
 
         def run(request: "PriceRequest") -> CommandResult:
             report = flow(request=request, forecaster=forecaster, evaluation=evaluation)
-            return CommandResult(_answer(report), _text(report))
+            return CommandResult(CatchupAnswer.model_validate(report), _text(report))
 
         return for_each(requests, settings.prices.pause, run)
-
-
-def _answer(report: "CatchupReport") -> CatchupAnswer:
-    return CatchupAnswer(
-        model=report.model,
-        forecasts=tuple(predict_answer(made) for made in report.made),
-        passed=tuple(day.isoformat() for day in report.passed),
-    )
 
 
 def _text(report: "CatchupReport") -> str:

@@ -7,7 +7,7 @@ import typer
 from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import number, option
-from flows.cli.result import Answer, CommandResult
+from flows.cli.result import Answer, CommandResult, of
 from model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Thing(Answer):
 
     kind: str
     name: str
-    bytes: int
+    bytes: int = of("size")
 
 
 class CleanAnswer(Answer):
@@ -51,8 +51,7 @@ def clean(
         from flows.clean import clean as flow
 
         report = flow(older_than=older_than, dry_run=dry_run)
-    things = tuple(Thing(kind=thing.kind, name=thing.name, bytes=thing.size) for thing in report.refuse)
-    return CommandResult(CleanAnswer(dry_run=report.dry_run, refuse=things), _text(report))
+    return CommandResult(CleanAnswer.model_validate(report), _text(report))
 
 
 def _text(report: "CleanReport") -> str:

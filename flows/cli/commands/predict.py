@@ -1,12 +1,16 @@
 """`tomorrow predict`: its options, its call, its JSON and its text."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import column as parse_column
 from flows.cli.configuration import prepare
 from flows.cli.options import ColumnName, PriceOptions
-from flows.cli.result import Answer, CommandResult, FetchAnswer, fetch_answer, for_each
+from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_each, of
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
@@ -15,31 +19,38 @@ if TYPE_CHECKING:
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 
+# The bounds by level in per cent, which JSON has as text.
+Intervals = Annotated[
+    dict[str, tuple[float, float]],
+    BeforeValidator(lambda known: {str(level): bounds for level, bounds in known.items()}),
+]
+
+
 class PredictAnswer(Answer):
     """The object of `tomorrow predict --json`, as the ledger holds the forecast."""
 
-    model: str
-    version: int
-    ticker: str
-    column: str
-    as_of: str
-    session: str
-    forecast: float
-    lower: float | None
-    upper: float | None
-    level: float | None
-    intervals: dict[str, tuple[float, float]]
-    naive: float
-    naive_name: str
-    naives: dict[str, float]
-    source: str
-    stale: bool
-    late: bool | None
-    fingerprint: str
-    prices: FetchAnswer
-    made_at: str
-    recorded: bool
-    notes: tuple[str, ...]
+    model: str = of("forecast.model")
+    version: int = of("forecast.version")
+    ticker: str = of("forecast.ticker")
+    column: str = of("forecast.column")
+    as_of: date = of("forecast.as_of")
+    session: date = of("forecast.session")
+    forecast: float = of("forecast.forecast")
+    lower: float | None = of("forecast.lower")
+    upper: float | None = of("forecast.upper")
+    level: float | None = of("forecast.level")
+    intervals: Intervals = of("forecast.known_intervals")
+    naive: float = of("forecast.naive")
+    naive_name: str = of("forecast.naive_name")
+    naives: Mapping[str, float] = of("forecast.naives")
+    source: str = of("forecast.source")
+    stale: bool = of("forecast.stale")
+    late: bool | None = of("forecast.late")
+    fingerprint: str = of("forecast.fingerprint")
+    prices: FetchAnswer = of("fetched")
+    made_at: Moment = of("forecast.made_at")
+    recorded: bool = of("created")
+    notes: tuple[str, ...] = of("version.notes")
     seconds: dict[str, float]
 
 
@@ -62,37 +73,7 @@ def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
 
 def predict_result(report: "PredictReport") -> CommandResult:
     """What a forecast came to."""
-    return CommandResult(predict_answer(report), _text(report))
-
-
-def predict_answer(report: "PredictReport") -> PredictAnswer:
-    """The JSON object of one forecast."""
-    made = report.forecast
-    return PredictAnswer(
-        model=made.model,
-        version=made.version,
-        ticker=made.ticker,
-        column=made.column,
-        as_of=made.as_of.isoformat(),
-        session=made.session.isoformat(),
-        forecast=made.forecast,
-        lower=made.lower,
-        upper=made.upper,
-        level=made.level,
-        intervals={str(level): bounds for level, bounds in made.known_intervals.items()},
-        naive=made.naive,
-        naive_name=made.naive_name,
-        naives=dict(made.naives),
-        source=made.source,
-        stale=made.stale,
-        late=made.late,
-        fingerprint=made.fingerprint,
-        prices=fetch_answer(report.fetched),
-        made_at=made.made_at.isoformat(),
-        recorded=report.created,
-        notes=report.version.notes,
-        seconds=report.seconds,
-    )
+    return CommandResult(PredictAnswer.model_validate(report), _text(report))
 
 
 def _text(report: "PredictReport") -> str:

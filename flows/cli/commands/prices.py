@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
 
 SHORT = 12  # digits of a snapshot's name that people are shown; six are enough for --vintage
 
-# One fetch, as its record holds it.
-Record = dict[str, Any]
+
+def _record(record: "FetchRecord | None") -> dict[str, Any] | None:
+    """One fetch, as its record holds it."""
+    return None if record is None else record.model_dump(mode="json", exclude={"format"})
+
+
+Record = Annotated[dict[str, Any] | None, BeforeValidator(_record)]
 
 
 class StockAnswer(Answer):
@@ -30,10 +37,10 @@ class StockAnswer(Answer):
 
     ticker: str
     fresh: bool
-    missing: tuple[str, ...]
+    missing: tuple[date, ...]
     snapshots: int
     fetches: int
-    newest: Record | None
+    newest: Record
     restatements: tuple[Record, ...]
     records: tuple[Record, ...]
     damaged: tuple[str, ...]
@@ -77,7 +84,7 @@ def prices(
     if fetch:
         return _fetch(named, settings, accept_restatement)
     holdings = stored_prices(named, settings, now())
-    answer = StoredAnswer(securities=tuple(_stock(holding) for holding in holdings))
+    answer = StoredAnswer(securities=tuple(map(StockAnswer.model_validate, holdings)))
     return CommandResult(answer, _stock_text(holdings, in_full=bool(named)))
 
 
@@ -107,28 +114,10 @@ def _say(line: str) -> None:
     sys.stderr.write(f"tomorrow: {line}\n")
 
 
-def _record(record: "FetchRecord") -> Record:
-    return record.model_dump(mode="json", exclude={"format"})
-
-
-def _stock(holding: "Holding") -> StockAnswer:
-    return StockAnswer(
-        ticker=holding.ticker,
-        fresh=holding.newest is not None and not holding.missing,
-        missing=tuple(map(str, holding.missing)),
-        snapshots=holding.snapshots,
-        fetches=holding.fetches,
-        newest=None if holding.newest is None else _record(holding.newest),
-        restatements=tuple(map(_record, holding.restatements)),
-        records=tuple(map(_record, holding.records)),
-        damaged=holding.damaged,
-    )
-
-
 def _outcome(outcome: "Outcome") -> dict[str, Any]:
     if outcome.record is None:
         return {"ticker": outcome.ticker, "error": outcome.error.as_json() if outcome.error else None}
-    return {"ticker": outcome.ticker, "kept": outcome.kept, **_record(outcome.record)}
+    return {"ticker": outcome.ticker, "kept": outcome.kept, **(_record(outcome.record) or {})}
 
 
 def _stock_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableType":

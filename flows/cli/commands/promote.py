@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.command import command
-from flows.cli.commands.train import GateAnswer, gate_answer, gate_phrase
+from flows.cli.commands.train import GateAnswer, gate_phrase
 from flows.cli.configuration import prepare
 from flows.cli.options import Model, Reason, Version, option
-from flows.cli.result import Answer, CommandResult
+from flows.cli.result import Answer, CommandResult, of
 
 if TYPE_CHECKING:
     from flows.promote import PromotionReport
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class PromoteAnswer(Answer):
     """The object of `tomorrow promote --json`; the decision is null where the gate was not asked."""
 
-    model: str
-    version: int
-    stage: str
+    model: str = of("version.model")
+    version: int = of("version.version")
+    stage: str = of("version.stage")
     changed: bool
     archived: tuple[int, ...]
     notes: tuple[str, ...]
@@ -84,17 +84,7 @@ def rollback(model: Model, reason: Reason = "") -> CommandResult:
 
 def promote_result(report: "PromotionReport") -> CommandResult:
     """What a promotion came to."""
-    version = report.version
-    answer = PromoteAnswer(
-        model=version.model,
-        version=version.version,
-        stage=version.stage,
-        changed=report.changed,
-        archived=report.archived,
-        notes=report.notes,
-        decision=None if report.decision is None else gate_answer(report.decision),
-    )
-    return CommandResult(answer, _text(report))
+    return CommandResult(PromoteAnswer.model_validate(report), _text(report))
 
 
 def _text(report: "PromotionReport") -> str:

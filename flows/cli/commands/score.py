@@ -1,6 +1,7 @@
 """`tomorrow score`: its options, its call, its JSON and its text."""
 
 import math
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict
@@ -9,7 +10,7 @@ from flows.cli.command import command
 from flows.cli.configuration import column as parse_column
 from flows.cli.configuration import prepare
 from flows.cli.options import ColumnName, PriceOptions
-from flows.cli.result import Answer, CommandResult, FetchAnswer, fetch_answer, for_each
+from flows.cli.result import Answer, CommandResult, FetchAnswer, for_each
 
 if TYPE_CHECKING:
     from flows.score import ScoreReport
@@ -26,7 +27,7 @@ class VersionScore(Answer):
     version: int
     run_id: str
     sessions: int
-    last: str
+    last: date
     breaches: tuple[str, ...]
 
 
@@ -102,13 +103,13 @@ def _answer(report: "ScoreReport") -> ScoreAnswer:
                 version=version,
                 run_id=scored.runs[version],
                 sessions=len(windows),
-                last=windows[-1].session.isoformat(),
+                last=windows[-1].session,
                 **windows[-1].metrics() | {"breaches": windows[-1].breaches},
             )
             for version, windows in scored.windows.items()
         ),
         notes=_notes(report),
-        prices=fetch_answer(report.fetched),
+        prices=FetchAnswer.model_validate(report.fetched),
         seconds=report.seconds,
     )
 

@@ -6,13 +6,15 @@ needs no Prefect, which it asks over HTTP where it runs.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.result import Answer, CommandResult
+from flows.cli.result import Answer, CommandResult, Count, of
 from model.errors import TomorrowError
 
 if TYPE_CHECKING:
@@ -41,7 +43,12 @@ class Status:
     production: "dict[str, RegisteredVersion | None]"
     prices: "list[Holding]"
     forecasts: "tuple[Standing, ...]"
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str]
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a stack."""
+        return self.stack is not None
 
 
 class ScheduledAnswer(Answer):
@@ -59,14 +66,21 @@ class ProductionAnswer(Answer):
     notes: tuple[str, ...]
 
 
+def _production(versions: "dict[str, RegisteredVersion | None]") -> tuple[ProductionAnswer, ...]:
+    return tuple(
+        ProductionAnswer(model=model, version=found and found.version, notes=found.notes if found else ())
+        for model, found in versions.items()
+    )
+
+
 class StoredAnswer(Answer):
     """The stored prices of a security."""
 
     ticker: str
-    last: date | None
-    fetched_at: datetime | None
-    missing: tuple[str, ...]
-    restatements: int
+    last: date | None = of("newest.last", None)
+    fetched_at: datetime | None = of("newest.fetched_at", None)
+    missing: tuple[date, ...]
+    restatements: Count
 
 
 class NewestAnswer(Answer):
@@ -80,11 +94,11 @@ class ForecastsAnswer(Answer):
     """How the forecasts of a model have done."""
 
     model: str
-    forecasts: int
-    scored: int
-    rmse: float | None
-    naive_rmse: float | None
-    coverage: float | None
+    forecasts: int = of("record.forecasts")
+    scored: int = of("record.scored")
+    rmse: float | None = of("record.rmse")
+    naive_rmse: float | None = of("record.naive_rmse")
+    coverage: float | None = of("record.coverage")
     level: float | None
     newest: NewestAnswer
 
@@ -93,9 +107,9 @@ class StatusAnswer(Answer):
     """The object of `tomorrow status --json`."""
 
     running: bool
-    stack: dict[str, Any] | None
+    stack: Annotated[dict[str, Any] | None, BeforeValidator(lambda stack: stack and stack.model_dump(mode="json"))]
     scheduled: tuple[ScheduledAnswer, ...]
-    production: tuple[ProductionAnswer, ...]
+    production: Annotated[tuple[ProductionAnswer, ...], BeforeValidator(_production)]
     prices: tuple[StoredAnswer, ...]
     forecasts: tuple[ForecastsAnswer, ...]
     faults: dict[str, str]
@@ -106,7 +120,7 @@ def status() -> CommandResult:
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
     found = take_status(settings, os.environ.get("PREFECT_API_URL"))
-    return CommandResult(_answer(found), _text(found))
+    return CommandResult(StatusAnswer.model_validate(found), _text(found))
 
 
 def take_status(settings: "Settings", prefect_elsewhere: str | None) -> Status:
@@ -135,44 +149,6 @@ def take_status(settings: "Settings", prefect_elsewhere: str | None) -> Status:
         prices=ask("prices", lambda: stored_prices((), settings, at), []),
         forecasts=ask("forecasts", lambda: standings(settings), ()),
         faults=faults,
-    )
-
-
-def _answer(status: Status) -> StatusAnswer:
-    return StatusAnswer(
-        running=status.stack is not None,
-        stack=None if status.stack is None else status.stack.model_dump(mode="json"),
-        scheduled=tuple(ScheduledAnswer(deployment=run.deployment, at=run.at) for run in status.scheduled),
-        production=tuple(
-            ProductionAnswer(model=model, version=found.version if found else None, notes=found.notes if found else ())
-            for model, found in status.production.items()
-        ),
-        prices=tuple(
-            StoredAnswer(
-                ticker=holding.ticker,
-                last=holding.newest.last if holding.newest else None,
-                fetched_at=holding.newest.fetched_at if holding.newest else None,
-                missing=tuple(map(str, holding.missing)),
-                restatements=len(holding.restatements),
-            )
-            for holding in status.prices
-        ),
-        forecasts=tuple(_forecasts(standing) for standing in status.forecasts),
-        faults=status.faults,
-    )
-
-
-def _forecasts(standing: "Standing") -> ForecastsAnswer:
-    record, newest = standing.record, standing.newest
-    return ForecastsAnswer(
-        model=standing.model,
-        forecasts=record.forecasts,
-        scored=record.scored,
-        rmse=record.rmse,
-        naive_rmse=record.naive_rmse,
-        coverage=record.coverage,
-        level=standing.level,
-        newest=NewestAnswer(session=newest.session, forecast=newest.forecast),
     )
 
 

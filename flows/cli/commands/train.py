@@ -1,6 +1,7 @@
 """`tomorrow train`: its options, its call, its JSON and its text."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, option
-from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, prices_answer, table
+from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, of, table
 from model.config import EvaluationConfig
 
 if TYPE_CHECKING:
@@ -50,15 +51,15 @@ class Test(Answer):
 
     inputs: tuple[int, int, int]
     series: int
-    first: str
-    last: str
+    first: date
+    last: date
 
 
 class Fit(Answer):
     """How the fit went."""
 
     epochs: int
-    seconds: float
+    seconds: float = of("fit_seconds")
     first_loss: float
     last_loss: float
     backend: str
@@ -148,32 +149,21 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         ticker=split.prices.security.ticker,
         column=config.column,
         source=split.prices.source,
-        prices=prices_answer(report.fetched),
+        prices=PricesAnswer.model_validate(report.fetched),
         stale=report.fetched.stale,
         train=Shape(inputs=(trained, config.lookback, came.features), targets=(trained,)),
         test=Test(
             inputs=(split.n_test, config.lookback, came.features),
             series=split.n_test + came.rows,
-            first=split.first_test.isoformat(),
-            last=split.last_test.isoformat(),
+            first=split.first_test,
+            last=split.last_test,
         ),
         start=start_of(version),
-        fit=Fit(
-            epochs=came.epochs,
-            seconds=came.fit_seconds,
-            first_loss=came.first_loss,
-            last_loss=came.last_loss,
-            backend=came.backend,
-        ),
+        fit=Fit.model_validate(came),
         metrics=came.metrics,
-        decision=gate_answer(report.decision),
+        decision=GateAnswer.model_validate(report.decision),
         seconds=report.seconds,
     )
-
-
-def gate_answer(decision: "Decision") -> GateAnswer:
-    """The gate's decision."""
-    return GateAnswer(promoted=decision.promoted, reasons=decision.reasons)
 
 
 def gate_phrase(decision: "Decision") -> str:
