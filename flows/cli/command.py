@@ -18,10 +18,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON objec
 
 
 class Command(TyperCommand):
-    """A command that is parsed here, and called by whoever has had it parsed."""
+    """A command of ours: typer parses its options, and the main program calls it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse; an option in the place of another one's value is an error, since the value was forgotten."""
+        """Parse; where an option stands in place of another one's value, the value was forgotten."""
         valued = {
             name
             for option in self.params
@@ -29,8 +29,8 @@ class Command(TyperCommand):
             for name in option.opts
         }
         for name, value in pairwise(args):
-            if name in valued and value.startswith("--"):
-                ctx.fail(f"Option {name!r} requires a value; one that begins so is given as {name}={value}")
+            if name in valued and value.startswith("--") and not ctx.resilient_parsing:
+                ctx.fail(f"Option {name!r} requires a value; one that begins with -- is given as {name}={value}")
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
@@ -39,12 +39,12 @@ class Command(TyperCommand):
             raise
 
     def invoke(self, ctx: Any) -> Call:
-        """The call that is asked for, not made yet."""
+        """Return the call in place of making it."""
         return functools.partial(super().invoke, ctx)
 
 
 def command(example: str) -> Callable[[Callable[..., CommandResult]], TyperCommand]:
-    """A command from its function, whose docstring is its help; a line shows how it is used. Each has --json."""
+    """Make a function a command: its docstring is the help, with a line that shows its use. Each has --json."""
 
     def build(function: Callable[..., CommandResult]) -> TyperCommand:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)

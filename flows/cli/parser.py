@@ -60,7 +60,7 @@ Call = Callable[[], "CommandResult"]
 
 
 class LateCommand(TyperCommand):
-    """A command whose file is imported once it is used, so that the others' help and completion do not wait for it."""
+    """A command whose file is imported when it is used: nothing else waits for what it imports."""
 
     def __init__(self, name: str, place: str, summary: str) -> None:
         super().__init__(name, short_help=summary)
@@ -73,7 +73,7 @@ class LateCommand(TyperCommand):
 
 
 def parse(arguments: Sequence[str]) -> Call | int:
-    """The call that a command line asks for; the exit code where that is all, as with --help; UsageError if wrong."""
+    """The call of a command, or the exit code where nothing is left to do, as after --help; UsageError if wrong."""
     try:
         asked: Call | int = parser().main(list(arguments), prog_name="tomorrow", standalone_mode=False)
     except typer.TyperException as error:
@@ -115,11 +115,11 @@ def _top(
 
 
 def _wrong_use(error: typer.TyperException) -> UsageError:
+    """Typer's error in our words; what it has found of near names is not always in its message."""
     context: typer.Context | None = getattr(error, "ctx", None)
     program = context.command_path if context else "tomorrow"
-    message = error.format_message() if not (nearest := getattr(error, "possibilities", None)) else error.message
-    if nearest:
-        message += f". Did you mean {' or '.join(nearest)}?"
+    nearest = getattr(error, "possibilities", None)
+    message = f"{error.message}. Did you mean {' or '.join(nearest)}?" if nearest else error.format_message()
     return UsageError(
         f"`{program}`",
         have=message.removesuffix("."),
