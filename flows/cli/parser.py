@@ -119,7 +119,7 @@ def _wrong_use(error: typer.TyperException) -> UsageError:
     context: typer.Context | None = getattr(error, "ctx", None)
     program = context.command_path if context else "tomorrow"
     nearest = getattr(error, "possibilities", None)
-    message = f"{error.message}. Did you mean {' or '.join(nearest)}?" if nearest else error.format_message()
+    message = f"{error.message}. Did you mean {nearest[0]}?" if nearest else error.format_message()
     return UsageError(
         f"`{program}`",
         have=message.removesuffix("."),

@@ -1,6 +1,6 @@
 """`tomorrow train`: its options, its call, its JSON and its text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,7 +149,7 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         ticker=split.prices.security.ticker,
         column=config.column,
         source=split.prices.source,
-        prices=PricesAnswer.model_validate(report.fetched),
+        prices=PricesAnswer.model_validate(replace(report.fetched, prices=split.prices)),  # up to the test period's end
         stale=report.fetched.stale,
         train=Shape(inputs=(trained, config.lookback, came.features), targets=(trained,)),
         test=Test(
@@ -212,7 +212,7 @@ def _errors(report: "TrainReport") -> "RenderableType":
     rows = [("the forecast", figures["rmse"], figures["mae"])]
     rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in naive]
     return table(
-        (f"{f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<40}", f"{'RMSE':>8}", f"{'MAE':>8}"),
+        (f"{f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}", f"{'RMSE':>8}", f"{'MAE':>8}"),
         [
             *((name, f"${error:.3f}", f"${absolute:.3f}") for name, error, absolute in rows),
             ("skill against the best naive forecast", f"{figures['skill']:+.3f}", ""),

@@ -124,7 +124,7 @@ WRONG = {
     "an option that is cut short": (
         ("train", "--test-mo", "2020-01"),
         "`tomorrow train`",
-        "Did you mean --test-month",
+        "Did you mean --test-month?",
     ),
     "an option without its value": (("train", "--epochs"), "`tomorrow train`", "--epochs"),
     "an option in place of a value": (
