@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+FAST_MARKET = ("--source", "sample", "--as-of", "2013-06-28")
+
+
 @pytest.fixture
 def good(tmp_path: Path) -> list[str]:
     """The lines of a good file of prices; the header is the first."""
@@ -187,3 +190,8 @@ def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, 
     assert done.code == 0
     assert done.json["prices"]["sessions"] == 100
     assert np.isfinite(done.json["metrics"]["rmse"])
+
+
+def test_the_prices_of_an_answer_end_with_its_test_period(run: Run) -> None:
+    answer = run("train", *FAST_MARKET, *SMALL, "--test-month", "2013-05", "--json").json
+    assert answer["prices"]["last"] == answer["test"]["last"] == "2013-05-31"

@@ -1,8 +1,13 @@
-"""Text with tables: as it is printed on a terminal and elsewhere."""
+"""A command's result: JSON from a report's attributes, and text with tables on a terminal and elsewhere."""
+
+import json
+from datetime import UTC, date, datetime
 
 import pytest
 
-from flows.cli.result import lines, rendered, table
+from flows.cli.result import Answer, Moment, PricesAnswer, lines, of, rendered, table
+from tasks.prices.fetch import FetchedPrices
+from tests.market import zigzag
 
 HEAD, ROWS = ("", "RMSE"), [("the forecast [of us]", "$1.000"), ("naive", "$10.000 :smile:")]
 
@@ -31,3 +36,34 @@ def test_headings_stand_out_on_a_terminal_without_colour(monkeypatch: pytest.Mon
     text = rendered(table(HEAD, ROWS), terminal=True)
     assert "\x1b[1m" in text
     assert "\x1b[3" not in text
+
+
+def test_an_answer_is_read_from_a_reports_attributes() -> None:
+    prices = zigzag(30)
+    answer = PricesAnswer.model_validate(FetchedPrices(prices=prices, stale=True, missing=(date(2020, 1, 2),)))
+    assert json.loads(answer.as_json()) == {
+        "notes": [],
+        "verdict": "not compared",
+        "snapshot": None,
+        "stale": True,
+        "missing": ["2020-01-02"],
+        "fingerprint": prices.fingerprint,
+        "sessions": 30,
+        "first": str(prices.first),
+        "last": str(prices.last),
+    }
+
+
+class Somewhere(Answer):
+    """An answer whose first field may be read from nowhere."""
+
+    last: date | None = of("prices.last", None)
+    at: Moment
+
+
+def test_where_something_on_the_way_is_not_there_the_default_is_meant() -> None:
+    class Report:
+        prices = None
+        at = datetime(2020, 1, 2, 3, tzinfo=UTC)
+
+    assert json.loads(Somewhere.model_validate(Report()).as_json()) == {"last": None, "at": "2020-01-02T03:00:00+00:00"}
