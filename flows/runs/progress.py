@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from model.backtest.plan import Fit
     from model.training.fit import OnEpoch
 
-LOG_EVERY_SECONDS = 10.0
+LOGGED = 10  # so many lines show how the loss falls
+LOG_EVERY_SECONDS = 10.0  # while securities are fetched
 
 # Told how much is done, and what stands beside it.
 Show = Callable[[int, str], None]
@@ -20,21 +21,26 @@ OnFit = Callable[["Fit"], None]
 
 @contextmanager
 def training_progress(epochs: int) -> "Iterator[OnEpoch]":
-    """Show epochs and their loss as they are done."""
-    # Side by side, several would draw over one another.
-    if sys.stderr.isatty() and multiprocessing.parent_process() is None:
-        with _bar("training", epochs, "loss -") as draw:
-            yield lambda epoch, loss: draw(epoch, f"loss {loss:.5f}")
-        return
+    """Show epochs and their loss as they are done: a bar on a terminal, every tenth of them in the run's log."""
     from prefect.logging import get_run_logger
 
-    logger, due = get_run_logger(), _every(LOG_EVERY_SECONDS)
+    logger, tenth = get_run_logger(), max(1, epochs // LOGGED)
 
-    def show(epoch: int, loss: float) -> None:
-        if epoch in (1, epochs) or due():
-            logger.info("epoch %d of %d, loss %.5f", epoch, epochs, loss)
+    def log(epoch: int, loss: float) -> None:
+        if epoch in (1, epochs) or epoch % tenth == 0:
+            logger.info("Epoch %d of %d: loss %.5f", epoch, epochs, loss)
 
-    yield show
+    # Side by side, several would draw over one another.
+    if not sys.stderr.isatty() or multiprocessing.parent_process() is not None:
+        yield log
+        return
+    with _bar("training", epochs, "loss -") as draw:
+
+        def show(epoch: int, loss: float) -> None:
+            log(epoch, loss)
+            draw(epoch, f"loss {loss:.5f}")
+
+        yield show
 
 
 @contextmanager
@@ -44,10 +50,12 @@ def fetching_progress(total: int) -> Iterator[Show]:
         with _bar("fetching", total) as draw:
             yield draw
         return
-    due = _every(LOG_EVERY_SECONDS)
+    last = time.monotonic()
 
     def show(done: int, ticker: str) -> None:
-        if total > 1 and (done == total or due()):
+        nonlocal last
+        if total > 1 and (done == total or time.monotonic() - last >= LOG_EVERY_SECONDS):
+            last = time.monotonic()
             sys.stderr.write(f"tomorrow: {done} of {total} securities, newest {ticker}\n")
 
     yield show
@@ -58,11 +66,11 @@ def backtest_progress(pending: "Sequence[Fit]") -> Iterator[OnFit]:
     """Show fits as they are done, and how long the rest will take."""
     pace = Pace(pending)
     if sys.stderr.isatty() and pending:
-        with _bar("backtest", pace.total, pace.left, own_time_left=True) as draw:
+        with _bar("backtest", pace.total, f"fits, {pace.left}", own_time_left=True) as draw:
 
             def advance(fit: "Fit") -> None:
                 pace.count(fit)
-                draw(pace.done, pace.left)
+                draw(pace.done, f"fits, {pace.left}")
 
             yield advance
         return
@@ -133,17 +141,3 @@ def _bar(title: str, total: int, beside: str = "", *, own_time_left: bool = Fals
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=total, beside=beside)
         yield lambda done, text: progress.update(task, completed=done, beside=text)
-
-
-def _every(seconds: float) -> Callable[[], bool]:
-    """Whether so much time has gone by since it last said yes, or since now."""
-    last = time.monotonic()
-
-    def due() -> bool:
-        nonlocal last
-        if time.monotonic() - last < seconds:
-            return False
-        last = time.monotonic()
-        return True
-
-    return due
