@@ -37,27 +37,27 @@ SHOWN = (
 Figures = dict[str, float | None]
 
 
-class Figured(Answer):
+class FiguresAnswer(Answer):
     """Whose figures stand beside the rest by name; null where one is infinite, for which JSON has no number."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: Figures
 
 
-class SeedAnswer(Figured):
+class SeedAnswer(FiguresAnswer):
     """One seed."""
 
     seed: int
 
 
-class MonthAnswer(Figured):
+class MonthAnswer(FiguresAnswer):
     """One month."""
 
     month: str
     sessions: int
 
 
-class PresetAnswer(Figured):
+class PresetAnswer(FiguresAnswer):
     """A preset: its figures, those of each seed and month, how they spread, and those of the seeds' mean forecast."""
 
     seeds: tuple[SeedAnswer, ...]
@@ -66,14 +66,14 @@ class PresetAnswer(Figured):
     months: tuple[MonthAnswer, ...]
 
 
-class RowAnswer(Figured):
+class RowAnswer(FiguresAnswer):
     """One forecast among all that are compared."""
 
     name: str
     kind: str
 
 
-class Test(Answer):
+class ForecastPart(Answer):
     """The sessions that are forecast."""
 
     sessions: int
@@ -91,9 +91,11 @@ def _presets(presets: "Sequence[PresetResult]") -> dict[str, PresetAnswer]:
     return {preset.name: _preset(preset) for preset in presets}
 
 
-def _test(plan: "Plan") -> Test:
+def _test(plan: "Plan") -> ForecastPart:
     first, last = plan.origins[0], plan.origins[-1]
-    return Test(sessions=plan.n_sessions, first=plan.prices.day(first.start), last=plan.prices.day(last.stop - 1))
+    return ForecastPart(
+        sessions=plan.n_sessions, first=plan.prices.day(first.start), last=plan.prices.day(last.stop - 1)
+    )
 
 
 class BacktestAnswer(Answer):
@@ -114,7 +116,7 @@ class BacktestAnswer(Answer):
     statistical: bool = of("result.plan.config.statistical")
     seeds: Annotated[tuple[int, ...], BeforeValidator(lambda presets: tuple(presets[0].by_seed))] = of("result.presets")
     origins: Count = of("result.plan.origins")
-    test: Annotated[Test, BeforeValidator(_test)] = of("result.plan")
+    test: Annotated[ForecastPart, BeforeValidator(_test)] = of("result.plan")
     remarks: tuple[str, ...] = of("result.remarks")
     best_naive: str = of("result.reference.best_naive")
     presets: Annotated[dict[str, PresetAnswer], BeforeValidator(_presets)] = of("result.presets")
@@ -131,9 +133,7 @@ def backtest(
     prices: PriceOptions,
     training: TrainingOptions,
     presets: Annotated[str, option("--presets", "NAME,...", "The named training configurations.")] = "tutorial",
-    first: Annotated[
-        str | None, option("--from", "YYYY-MM", "First month (default: a year before the last one).")
-    ] = None,
+    first: Annotated[str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).")] = None,
     last: Annotated[str | None, option("--to", "YYYY-MM", "Last month (default: the newest in the prices).")] = None,
     every: Annotated[str, option("--every", "month|quarter|year", "How far apart the origins are.")] = "month",
     refit: Annotated[
@@ -157,16 +157,16 @@ def backtest(
     config = _config(
         first=first, last=last, every=every, refit=_refit(refit), window=window, seeds=seeds, statistical=statistical
     )
-    forecasters, count = _forecasters(presets, training), jobs(processes)
+    forecasters, workers = _forecasters(presets, training), jobs(processes)
     settings, requests = prepare(requests)
     from tasks.backtest.fit_pool import fitting_workers
     from tasks.system.prefect_server import orchestrated
 
-    with fitting_workers(count), orchestrated():
+    with fitting_workers(workers), orchestrated():
         from flows.backtest import backtest as flow
 
         def run(request: "PriceRequest") -> CommandResult:
-            report = flow(request=request, backtest=config, forecasters=forecasters, jobs=count)
+            report = flow(request=request, backtest=config, forecasters=forecasters, jobs=workers)
             return CommandResult(BacktestAnswer.model_validate(report), _text(report, settings))
 
         return for_each(requests, settings.prices.pause, run)

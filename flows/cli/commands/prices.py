@@ -32,7 +32,7 @@ def _record(record: "FetchRecord | None") -> dict[str, Any] | None:
 Record = Annotated[dict[str, Any] | None, BeforeValidator(_record)]
 
 
-class StockAnswer(Answer):
+class HoldingAnswer(Answer):
     """One security in the store."""
 
     ticker: str
@@ -46,13 +46,13 @@ class StockAnswer(Answer):
     damaged: tuple[str, ...]
 
 
-class StoredAnswer(Answer):
+class HoldingsAnswer(Answer):
     """The object of `tomorrow prices --json`."""
 
-    securities: tuple[StockAnswer, ...]
+    securities: tuple[HoldingAnswer, ...]
 
 
-class FetchedAnswer(Answer):
+class OutcomesAnswer(Answer):
     """The object of `tomorrow prices --fetch --json`: of each security its record, or the error."""
 
     securities: tuple[dict[str, Any], ...]
@@ -84,8 +84,8 @@ def prices(
     if fetch:
         return _fetch(named, settings, accept_restatement)
     holdings = stored_prices(named, settings, now())
-    answer = StoredAnswer(securities=tuple(map(StockAnswer.model_validate, holdings)))
-    return CommandResult(answer, _stock_text(holdings, in_full=bool(named)))
+    answer = HoldingsAnswer(securities=tuple(map(HoldingAnswer.model_validate, holdings)))
+    return CommandResult(answer, _holdings_text(holdings, in_full=bool(named)))
 
 
 def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool) -> CommandResult:
@@ -98,7 +98,7 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool)
         outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=_say)
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
-    answer = FetchedAnswer(
+    answer = OutcomesAnswer(
         securities=tuple(_outcome(outcome) for outcome in outcomes),
         fetched=sum(outcome.record is not None and not outcome.kept for outcome in outcomes),
         kept=sum(outcome.kept for outcome in outcomes),
@@ -120,12 +120,12 @@ def _outcome(outcome: "Outcome") -> dict[str, Any]:
     return {"ticker": outcome.ticker, "kept": outcome.kept, **(_record(outcome.record) or {})}
 
 
-def _stock_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableType":
+def _holdings_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableType":
     """The securities; of those that were named, every fetch."""
     if not holdings:
         return "Nothing is stored yet.\n  next     tomorrow prices --fetch"
     head = ("security", "newest", "fresh", "snapshots", "fetched (UTC)", "last change", "restatements")
-    parts: list[RenderableType] = [table(head, map(_stock_row, holdings))]
+    parts: list[RenderableType] = [table(head, map(_holding_row, holdings))]
     for holding in holdings:
         parts += [f"  damaged: {line}" for line in holding.damaged]
         parts += _restatements(holding)
@@ -134,7 +134,7 @@ def _stock_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableT
     return lines(*parts)
 
 
-def _stock_row(holding: "Holding") -> tuple[str, ...]:
+def _holding_row(holding: "Holding") -> tuple[str, ...]:
     counts = f"{holding.snapshots} of {holding.fetches} fetches"
     restatements = str(len(holding.restatements) or "none")
     newest = holding.newest
@@ -169,7 +169,7 @@ def _fetches(holding: "Holding") -> "RenderableType":
     return table(("fetched (UTC)", "change", "sessions", "newest", "snapshot"), rows, indent=2)
 
 
-def _fetch_text(outcomes: "Sequence[Outcome]", answer: FetchedAnswer) -> str:
+def _fetch_text(outcomes: "Sequence[Outcome]", answer: OutcomesAnswer) -> str:
     """A line for each security, and what had changed below it."""
     width = max(len(outcome.ticker) for outcome in outcomes)
     shown = [line for outcome in outcomes for line in _outcome_lines(outcome, width)]

@@ -31,7 +31,7 @@ class VersionScore(Answer):
     breaches: tuple[str, ...]
 
 
-class Figures(Answer):
+class ScoreFigures(Answer):
     """The figures of all forecasts that count; `coverage` is that of the widest intervals, at `level`."""
 
     rmse: float | None = None
@@ -44,7 +44,7 @@ class Figures(Answer):
     coverages: dict[str, float]
 
 
-class ScoreAnswer(Figures):
+class ScoreAnswer(ScoreFigures):
     """The object of `tomorrow score --json`; what is undefined is null."""
 
     model: str

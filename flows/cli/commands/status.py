@@ -51,14 +51,14 @@ class Status:
         return self.stack is not None
 
 
-class ScheduledAnswer(Answer):
+class ScheduledStatus(Answer):
     """A run that is to start."""
 
     deployment: str
     at: datetime
 
 
-class ProductionAnswer(Answer):
+class ProductionStatus(Answer):
     """A model and its version in Production."""
 
     model: str
@@ -66,14 +66,14 @@ class ProductionAnswer(Answer):
     notes: tuple[str, ...]
 
 
-def _production(versions: "dict[str, RegisteredVersion | None]") -> tuple[ProductionAnswer, ...]:
+def _production(versions: "dict[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:
     return tuple(
-        ProductionAnswer(model=model, version=found and found.version, notes=found.notes if found else ())
+        ProductionStatus(model=model, version=found and found.version, notes=found.notes if found else ())
         for model, found in versions.items()
     )
 
 
-class StoredAnswer(Answer):
+class PriceStatus(Answer):
     """The stored prices of a security."""
 
     ticker: str
@@ -83,14 +83,14 @@ class StoredAnswer(Answer):
     restatements: Count
 
 
-class NewestAnswer(Answer):
+class NewestForecast(Answer):
     """The newest forecast of a model."""
 
     session: date
     forecast: float
 
 
-class ForecastsAnswer(Answer):
+class ForecastStatus(Answer):
     """How the forecasts of a model have done."""
 
     model: str
@@ -100,7 +100,7 @@ class ForecastsAnswer(Answer):
     naive_rmse: float | None = of("record.naive_rmse")
     coverage: float | None = of("record.coverage")
     level: float | None
-    newest: NewestAnswer
+    newest: NewestForecast
 
 
 class StatusAnswer(Answer):
@@ -108,10 +108,10 @@ class StatusAnswer(Answer):
 
     running: bool
     stack: Annotated[dict[str, Any] | None, BeforeValidator(lambda stack: stack and stack.model_dump(mode="json"))]
-    scheduled: tuple[ScheduledAnswer, ...]
-    production: Annotated[tuple[ProductionAnswer, ...], BeforeValidator(_production)]
-    prices: tuple[StoredAnswer, ...]
-    forecasts: tuple[ForecastsAnswer, ...]
+    scheduled: tuple[ScheduledStatus, ...]
+    production: Annotated[tuple[ProductionStatus, ...], BeforeValidator(_production)]
+    prices: tuple[PriceStatus, ...]
+    forecasts: tuple[ForecastStatus, ...]
     faults: dict[str, str]
 
 

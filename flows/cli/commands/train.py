@@ -39,14 +39,14 @@ class EvaluationOptions:
         return validated(EvaluationConfig, given(test_month=self.test_month, test_sessions=self.test_sessions))
 
 
-class Shape(Answer):
+class TrainPart(Answer):
     """The part that is fitted on: windows, sessions in each, figures of each session."""
 
     inputs: tuple[int, int, int]
     targets: tuple[int]
 
 
-class Test(Answer):
+class TestPart(Answer):
     """The test period; `series` are its sessions with those that its first window looks back on."""
 
     inputs: tuple[int, int, int]
@@ -55,7 +55,7 @@ class Test(Answer):
     last: date
 
 
-class Fit(Answer):
+class FitAnswer(Answer):
     """How the fit went."""
 
     epochs: int
@@ -88,10 +88,10 @@ class TrainAnswer(Answer):
     source: str
     prices: PricesAnswer
     stale: bool
-    train: Shape
-    test: Test
+    train: TrainPart
+    test: TestPart
     start: dict[str, Any]
-    fit: Fit
+    fit: FitAnswer
     metrics: dict[str, float]
     decision: GateAnswer
     seconds: dict[str, float]
@@ -111,7 +111,7 @@ def train(
     With several securities, --jobs trainings run at the same time.
     """
     requests, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
-    count = jobs(processes)
+    workers = jobs(processes)
     settings, requests = prepare(requests)
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend
@@ -121,8 +121,8 @@ def train(
         request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again)
         for request in requests
     }
-    if len(trainings) > 1 and count > 1:
-        return train_all(list(trainings.values()), count, settings.prices.pause)
+    if len(trainings) > 1 and workers > 1:
+        return train_all(list(trainings.values()), workers, settings.prices.pause)
     with orchestrated(meanwhile=load_backend):
         return for_each(requests, settings.prices.pause, lambda request: train_security(trainings[request]))
 
@@ -151,15 +151,15 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         source=split.prices.source,
         prices=PricesAnswer.model_validate(replace(report.fetched, prices=split.prices)),  # up to the test period's end
         stale=report.fetched.stale,
-        train=Shape(inputs=(trained, config.lookback, came.features), targets=(trained,)),
-        test=Test(
+        train=TrainPart(inputs=(trained, config.lookback, came.features), targets=(trained,)),
+        test=TestPart(
             inputs=(split.n_test, config.lookback, came.features),
             series=split.n_test + came.rows,
             first=split.first_test,
             last=split.last_test,
         ),
         start=start_of(version),
-        fit=Fit.model_validate(came),
+        fit=FitAnswer.model_validate(came),
         metrics=came.metrics,
         decision=GateAnswer.model_validate(report.decision),
         seconds=report.seconds,
