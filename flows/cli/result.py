@@ -15,6 +15,8 @@ from model.errors import TomorrowError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from tasks.settings import Settings
+
 # Lines are never wrapped: whoever reads them has a terminal that does it, or a program that is better off without.
 WIDTH = 10_000
 
@@ -128,6 +130,12 @@ def lines(*parts: "RenderableType") -> "RenderableType":
     from rich.console import Group
 
     return Group(*parts)
+
+
+def look(run_url: str, settings: "Settings") -> tuple[str, ...]:
+    """Where MLflow shows a run."""
+    served = settings.tracking_uri.startswith("http")
+    return (f"  look     {run_url}", *(() if served else ("           (once MLflow's pages are up: make mlflow)",)))
 
 
 def table(

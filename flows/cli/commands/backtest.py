@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, option
-from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, of, table
+from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
 from model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -251,12 +251,7 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         *(f"  {remark}" for remark in result.remarks),
         "",
         f"  report   {report.report_uri.removeprefix('file://')}",
-        f"  look     {report.run_url}",
-        *(
-            ()
-            if settings.tracking_uri.startswith("http")
-            else ("           (once MLflow's pages are up: make mlflow)",)
-        ),
+        *look(report.run_url, settings),
     )
 
 

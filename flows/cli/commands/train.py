@@ -9,7 +9,7 @@ import typer
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, option
-from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, of, table
+from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 
 if TYPE_CHECKING:
@@ -195,12 +195,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
         *(f"  - {reason}" for reason in report.decision.reasons),
         "",
         f"  next     {_next(report)}",
-        f"  look     {report.run_url}",
-        *(
-            ()
-            if settings.tracking_uri.startswith("http")
-            else ("           (once MLflow's pages are up: make mlflow)",)
-        ),
+        *look(report.run_url, settings),
     )
 
 
