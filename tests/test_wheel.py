@@ -41,7 +41,7 @@ def tomorrow(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This environment without what names the checkout or a state directory."""
+    """The environment of the tests, without what names the checkout or a state directory."""
     hidden = ("PYTHONPATH", "MLFLOW_", "PREFECT_", "TOMORROW_", "XDG_STATE_HOME")
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)} | dict(variables)
 
