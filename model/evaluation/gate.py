@@ -15,10 +15,10 @@ from pydantic import Field
 
 from model.config import Frozen
 from model.evaluation.baselines import naive_label
+from model.evaluation.decision import DecisionWord
 from model.evaluation.evaluation import Evaluation
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Verdict = Literal["promoted", "refused", "watched", "waiting"]
 
 NO_SKILL = "none"
 # Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
@@ -59,7 +59,7 @@ class Decision:
     """
 
     passed: bool
-    verdict: Verdict
+    verdict: DecisionWord
     skill: str
     reasons: tuple[str, ...]
     failures: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Decision:
     @property
     def promoted(self) -> bool:
         """Whether it is to be moved to Production."""
-        return self.verdict == "promoted"
+        return self.verdict == DecisionWord.PROMOTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,13 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
     )
     passed = all(check.passed for check in checks)
     reasons = tuple(check.sentence for check in checks)
-    verdict: Verdict = "promoted" if passed else "refused"
+    verdict = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
         reasons += (f"Mode dry_run: the version would be {verdict}, but it stays where it is.",)
-        verdict = "watched" if passed else "refused"
+        verdict = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
     elif gate.mode == "manual":
         reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
-        verdict = "waiting"
+        verdict = DecisionWord.WAITING
     return Decision(
         passed=passed,
         verdict=verdict,

@@ -12,7 +12,7 @@ from model.evaluation.monitoring import Monitoring, Window, returns_drift
 from model.figures.monitoring import monitoring_figure
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
-from tasks.training.run import reload_test
+from tasks.tracking.run_inputs import reload_test
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
