@@ -52,7 +52,7 @@ def period_split(prices: Prices, origin: Origin) -> Split:
     )
 
 
-def carry_out(given: Assignment) -> Fitted:
+def run_fit(given: Assignment) -> Fitted:
     """Fit once, and forecast every session of the origins' periods, each with what was known on the day before.
 
     The intervals are calibrated again at every origin, on the sessions before it.

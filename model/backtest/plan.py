@@ -13,7 +13,7 @@ from pydantic import Field
 
 from model.config import ForecasterConfig, Frozen
 from model.errors import TooFewPrices, UsageError
-from model.evaluation.statistical import LABELS, SHORTEST
+from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 
@@ -85,7 +85,7 @@ class Fit:
     @property
     def names(self) -> tuple[str, ...]:
         """The forecasters whose forecasts it makes."""
-        return (self.config.preset,) if self.config else tuple(LABELS)
+        return (self.config.preset,) if self.config else tuple(STATISTICAL_LABELS)
 
     @property
     def seed(self) -> int:

@@ -11,7 +11,7 @@ from model.backtest.plan import Key, Plan, seeds_of
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.statistical import LABELS
+from model.evaluation.statistical import STATISTICAL_LABELS
 from model.market.prices import Days
 
 Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
@@ -157,7 +157,7 @@ def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
         ]
     for kind, forecasts in (("naive", reference.naive), ("statistical", reference.statistical)):
         for name, values in forecasts.items():
-            label = f"naive: {naive_label(name)}" if kind == "naive" else LABELS[name]
+            label = f"naive: {naive_label(name)}" if kind == "naive" else STATISTICAL_LABELS[name]
             # The reference's intervals belong to a preset.
             judged = replace(reference, forecast=values, intervals={})
             found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=judged.metrics()))
@@ -173,7 +173,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
     def whole(forecaster: str, seed: int) -> Evaluation:
         return join([done[Key(forecaster, seed, origin.name)] for origin in plan.origins])
 
-    beside = {name: whole(name, 0).forecast for name in LABELS} if plan.config.statistical else {}
+    beside = {name: whole(name, 0).forecast for name in STATISTICAL_LABELS} if plan.config.statistical else {}
     return BacktestResult(
         plan=plan,
         presets=tuple(

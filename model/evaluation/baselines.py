@@ -7,7 +7,7 @@ from model.market.prices import Prices, Values
 Naive = dict[str, Values]
 
 AVERAGED = 5
-LABELS = {
+NAIVE_LABELS = {
     "drift": "the drift of all sessions before",
     "moving_average": f"the average of the newest {AVERAGED}",
 }
@@ -46,4 +46,4 @@ def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
 
 def naive_label(name: str) -> str:
     """A naive forecast's name for people: `newest_Close` is the newest Close."""
-    return LABELS.get(name) or f"the {name.replace('_', ' ')}"
+    return NAIVE_LABELS.get(name) or f"the {name.replace('_', ' ')}"

@@ -14,7 +14,7 @@ from model.market.prices import Prices, Values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
+STATISTICAL_LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
 
 # With fewer, models have too many parameters to choose between them; below seven there is no model at all.
 SHORTEST = 30

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # The layer next to the inputs is the darkest.
-LAYERS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
+LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 
 
 def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
@@ -60,5 +60,5 @@ def _lines(axes: "Axes", values: Values) -> None:
     marker = "." if len(back) < 30 else ""
     for layer, norms in enumerate(values):
         shown = np.where(norms > 0, norms, np.nan)[::-1]
-        colour = LAYERS[layer % len(LAYERS)]
+        colour = LAYER_COLOURS[layer % len(LAYER_COLOURS)]
         axes.plot(back, shown, color=colour, linewidth=1.6, marker=marker, label=f"layer {layer + 1}")

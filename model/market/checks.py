@@ -10,14 +10,13 @@ from pydantic import Field
 from model.config import Frozen
 from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
-from model.market.prices import COLUMNS, Days, Prices, Values
+from model.market.day_text import DAYS_SHOWN, and_more, count_days, list_days
+from model.market.prices import COLUMNS, Prices, Values
 
 PRICE_COLUMNS = COLUMNS[:5]
 
 # Sources store prices in single precision and print six decimals: an Open may lie a little above its High.
 _ROUNDING = 1e-6
-
-_DAYS_SHOWN = 5
 
 
 class ChecksConfig(Frozen):
@@ -66,9 +65,9 @@ def _session_faults(prices: Prices, calendar: ExchangeCalendar) -> Iterator[str]
     missing = np.setdiff1d(expected, prices.sessions, assume_unique=True)
     extra = np.setdiff1d(prices.sessions, expected, assume_unique=True)
     if len(missing):
-        yield f"{_count(missing, 'session')} missing: {_days(missing)}"
+        yield f"{count_days(missing, 'session')} missing: {list_days(missing)}"
     if len(extra):
-        yield f"{_count(extra, 'row')} on a day when {calendar.exchange} did not trade: {_days(extra)}"
+        yield f"{count_days(extra, 'row')} on a day when {calendar.exchange} did not trade: {list_days(extra)}"
 
 
 def _number_faults(prices: Prices) -> Iterator[str]:
@@ -86,9 +85,9 @@ def _number_faults(prices: Prices) -> Iterator[str]:
         rows = cells.any(axis=1)
         if rows.any():
             names = ", ".join(name for name, wrong in zip(PRICE_COLUMNS, cells.any(axis=0), strict=True) if wrong)
-            yield f"{names} {what}: {_days(prices.sessions[rows])}"
+            yield f"{names} {what}: {list_days(prices.sessions[rows])}"
     if no_trade.any():
-        yield f"Volume missing, zero or negative: {_days(prices.sessions[no_trade])}"
+        yield f"Volume missing, zero or negative: {list_days(prices.sessions[no_trade])}"
 
 
 def _bar_faults(prices: Prices) -> Iterator[str]:
@@ -107,7 +106,7 @@ def _bar_faults(prices: Prices) -> Iterator[str]:
         faults["Close outside Low to High"] &= ~faults["High below Low"]
     for what, rows in faults.items():
         if (rows & comparable).any():
-            yield f"{what}: {_days(prices.sessions[rows & comparable])}"
+            yield f"{what}: {list_days(prices.sessions[rows & comparable])}"
 
 
 def _within(price: Values, low: Values, high: Values, slack: Values) -> npt.NDArray[np.bool_]:
@@ -123,18 +122,6 @@ def _move_faults(prices: Prices, largest: float) -> Iterator[str]:
     if len(rows):
         shown = [
             f"{prices.sessions[row + 1]} ({before[row]:.2f} to {after[row]:.2f}, {move[row]:+.1%})"
-            for row in rows[:_DAYS_SHOWN]
+            for row in rows[:DAYS_SHOWN]
         ]
-        yield f"Close moved by more than {largest:.0%}: {', '.join(shown)}{_rest(len(rows))}"
-
-
-def _days(days: Days) -> str:
-    return ", ".join(str(day) for day in days[:_DAYS_SHOWN]) + _rest(len(days))
-
-
-def _rest(count: int) -> str:
-    return f" and {count - _DAYS_SHOWN} more" if count > _DAYS_SHOWN else ""
-
-
-def _count(days: Days, noun: str) -> str:
-    return f"{len(days)} {noun}" + ("" if len(days) == 1 else "s")
+        yield f"Close moved by more than {largest:.0%}: {', '.join(shown)}{and_more(len(rows))}"

@@ -18,10 +18,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from model.market.day_text import DAYS_SHOWN, count_days, list_days
 from model.market.prices import COLUMNS, Days, Prices, Values
 
 Verdict = Literal["same", "grown", "settled", "dividend", "split", "restated"]
-Rows = npt.NDArray[np.bool_]
+RowMask = npt.NDArray[np.bool_]
 
 SETTLING_SESSIONS = 2
 
@@ -34,7 +35,6 @@ _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
 # Largest correction of a single day; a split changes more.
 _CORRECTION = 0.02
 
-_DAYS_SHOWN = 5
 _LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
 
 _ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
@@ -59,7 +59,7 @@ class _Factor:
 
     number: float
     rows: int
-    wrong: Rows
+    wrong: RowMask
 
     @property
     def known(self) -> bool:
@@ -95,10 +95,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
     if (wrong & settling).any():
         lines += [("settled", line) for line in _changes(days, expected, new, wrong & settling)]
     if added.size:
-        lines.append(("grown", f"{_count(added, 'session')} added: {_range(added)}"))
+        lines.append(("grown", f"{count_days(added, 'session')} added: {_range(added)}"))
     if len(shorter) < len(before):
         cut = before.sessions[len(shorter) :]
-        lines.append(("same", f"{_count(cut, 'session')} at the end not there: {_range(cut)}"))
+        lines.append(("same", f"{count_days(cut, 'session')} at the end not there: {_range(cut)}"))
     touched = np.concatenate([gone, put_in, days[irregular]])
     return Comparison(
         verdict=lines[0][0] if lines else "same",
@@ -130,7 +130,7 @@ def _settled_until(prices: Prices) -> np.datetime64:
     return day
 
 
-def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
+def _factor(old: Values, new: Values, settling: RowMask) -> _Factor:
     """The factor that leaves the fewest rows unexplained; 1 where that is as good."""
     plain = _differ(old, new)
     best = _Factor(number=1.0, rows=0, wrong=plain)
@@ -148,7 +148,7 @@ def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
     return best
 
 
-def _unexplained(wrong: Rows, settling: Rows) -> tuple[int, int]:
+def _unexplained(wrong: RowMask, settling: RowMask) -> tuple[int, int]:
     return int((wrong & ~settling).sum()), int(wrong.sum())
 
 
@@ -161,42 +161,42 @@ def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
     return expected
 
 
-def _differ(expected: Values, found: Values) -> Rows:
+def _differ(expected: Values, found: Values) -> RowMask:
     """The rows in which any number differs by more than rounding."""
     differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE
-    rows: Rows = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
+    rows: RowMask = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
     return rows
 
 
-def _other_volumes(old: Values, expected: Values, new: Values) -> Rows:
+def _other_volumes(old: Values, expected: Values, new: Values) -> RowMask:
     """The rows whose volume is neither the old one nor the old one rescaled by the split."""
     as_split, as_before = np.abs(new - expected) > _VOLUME * expected, np.abs(new - old) > _VOLUME * old
-    rows: Rows = as_split & as_before
+    rows: RowMask = as_split & as_before
     return rows
 
 
-def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, irregular: Rows) -> Iterator[str]:
+def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, irregular: RowMask) -> Iterator[str]:
     if gone.size:
-        yield f"{_count(gone, 'session')} of the past gone: {_some(gone)}"
+        yield f"{count_days(gone, 'session')} of the past gone: {list_days(gone)}"
     if put_in.size:
-        yield f"{_count(put_in, 'session')} put into the past: {_some(put_in)}"
+        yield f"{count_days(put_in, 'session')} put into the past: {list_days(put_in)}"
     if irregular.any():
         yield from _changes(days, old, new, irregular)
 
 
-def _changes(days: Days, old: Values, new: Values, rows: Rows) -> Iterator[str]:
+def _changes(days: Days, old: Values, new: Values, rows: RowMask) -> Iterator[str]:
     """A line for each of the first rows, with old and new numbers, and one line for the rest."""
     changed = np.flatnonzero(rows)
-    for row in changed[:_DAYS_SHOWN]:
+    for row in changed[:DAYS_SHOWN]:
         cells = [
             f"{name} {_number(was)} became {_number(now)}" + (f" ({now / was - 1:+.2%})" if was else "")
             for name, was, now in zip(COLUMNS, old[row].tolist(), new[row].tolist(), strict=True)
             if abs(now - was) > _RELATIVE * abs(was) + _ABSOLUTE
         ]
         yield f"{days[row]}: {', '.join(cells)}"
-    if len(changed) > _DAYS_SHOWN:
-        rest = days[changed[_DAYS_SHOWN:]]
-        yield f"and {_count(rest, 'session')} more, {_range(rest)}"
+    if len(changed) > DAYS_SHOWN:
+        rest = days[changed[DAYS_SHOWN:]]
+        yield f"and {count_days(rest, 'session')} more, {_range(rest)}"
 
 
 def _split_line(split: _Factor, days: Days) -> str:
@@ -224,12 +224,3 @@ def _number(value: float) -> str:
 
 def _range(days: Days) -> str:
     return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
-def _some(days: Days) -> str:
-    rest = len(days) - _DAYS_SHOWN
-    return ", ".join(str(day) for day in days[:_DAYS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _count(days: Days, noun: str) -> str:
-    return f"{len(days)} {noun}" + ("" if len(days) == 1 else "s")

@@ -75,7 +75,7 @@ def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values
 
     measure = keras.losses.get(loss)
     with tf.GradientTape() as tape:
-        outputs, predicted = _stepped(network, windows)
+        outputs, predicted = _run_stepwise(network, windows)
         # A sum, so that each window's gradient is of its own loss.
         total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], predicted))
     gradients = tape.gradient(total, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
@@ -86,7 +86,7 @@ def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values
     return np.array([of_layer.mean(axis=-1) for of_layer in lengths])
 
 
-def _stepped(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
+def _run_stepwise(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
     """The network run step by step: each layer's output at each step, (n, units) each, and the predictions, (n, 1).
 
     Keras's own loop over time is a single operation, which gives no gradient of a step inside it.
