@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import ks_distance
 from model.evaluation.monitoring import Monitoring, Window, advise, returns_drift, rolling
-from model.figures.monitoring import monitoring_figure
 from tests.market import make_prices, weekdays
 
 MONITORING = Monitoring(window=4, windows=3, breaches=2, cooldown=5, drift_sessions=30)
@@ -116,11 +115,3 @@ def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
 def test_more_breaches_than_windows_can_never_be() -> None:
     with pytest.raises(ValidationError, match="4 of 3 windows can never be"):
         Monitoring(windows=3, breaches=4)
-
-
-def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
-    given = windows(BAD * 3, [1.0] * 6)
-    for some in (given[:1], given):
-        above, below = monitoring_figure(some, "META-Open version 1", MONITORING).axes
-        assert len(above.lines) == 2
-        assert len(below.lines) == 2
