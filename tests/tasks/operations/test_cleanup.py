@@ -79,6 +79,8 @@ def forecast_with(version: RegisteredVersion, days_ago: int) -> RecordedForecast
         forecast=100.0,
         naive=100.0,
         naive_name="newest_close",
+        naives={"newest_close": 100.0},
+        late=False,
         source="yahoo",
         stale=False,
         run_id=version.run_id,
