@@ -49,7 +49,8 @@ class ExchangeCalendar:
         if last < first:
             return np.empty(0, dtype="datetime64[D]")
         sessions = self._hours(first, last).sessions
-        low, high = np.searchsorted(sessions, [np.datetime64(first, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")])
+        after = np.datetime64(last, "D") + np.timedelta64(1, "D")
+        low, high = np.searchsorted(sessions, [np.datetime64(first, "D"), after])
         return sessions[low:high].copy()
 
     def last_completed(self, now: datetime) -> date:
