@@ -211,6 +211,7 @@ def _rows(uri: str) -> tuple[RecordedForecast, ...]:
     return Ledger(uri).rows()
 
 
+@pytest.mark.slow
 def test_eight_processes_that_open_an_old_ledger_at_once_migrate_it_once(old: str) -> None:
     with ProcessPoolExecutor(8, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(abs, range(64)))
