@@ -41,8 +41,9 @@ def skill_figure(result: BacktestResult) -> "Figure":
     for axes, preset, colour in _rows(figure, result):
         months = preset.months
         # Each bar stands in the middle of its month.
-        first_days = np.array([month.month for month in months], dtype="datetime64[M]").astype("datetime64[D]")
-        days = first_days + np.timedelta64(14, "D")
+        days = np.array([month.month for month in months], dtype="datetime64[M]").astype(
+            "datetime64[D]"
+        ) + np.timedelta64(14, "D")
         # A month in which the naive forecast made no error has no finite skill.
         skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
         mean = skills.mean(axis=1)

@@ -1,4 +1,4 @@
-"""What earlier trainings of a model left: runs that were killed, and versions that need not be trained again."""
+"""What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
         tracking.client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
 
 
-def find_earlier(
+def find_previous(
     client: "MlflowClient", registry: Registry, model: str, key: str
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
     """The newest version of that key and what its training came to; None where there is none, or its run is gone."""

@@ -12,12 +12,11 @@ from model.figures.training import training_figures
 from model.forecaster.forecaster import Forecaster
 from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import AS_OF, RegisteredVersion
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import TrackedRun, start_run, training_tags
 from tasks.tracking.run_inputs import CONFIG_FILE, RunConfig
-from tasks.training.cache_key import AS_OF
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"

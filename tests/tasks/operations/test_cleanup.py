@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.errors import UsageError
+from model.evaluation.decision import DecisionWord
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import Ages, Expired, find_expired
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling
+from tasks.registry.ruling import Ruling
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Stage
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
@@ -43,7 +45,7 @@ DAYS_AGO = (200, 170, 140, 120, 60, 20)
 
 
 def ruling(decision: str) -> Ruling:
-    return Ruling(decision=decision, reasons=("It was so.",), at=NOW, by="somebody")
+    return Ruling(decision=DecisionWord(decision), reasons=("It was so.",), at=NOW, by="somebody")
 
 
 def prices_of(days_ago: int) -> Prices:
