@@ -28,6 +28,8 @@ from model.training.fit import train_forecaster
 from tests.lineage import as_parent
 from tests.market import TEST, make_prices, weekdays
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     **PRESETS,
     "peephole": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="peephole")}),

@@ -25,6 +25,7 @@ def cross_validated(values: Values, origins: int, refit: int) -> dict[str, Value
     return {"auto_ets": made["AutoETS"].to_numpy(), "auto_arima": made["AutoARIMA"].to_numpy()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit_every", [1, 3, 8])
 def test_they_are_what_the_librarys_own_cross_validation_gives(refit_every: int) -> None:
     prices = make_prices(80)

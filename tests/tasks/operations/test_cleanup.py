@@ -148,6 +148,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     assert store.newest("META") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
     make_world(tracking, seed)
@@ -170,6 +171,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     load_everything_in_use(tracking)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [2, 5])
 def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
     make_world(tracking, seed=1)
