@@ -22,8 +22,10 @@ from model.evaluation.split import Split
 from tasks.backtest.cache_key import evidence_key, origin_keys, plan_key, series_key
 from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
 from tasks.system.lock import locked
+from tasks.tracking.artifacts import log_prices
 from tasks.tracking.client import Tracking
-from tasks.tracking.run import Status, TrackedRun, start_run, training_tags
+from tasks.tracking.provenance import training_tags
+from tasks.tracking.run import Status, TrackedRun, start_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -232,7 +234,7 @@ def log_plan(run: TrackedRun, plan: Plan) -> None:
     run.log_params({"backtest": plan.config.model_dump(mode="json")})
     run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
     run.log_datasets(whole_split(plan))
-    run.log_prices(plan.prices)
+    log_prices(run, plan.prices)
 
 
 def whole_split(plan: Plan) -> Split:

@@ -1,6 +1,6 @@
 """What the gate finds of a configuration's backtests: the same configuration, prices and code, and nothing of later."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +14,6 @@ from tasks.backtest.runs import log_plan, open_backtest
 from tasks.tracking.client import Tracking
 from tests.market import changed_from
 from tests.tasks.backtest.test_runs import LAST_OF_MARCH, PRICES, carry_out, plan
-
-if TYPE_CHECKING:
-    pass
 
 TUTORIAL = ForecasterConfig(preset="tutorial")
 UNTIL_MARCH = PRICES.until(PRICES.day(LAST_OF_MARCH - 1))
