@@ -1,6 +1,6 @@
 """Intervals through the past: how often they hold the price, and their Winkler score beside constant widths.
 
-    .venv/bin/python benchmarks/intervals.py --data FOLDER
+    .venv/bin/python -m benchmarks.intervals --data FOLDER
 
 FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. One session
 ahead, January 2018 to November 2020, a fit at the start of each year, widths calibrated before each month. Beside them
@@ -55,8 +55,8 @@ def measure(folder: Path, column: str, preset: str, ticker: str) -> tuple[float,
     figures: list[float] = []
     for level in LEVELS:
         held, score = {}, {}
-        for at, kind in ((1, "intervals"), (2, "constant")):
-            lower, upper = (np.concatenate([month[at][level][end] for month in months]) for end in (0, 1))
+        for kind, at in (("intervals", [month[1] for month in months]), ("constant", [month[2] for month in months])):
+            lower, upper = (np.concatenate([month[level][end] for month in at]) for end in (0, 1))
             held[kind] = float(np.mean((lower <= actual) & (actual <= upper)))
             score[kind] = winkler(actual, lower, upper, level)
         figures += [held["intervals"], held["constant"], 1 - score["intervals"] / score["constant"]]
@@ -94,11 +94,13 @@ def _but_last(prices: "Prices") -> "Prices":
 def _plan(folder: Path, column: str, preset: str, ticker: str) -> "Plan":
     from model.backtest.plan import BacktestConfig, plan_backtest
     from model.config import PRESETS, PriceRequest
+    from tasks.prices.request import resolve
     from tasks.prices.sources.read import read_prices
     from tasks.settings import read_settings
 
     config = PriceRequest(ticker=ticker, source="csv", files=(str(folder / FILES[ticker]),))
-    prices = read_prices(config, read_settings(), datetime.now(UTC))
+    settings, now = read_settings(), datetime.now(UTC)
+    prices = read_prices(resolve(config, settings, now), settings, now)
     chosen = PRESETS[preset].model_copy(update={"column": column})
     return plan_backtest(prices, BacktestConfig(first="2018-01", last="2020-11", refit=12), [chosen])
 

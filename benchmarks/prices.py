@@ -1,7 +1,7 @@
 """What prices cost: fetching beside the bare yfinance call, reading and comparing snapshots, a thousand securities.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/prices.py
-    PYTHONPATH=. .venv/bin/python benchmarks/prices.py --runs 21 --securities 1000 --json
+    .venv/bin/python -m benchmarks.prices
+    .venv/bin/python -m benchmarks.prices --runs 21 --securities 1000 --json
 
 A loopback server answers in Yahoo's place. The two sides of a comparison take turns, so that a busy machine slows both
 alike. Prices: Facebook's from --data, else the folder that TOMORROW_TEST_DATA names, else ../shared/data, continued on
@@ -31,7 +31,8 @@ from model.market.prices import Prices
 from model.market.restatement import compare_prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
-from tasks.prices.fetch import obtain_prices
+from tasks.prices.fetch import fetch_prices
+from tasks.prices.request import resolve
 from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.csv_files import read_csv_files
 from tasks.prices.sources.read import check, download
@@ -117,7 +118,8 @@ def _fetch(market: Prices, settings: Settings, yahoo: FakeYahoo, session: YahooS
         ticker.history(start="2012-05-18", auto_adjust=False)
 
     def obtain() -> None:
-        obtain_prices(PriceRequest(), settings, _now(market), session=session)
+        now = _now(market)
+        fetch_prices(resolve(PriceRequest(), settings, now), settings, now, session=session)
 
     def obtain_new() -> None:
         yahoo.serve("META", next(two))
@@ -151,7 +153,9 @@ def _many(market: Prices, settings: Settings, yahoo: FakeYahoo, securities: int)
     memory, start = [], time.perf_counter()
     with yahoo.session() as session:
         for number, ticker in enumerate(tickers, 1):
-            obtain_prices(PriceRequest(ticker=ticker), settings, _now(market), session=session)
+            now = _now(market)
+            resolved = resolve(PriceRequest(ticker=ticker), settings, now)
+            fetch_prices(resolved, settings, now, session=session)
             if number % max(1, securities // 10) == 0:
                 memory.append(_megabytes())
     return {"securities": securities, "seconds": time.perf_counter() - start, "megabytes": memory}

@@ -8,7 +8,8 @@ from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
-from tasks.prices.fetch import Obtained, obtain_prices
+from tasks.prices.fetch import FetchedPrices, fetch_prices
+from tasks.prices.request import resolve
 from tasks.settings import PriceSettings, RetrySettings, SecuritySettings, Settings
 from tests.fakes.yahoo import FakeYahoo
 
@@ -36,11 +37,11 @@ def facebook_settings(home: Path, **prices: object) -> Settings:
 
 def obtain(
     yahoo: FakeYahoo, settings: Settings, ticker: str = "FB", now: datetime = AFTER_CLOSE, **wanted: object
-) -> Obtained:
+) -> FetchedPrices:
     """Ask the fake once for prices."""
     config = PriceRequest.model_validate({"ticker": ticker, "source": "yahoo", **wanted})
     with yahoo.session() as session:
-        return obtain_prices(config, settings, now, session=session)
+        return fetch_prices(resolve(config, settings, now), settings, now, session=session)
 
 
 def until(day: str) -> Prices:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flows.runs.clock import now
 from model.errors import RestatedPrices
 from tasks.operations.alarms import Alarm, raise_alarm
-from tasks.prices.fetch import Obtained
+from tasks.prices.fetch import FetchedPrices
 from tasks.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any
     raise_alarm(alarm, read_settings())
 
 
-def alarm_stale(obtained: Obtained, settings: Settings, at: datetime) -> None:
+def alarm_stale(fetched: FetchedPrices, settings: Settings, at: datetime) -> None:
     """Prices of an earlier fetch are used, since newer ones are not to be had."""
-    ticker, missing = obtained.prices.security.ticker, [str(day) for day in obtained.missing]
+    ticker, missing = fetched.prices.security.ticker, [str(day) for day in fetched.missing]
     lacks = f"lack {', '.join(missing)}" if missing else "lack no session"
     alarm = Alarm(
         kind="prices.stale",
         subject=ticker,
         message=f"The prices of {ticker} are those of an earlier fetch, and {lacks}.",
         at=at,
-        details={"missing": missing, "snapshot": obtained.snapshot},
+        details={"missing": missing, "snapshot": fetched.snapshot},
     )
     raise_alarm(alarm, settings)
 

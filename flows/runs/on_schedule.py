@@ -12,8 +12,8 @@ from prefect.states import Completed
 
 from flows.runs.clock import now
 from model.config import PriceRequest
-from model.market.schedule import occasion
-from tasks.prices.sources.read import calendar_for, wanted_security
+from model.market.calendar import occasion
+from tasks.prices.request import resolve
 from tasks.settings import read_settings
 
 Given = ParamSpec("Given")
@@ -36,9 +36,9 @@ def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
         request: PriceRequest = given.arguments["request"]
-        settings = read_settings()
-        calendar = calendar_for(wanted_security(request, settings), settings)
-        found = occasion(calendar, due, now(), timedelta(minutes=settings.schedules.late_minutes))
+        settings, at = read_settings(), now()
+        calendar = resolve(request, settings, at).calendar
+        found = occasion(calendar, due, at, timedelta(minutes=settings.schedules.late_minutes))
         if not found.is_session:
             message = f"no session today: {calendar.exchange} does not trade on {found.today:%A, %Y-%m-%d}"
             get_run_logger().info(message)

@@ -4,21 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from model.config import PriceRequest
 from model.errors import PricesUnavailable, RestatedPrices, UsageError
 from model.market.prices import Prices
 from model.market.security import Security
 from tasks.prices.fetch_record import Acceptance, FetchRecord
+from tasks.prices.request import ResolvedRequest, calendar_for
 from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.read import (
-    as_of_day,
-    calendar_for,
     check,
-    cut,
-    demand_newest,
+    check_newest,
     download,
+    known_until,
     read_prices,
-    wanted_security,
 )
 from tasks.prices.sources.yahoo import client_versions, yahoo_session
 from tasks.settings import Settings
@@ -32,7 +29,7 @@ LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Obtained:
+class FetchedPrices:
     """Prices, and how they were come by.
 
     record:  the fetch that they are from; None for files and the sample market, which are their own record
@@ -68,57 +65,47 @@ class Obtained:
             "prices.missing": " ".join(map(str, self.missing)),
         }
 
-    def as_json(self) -> dict[str, object]:
-        """The same for a command's answer."""
-        return {
-            "verdict": self.verdict,
-            "snapshot": self.snapshot,
-            "stale": self.stale,
-            "missing": [str(day) for day in self.missing],
-        }
 
-
-def obtain_prices(
-    wanted: PriceRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
-) -> Obtained:
-    """The prices that are wanted; PricesError where they are not to be had, wrong, or irregularly restated.
+def fetch_prices(
+    resolved: ResolvedRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
+) -> FetchedPrices:
+    """The prices that are asked for; PricesError where they are not to be had, wrong, or irregularly restated.
 
     From Yahoo with a `vintage` it is that snapshot, with an `as_of` the one that was known then, if there is one; else
     Yahoo is asked, through `session` or one of its own.
     """
-    security = wanted_security(wanted, settings)
-    if wanted.source != "yahoo":
-        return Obtained(prices=read_prices(wanted, settings, now))
+    request = resolved.request
+    if request.source != "yahoo":
+        return FetchedPrices(prices=read_prices(resolved, settings, now))
     store = SnapshotStore(settings)
-    if wanted.vintage is not None:
-        return _vintage(store, security, wanted, settings, now)
-    as_of = as_of_day(wanted, calendar_for(security, settings), now)
-    known = None if as_of is None else _known_at(store, security, as_of, settings)
+    if request.vintage is not None:
+        return _vintage(store, resolved, settings)
+    as_of = request.as_of
+    known = None if as_of is None else _known_at(store, resolved.security, as_of, settings)
     if known is not None:
         note = f"as they were known on {as_of}: fetched {known.fetched_at:%Y-%m-%d %H:%M} UTC"
         return _from_store(store, known, settings, note)
     if session is not None:
-        return _fetch(store, security, wanted, settings, now, session)
+        return _fetch(store, resolved, settings, now, session)
     with yahoo_session(settings.prices.timeout) as own:
-        return _fetch(store, security, wanted, settings, now, own)
+        return _fetch(store, resolved, settings, now, own)
 
 
 def fall_back(
-    wanted: PriceRequest, settings: Settings, now: datetime, allowed: int | None, error: PricesUnavailable
-) -> Obtained:
+    resolved: ResolvedRequest, settings: Settings, now: datetime, allowed: int | None, error: PricesUnavailable
+) -> FetchedPrices:
     """The last good snapshot in place of prices that are not to be had, where it lacks no more sessions than `allowed`.
 
     Otherwise the error that was the reason is raised, with what is there.
     """
-    security = wanted_security(wanted, settings)
-    store = SnapshotStore(settings)
-    record, prices, notes = store.newest_readable(security.ticker)
-    if wanted.source != "yahoo" or wanted.vintage is not None or record is None or prices is None:
+    request, store = resolved.request, SnapshotStore(settings)
+    record, prices, notes = store.newest_readable(resolved.security.ticker)
+    if request.source != "yahoo" or request.vintage is not None or record is None or prices is None:
         raise error
     calendar = calendar_for(record.security, settings)
     completed = calendar.last_completed(now)
-    until = min(completed, wanted.as_of or completed)
-    prices = cut(prices, until)
+    until = resolved.until(completed)
+    prices = known_until(prices, until)
     missing = tuple(date.fromisoformat(str(day)) for day in calendar.sessions(prices.last, until)[1:])
     there = f"the snapshot {record.fingerprint[:SHORT]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
     lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
@@ -133,38 +120,33 @@ def fall_back(
         )
     check(prices, settings)
     note = f"stale: Yahoo was not to be had ({error.have}); this is {there}, which {lacks}"
-    return Obtained(
+    return FetchedPrices(
         prices=replace(prices, notes=(note, *prices.notes, *notes)), record=record, stale=True, missing=missing
     )
 
 
 def _fetch(
-    store: SnapshotStore,
-    security: Security,
-    wanted: PriceRequest,
-    settings: Settings,
-    now: datetime,
-    session: "YahooSession",
-) -> Obtained:
+    store: SnapshotStore, resolved: ResolvedRequest, settings: Settings, now: datetime, session: "YahooSession"
+) -> FetchedPrices:
     """Ask Yahoo once; whatever is sound is kept, even if it is not enough."""
-    found = download(_remembered(store, security), settings, now, session)
+    found = download(_remembered(store, resolved.security), settings, now, session)
     record = store.store(
         found.prices,
         at=now,
         metadata=found.metadata,
         libraries=client_versions(),
-        accept=Acceptance(by=user_name(), at=now) if wanted.accept_restatement else None,
+        accept=Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None,
     )
-    demand_good(store, record)
-    prices = replace(found.prices, notes=(*record.notes, *_said(record)))
+    check_good(store, record)
+    prices = replace(found.prices, notes=(*record.notes, *_changes(record)))
     completed = found.missing[-1] if found.missing else prices.last
-    until = min(completed, wanted.as_of or completed)
-    demand_newest(found, until)
+    until = resolved.until(completed)
+    check_newest(found, until)
     if until < prices.last:
         note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
         # Nothing else is said: what was noticed or had changed may lie after that day.
-        prices = replace(cut(prices, until), notes=(note,))
-    return Obtained(prices=prices, record=record)
+        prices = replace(known_until(prices, until), notes=(note,))
+    return FetchedPrices(prices=prices, record=record)
 
 
 def _remembered(store: SnapshotStore, security: Security) -> Security:
@@ -175,7 +157,7 @@ def _remembered(store: SnapshotStore, security: Security) -> Security:
     return security if known is None else known.security
 
 
-def demand_good(store: SnapshotStore, record: FetchRecord) -> None:
+def check_good(store: SnapshotStore, record: FetchRecord) -> None:
     """RestatedPrices where a fetch has changed the past irregularly, and nobody has accepted it."""
     if record.good:
         return
@@ -194,20 +176,18 @@ def demand_good(store: SnapshotStore, record: FetchRecord) -> None:
     )
 
 
-def _said(record: FetchRecord) -> tuple[str, ...]:
+def _changes(record: FetchRecord) -> tuple[str, ...]:
     changes = tuple(f"since the fetch before: {line}" for line in record.changes)
     if record.accepted is None:
         return changes
     return (f"restated irregularly, and accepted by {record.accepted.by}", *changes)
 
 
-def _vintage(
-    store: SnapshotStore, security: Security, wanted: PriceRequest, settings: Settings, now: datetime
-) -> Obtained:
-    """The snapshot whose name begins as is wanted."""
-    digits = wanted.vintage or ""
+def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
+    """The snapshot whose name begins as the request says."""
+    digits, ticker, as_of = resolved.request.vintage or "", resolved.security.ticker, resolved.request.as_of
     # Names hold the first digits only: what agrees in those is opened for the others.
-    names = [name for name in store.fetches(security.ticker) if digits.startswith(name.digits[: len(digits)])]
+    names = [name for name in store.fetches(ticker) if digits.startswith(name.digits[: len(digits)])]
     records = [record for record in map(store.record, names) if record.fingerprint.startswith(digits)]
     found = {record.fingerprint: record for record in records}
     good = {record.fingerprint: record for record in records if record.good}
@@ -219,13 +199,12 @@ def _vintage(
             else f"{len(found)} snapshots: {', '.join(name[:SHORT] for name in sorted(found))}"
             if len(found) > 1
             else "a snapshot that was restated irregularly, and that nobody has accepted",
-            need=f"the first digits of one good snapshot of {security.ticker}",
-            remedy=f"see tomorrow prices --ticker {security.ticker}",
+            need=f"the first digits of one good snapshot of {ticker}",
+            remedy=f"see tomorrow prices --ticker {ticker}",
         )
     (record,) = good.values()
-    obtained = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHORT]}, of {record.last}")
-    as_of = as_of_day(wanted, calendar_for(record.security, settings), now)
-    return obtained if as_of is None else replace(obtained, prices=cut(obtained.prices, as_of))
+    fetched = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHORT]}, of {record.last}")
+    return fetched if as_of is None else replace(fetched, prices=known_until(fetched.prices, as_of))
 
 
 def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:
@@ -241,10 +220,10 @@ def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: S
     return None
 
 
-def _from_store(store: SnapshotStore, record: FetchRecord, settings: Settings, note: str) -> Obtained:
+def _from_store(store: SnapshotStore, record: FetchRecord, settings: Settings, note: str) -> FetchedPrices:
     prices = store.read(record)
     check(prices, settings)
-    return Obtained(prices=replace(prices, notes=(note, *prices.notes)), record=record)
+    return FetchedPrices(prices=replace(prices, notes=(note, *prices.notes)), record=record)
 
 
 def _count(sessions: int) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from model.errors import PromotionRefused
 from model.evaluation.decision import DecisionWord
 from model.evaluation.gate import Decision
 from tasks.registry.version import RegisteredVersion
@@ -49,6 +50,27 @@ class Move:
     archived: tuple[int, ...]
     changed: bool
     notes: tuple[str, ...] = ()
+
+
+def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, forced: str | None = None) -> Ruling:
+    """The record of a decision that the gate was asked for."""
+    return Ruling(decision=word, reasons=decision.reasons, at=at, by=by, forced=forced, skill=decision.skill)
+
+
+def moved(reasons: tuple[str, ...], *, at: datetime, by: str) -> Ruling:
+    """The record of a move that the gate has no say in."""
+    return Ruling(decision=DecisionWord.MOVED, reasons=reasons, at=at, by=by)
+
+
+def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:
+    """The error for a version that the gate does not let pass."""
+    return PromotionRefused(
+        f"{candidate.model} version {candidate.version}",
+        have=" ".join(decision.failures),
+        need="a version that beats the naive forecast and the version in Production on the same sessions",
+        remedy='train a better one, or say why it should go all the same: --force --reason "..."',
+        reasons=list(decision.reasons),
+    )
 
 
 def is_settled(version: RegisteredVersion) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings, shown
+from tasks.system import durations
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _reach(uri: str) -> None:
     import requests
 
     try:
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(5, 15))
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(durations.REACH_MLFLOW, durations.HEAR_MLFLOW))
     except requests.ConnectionError:
         raise _unreachable(uri, "no server answers there") from None
     except requests.Timeout:

@@ -11,7 +11,7 @@ from model.errors import FaultyPrices
 from model.evaluation.split import Split, split_prices
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
-from tasks.prices.parquet import read_price_file, require_fingerprint
+from tasks.prices.parquet import check_fingerprint, read_price_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,7 +59,7 @@ def load_prices(client: "MlflowClient", run_id: str) -> Prices:
         raise _no_prices(subject, f"no artifact {PRICES_FILE}")
     with TemporaryDirectory() as folder:
         prices = read_price_file(Path(client.download_artifacts(run_id, PRICES_FILE, folder)))
-    require_fingerprint(prices, expected, subject)
+    check_fingerprint(prices, expected, subject)
     return prices
 
 

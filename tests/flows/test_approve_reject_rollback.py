@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.cli.history_report import end_of_day
+from flows.cli.commands.history import end_of_day
 from flows.runs.clock import clock_at
 from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry

@@ -15,6 +15,7 @@ from model.config import PriceRequest
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger
+from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.settings import read_settings
 from tests.flows.conftest import SMALL, Run
@@ -73,9 +74,8 @@ def market(home: Path) -> Prices:
     from datetime import date
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
-    return read_prices(
-        PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), settings, datetime.now(UTC)
-    )
+    request, now = PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), datetime.now(UTC)
+    return read_prices(resolve(request, settings, now), settings, now)
 
 
 def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
@@ -99,7 +99,7 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert (first["lower"], first["upper"], first["level"]) == (low_95, high_95, 0.95)
     assert second["intervals"] == first["intervals"]
     assert first["naives"].keys() == {"newest_Open", "newest_Close", "drift", "moving_average"}
-    assert "that session had begun when this was made" in run("predict", *MARKET).out
+    assert "late: made after that session opened" in run("predict", *MARKET).out
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
     assert (row.lower, row.upper, row.level) == (low_95, high_95, 0.95)

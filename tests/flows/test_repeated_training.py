@@ -55,7 +55,9 @@ class Killed(BaseException):
     """What nothing catches: as if the process had ended there."""
 
 
-@pytest.mark.parametrize("step", ["judge", "record"], ids=["before the gate was asked", "before its answer was noted"])
+@pytest.mark.parametrize(
+    "step", ["ask_gate_task", "record_decision_task"], ids=["before the gate was asked", "before its answer was noted"]
+)
 def test_a_training_that_was_killed_at_the_gate_is_gone_on_with(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

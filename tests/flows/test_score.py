@@ -14,6 +14,7 @@ from model.evaluation.split import split_prices
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.retraining_requests import Requests
+from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -37,7 +38,8 @@ def settings(home: Path) -> Settings:
 
 @pytest.fixture
 def prices(settings: Settings) -> Prices:
-    return read_prices(PriceRequest(ticker="SAMPLE", source="sample", as_of=LAST), settings, NOW)
+    request = PriceRequest(ticker="SAMPLE", source="sample", as_of=LAST)
+    return read_prices(resolve(request, settings, NOW), settings, NOW)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 from model.errors import ConfigurationError
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import project_folder
+from tasks.system import durations
 
 WORK_POOL = "local-pool"
-PATIENCE_SECONDS = 300
 SHOWN_LINES = 8
 
 
@@ -62,7 +62,7 @@ def _prefect(project: Path, variables: Mapping[str, str], *arguments: str) -> No
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=durations.DEPLOY,
         # Ctrl-C is for the stack, which waits for this and then ends.
         start_new_session=True,
         check=False,

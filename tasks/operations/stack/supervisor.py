@@ -28,11 +28,8 @@ from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.process import PartProcess
 from tasks.operations.stack.state import StackState, write_stack
 from tasks.settings import Settings
+from tasks.system import durations
 
-SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BETWEEN_CUTS = 600.0
-SECONDS_FOR_RUNS = 20.0
-SECONDS_FOR_REPORT = 5.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -108,7 +105,7 @@ class Supervisor:
         """Keep the parts running until somebody wants them to end."""
         while True:
             self._look_at_all()
-            self._wait(SECONDS_BETWEEN_LOOKS)
+            self._wait(durations.LOOK)
 
     def restarts(self) -> dict[str, int]:
         """How often each part was started again."""
@@ -146,8 +143,8 @@ class Supervisor:
         while not all(part.condition == "healthy" for part in parts):
             self._look_at_all()
             for part in parts:
-                part.demand_start()
-            self._wait(SECONDS_BETWEEN_LOOKS)
+                part.check_start()
+            self._wait(durations.LOOK)
 
     def _look_at_all(self) -> None:
         for part in self._parts:
@@ -159,7 +156,7 @@ class Supervisor:
             self.tell("the watchdog ended; it is started again")
             self._start_watchdog()
         if time.monotonic() >= self._next_cut:
-            self._next_cut = time.monotonic() + SECONDS_BETWEEN_CUTS
+            self._next_cut = time.monotonic() + durations.CUT_LOGS
             for log in (self._log, *(part.part.log for part in self._parts)):
                 cut_log(log)
         self._send_events()
@@ -214,10 +211,10 @@ class Supervisor:
             if not going_on:
                 return
             self.tell(f"ends {going_on} runs that go on; Prefect calls them crashed")
-            worker.end_children(SECONDS_FOR_RUNS)
-            deadline = time.monotonic() + SECONDS_FOR_REPORT
+            worker.end_children(durations.END_RUNS)
+            deadline = time.monotonic() + durations.REPORT_ENDED_RUNS
             while api.running(WORK_POOL) and time.monotonic() < deadline:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(durations.LOOK)
 
     def _start_watchdog(self) -> None:
         """Start the process that ends the parts when this one is gone, and its end of the pipe with it."""

@@ -17,6 +17,7 @@ from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
 from tasks.ledger.forecasts import Ledger
+from tasks.prices.request import resolve
 from tasks.settings import Settings, read_settings
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.flows.conftest import SMALL, Run
@@ -187,7 +188,8 @@ def test_a_deployments_run_is_more_patient(
     @flow
     def only_fetch() -> Any:
         start_timing()
-        return fetch(PriceRequest(), settings, datetime.now(UTC), "train")
+        now = datetime.now(UTC)
+        return fetch(resolve(PriceRequest(), settings, now), settings, now, "train")
 
     yahoo.misbehave(Fault(body=""))
     with pytest.raises(PricesUnavailable):

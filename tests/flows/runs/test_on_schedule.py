@@ -37,8 +37,8 @@ def test_what_a_schedule_has_started_heeds_the_calendar_and_what_a_person_has_st
     seen = []
 
     @on_schedule
-    def work(prices: PriceRequest = PriceRequest(ticker="SAMPLE", source="sample")) -> Any:
-        seen.append(prices.as_of)
+    def work(request: PriceRequest = PriceRequest(ticker="SAMPLE", source="sample")) -> Any:
+        seen.append(request.as_of)
         return "done"
 
     with disable_run_logger():

@@ -25,7 +25,8 @@ from model.errors import (
     WrongSecurity,
 )
 from model.market.prices import COLUMNS, Prices
-from tasks.prices.fetch import Obtained, fall_back, obtain_prices
+from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
+from tasks.prices.request import resolve
 from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import Settings
 from tests.facebook import AFTER_CLOSE, LAST, MARKET, facebook_settings, obtain, until
@@ -108,12 +109,12 @@ def test_a_vintage_that_nobody_has_accepted_is_refused(yahoo: FakeYahoo, setting
 
 
 def test_a_damaged_vintage_is_named(yahoo: FakeYahoo, settings: Settings) -> None:
-    obtained = obtain(yahoo, settings)
-    assert obtained.record is not None
-    file = SnapshotStore(settings).file(obtained.record)
+    fetched = obtain(yahoo, settings)
+    assert fetched.record is not None
+    file = SnapshotStore(settings).file(fetched.record)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(FaultyPrices, match=str(file)):
-        obtain(yahoo, settings, vintage=obtained.prices.fingerprint)
+        obtain(yahoo, settings, vintage=fetched.prices.fingerprint)
 
 
 def test_an_irregular_restatement_stops_with_the_days_until_it_is_accepted(
@@ -238,8 +239,8 @@ def failing(yahoo: FakeYahoo, settings: Settings, now: datetime) -> PricesUnavai
     return caught.value
 
 
-def falls_back(yahoo: FakeYahoo, settings: Settings, now: datetime, allowed: int | None) -> Obtained:
-    return fall_back(WANTED, settings, now, allowed, failing(yahoo, settings, now))
+def falls_back(yahoo: FakeYahoo, settings: Settings, now: datetime, allowed: int | None) -> FetchedPrices:
+    return fall_back(resolve(WANTED, settings, now), settings, now, allowed, failing(yahoo, settings, now))
 
 
 def test_the_last_good_snapshot_stands_in_where_it_lacks_no_more_than_is_allowed(
@@ -321,14 +322,15 @@ import sys
 from pathlib import Path
 from tests.facebook import AFTER_CLOSE, facebook_settings
 from model.config import PriceRequest
-from tasks.prices.fetch import obtain_prices
+from tasks.prices.fetch import fetch_prices
+from tasks.prices.request import resolve
 from tests.fakes.yahoo import loopback_session
 
 sys.stdin.readline()
 with loopback_session(sys.argv[2]) as session:
-    got = obtain_prices(
-        PriceRequest(ticker=sys.argv[3]), facebook_settings(Path(sys.argv[1])), AFTER_CLOSE, session=session
-    )
+    settings = facebook_settings(Path(sys.argv[1]))
+    resolved = resolve(PriceRequest(ticker=sys.argv[3]), settings, AFTER_CLOSE)
+    got = fetch_prices(resolved, settings, AFTER_CLOSE, session=session)
 print(got.prices.fingerprint)
 """
 
@@ -361,8 +363,8 @@ def test_eight_processes_fetch_the_same_security_at_once(yahoo: FakeYahoo, setti
 
 def test_files_and_the_sample_market_are_their_own_record(settings: Settings) -> None:
     now = AFTER_CLOSE + timedelta(days=1)
-    obtained = obtain_prices(PriceRequest(source="sample"), settings, now)
-    assert (obtained.record, obtained.verdict, obtained.stale) == (None, "not compared", False)
+    fetched = fetch_prices(resolve(PriceRequest(source="sample"), settings, now), settings, now)
+    assert (fetched.record, fetched.verdict, fetched.stale) == (None, "not compared", False)
     assert not (settings.home / "prices").exists()
     with pytest.raises(UsageError, match="the source sample"):
-        obtain_prices(PriceRequest(source="sample", vintage="abcdef"), settings, now)
+        resolve(PriceRequest(source="sample", vintage="abcdef"), settings, now)

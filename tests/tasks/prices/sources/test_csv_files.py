@@ -11,6 +11,7 @@ from model.errors import FaultyPrices, PricesUnavailable, TooFewPrices, UsageErr
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
+from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.settings import SecuritySettings, Settings
 
@@ -35,7 +36,7 @@ def write(path: Path, rows: list[str], header: str = HEADER) -> str:
 
 def fetch(*files: str, ticker: str = "FB", as_of: date | None = None, now: datetime = NOW) -> Prices:
     wanted = PriceRequest(ticker=ticker, source="csv", files=files, as_of=as_of)
-    return read_prices(wanted, SETTINGS, now)
+    return read_prices(resolve(wanted, SETTINGS, now), SETTINGS, now)
 
 
 def test_a_file_is_read_to_the_last_digit(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""A request for prices, resolved: which security, on which exchange, up to which day."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from model.config import PriceRequest
+from model.errors import UsageError
+from model.market.calendar import ExchangeCalendar
+from model.market.security import SAMPLE, Security
+from tasks.settings import Settings
+
+_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,14}")
+
+# yfinance takes such a name for an international securities number and asks other services about it.
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRequest:
+    """A request that was checked, and what it means by the settings.
+
+    security: what is asked for, under its present ticker
+    calendar: the sessions of its exchange
+    """
+
+    request: PriceRequest
+    security: Security
+    calendar: ExchangeCalendar
+
+    def until(self, completed: date) -> date:
+        """The newest day whose prices may be used, where `completed` is the newest completed session."""
+        return min(completed, self.request.as_of or completed)
+
+
+def resolve(request: PriceRequest, settings: Settings, now: datetime) -> ResolvedRequest:
+    """Resolve a request once, where a run begins; UsageError where it asks for what cannot be."""
+    security = wanted_security(request, settings)
+    calendar = calendar_for(security, settings)
+    today = calendar.today(now)
+    if request.as_of is not None and request.as_of > today:
+        raise UsageError(
+            f"--as-of {request.as_of}",
+            have=f"a day to come: at the exchange it is {today}",
+            need="today or a day before",
+            remedy="choose an earlier day, or leave --as-of out",
+        )
+    return ResolvedRequest(request=request, security=security, calendar=calendar)
+
+
+def wanted_security(request: PriceRequest, settings: Settings) -> Security:
+    """The security that is asked for; UsageError where ticker, source and files do not go together."""
+    if not _TICKER.fullmatch(request.ticker):
+        raise UsageError(
+            f"ticker {request.ticker!r}",
+            have="no ticker",
+            need="up to 15 letters, digits and . ^ = -, beginning with a letter, a digit or ^",
+            remedy="correct --ticker",
+        )
+    if _ISIN.fullmatch(request.ticker.upper()):
+        raise UsageError(
+            f"ticker {request.ticker}",
+            have="an international securities number",
+            need="Yahoo's ticker",
+            remedy="look the ticker up at finance.yahoo.com",
+        )
+    if request.files and request.source != "csv":
+        raise UsageError(
+            f"--prices {request.files[0]}",
+            have=f"files with the source {request.source}",
+            need="the source csv",
+            remedy="add --source csv, or leave the files out",
+        )
+    if request.source == "csv" and not request.files:
+        raise UsageError(
+            "--source csv", have="no files", need="at least one file of prices", remedy="add --prices FILE"
+        )
+    if request.vintage is not None and request.source != "yahoo":
+        raise UsageError(
+            f"--vintage {request.vintage}",
+            have=f"the source {request.source}",
+            need="the source yahoo, of whose answers snapshots are kept",
+            remedy="leave --vintage out: files and the sample market are the same whenever they are read",
+        )
+    if request.source == "sample":
+        return SAMPLE
+    security = settings.security(request.ticker)
+    if security == SAMPLE:
+        raise UsageError(
+            f"ticker {request.ticker}",
+            have=f"the source {request.source}",
+            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
+            remedy="use --source sample, or another ticker",
+        )
+    return security
+
+
+def calendar_for(security: Security, settings: Settings) -> ExchangeCalendar:
+    """The calendar that a security trades by, without the closures that the settings name."""
+    return ExchangeCalendar(security.exchange, settings.closures(security.exchange))
