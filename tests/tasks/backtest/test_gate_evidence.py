@@ -10,7 +10,8 @@ from model.config import ForecasterConfig, preset
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from tasks.backtest.gate_evidence import past_origins
-from tasks.backtest.runs import log_plan, open_backtest
+from tasks.backtest.parent_run import log_plan
+from tasks.backtest.runs import open_backtest
 from tasks.tracking.client import Tracking
 from tests.market import changed_from
 from tests.tasks.backtest.test_runs import LAST_OF_MARCH, PRICES, carry_out, plan
