@@ -66,7 +66,7 @@ class BacktestRuns:
                 self._open[key] = self._open_child(key)
 
     def finish(self, fit: Fit, fitted: Fitted) -> None:
-        """Keep what came out of a fit, each evaluation with its run, and close them."""
+        """Keep the results of a fit, each evaluation with its run, and close the runs."""
         self.fit_seconds += fitted.fit_seconds
         for key, evaluation in fitted.evaluations.items():
             if key not in self.done:

@@ -26,7 +26,7 @@ RESULTS_FILE = "results.json"
 
 
 class TrainingResults(BaseModel):
-    """What came out of a training, as it is stored with the run.
+    """The results of a training, as they are stored with the run.
 
     rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
     epochs:         of all networks; the first and the last one's mean loss
@@ -65,7 +65,7 @@ def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:
 def log_results(
     run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
 ) -> TrainingResults:
-    """Log what came out: metrics, figures, the table of predictions, and the note that sums it up."""
+    """Log the results: metrics, figures, the table of predictions, and the note that sums it up."""
     from keras import backend
 
     column = forecaster.config.column
