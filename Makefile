@@ -2,19 +2,22 @@
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(FITS)' 2>/dev/null && { echo $$p; break; }; done)
-BIN := .venv/bin
-DONE := .venv/.complete
+# `make VENV=.venv-3.12 PYTHON=python3.12 setup test-fast` does the same on another Python, beside the first.
+VENV ?= .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.complete
+TESTS := -q -n auto --maxprocesses 4 --dist loadfile
 
 STATE := $(or $(TOMORROW_HOME),var)
 
-.PHONY: setup run mlflow prefect test lint types lock screenshots clean
+.PHONY: setup run mlflow prefect test test-fast lint types lock release screenshots clean
 
 setup: $(DONE)
 
 # --no-deps: the lock is complete, and pip check says so afterwards.
 $(DONE): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tomorrow needs Python 3.11 to 3.13, and found none: make PYTHON=/its/place setup"; exit 2; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check
@@ -25,7 +28,7 @@ run: setup
 
 # MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
 mlflow: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
+	PATH="$(abspath $(BIN)):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
 		--backend-store-uri "sqlite:///$(STATE)/mlflow.db" --workers 1 --host 127.0.0.1 --port 5000
 
 prefect: setup
@@ -33,11 +36,17 @@ prefect: setup
 		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
 
 test: setup
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(TESTS)
 
+# Without the tests that start servers, run whole commands or fit for seconds; under two minutes on two cores.
+test-fast: setup
+	$(BIN)/python -m pytest $(TESTS) -m "not slow"
+
+# The style, and the walls between the folders: [tool.importlinter] in pyproject.toml.
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 types: setup
 	$(BIN)/mypy
@@ -47,9 +56,13 @@ lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra statistics --no-annotate \
 		--custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
 
+# Checks the version, the changelog and the tree, and builds the wheel. Uploads nothing, and makes no tag.
+release: setup
+	@.ci/release $(BIN)/python
+
 # Needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names.
 screenshots: setup
 	$(BIN)/python -m docs.screenshots
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

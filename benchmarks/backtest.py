@@ -1,7 +1,7 @@
 """What the backtest of 35 months takes, by five seeds with yearly refits, and how much of that is no fitting.
 
-    .venv/bin/python benchmarks/backtest.py
-    .venv/bin/python benchmarks/backtest.py --presets tutorial --epochs 3 --json
+    .venv/bin/python -m benchmarks.backtest
+    .venv/bin/python -m benchmarks.backtest --presets tutorial --epochs 3 --json
 
 One preset after the other, each as a whole process against a running Prefect server, in a home of its own. Prices:
 --prices, else FB_2012_2020.csv in the folder that TOMORROW_TEST_DATA names or in ../shared/data, else the sample
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from processes import HERE, TOMORROW, measure, prefect_server
+from benchmarks.processes import HERE, TOMORROW, measure, prefect_server
 
 PERIOD = ("--from", "2018-01", "--to", "2020-11", "--every", "month", "--refit", "12")
 

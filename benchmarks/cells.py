@@ -1,7 +1,7 @@
 """The recurrent cells compared on the tutorial's task: the test period's RMSE, the loss, the time, the gradients.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/cells.py --keep cells.jsonl
-    PYTHONPATH=. .venv/bin/python benchmarks/cells.py --fresh --seeds 3 --picture gradients.png
+    .venv/bin/python -m benchmarks.cells --keep cells.jsonl
+    .venv/bin/python -m benchmarks.cells --fresh --seeds 3 --picture gradients.png
 
 Facebook's Open of 2015 to 2019, tested on January 2020; the preset `tutorial` but for what a row says. One seed after
 the other, and each row of it one fit in this process. What is in the file of --keep is not fitted again; with --fresh
@@ -166,7 +166,7 @@ def _table(rows: dict[str, list[dict[str, Any]]]) -> str:
             f"{statistics.median(times):.1f}" if times else "",
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    naive = next((found[0]["naive"] for found in rows.values() if found), {})
+    naive: dict[str, float] = next((found[0]["naive"] for found in rows.values() if found), {})
     lines += [f"| naive: {name} | | ${error:.2f} | | | | |" for name, error in naive.items()]
     return "\n".join(lines)
 

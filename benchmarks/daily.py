@@ -1,7 +1,7 @@
 """What the preset `daily` is worth beside the cold tutorial preset, and what it costs: 35 months, a refit in each.
 
-    .venv/bin/python benchmarks/daily.py --keep daily-figures
-    .venv/bin/python benchmarks/daily.py --keep daily-figures --sides daily --from 2018-01 --to 2018-03
+    .venv/bin/python -m benchmarks.daily --keep daily-figures
+    .venv/bin/python -m benchmarks.daily --keep daily-figures --sides daily --from 2018-01 --to 2018-03
 
 Month by month, in turns, so that a busy machine slows both sides alike: the preset `tutorial` fitted from the
 beginning, and `daily` started from its own fit of the month before. Each is fitted on the sessions before the month
@@ -24,14 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from model.config import EvaluationConfig, PriceRequest, preset
+from model.evaluation.split import split_prices
+from model.market.prices import Prices
+from model.training.warm_start import Parent, Past, member_weights
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from model.config import EvaluationConfig, PriceRequest, preset  # noqa: E402 - the path comes first
-from model.evaluation.split import split_prices  # noqa: E402
-from model.market.prices import Prices  # noqa: E402
-from model.training.warm_start import Parent, Past, member_weights  # noqa: E402
-
 SIDES = {"cold": "tutorial", "daily": "daily"}
 Row = dict[str, Any]
 
@@ -43,7 +41,11 @@ def main() -> None:
     figures = options.keep / "figures.jsonl"
     lines = figures.read_text(encoding="utf-8").splitlines() if figures.exists() else []
     rows: dict[tuple[str, str], Row] = {(row["side"], row["month"]): row for row in map(json.loads, lines)}
-    months = np.arange(np.datetime64(options.first, "M"), np.datetime64(options.last, "M") + 1).astype(str).tolist()
+    months = (
+        np.arange(np.datetime64(options.first, "M"), np.datetime64(options.last, "M") + np.timedelta64(1, "M"))
+        .astype(str)
+        .tolist()
+    )
     wanted = [(side, month) for month in months for side in options.sides.split(",")]
     if any(place not in rows for place in wanted):
         prices = _prices(options.prices)

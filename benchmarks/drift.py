@@ -1,6 +1,6 @@
 """How far a quarter's returns lie from those of the four years before, on price files and on unchanging noise.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/drift.py FILE...
+    .venv/bin/python -m benchmarks.drift FILE...
 
 Each file is in the layout of Yahoo's export. The table of docs/measures.md is made with it.
 """

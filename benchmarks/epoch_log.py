@@ -1,6 +1,6 @@
 """What it costs a fit to log the loss of every epoch: on SQLite, and through an MLflow server.
 
-    .venv/bin/python benchmarks/epoch_log.py --runs 5
+    .venv/bin/python -m benchmarks.epoch_log --runs 5
 
 Real fits of the tutorial's preset on the sample market, whose watchers are timed. Prints their share of the fit.
 """
@@ -14,8 +14,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from processes import mlflow_server, told
-
+from benchmarks.processes import mlflow_server, told
 from model.config import preset
 from model.market.calendar import ExchangeCalendar
 from model.market.synthetic import sample_prices

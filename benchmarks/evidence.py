@@ -1,6 +1,6 @@
 """The tables of docs/evidence.md: backtests of five securities, Open and Close, beside naive and statistical forecasts.
 
-    .venv/bin/python benchmarks/evidence.py --data FOLDER --home HOME
+    .venv/bin/python -m benchmarks.evidence --data FOLDER --home HOME
 
 FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. HOME keeps the
 runs: the same command goes on where it was stopped, and what is there already is read again, not fitted again.
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from processes import TOMORROW, measure, prefect_server
+from benchmarks.processes import TOMORROW, measure, prefect_server
 
 FILES = {"FB": "FB_2012_2020.csv"} | {ticker: f"{ticker}_2010_2020.csv" for ticker in ("AAPL", "MSFT", "NVDA", "KO")}
 COLUMNS = ("Open", "Close")

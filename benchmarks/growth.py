@@ -1,7 +1,7 @@
 """How a training grows with the history, the lookback and the units: time, memory, and what is copied.
 
-    .venv/bin/python benchmarks/growth.py
-    .venv/bin/python benchmarks/growth.py --epochs 2 --runs 1 --dimensions lookback --multiples 1,2 --json
+    .venv/bin/python -m benchmarks.growth
+    .venv/bin/python -m benchmarks.growth --epochs 2 --runs 1 --dimensions lookback --multiples 1,2 --json
 
 One dimension at a time; the other two stay at the tutorial's (BASE says what is multiplied). Each point is a whole
 `tomorrow train` against one running Prefect server, on a random walk over the exchange's own sessions, of a security
@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import TOMORROW, measure, prefect_server, script
 
+from benchmarks.processes import TOMORROW, benchmark, measure, prefect_server
 from model.config import ForecasterConfig, preset
 from model.forecaster.scaling import fit_recipe
 from model.forecaster.windows import Windows, make_windows
@@ -65,8 +65,8 @@ def main() -> None:
         os.environ["TOMORROW_HOME"] = str(Path(folder, "home"))
         with prefect_server(Path(folder, "prefect")) as server:
             rows = _points(options, Path(folder), server)
-    made = json.loads(measure(script("growth.py", "--windows", str(LONG))).output)
-    small, large = (json.loads(measure(script("growth.py", "--fit", str(n))).output) for n in (SMALL, FITTED))
+    made = json.loads(measure(benchmark("growth", "--windows", str(LONG))).output)
+    small, large = (json.loads(measure(benchmark("growth", "--fit", str(n))).output) for n in (SMALL, FITTED))
     copies = (large["fit_megabytes"] - small["fit_megabytes"]) / large["copy_megabytes"]
     fitted = {"small": small, "large": large, "copies": copies}
     if options.json:
@@ -152,7 +152,7 @@ def _walk(sessions: Days) -> Prices:
 
 def _days(n: int) -> Days:
     """As many days as are wanted, of no exchange's calendar, which would need four thousand years for a million."""
-    return np.datetime64("1970-01-01", "D") + np.arange(n)
+    return np.datetime64("1970-01-01", "D") + np.arange(n).astype("timedelta64[D]")
 
 
 def _one_unit() -> ForecasterConfig:

@@ -1,6 +1,6 @@
 """Intervals through the past: how often they hold the price, and their Winkler score beside constant widths.
 
-    .venv/bin/python benchmarks/intervals.py --data FOLDER
+    .venv/bin/python -m benchmarks.intervals --data FOLDER
 
 FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. One session
 ahead, January 2018 to November 2020, a fit at the start of each year, widths calibrated before each month. Beside them
@@ -55,8 +55,8 @@ def measure(folder: Path, column: str, preset: str, ticker: str) -> tuple[float,
     figures: list[float] = []
     for level in LEVELS:
         held, score = {}, {}
-        for at, kind in ((1, "intervals"), (2, "constant")):
-            lower, upper = (np.concatenate([month[at][level][end] for month in months]) for end in (0, 1))
+        for kind, at in (("intervals", [month[1] for month in months]), ("constant", [month[2] for month in months])):
+            lower, upper = (np.concatenate([month[level][end] for month in at]) for end in (0, 1))
             held[kind] = float(np.mean((lower <= actual) & (actual <= upper)))
             score[kind] = winkler(actual, lower, upper, level)
         figures += [held["intervals"], held["constant"], 1 - score["intervals"] / score["constant"]]

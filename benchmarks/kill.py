@@ -1,6 +1,6 @@
 """Kill it: SIGKILL at a random moment of a day's cycle, start it again, and compare with a day that nobody disturbed.
 
-    .venv/bin/python benchmarks/kill.py --rounds 100
+    .venv/bin/python -m benchmarks.kill --rounds 100
 
 Each round begins with one and the same state directory, in which a first day is done. A process carries out the
 second day and is killed, up to three times in a row; the next one does it to its end. Then versions, stages, aliases,
@@ -22,8 +22,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from day import cycle, prices_config, process_of_its_own
-from processes import prefect_server
+from benchmarks.day import cycle, prices_config, process_of_its_own
+from benchmarks.processes import prefect_server
 
 FIRST, SECOND = date(2019, 7, 2), date(2019, 7, 3)
 # What differs between two processes that do the same.

@@ -1,8 +1,8 @@
 """Sixteen securities in one command, beside sixteen trainings one after the other.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/many.py --preset daily --runs 5
-    PYTHONPATH=. .venv/bin/python benchmarks/many.py --preset tutorial --runs 1 --singles 3
-    PYTHONPATH=. .venv/bin/python benchmarks/many.py --securities 4 --epochs 2 --runs 1
+    .venv/bin/python -m benchmarks.many --preset daily --runs 5
+    .venv/bin/python -m benchmarks.many --preset tutorial --runs 1 --singles 3
+    .venv/bin/python -m benchmarks.many --securities 4 --epochs 2 --runs 1
 
 Whole processes: `tomorrow train` of one security, which may use every processor, against `tomorrow train` of all of
 them, with embedded databases. A loopback server answers in Yahoo's place: every training is of a security of its own,
@@ -21,8 +21,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from processes import TOMORROW, measure, prefect_server, told
-
+from benchmarks.processes import TOMORROW, measure, prefect_server, told
 from model.market.calendar import ExchangeCalendar
 from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo

@@ -1,7 +1,7 @@
 """What the pipeline adds to the tutorial's plain script, and what a forecast from the registry costs.
 
-    .venv/bin/python benchmarks/pipeline.py --runs 5 --epochs 100
-    .venv/bin/python benchmarks/pipeline.py --runs 2 --epochs 3 --json
+    .venv/bin/python -m benchmarks.pipeline --runs 5 --epochs 100
+    .venv/bin/python -m benchmarks.pipeline --runs 2 --epochs 3 --json
 
 Whole processes, in turns, so that a busy machine slows both sides alike: the plain script, `tomorrow train` against a
 running Prefect server, on SQLite and through an MLflow server, an empty flow that imports the same libraries; with
@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from processes import HERE, TOMORROW, Measured, measure, mlflow_server, prefect_server, script, told
+from benchmarks.processes import HERE, TOMORROW, Measured, measure, mlflow_server, prefect_server, script, told
 
 # Our steps by what they are for; what no step accounts for is the start: interpreter, imports, Prefect.
 PARTS = {

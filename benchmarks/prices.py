@@ -1,7 +1,7 @@
 """What prices cost: fetching beside the bare yfinance call, reading and comparing snapshots, a thousand securities.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/prices.py
-    PYTHONPATH=. .venv/bin/python benchmarks/prices.py --runs 21 --securities 1000 --json
+    .venv/bin/python -m benchmarks.prices
+    .venv/bin/python -m benchmarks.prices --runs 21 --securities 1000 --json
 
 A loopback server answers in Yahoo's place. The two sides of a comparison take turns, so that a busy machine slows both
 alike. Prices: Facebook's from --data, else the folder that TOMORROW_TEST_DATA names, else ../shared/data, continued on

@@ -50,8 +50,13 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
 
 
 def script(name: str, *arguments: str) -> list[str]:
-    """The command line of a script of this folder."""
+    """The command line of a script of this folder that needs nothing of this project."""
     return [sys.executable, str(HERE / name), *arguments]
+
+
+def benchmark(name: str, *arguments: str) -> list[str]:
+    """The command line of another benchmark; it is run in the project's folder, as this one is."""
+    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Race it: processes train, promote, roll back and predict at once, on one state directory that is empty at first.
 
-    .venv/bin/python benchmarks/race.py --seconds 120 --processes 8
+    .venv/bin/python -m benchmarks.race --seconds 120 --processes 8
 
 Once with everything on SQLite, and once on a PostgreSQL server of its own, where one is installed. Meanwhile MLflow's
 tables are looked at, in one statement, so at one moment. At the end all that a process was told has to stand in the
@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from day import NEW_YORK, PREDICT, QUICK, REASON, TRAIN, prices_config, process_of_its_own
-from kill import IMPORTED
-from processes import prefect_server
 
+from benchmarks.day import NEW_YORK, PREDICT, QUICK, REASON, TRAIN, prices_config, process_of_its_own
+from benchmarks.kill import IMPORTED
+from benchmarks.processes import prefect_server
 from model.errors import NothingInProduction, PromotionRefused, UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ def _databases(kind: str) -> Iterator[dict[str, str]]:
     if kind == "sqlite":
         yield {}
         return
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from tests.postgres import database_on, postgres_server
 
     with postgres_server() as server, database_on(server) as tracking, database_on(server) as ledger:

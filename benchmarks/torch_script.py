@@ -23,6 +23,7 @@ LOOKBACK, UNITS, BATCH = 40, 45, 32
 marks = [time.perf_counter()]
 
 import numpy as np  # noqa: E402 - the import is timed
+import numpy.typing as npt  # noqa: E402
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -35,7 +36,7 @@ test = pd.read_csv(options.test)[options.column].to_numpy(np.float32)
 low, high = train.min(), train.max()
 
 
-def scaled_windows(prices):  # noqa: D103 - a plain script
+def scaled_windows(prices: npt.NDArray[np.float32]) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: D103 - a plain script
     scaled = torch.from_numpy((prices - low) / (high - low))
     return scaled[:-1].unfold(0, LOOKBACK, 1).unsqueeze(-1), scaled[LOOKBACK:].unsqueeze(-1)
 
@@ -44,7 +45,7 @@ x_train, y_train = scaled_windows(train)
 marks.append(time.perf_counter())
 
 
-class Network(nn.Module):  # noqa: D101 - a plain script
+class Network(nn.Module):  # type: ignore[misc] # noqa: D101 - a plain script; PyTorch need not be here
     def __init__(self) -> None:
         super().__init__()
         # nn.LSTM's own dropout leaves out the last layer's, which the tutorial has.
@@ -52,7 +53,7 @@ class Network(nn.Module):  # noqa: D101 - a plain script
         self.dropout = nn.Dropout(0.2)
         self.output = nn.Linear(UNITS, 1)
 
-    def forward(self, inputs):  # noqa: D102
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:  # noqa: D102
         return self.output(self.dropout(self.layers(inputs)[0][:, -1]))
 
 

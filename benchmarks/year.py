@@ -1,7 +1,7 @@
 """A year in an hour: a forecast of every session of 2019 by the real flows, with a clock given to them.
 
-    .venv/bin/python benchmarks/year.py
-    .venv/bin/python benchmarks/year.py --days 20 --preset daily
+    .venv/bin/python -m benchmarks.year
+    .venv/bin/python -m benchmarks.year --days 20 --preset daily
 
 A process for each day, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last
 month took longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
@@ -20,13 +20,15 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from day import HAS_SCORE, QUICK, cycle, prices_config, process_of_its_own, score_after
-from kill import IMPORTED
-from processes import prefect_server
-
+from benchmarks.day import HAS_SCORE, QUICK, cycle, prices_config, process_of_its_own, score_after
+from benchmarks.kill import IMPORTED
+from benchmarks.processes import prefect_server
 from model.config import ForecasterConfig, PriceRequest
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 YEAR = date(2018, 12, 31), date(2019, 12, 31)
 MONTH = 21  # sessions
@@ -118,7 +120,8 @@ def _left_behind(sessions: list[date]) -> dict[str, Any]:
     registry, rows = Registry(tracking), Ledger(settings.ledger_uri).rows()
     (model,) = registry.models()
     versions = registry.versions(model)
-    runs, token = [], None
+    runs: list[Run] = []
+    token = None
     while True:
         page = client.search_runs([found.experiment_id for found in client.search_experiments()], page_token=token)
         runs, token = [*runs, *page], page.token

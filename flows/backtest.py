@@ -6,10 +6,10 @@ from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.artifacts import flow_run_tags
-from flows.runs.backtest_progress import backtest_progress
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.fits import carry_out
+from flows.runs.progress import backtest_progress
 from flows.runs.story import log_backtest, start_run
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult

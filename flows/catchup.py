@@ -12,7 +12,7 @@ from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_missed, start_run
 from flows.train import train
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
-from model.market.schedule import missed_sessions
+from model.market.calendar import missed_sessions
 from tasks.ledger.forecasts import Ledger
 from tasks.prefect_tasks import connect_task
 from tasks.prices.request import resolve

@@ -8,7 +8,7 @@ from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from flows.runs.story import log_cleaned, start_run
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.expired import Ages, Refuse
+from tasks.operations.expired import Ages, Expired
 from tasks.prefect_tasks import connect_task, find_expired_task, remove_task
 from tasks.settings import read_settings
 
@@ -17,7 +17,7 @@ from tasks.settings import read_settings
 class CleanReport:
     """What was taken away, or would be, with `dry_run`."""
 
-    refuse: tuple[Refuse, ...]
+    refuse: tuple[Expired, ...]
     dry_run: bool
 
 
@@ -27,7 +27,7 @@ def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     start_run()
     settings, moment = read_settings(), now()
     tracking = connect_task(settings)
-    ages = Ages.of(settings.housekeeping, moment, older_than)
+    ages = Ages.from_settings(settings.housekeeping, moment, older_than)
     refuse = find_expired_task(tracking, Ledger(settings.ledger_uri).rows(), ages)
     if not dry_run:
         refuse = remove_task(tracking, refuse, moment)

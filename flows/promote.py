@@ -8,17 +8,16 @@ from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from flows.runs.story import log_decision, start_run
 from model.errors import UsageError
-from model.evaluation.gate import Answer, Decision, settle
+from model.evaluation.decision import DecisionWord, PersonDecision, record_person
+from model.evaluation.gate import Decision
 from tasks.prefect_tasks import ask_gate_task, connect_task, move_task, record_decision_task, roll_back_task
 from tasks.registry.gate import champion
 from tasks.registry.registry import Registry
-from tasks.registry.rulings import judged, moved, refusal
-from tasks.registry.stage_history import ROLLED_BACK
-from tasks.registry.version import Move, RegisteredVersion, Ruling, parse_stage
+from tasks.registry.ruling import Move, Ruling, judged, moved, recorded_decision, refusal
+from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
 from tasks.tracking.client import Tracking
-from tasks.training.previous import recorded_decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +60,14 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
             noted = moved((reason,) if reason else (), at=now(), by=user_name())
             return _report(move_task(registry, model, version, stage, noted))
         decision = ask_gate_task(tracking.client, candidate, current, settings.gate)
-        if decision.verdict == "waiting" and not force:
-            waiting = judged("waiting", decision, at=now(), by=user_name())
+        if decision.verdict == DecisionWord.WAITING and not force:
+            waiting = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
             return _stays(record_decision_task(registry, candidate, waiting), decision)
         if not decision.passed and not force:
             raise refusal(candidate, decision)
         if not decision.promoted and not force:
             return _stays(candidate, decision)
-        word = "promoted" if decision.passed else "forced"
+        word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED
         noted = judged(word, decision, at=now(), by=user_name(), forced=reason if force else None)
         return _report(move_task(registry, model, version, stage, noted), decision)
 
@@ -81,7 +80,7 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
     registry = Registry(tracking)
     with registry.locked(model):
         _, passed, decision = _ask_person(tracking, registry, model, version, approved=True, reason=reason)
-        noted = judged("approved", decision, at=now(), by=user_name(), forced=None if passed else reason)
+        noted = judged(DecisionWord.APPROVED, decision, at=now(), by=user_name(), forced=None if passed else reason)
         return _report(move_task(registry, model, version, "Production", noted), decision)
 
 
@@ -93,7 +92,7 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     registry = Registry(tracking)
     with registry.locked(model):
         waiting, _, decision = _ask_person(tracking, registry, model, version, approved=False, reason=reason)
-        rejected = judged("rejected", decision, at=now(), by=user_name())
+        rejected = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
         noted = record_decision_task(registry, waiting, rejected)
         log_decision(noted, decision)
         return PromotionReport(version=noted, changed=False)
@@ -110,7 +109,7 @@ def rollback(model: str, reason: str) -> PromotionReport:
     """Give Production to the version that was there before the present one, which is archived; no gate is asked."""
     start_run()
     _check_reason(f"rollback of {model}", reason)
-    ruling = Ruling(decision=ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
+    ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
     return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
 
 
@@ -146,9 +145,9 @@ def _ask_person(
     """
     waiting = registry.version(model, version)
     decision = ask_gate_task(tracking.client, waiting, champion(registry, model, now()), tracking.settings.gate)
-    person = Answer(approved=approved, by=user_name(), reason=reason)
-    subject, noted = f"{model} version {version}", waiting.tags.get("decision", "")
-    reasons = settle(subject, noted, person, decision.reasons, decision.passed)
+    person = PersonDecision(approved=approved, by=user_name(), reason=reason)
+    subject = f"{model} version {version}"
+    reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)
     return waiting, decision.passed, replace(decision, reasons=reasons)
 
 

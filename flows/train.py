@@ -34,14 +34,16 @@ from tasks.prefect_tasks import (
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
+from tasks.registry.ruling import is_settled, recorded_decision
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
+from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, is_settled, recorded_decision, run_tags
-from tasks.training.run import RunConfig, TrainingResults, start_training_run
+from tasks.training.previous import close_killed, run_tags
+from tasks.training.run import TrainingResults, start_training_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -155,12 +155,13 @@ def fill_in(raw: Any) -> Any:
     """A configuration as it is written by hand, with what it leaves out taken from the preset that it names."""
     if not isinstance(raw, Mapping) or raw.get("preset") not in PRESETS:
         return raw
-    return _merged(PRESETS[raw["preset"]].model_dump(), raw)
+    return merged(PRESETS[raw["preset"]].model_dump(), raw)
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both configurations as one, key by key; where both have a value, the one `above` counts."""
     both = {key: (below[key], above[key]) for key in below.keys() & above.keys()}
-    nested = {key: _merged(*pair) for key, pair in both.items() if all(isinstance(one, Mapping) for one in pair)}
+    nested = {key: merged(*pair) for key, pair in both.items() if all(isinstance(one, Mapping) for one in pair)}
     return {**below, **above, **nested}
 
 

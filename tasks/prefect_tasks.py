@@ -28,8 +28,8 @@ from tasks.forecasts.make import make_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.cleanup import remove_refuse
-from tasks.operations.expired import find_refuse
+from tasks.operations.cleanup import remove_expired
+from tasks.operations.expired import find_expired
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate
@@ -39,7 +39,7 @@ from tasks.system.disk_errors import storage_fault
 from tasks.system.keras_backend import load_backend
 from tasks.tracking.client import open_tracking
 from tasks.tracking.model_artifact import log_forecaster
-from tasks.training.previous import find_earlier
+from tasks.training.previous import find_previous
 from tasks.training.run import log_results, log_setup, register_trained
 from tasks.training.warm_start import choose_start
 
@@ -94,7 +94,7 @@ fall_back_task = step(fall_back, "use the last good snapshot")
 # Training.
 split_task = step(split_prices, "split")
 load_backend_task = step(load_backend, "load backend")
-find_previous_task = step(find_earlier, "find previous training")
+find_previous_task = step(find_previous, "find previous training")
 log_setup_task = step(log_setup, "log setup")
 choose_start_task = step(choose_start, "choose start")
 fit_task = step(train_forecaster, "fit", "fit")
@@ -134,8 +134,8 @@ def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 
 
 
 # Housekeeping.
-find_expired_task = step(find_refuse, "find")
-remove_task = step(remove_refuse, "remove")
+find_expired_task = step(find_expired, "find")
+remove_task = step(remove_expired, "remove")
 
 
 def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:

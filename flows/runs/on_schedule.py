@@ -12,7 +12,7 @@ from prefect.states import Completed
 
 from flows.runs.clock import now
 from model.config import PriceRequest
-from model.market.schedule import occasion
+from model.market.calendar import occasion
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model.evaluation.split import Split
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast
-    from tasks.operations.expired import Refuse
+    from tasks.operations.expired import Expired
     from tasks.prices.fetch import FetchedPrices
     from tasks.registry.version import RegisteredVersion
 
@@ -173,7 +173,7 @@ def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     get_run_logger().info("%s: %d missed sessions to catch up%s.", model, len(due), left)
 
 
-def log_cleaned(expired: "Sequence[Refuse]", *, dry_run: bool) -> None:
+def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
     """How much was removed, or would be."""
     get_run_logger().info("%d expired things %s.", len(expired), "would be removed" if dry_run else "removed")
 

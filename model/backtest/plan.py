@@ -164,7 +164,7 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
     """An origin for every period; the last period may be shorter than the others."""
     months = prices.sessions.astype("datetime64[M]")
     last = np.datetime64(config.last, "M") if config.last else np.datetime64(prices.last, "M")
-    first = np.datetime64(config.first, "M") if config.first else last - (DEFAULT_MONTHS - 1)
+    first = np.datetime64(config.first, "M") if config.first else last - np.timedelta64(DEFAULT_MONTHS - 1, "M")
     if first > last:
         raise UsageError(
             f"months {first} to {last}",
@@ -172,7 +172,7 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
             need="a first month that is no later than the last",
             remedy="exchange --from and --to, or give both",
         )
-    wanted = np.arange(first, last + 1)
+    wanted = np.arange(first, last + np.timedelta64(1, "M"))
     empty = wanted[~np.isin(wanted, months)]
     if len(empty):
         raise UsageError(
@@ -187,7 +187,7 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
         yield Origin(
             name=str(month),
             start=int(np.searchsorted(months, month)),
-            stop=int(np.searchsorted(months, min(month + (step - 1), last), side="right")),
+            stop=int(np.searchsorted(months, min(month + np.timedelta64(step - 1, "M"), last), side="right")),
         )
 
 
@@ -215,7 +215,7 @@ def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int
     kind, _, years = config.window.partition(":")
     if kind == EXPANDING:
         return 0
-    start = (np.datetime64(origin.name, "M") - 12 * int(years)).astype("datetime64[D]")
+    start = (np.datetime64(origin.name, "M") - np.timedelta64(12 * int(years), "M")).astype("datetime64[D]")
     # The first trading days of a year may be holidays: what matters is whether the window's first month is there.
     if prices.sessions[0].astype("datetime64[M]") > start.astype("datetime64[M]"):
         raise TooFewPrices(

@@ -18,7 +18,7 @@ Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class SeedSpread:
     """How far a figure differs from seed to seed; `sd` is the sample standard deviation, 0 for one seed."""
 
     minimum: float
@@ -63,7 +63,7 @@ class PresetResult:
         return _means([evaluation.metrics() for evaluation in self.evaluations])
 
     @property
-    def spread(self) -> dict[str, Spread]:
+    def spread(self) -> dict[str, SeedSpread]:
         """How far the figures differ from seed to seed."""
         every = [evaluation.metrics() for evaluation in self.evaluations]
         return {name: _spread([metrics[name] for metrics in every]) for name in self.metrics}
@@ -93,7 +93,7 @@ class PresetResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Standing:
+class ComparisonRow:
     """One row of the table that compares all forecasts.
 
     kind: preset, ensemble, naive or statistical
@@ -138,17 +138,17 @@ class BacktestResult:
         return self.presets[0].evaluations[0]
 
 
-def standings(result: BacktestResult) -> tuple[Standing, ...]:
+def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
     """Every forecast over all sessions: the presets, then the naive forecasts, then the statistical ones."""
     reference = result.reference
     several = len(result.presets[0].by_seed) > 1
     found = [
-        Standing(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
+        ComparisonRow(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
         for preset in result.presets
     ]
     if several:
         found += [
-            Standing(
+            ComparisonRow(
                 name=preset.name,
                 label=f"{preset.name}, its seeds averaged",
                 kind="ensemble",
@@ -161,7 +161,7 @@ def standings(result: BacktestResult) -> tuple[Standing, ...]:
             label = f"naive: {naive_label(name)}" if kind == "naive" else LABELS[name]
             # Its intervals are those of a preset.
             judged = replace(reference, forecast=values, intervals={})
-            found.append(Standing(name=name, label=label, kind=kind, metrics=judged.metrics()))
+            found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=judged.metrics()))
     return tuple(found)
 
 
@@ -233,7 +233,7 @@ def _means(every: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([metrics[name] for metrics in every])) for name in common}
 
 
-def _spread(values: Sequence[float]) -> Spread:
+def _spread(values: Sequence[float]) -> SeedSpread:
     # Infinite skill, where the naive forecast makes no error, has no deviation.
     sd = float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else 0.0
-    return Spread(minimum=min(values), maximum=max(values), sd=sd)
+    return SeedSpread(minimum=min(values), maximum=max(values), sd=sd)

@@ -6,7 +6,7 @@ a version, asking a person) is for the caller to do.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,12 +14,11 @@ import numpy as np
 from pydantic import Field
 
 from model.config import Frozen
-from model.errors import UsageError
 from model.evaluation.baselines import naive_label
+from model.evaluation.decision import DecisionWord
 from model.evaluation.evaluation import Evaluation
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Verdict = Literal["promoted", "refused", "watched", "waiting"]
 
 NO_SKILL = "none"
 # Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
@@ -60,7 +59,7 @@ class Decision:
     """
 
     passed: bool
-    verdict: Verdict
+    verdict: DecisionWord
     skill: str
     reasons: tuple[str, ...]
     failures: tuple[str, ...] = ()
@@ -68,7 +67,7 @@ class Decision:
     @property
     def promoted(self) -> bool:
         """Whether it is to be moved to Production."""
-        return self.verdict == "promoted"
+        return self.verdict == DecisionWord.PROMOTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +93,13 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
     )
     passed = all(check.passed for check in checks)
     reasons = tuple(check.sentence for check in checks)
-    verdict: Verdict = "promoted" if passed else "refused"
+    verdict = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
         reasons += (f"The gate only watches (mode dry_run): it would be {verdict}, and stays where it is.",)
-        verdict = "watched" if passed else "refused"
+        verdict = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
     elif gate.mode == "manual":
         reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
-        verdict = "waiting"
+        verdict = DecisionWord.WAITING
     return Decision(
         passed=passed,
         verdict=verdict,
@@ -113,44 +112,6 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
 def skill_tag(evaluation: Evaluation) -> str:
     """What to tag a version with: its skill, or `none` where it does not beat the naive forecasts."""
     return f"{evaluation.skill:.4f}" if evaluation.has_skill else NO_SKILL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a person, `by` name, says of a version that waits, and why."""
-
-    approved: bool
-    by: str
-    reason: str = ""
-
-
-def settle(subject: str, verdict: str, answer: Answer, reasons: Sequence[str], passed: bool) -> tuple[str, ...]:
-    """The reasons to keep on a version that a person approves or rejects: the gate's, and the person's.
-
-    subject: the version, as an error names it
-    verdict: the decision that is noted on it so far
-    reasons: the gate's sentences, and whether it `passed`
-
-    UsageError where the version waits for nobody, and where a rejection, or an approval against the gate's advice,
-    says no reason.
-    """
-    if verdict != "waiting":
-        raise UsageError(
-            subject,
-            have=f"it waits for nobody: its decision is {verdict!r}" if verdict else "it waits for nobody",
-            need="a version that was trained or promoted while the gate's mode was manual",
-            remedy="look at the decisions in MLflow; past the gate: tomorrow promote ... --force --reason TEXT",
-        )
-    reason, against = answer.reason.strip(), answer.approved and not passed
-    if not reason and (against or not answer.approved):
-        raise UsageError(
-            subject,
-            have=f"no reason for {'approving it against the gate' if against else 'rejecting it'}",
-            need="a reason, which stays on the version for whoever asks later",
-            remedy='add --reason "..."',
-        )
-    done = f"{'Approved' if answer.approved else 'Rejected'} by {answer.by}{', against the gate' if against else ''}"
-    return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")
 
 
 def _same_sessions(one: Evaluation, other: Evaluation) -> bool:

@@ -23,7 +23,7 @@ from model.market.prices import Prices, Values
 Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Watch(Frozen):
+class Monitoring(Frozen):
     """What is watched, and from when on it is too much."""
 
     window: int = Field(21, ge=2, description="sessions in a rolling window: a trading month")
@@ -84,18 +84,20 @@ class Advice:
     reasons: tuple[str, ...]
 
 
-def rolling(judged: Evaluation, drifts: Values, watch: Watch) -> tuple[Window, ...]:
+def rolling(judged: Evaluation, drifts: Values, monitoring: Monitoring) -> tuple[Window, ...]:
     """One window for each session; `drifts` is (n,), as `returns_drift` gives it for each of them."""
     windows = []
     for row in range(len(judged.sessions)):
-        part = _part(judged, slice(max(0, row + 1 - watch.window), row + 1))
-        full = len(part.sessions) == watch.window
+        part = _part(judged, slice(max(0, row + 1 - monitoring.window), row + 1))
+        full = len(part.sessions) == monitoring.window
         drift = float(drifts[row])
-        windows.append(Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, watch)) if full else ()))
+        windows.append(
+            Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, monitoring)) if full else ())
+        )
     return tuple(windows)
 
 
-def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], watch: Watch) -> Values:
+def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], monitoring: Monitoring) -> Values:
     """How far the newest daily returns of the Close up to each session are from the training part's.
 
     (n,) Kolmogorov-Smirnov distances; NaN before there are enough newer returns. Returns are the logarithms of each
@@ -106,8 +108,8 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], wat
     ends = np.searchsorted(days, np.array(sessions, dtype="datetime64[D]"), side="right")
     first = np.searchsorted(days, training.sessions[-1], side="right")
     # Returns that the training part holds itself would hide what came after it.
-    starts = np.maximum(ends - watch.drift_sessions, 0)
-    enough = (ends - starts == watch.drift_sessions) & (starts >= first)
+    starts = np.maximum(ends - monitoring.drift_sessions, 0)
+    enough = (ends - starts == monitoring.drift_sessions) & (starts >= first)
     return np.array(
         [
             ks_distance(before, returns[start:end]) if given else math.nan
@@ -116,50 +118,50 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], wat
     )
 
 
-def advise(windows: Sequence[Window], since: int | None, watch: Watch) -> Advice:
+def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring) -> Advice:
     """Say whether retraining is asked for.
 
     since: sessions from the one of the last request to the newest; 0 for a request made for this very session, which
            stands; None where there was none
     """
-    newest = windows[-watch.windows :]
+    newest = windows[-monitoring.windows :]
     broken = [window for window in newest if window.breaches]
-    count = f"{len(broken)} of the newest {len(newest)} windows of {watch.window} sessions breach a limit"
-    if not newest or len(broken) < watch.breaches or not newest[-1].breaches:
-        return Advice(retrain=False, reasons=(f"{count}; {watch.breaches} would, and the newest among them.",))
-    reasons = (f"{count}, the newest among them; {watch.breaches} are enough.", *newest[-1].breaches)
-    if since is not None and 0 < since <= watch.cooldown:
-        quiet = f"Retraining was asked for {since} sessions ago: no other request for {watch.cooldown}."
+    count = f"{len(broken)} of the newest {len(newest)} windows of {monitoring.window} sessions breach a limit"
+    if not newest or len(broken) < monitoring.breaches or not newest[-1].breaches:
+        return Advice(retrain=False, reasons=(f"{count}; {monitoring.breaches} would, and the newest among them.",))
+    reasons = (f"{count}, the newest among them; {monitoring.breaches} are enough.", *newest[-1].breaches)
+    if since is not None and 0 < since <= monitoring.cooldown:
+        quiet = f"Retraining was asked for {since} sessions ago: no other request for {monitoring.cooldown}."
         return Advice(retrain=False, reasons=(*reasons, quiet))
     return Advice(retrain=True, reasons=reasons)
 
 
-def _breaches(judged: Evaluation, drift: float, watch: Watch) -> Iterator[str]:
+def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Iterator[str]:
     ours, naive = judged.rmse, judged.naive_rmse
-    if ours > watch.max_rmse_ratio * naive:
+    if ours > monitoring.max_rmse_ratio * naive:
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
             f"RMSE {ours:.2f} $ is {share} times that of {naive_label(judged.best_naive)}, {naive:.2f} $: "
-            f"at most {watch.max_rmse_ratio:g} allowed."
+            f"at most {monitoring.max_rmse_ratio:g} allowed."
         )
-    if abs(judged.bias) > watch.max_bias * ours:
+    if abs(judged.bias) > monitoring.max_bias * ours:
         side = "high" if judged.bias > 0 else "low"
         yield (
             f"Forecasts are too {side} by {abs(judged.bias):.2f} $ on average, {abs(judged.bias) / ours:.2f} of the "
-            f"RMSE: at most {watch.max_bias:g} allowed."
+            f"RMSE: at most {monitoring.max_bias:g} allowed."
         )
     for level in sorted(judged.intervals):
         held = judged.coverage(level, HALF_A_CENT)
         gap = level - held.bounds[1] if held.n else 0.0
-        if gap > watch.max_coverage_gap:
+        if gap > monitoring.max_coverage_gap:
             yield (
                 f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * gap:.1f} points too few "
-                f"beyond chance: at most {100 * watch.max_coverage_gap:g} allowed."
+                f"beyond chance: at most {100 * monitoring.max_coverage_gap:g} allowed."
             )
-    if drift > watch.max_drift:
+    if drift > monitoring.max_drift:
         yield (
             f"Returns have drifted from the training part's by {drift:.2f} (Kolmogorov-Smirnov): "
-            f"at most {watch.max_drift:g} allowed."
+            f"at most {monitoring.max_drift:g} allowed."
         )
 
 

@@ -74,5 +74,5 @@ def _month(prices: Prices, month: str) -> tuple[int, Prices]:
             need="a month with sessions, after enough history to train on",
             remedy="choose another --test-month, or give the files that hold it",
         )
-    end = date.fromisoformat(str((start + 1).astype("datetime64[D]") - np.timedelta64(1, "D")))
+    end = date.fromisoformat(str((start + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")))
     return n_test, prices.until(end)

@@ -41,13 +41,15 @@ def skill_figure(result: BacktestResult) -> "Figure":
     for axes, preset, colour in _rows(figure, result):
         months = preset.months
         # Each bar stands in the middle of its month.
-        days = np.array([month.month for month in months], dtype="datetime64[M]").astype("datetime64[D]") + 14
+        days = np.array([month.month for month in months], dtype="datetime64[M]").astype(
+            "datetime64[D]"
+        ) + np.timedelta64(14, "D")
         # A month in which the naive forecast made no error has no finite skill.
         skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
         mean = skills.mean(axis=1)
         reach = np.abs(np.stack([skills.min(axis=1), skills.max(axis=1)]) - mean)
         style(axes, "skill")
-        date_axis(axes, np.array([days[0] - 15, days[-1] + 16]))
+        date_axis(axes, np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
         axes.bar(
             days.astype(np.float64),
             mean,

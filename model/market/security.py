@@ -29,7 +29,7 @@ class Security:
         """Whether shares of it change hands: of an index or a currency pair there are none to count."""
         return self.kind not in _WITHOUT_VOLUME
 
-    def answers_to(self, ticker: str) -> bool:
+    def has_ticker(self, ticker: str) -> bool:
         """Whether somebody who says `ticker` means this security."""
         return ticker.upper() in (self.ticker, *self.former_tickers)
 

@@ -13,7 +13,6 @@ from model.market.prices import Prices
 from model.network.build import build_network, side_by_side
 from model.network.numpy_export import without_keras
 from model.training.compiled import keep, take
-from model.training.feeding import to_fit, to_judge
 from model.training.warm_start import Parent
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def train_forecaster(
         config=config,
         recipe=recipe,
         network=network,
-        answers=without_keras(network, len(networks)) or network,
+        predictor=without_keras(network, len(networks)) or network,
         losses=losses,
         fit_seconds=seconds,
         trained_until=train.last,
@@ -75,6 +74,8 @@ def fit(
     draws: where the seeds of its dropout come from; the order of the windows comes from the backend's seed
     """
     import keras
+
+    from model.training.input_pipeline import to_fit, to_judge
 
     def report(epoch: int, logs: dict[str, float]) -> None:
         for watcher in watchers:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from model.backtest.html_report import report_page, verdict
-from model.backtest.result import BacktestResult, PresetResult, standings
+from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
@@ -77,7 +77,7 @@ def backtest_note(result: BacktestResult) -> str:
         "",
         "| forecast | RMSE | MAE | skill |",
         "| --- | ---: | ---: | ---: |",
-        *(_row(row.label, row.metrics) for row in standings(result)),
+        *(_row(row.label, row.metrics) for row in comparison_rows(result)),
     ]
     return "\n".join(lines) + "\n"
 

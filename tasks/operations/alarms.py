@@ -1,4 +1,4 @@
-"""Alarms: what somebody should know of, as an event in Prefect and as one POST to a webhook.
+"""Alarms: what somebody should know, as an event in Prefect and as one POST to a webhook.
 
 An alarm never fails what it is about. The webhook's address may hold a secret: it comes from the environment alone,
 and stands in no log, error or parameter.
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One thing that somebody should know of.
+    """One thing that somebody should know.
 
     subject: what it is about: a flow, a security's ticker, a registered model, a part of the stack
     message: a sentence for people
@@ -57,16 +57,16 @@ class Alarm:
 
 
 def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object] | None = None) -> None:
-    """Tell of an alarm, as an event of Prefect and to the webhook; it raises nothing.
+    """Send an alarm as an event of Prefect and to the webhook; it raises nothing.
 
     emit: what makes an event of it; by default this process's Prefect
     """
-    for tell in (emit or _emit, lambda alarm: _post(alarm, settings)):
+    for send in (emit or _emit, lambda alarm: _post(alarm, settings)):
         try:
-            tell(alarm)
+            send(alarm)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run that raised the alarm goes on
             # Only its kind: what it says may hold the address.
-            logger.warning("the alarm %s was not told on: %s", alarm.kind, type(error).__name__)
+            logger.warning("the alarm %s was not sent: %s", alarm.kind, type(error).__name__)
 
 
 def event_of(alarm: Alarm) -> dict[str, object]:
@@ -132,5 +132,5 @@ def _send(address: str, body: Mapping[str, object], patience: float, outcome: li
             outcome.append("")
     except urllib.error.HTTPError as error:
         outcome.append(f"it answers {error.code}")
-    except Exception as error:  # noqa: BLE001 - told by its kind alone, since its text may hold the address
+    except Exception as error:  # noqa: BLE001 - only its kind is logged, since its text may hold the address
         outcome.append(type(error).__name__)

@@ -1,6 +1,6 @@
-"""Removing refuse: each thing is looked at once more when its turn comes, since the world goes on meanwhile.
+"""Removes what is expired. Each thing is checked once more just before, since it may have come into use meanwhile.
 
-Killed half-way it leaves what is whole: what is still there is found by the next one.
+A process that is killed half-way leaves nothing broken: the next one finds what is still there.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.expired import Kind, Refuse, is_free
+from tasks.operations.expired import Expired, Kind, is_free
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import Ruling
+from tasks.registry.ruling import Ruling
 from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 PRICES: tuple[Kind, ...] = ("fetch", "snapshot")
 
 
-def remove_refuse(tracking: Tracking, refuse: Iterable[Refuse], now: datetime) -> tuple[Refuse, ...]:
-    """Remove it, and archive what is to be archived; what was done, which lacks what has come into use meanwhile."""
+def remove_expired(tracking: Tracking, things: Iterable[Expired], now: datetime) -> tuple[Expired, ...]:
+    """Remove them, or archive them; return those that were, without what has come into use meanwhile."""
     registry, ledger, store = Registry(tracking), Ledger(tracking.settings.ledger_uri), SnapshotStore(tracking.settings)
-    done: list[Refuse] = []
-    for thing in refuse:
+    done: list[Expired] = []
+    for thing in things:
         if thing.kind == "archive":
             is_done = _archive(registry, ledger, thing.name, now)
         elif thing.kind == "version":
@@ -46,27 +47,29 @@ def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bo
         version = registry.version(model, number)
         if version.stage != "Staging" or ledger.rows(model, version=number):
             return False
-        said = version.tags.get("decision", "")
+        said = version.decision
         reason = f"It has waited in Staging for long{f', {said}' if said else ''}, and newer versions have come."
-        registry.move(model, number, "Archived", Ruling(decision="moved", reasons=(reason,), at=now, by="clean"))
+        registry.move(
+            model, number, "Archived", Ruling(decision=DecisionWord.MOVED, reasons=(reason,), at=now, by="clean")
+        )
     return True
 
 
 def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
     model, number = _version(name)
-    # The lock holds promotions off: a version is forecast with only after one.
+    # While the lock is held nothing is promoted, and only a promoted version makes forecasts.
     with registry.locked(model):
         named = {(row.model, row.version) for row in ledger.rows(model, version=number)}
         named |= {(model, once) for once in registry.once_in_production(model)}
         if not is_free(registry.version(model, number), named):
             return False
         reason = "It is old, and neither a stage nor the ledger refers to it."
-        registry.remove(model, number, Ruling(decision="removed", reasons=(reason,), at=now, by="clean"))
+        registry.remove(model, number, Ruling(decision=DecisionWord.REMOVED, reasons=(reason,), at=now, by="clean"))
     return True
 
 
 def _remove_run(client: "MlflowClient", ledger: Ledger, registry: Registry, run_id: str) -> bool:
-    """Delete a run as MLflow's pages do, and the model that it logged: `mlflow gc` makes the room free."""
+    """Delete a run and the model that it logged, as MLflow's pages do; `mlflow gc` frees their room."""
     from mlflow.entities import LifecycleStage
 
     run = client.get_run(run_id)
@@ -80,7 +83,7 @@ def _remove_run(client: "MlflowClient", ledger: Ledger, registry: Registry, run_
     return True
 
 
-def _remove_file(store: SnapshotStore, thing: Refuse) -> bool:
+def _remove_file(store: SnapshotStore, thing: Expired) -> bool:
     if thing.file is None:
         return False
     if thing.kind in PRICES:

@@ -1,8 +1,8 @@
-"""What is old and that nothing refers to: found here, and removed by clean.py.
+"""Finds what is old and in no use; cleanup.py removes it.
 
-Kept whatever its age: what is in Production or Staging or has ever been in Production; the version, run and prices of
-every row of the ledger; the runs that a kept one was started from; the newest good fetch of a security, and every
-irregular restatement, since both are evidence. Only runs that this program made are looked at.
+Kept at any age: what is in Production or Staging or has ever been in Production; the version, run and prices of every
+row of the ledger; the runs that a kept run was started from; the newest good fetch of a security, and every irregular
+restatement, since both are evidence. Only runs that this program made are looked at.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
-from tasks.registry.manual_changes import PROMOTING
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Settings
@@ -30,12 +30,11 @@ PARENT = "mlflow.parentRunId"
 STARTED_FROM = "started_from.run_id"
 SNAPSHOT = "prices.snapshot"
 FINGERPRINT = "fingerprint"
-WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
-    """One thing that may go, or a version that may be archived.
+class Expired:
+    """One thing that may be removed, or a version that may be archived.
 
     name: for people: a version as MODEL/NUMBER, a run's id, a file
     file: of a fetch, a snapshot or a log
@@ -50,7 +49,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
-    """Before when a thing was made, or ended, for it to be old."""
+    """A thing is old if it was made, or ended, before this time."""
 
     archive: datetime
     remove: datetime
@@ -58,7 +57,7 @@ class Ages:
     logs: datetime
 
     @classmethod
-    def of(cls, settings: HousekeepingSettings, now: datetime, older_than: int | None) -> "Ages":
+    def from_settings(cls, settings: HousekeepingSettings, now: datetime, older_than: int | None) -> "Ages":
         """The settings' ages, or one for all of them."""
         days = (settings.archive_days, settings.remove_days, settings.snapshot_days, settings.log_days)
         archive, remove, snapshots, logs = (
@@ -67,8 +66,8 @@ class Ages:
         return cls(archive=archive, remove=remove, snapshots=snapshots, logs=logs)
 
 
-def find_refuse(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages: Ages) -> tuple[Refuse, ...]:
-    """Everything that may go, in the order in which it has to."""
+def find_expired(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages: Ages) -> tuple[Expired, ...]:
+    """Everything that may be removed, in the order in which it has to be."""
     rows = tuple(forecasts)
     registry = Registry(tracking)
     runs = {run.info.run_id: run for run in _runs(tracking.client, tracking.experiment_id())}
@@ -81,23 +80,23 @@ def find_refuse(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages:
     old_runs = tuple(_old_runs(runs, kept_runs, ages.remove))
     staying = [run for run_id, run in runs.items() if run_id not in old_runs]
     return (
-        *(Refuse(kind="archive", name=f"{version.model}/{version.version}") for version in archived),
-        *(Refuse(kind="version", name=f"{version.model}/{version.version}") for version in removed),
-        *(Refuse(kind="run", name=run_id) for run_id in old_runs),
+        *(Expired(kind="archive", name=f"{version.model}/{version.version}") for version in archived),
+        *(Expired(kind="version", name=f"{version.model}/{version.version}") for version in removed),
+        *(Expired(kind="run", name=run_id) for run_id in old_runs),
         *_snapshots(tracking.settings, rows, staying, ages.snapshots),
         *_logs(tracking.settings, ages.logs),
     )
 
 
 def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
-    """Whether no stage needs a version, nor the ledger or the way back, which have `named` (model, number) pairs.
+    """Whether neither a stage nor one of the `named` (model, number) pairs of ledger and history needs a version.
 
-    Its own decision tells of Production from before there was a history of stages.
+    Its decision says that it was in Production even where the history is in another ledger.
     """
     return (
         version.stage not in ("Production", "Staging")
         and (version.model, version.version) not in named
-        and version.tags.get("decision") not in PROMOTING
+        and not (version.decision and version.decision.promotes)
     )
 
 
@@ -107,13 +106,13 @@ def _archivable(
     runs: "dict[str, Run]",
     before: datetime,
 ) -> Iterator[RegisteredVersion]:
-    """The old ones in Staging that wait for nobody; the newest of each model stays, which its alias names."""
+    """The old versions in Staging that wait for nobody; the newest of each model stays, since its alias names it."""
     newest = {version.model: version.version for version in versions if version.stage == "Staging"}
     for version in versions:
         if (
             version.stage == "Staging"
             and version.version != newest[version.model]
-            and version.tags.get("decision") != WAITING
+            and version.decision != DecisionWord.WAITING
             and (version.model, version.version) not in named
             and _is_old(runs.get(version.run_id), before)
         ):
@@ -132,7 +131,7 @@ def _removable(
 
 
 def _old_runs(runs: "dict[str, Run]", kept: set[str], before: datetime) -> Iterator[str]:
-    """The old ones that no kept one needs: as what it was started from, or as the run that it is a part of."""
+    """The old runs that no kept run was started from, and that no kept run is a part of."""
     needed = {run_id for run_id, run in runs.items() if run_id in kept or not _is_old(run, before)}
     waiting = list(needed)
     while waiting:
@@ -148,7 +147,7 @@ def _old_runs(runs: "dict[str, Run]", kept: set[str], before: datetime) -> Itera
 
 
 def _is_old(run: "Run | None", before: datetime) -> bool:
-    """Whether a run has ended before; one that is not ours, gone, or going on is never old."""
+    """Whether a run ended before that time; one that is not ours, is gone, or is still running is never old."""
     if run is None or run.info.end_time is None:
         return False
     ended: float = run.info.end_time / 1000
@@ -167,8 +166,8 @@ def _runs(client: "MlflowClient", experiment: str) -> "Iterator[Run]":
 
 def _snapshots(
     settings: Settings, rows: tuple[RecordedForecast, ...], runs: "list[Run]", before: datetime
-) -> Iterator[Refuse]:
-    """The records of old fetches first, then the snapshots that no record is left of."""
+) -> Iterator[Expired]:
+    """The records of old fetches first, then the snapshots that no remaining record names."""
     store = SnapshotStore(settings)
     fingerprints = {row.fingerprint for row in rows}
     for run in runs:
@@ -190,17 +189,17 @@ def _snapshots(
                 left.append(name)
             else:
                 yield _file("fetch", name.file)
-        told_of = beginnings | {name.digits for name in left}
+        recorded = beginnings | {name.digits for name in left}
         for file in store.files(ticker):
-            if file.stem[:SHOWN] not in told_of and file.stat().st_mtime < before.timestamp():
+            if file.stem[:SHOWN] not in recorded and file.stat().st_mtime < before.timestamp():
                 yield _file("snapshot", file)
 
 
-def _logs(settings: Settings, before: datetime) -> Iterator[Refuse]:
+def _logs(settings: Settings, before: datetime) -> Iterator[Expired]:
     for file in sorted((settings.home / "logs").glob("*.log*")):
         if file.stat().st_mtime < before.timestamp():
             yield _file("log", file)
 
 
-def _file(kind: Kind, file: Path) -> Refuse:
-    return Refuse(kind=kind, name=str(file), file=file, size=file.stat().st_size)
+def _file(kind: Kind, file: Path) -> Expired:
+    return Expired(kind=kind, name=str(file), file=file, size=file.stat().st_size)

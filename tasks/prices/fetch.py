@@ -12,9 +12,9 @@ from tasks.prices.request import ResolvedRequest, calendar_for
 from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.read import (
     check,
-    cut,
-    demand_newest,
+    check_newest,
     download,
+    known_until,
     read_prices,
 )
 from tasks.prices.sources.yahoo import client_versions, yahoo_session
@@ -65,15 +65,6 @@ class FetchedPrices:
             "prices.missing": " ".join(map(str, self.missing)),
         }
 
-    def as_json(self) -> dict[str, object]:
-        """The same for a command's answer."""
-        return {
-            "verdict": self.verdict,
-            "snapshot": self.snapshot,
-            "stale": self.stale,
-            "missing": [str(day) for day in self.missing],
-        }
-
 
 def fetch_prices(
     resolved: ResolvedRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
@@ -114,7 +105,7 @@ def fall_back(
     calendar = calendar_for(record.security, settings)
     completed = calendar.last_completed(now)
     until = resolved.until(completed)
-    prices = cut(prices, until)
+    prices = known_until(prices, until)
     missing = tuple(date.fromisoformat(str(day)) for day in calendar.sessions(prices.last, until)[1:])
     there = f"the snapshot {record.fingerprint[:SHORT]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
     lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
@@ -146,15 +137,15 @@ def _fetch(
         libraries=client_versions(),
         accept=Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None,
     )
-    demand_good(store, record)
-    prices = replace(found.prices, notes=(*record.notes, *_said(record)))
+    check_good(store, record)
+    prices = replace(found.prices, notes=(*record.notes, *_changes(record)))
     completed = found.missing[-1] if found.missing else prices.last
     until = resolved.until(completed)
-    demand_newest(found, until)
+    check_newest(found, until)
     if until < prices.last:
         note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
         # Nothing else is said: what was noticed or had changed may lie after that day.
-        prices = replace(cut(prices, until), notes=(note,))
+        prices = replace(known_until(prices, until), notes=(note,))
     return FetchedPrices(prices=prices, record=record)
 
 
@@ -166,7 +157,7 @@ def _remembered(store: SnapshotStore, security: Security) -> Security:
     return security if known is None else known.security
 
 
-def demand_good(store: SnapshotStore, record: FetchRecord) -> None:
+def check_good(store: SnapshotStore, record: FetchRecord) -> None:
     """RestatedPrices where a fetch has changed the past irregularly, and nobody has accepted it."""
     if record.good:
         return
@@ -185,7 +176,7 @@ def demand_good(store: SnapshotStore, record: FetchRecord) -> None:
     )
 
 
-def _said(record: FetchRecord) -> tuple[str, ...]:
+def _changes(record: FetchRecord) -> tuple[str, ...]:
     changes = tuple(f"since the fetch before: {line}" for line in record.changes)
     if record.accepted is None:
         return changes
@@ -213,7 +204,7 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
         )
     (record,) = good.values()
     fetched = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHORT]}, of {record.last}")
-    return fetched if as_of is None else replace(fetched, prices=cut(fetched.prices, as_of))
+    return fetched if as_of is None else replace(fetched, prices=known_until(fetched.prices, as_of))
 
 
 def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:

@@ -60,11 +60,11 @@ def read_price_file(file: Path) -> Prices:
             need="a Parquet file of prices as it was written",
             remedy="fetch the prices again",
         ) from error
-    require_fingerprint(prices, str(written), f"price file {file.name}")
+    check_fingerprint(prices, str(written), f"price file {file.name}")
     return prices
 
 
-def require_fingerprint(prices: Prices, expected: str, subject: str) -> None:
+def check_fingerprint(prices: Prices, expected: str, subject: str) -> None:
     """Raise FaultyPrices unless these are, to the last bit, the prices whose fingerprint is `expected`."""
     if prices.fingerprint != expected:
         raise FaultyPrices(

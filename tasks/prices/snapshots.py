@@ -22,7 +22,7 @@ from model.errors import ConfigurationError, FaultyPrices
 from model.market.prices import Prices
 from model.market.restatement import compare_prices
 from tasks.prices.fetch_record import Acceptance, FetchRecord
-from tasks.prices.parquet import read_price_file, require_fingerprint, write_price_file
+from tasks.prices.parquet import check_fingerprint, read_price_file, write_price_file
 from tasks.settings import Settings
 from tasks.system.durable_file import make_folder_durably, remove_unfinished, write_durably
 from tasks.system.lock import locked, state_directory
@@ -93,7 +93,7 @@ class SnapshotStore:
         file = self.file(record)
         try:
             prices = read_price_file(file)
-            require_fingerprint(prices, record.fingerprint, str(file))
+            check_fingerprint(prices, record.fingerprint, str(file))
         except FaultyPrices as error:
             raise FaultyPrices(
                 f"snapshot {file}",

@@ -16,7 +16,7 @@ from tasks.backtest.gate_evidence import past_origins
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.model_artifact import load_forecaster
-from tasks.training.run import reload_test, run_config
+from tasks.tracking.run_inputs import reload_test, run_config
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

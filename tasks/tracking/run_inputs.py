@@ -1,18 +1,45 @@
-"""The prices that a training kept with its run, for whoever judges another version on exactly the same ones."""
+"""What a run keeps of its inputs, to be loaded again: its configuration, and its prices to the last bit."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import FaultyPrices
+from model.evaluation.split import Split, split_prices
+from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
-from tasks.prices.parquet import read_price_file, require_fingerprint
+from tasks.prices.parquet import check_fingerprint, read_price_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+CONFIG_FILE = "config.json"
 PRICES_FILE = "prices.parquet"
 FINGERPRINT = "fingerprint"
+
+
+class RunConfig(BaseModel):
+    """What a run was configured with, as it is stored with the run."""
+
+    request: PriceRequest
+    forecaster: ForecasterConfig
+    evaluation: EvaluationConfig
+
+
+def run_config(client: "MlflowClient", run_id: str) -> RunConfig:
+    """What a run was configured with."""
+    from mlflow.artifacts import load_dict
+
+    return RunConfig.model_validate(load_dict(f"{client.get_run(run_id).info.artifact_uri}/{CONFIG_FILE}"))
+
+
+def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
+    """A run's configuration and its prices, cut as they were when it was trained."""
+    config = run_config(client, run_id)
+    return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))
 
 
 def load_prices(client: "MlflowClient", run_id: str) -> Prices:
@@ -32,7 +59,7 @@ def load_prices(client: "MlflowClient", run_id: str) -> Prices:
         raise _no_prices(subject, f"no artifact {PRICES_FILE}")
     with TemporaryDirectory() as folder:
         prices = read_price_file(Path(client.download_artifacts(run_id, PRICES_FILE, folder)))
-    require_fingerprint(prices, expected, subject)
+    check_fingerprint(prices, expected, subject)
     return prices
 
 

@@ -1,9 +1,8 @@
-"""What earlier trainings of a model left: runs that were killed, and versions that need not be trained again."""
+"""What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from model.evaluation.gate import Decision
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
@@ -42,7 +41,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
         tracking.client.set_terminated(run.info.run_id, "FINISHED" if made else "KILLED")
 
 
-def find_earlier(
+def find_previous(
     client: "MlflowClient", registry: Registry, model: str, key: str
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
     """The newest version of that key and what its training came to; None where there is none, or its run is gone."""
@@ -64,22 +63,3 @@ def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
 
     place = client.get_run(run_id).info.artifact_uri
     return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
-
-
-def is_settled(version: RegisteredVersion) -> bool:
-    """Whether the gate has decided on a version; a kill may come before."""
-    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
-    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
-    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
-
-
-def recorded_decision(version: RegisteredVersion) -> Decision:
-    """The decision that is on record for a version, be it the gate's or a person's."""
-    word = version.tags.get("decision", "")
-    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
-    return Decision(
-        passed=word in ("promoted", "approved", "watched"),
-        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
-        skill=version.tags.get("skill", ""),
-        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
-    )

@@ -1,40 +1,25 @@
 """What a training leaves behind: its MLflow run, and the registered version."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.split import Split, split_prices
+from model.evaluation.split import Split
 from model.figures.gradients import gradients_figure
 from model.figures.training import training_figures
 from model.forecaster.forecaster import Forecaster
-from model.forecaster.scaling import sessions_needed
 from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import AS_OF, RegisteredVersion
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import TrackedRun, start_run, training_tags
-from tasks.tracking.run_inputs import load_prices
-from tasks.training.cache_key import AS_OF
+from tasks.tracking.run_inputs import CONFIG_FILE, RunConfig
 from tasks.training.description import run_note
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
-
-
-class RunConfig(BaseModel):
-    """What a run was configured with, as it is stored with the run."""
-
-    request: PriceRequest
-    forecaster: ForecasterConfig
-    evaluation: EvaluationConfig
 
 
 class TrainingResults(BaseModel):
@@ -136,16 +121,3 @@ def register_trained(
             **tags,
         },
     )
-
-
-def run_config(client: "MlflowClient", run_id: str) -> RunConfig:
-    """What a run was configured with."""
-    from mlflow.artifacts import load_dict
-
-    return RunConfig.model_validate(load_dict(f"{client.get_run(run_id).info.artifact_uri}/{CONFIG_FILE}"))
-
-
-def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
-    """A run's configuration and its prices, cut as they were when it was trained."""
-    config = run_config(client, run_id)
-    return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))

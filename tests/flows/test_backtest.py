@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from flows.runs.backtest_progress import Pace
+from flows.runs.progress import Pace
 from model.backtest.plan import BacktestConfig, plan_backtest
 from model.config import ForecasterConfig
 from tests.flows.conftest import Run

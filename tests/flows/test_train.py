@@ -14,7 +14,7 @@ from model.config import ForecasterConfig
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
-from tasks.training.run import reload_test
+from tasks.tracking.run_inputs import reload_test
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
 from tests.project import program

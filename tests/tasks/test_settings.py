@@ -1,11 +1,12 @@
 """Settings: read once, checked, and never relative to the folder that one stands in."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings, default_config_file, read_settings
+from tasks.settings import AlarmSettings, RetrySettings, Settings, default_config_file, read_settings
 
 
 def write(folder: Path, text: str) -> dict[str, str]:
@@ -42,6 +43,84 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     assert settings.home == tmp_path / "other"
     assert settings.tracking_uri == "http://127.0.0.1:5001"
     assert settings.ledger_uri == "postgresql+psycopg://me@localhost/ledger"
+
+
+def test_every_key_has_a_variable(tmp_path: Path) -> None:
+    closures = '{"XNYS": ["2025-01-09"]}'
+    text = f"gate: {{mode: dry_run, min_sessions: 7}}\nextra_closures: {closures}"
+    environment = write(tmp_path, text) | {
+        "TOMORROW_GATE__MODE": "manual",
+        "TOMORROW_GATE__MIN_SKILL": "0.1",
+        "TOMORROW_PRICES__RETRIES__COMMAND_LINE": "[0, 0.5]",
+        "TOMORROW_PRICES__STALE_SESSIONS__TRAIN": "null",
+        "TOMORROW_ALARMS": '{"kinds": ["flow.failed"]}',
+        "TOMORROW_ALARMS__TIMEOUT": "3",
+        "TOMORROW_SECURITIES": '[{"ticker": "ACME", "exchange": "XLON"}]',
+        "TOMORROW_EXTRA_CLOSURES": '{"XLON": ["2024-05-06"]}',
+        "TOMORROW_SERVER__PORT": "",
+    }
+    settings = read_settings(environment)
+    assert (settings.gate.mode, settings.gate.min_skill, settings.gate.min_sessions) == ("manual", 0.1, 7)
+    assert settings.prices.retries == RetrySettings(command_line=(0, 0.5))
+    assert settings.prices.stale_sessions.train is None
+    assert settings.alarms == AlarmSettings(kinds=("flow.failed",), timeout=3)
+    assert settings.security("ACME").exchange == "XLON"
+    assert settings.closures("XLON") == (date(2024, 5, 6),)
+    assert settings.closures("XNYS") == (date(2025, 1, 9),)
+    assert settings.server.port == 5000
+
+
+def test_the_two_other_names_count_more(tmp_path: Path) -> None:
+    environment = write(tmp_path, "") | {
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:5001",
+        "TOMORROW_TRACKING__URI": "sqlite:///other.db",
+        "TOMORROW_LEDGER_URI": "postgresql+psycopg://me@localhost/ledger",
+        "TOMORROW_LEDGER__URI": "sqlite:///other.db",
+    }
+    settings = read_settings(environment)
+    assert settings.tracking_uri == "http://127.0.0.1:5001"
+    assert settings.ledger_uri == "postgresql+psycopg://me@localhost/ledger"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("TOMORROW_GATE__MOED", "1", "TOMORROW_GATE__MODE, TOMORROW_GATE__MIN_SKILL"),
+        ("TOMORROW_GATES__MODE", "manual", "TOMORROW_GATE, TOMORROW_SCORE"),
+        ("TOMORROW_SERVER_PORT", "5001", "two underscores"),
+        ("TOMORROW_GATE__MODE__X", "manual", "one of TOMORROW_GATE__MODE\n"),
+        ("TOMORROW_EXTRA_CLOSURES__XNYS", '["2025-01-09"]', "one of TOMORROW_EXTRA_CLOSURES\n"),
+        ("TOMORROW_GATE__MODE", "lenient", "'lenient'"),
+        ("TOMORROW_GATE", '{"moed": 1}', "mode, min_skill"),
+        ("TOMORROW_SCORE__BREACHES", "9", "9 of 5 windows"),
+        ("TOMORROW_ALARMS__KINDS", "flow.failed", "not JSON"),
+        ("TOMORROW_PRICES__RETRIES__COMMAND_LINE", "[1, -1]", "-1"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings(write(tmp_path, "server: {port: 5001}") | {name: text})
+    assert name in refused.value.subject
+    assert said in str(refused.value)
+    assert "mlflow.yaml" not in refused.value.subject
+
+
+def test_a_wrong_value_in_the_file_is_not_blamed_on_a_variable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings(write(tmp_path, "gate: {min_skill: much}") | {"TOMORROW_GATE__MODE": "manual"})
+    assert refused.value.subject == f"gate.min_skill in {tmp_path / 'mlflow.yaml'}"
+
+
+def test_variables_that_are_no_keys_are_left_alone(tmp_path: Path) -> None:
+    others = ("TOMORROW_WEBHOOK", "TOMORROW_DEBUG", "TOMORROW_TEST_DATA", "TOMORROW_STACK", "OTHER__KEY")
+    assert read_settings(write(tmp_path, "home: .") | dict.fromkeys(others, "1")).gate == Settings().gate
+
+
+def test_settings_that_are_made_in_code_know_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOMORROW_GATE__MODE", "manual")
+    monkeypatch.setenv("TOMORROW_HOME", "/elsewhere")
+    assert (Settings().gate.mode, Settings().home) == ("enforce", Path("var"))
+    assert read_settings().gate.mode == "manual"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def read_csv_files(files: Sequence[str], security: Security) -> Prices:
             previous = row.day
             known = rows.setdefault(row.day, row)
             if known is not row:
-                _demand_agreement(known, row)
+                _check_agreement(known, row)
                 repeated += known.file == row.file
         if unsorted:
             notes.append(f"{file}: the rows were not in the order of their dates; sorted")
@@ -147,7 +147,7 @@ def _number(where: str, name: str, text: str) -> float:
     return float(text)
 
 
-def _demand_agreement(known: _Row, other: _Row) -> None:
+def _check_agreement(known: _Row, other: _Row) -> None:
     differing = [
         f"{name} {first} and {second}"
         for name, first, second, a, b in zip(

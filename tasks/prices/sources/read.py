@@ -45,7 +45,7 @@ def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) ->
         prices = _without_unfinished(read_csv_files(request.files, resolved.security), completed)
     else:
         prices = sample_prices(until, request.market_seed, resolved.calendar)
-    prices = cut(prices, until)
+    prices = known_until(prices, until)
     check(prices, settings)
     return prices
 
@@ -64,7 +64,7 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
         values=chart.values,
         notes=notes,
     )
-    prices, gap = _without_gap_at_the_end(cut(_without_unfinished(prices, completed), completed))
+    prices, gap = _without_gap_at_the_end(known_until(_without_unfinished(prices, completed), completed))
     check(prices, settings)
     missing = calendar.sessions(prices.last, completed)[1:]
     return Download(
@@ -81,7 +81,7 @@ def check(prices: Prices, settings: Settings) -> None:
     check_prices(prices, calendar_for(prices.security, settings), limits)
 
 
-def cut(prices: Prices, until: date) -> Prices:
+def known_until(prices: Prices, until: date) -> Prices:
     """What was known at the close of a day; TooFewPrices where that is nothing."""
     known = prices.until(until)
     if not len(known):
@@ -114,7 +114,7 @@ def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
     return replace(prices.until(prices.day(-2)), notes=(*prices.notes, f"left out: {gap}")), gap
 
 
-def demand_newest(found: Download, until: date) -> None:
+def check_newest(found: Download, until: date) -> None:
     """PricesUnavailable where any session up to a day is missing at the end."""
     due = [day for day in found.missing if day <= until]
     if due:

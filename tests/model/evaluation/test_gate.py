@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from model.errors import UsageError
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.gate import Answer, Gate, decide, settle, skill_tag
+from model.evaluation.gate import Gate, decide, skill_tag
 
 ERRORS = st.floats(min_value=0, max_value=50)
 
@@ -211,42 +210,6 @@ def test_the_skill_that_a_version_is_tagged_with() -> None:
     assert skill_tag(judged(4.062)) == "none"
     assert skill_tag(judged(9.0)) == "none"
     assert skill_tag(judged(math.nan)) == "none"
-
-
-SUBJECT = "META-Open version 3"
-SENTENCES = ("Judged.", "Compared.")
-
-
-def test_an_approval_says_who_and_why() -> None:
-    said = Answer(approved=True, by="ada", reason="it has held up for a month")
-    assert settle(SUBJECT, "waiting", said, SENTENCES, passed=True) == (
-        *SENTENCES,
-        "Approved by ada: it has held up for a month.",
-    )
-    assert settle(SUBJECT, "waiting", Answer(approved=True, by="ada"), SENTENCES, passed=True)[-1] == "Approved by ada."
-
-
-def test_an_approval_against_the_gates_advice_says_so_and_wants_a_reason() -> None:
-    said = Answer(approved=True, by="ada", reason=" the market has changed. ")
-    assert settle(SUBJECT, "waiting", said, SENTENCES, passed=False)[-1] == (
-        "Approved by ada, against the gate: the market has changed."
-    )
-    with pytest.raises(UsageError, match="no reason for approving it against the gate"):
-        settle(SUBJECT, "waiting", Answer(approved=True, by="ada", reason="  "), SENTENCES, passed=False)
-
-
-def test_a_rejection_wants_a_reason() -> None:
-    said = Answer(approved=False, by="ada", reason="too dear")
-    assert settle(SUBJECT, "waiting", said, SENTENCES, passed=True)[-1] == "Rejected by ada: too dear."
-    with pytest.raises(UsageError, match="no reason for rejecting it"):
-        settle(SUBJECT, "waiting", Answer(approved=False, by="ada"), SENTENCES, passed=True)
-
-
-@pytest.mark.parametrize("verdict", ["", "promoted", "refused", "approved", "rejected"])
-def test_only_what_waits_can_be_approved_or_rejected(verdict: str) -> None:
-    for approved in (True, False):
-        with pytest.raises(UsageError, match="waits for nobody"):
-            settle(SUBJECT, verdict, Answer(approved=approved, by="ada", reason="so"), SENTENCES, passed=True)
 
 
 @pytest.mark.parametrize("error", [math.nan, math.inf])

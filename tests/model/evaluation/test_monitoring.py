@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import ks_distance
-from model.evaluation.monitoring import Watch, Window, advise, returns_drift, rolling
-from model.figures.monitoring import watch_figure
+from model.evaluation.monitoring import Monitoring, Window, advise, returns_drift, rolling
+from model.figures.monitoring import monitoring_figure
 from tests.market import make_prices, weekdays
 
-WATCH = Watch(window=4, windows=3, breaches=2, cooldown=5, drift_sessions=30)
+MONITORING = Monitoring(window=4, windows=3, breaches=2, cooldown=5, drift_sessions=30)
 
 
 def evaluation(errors: list[float], naive: list[float]) -> Evaluation:
@@ -30,7 +30,7 @@ def evaluation(errors: list[float], naive: list[float]) -> Evaluation:
 
 def windows(errors: list[float], naive: list[float]) -> tuple[Window, ...]:
     judged = evaluation(errors, naive)
-    return rolling(judged, np.full(len(errors), math.nan), WATCH)
+    return rolling(judged, np.full(len(errors), math.nan), MONITORING)
 
 
 def test_a_window_holds_the_newest_forecasts_up_to_its_session() -> None:
@@ -70,12 +70,12 @@ GOOD, BAD = [0.1, -0.1], [5.0, -5.0]
     ],
 )
 def test_retraining_is_asked_for_by_enough_windows_and_the_newest_among_them(errors: list[float], asks: bool) -> None:
-    assert advise(windows(errors, [1.0] * len(errors)), None, WATCH).retrain is asks
+    assert advise(windows(errors, [1.0] * len(errors)), None, MONITORING).retrain is asks
 
 
 @pytest.mark.parametrize(("since", "asks"), [(None, True), (0, True), (1, False), (5, False), (6, True)])
 def test_after_a_request_there_is_none_until_the_cooldown_is_over(since: int | None, asks: bool) -> None:
-    advice = advise(windows(BAD * 3, [1.0] * 6), since, WATCH)
+    advice = advise(windows(BAD * 3, [1.0] * 6), since, MONITORING)
     assert advice.retrain is asks
     assert ("no other request for 5" in advice.reasons[-1]) is not asks
 
@@ -101,7 +101,7 @@ def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
     prices = make_prices(200)
     training = prices.until(prices.day(119))
     days = [prices.day(row) for row in (120, 148, 149, 199)]
-    drift = returns_drift(training, prices, days, WATCH)
+    drift = returns_drift(training, prices, days, MONITORING)
     # Thirty returns after the training part are there from its thirtieth session on.
     assert [math.isnan(value) for value in drift] == [True, True, False, False]
     halved = type(prices)(
@@ -111,19 +111,19 @@ def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
         sessions=prices.sessions.copy(),
         values=prices.values * 0.5,
     )
-    np.testing.assert_allclose(returns_drift(training, halved, days, WATCH), drift)
+    np.testing.assert_allclose(returns_drift(training, halved, days, MONITORING), drift)
     closes = np.log(prices.column("Close"))
     assert drift[3] == pytest.approx(ks_distance(np.diff(closes[:120]), np.diff(closes)[-30:]))
 
 
 def test_more_breaches_than_windows_can_never_be() -> None:
     with pytest.raises(ValidationError, match="4 of 3 windows can never be"):
-        Watch(windows=3, breaches=4)
+        Monitoring(windows=3, breaches=4)
 
 
 def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
     given = windows(BAD * 3, [1.0] * 6)
     for some in (given[:1], given):
-        above, below = watch_figure(some, "META-Open version 1", WATCH).axes
+        above, below = monitoring_figure(some, "META-Open version 1", MONITORING).axes
         assert len(above.lines) == 2
         assert len(below.lines) == 2

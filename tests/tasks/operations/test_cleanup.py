@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model.errors import UsageError
+from model.evaluation.decision import DecisionWord
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.operations.cleanup import remove_refuse
-from tasks.operations.expired import Ages, Refuse, find_refuse
+from tasks.operations.cleanup import remove_expired
+from tasks.operations.expired import Ages, Expired, find_expired
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling
+from tasks.registry.ruling import Ruling
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Stage
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 # Whatever files a test makes are old by then.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
-AGES = Ages.of(HousekeepingSettings(archive_days=30, remove_days=100, snapshot_days=100, log_days=30), NOW, None)
+AGES = Ages.from_settings(
+    HousekeepingSettings(archive_days=30, remove_days=100, snapshot_days=100, log_days=30), NOW, None
+)
 MODEL = "META-Open"
 STAGES: dict[str, Stage] = {
     "promoted": "Production",
@@ -41,7 +45,7 @@ DAYS_AGO = (200, 170, 140, 120, 60, 20)
 
 
 def ruling(decision: str) -> Ruling:
-    return Ruling(decision=decision, reasons=("It was so.",), at=NOW, by="somebody")
+    return Ruling(decision=DecisionWord(decision), reasons=("It was so.",), at=NOW, by="somebody")
 
 
 def prices_of(days_ago: int) -> Prices:
@@ -105,8 +109,8 @@ def make_world(tracking: Tracking, seed: int) -> None:
         os.utime(logs / name, (moment, moment))
 
 
-def find(tracking: Tracking) -> tuple[Refuse, ...]:
-    return find_refuse(tracking, Ledger(tracking.settings.ledger_uri).rows(), AGES)
+def find(tracking: Tracking) -> tuple[Expired, ...]:
+    return find_expired(tracking, Ledger(tracking.settings.ledger_uri).rows(), AGES)
 
 
 def holdings(tracking: Tracking) -> set[str]:
@@ -152,7 +156,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     assert {thing.kind for thing in listed} >= {"fetch", "snapshot", "log"}
     assert holdings(tracking) == before, "looking changes nothing"
 
-    assert remove_refuse(tracking, listed, NOW) == listed
+    assert remove_expired(tracking, listed, NOW) == listed
 
     after = holdings(tracking)
     changed = {f"{thing.name} Staging" if thing.kind == "archive" else thing.name for thing in listed}
@@ -168,10 +172,10 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
 def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
     make_world(tracking, seed=1)
     listed = find(tracking)
-    remove_refuse(tracking, listed[:killed_after], NOW)
+    remove_expired(tracking, listed[:killed_after], NOW)
     load_everything_in_use(tracking)
     rest = find(tracking)
-    remove_refuse(tracking, rest, NOW)
+    remove_expired(tracking, rest, NOW)
     load_everything_in_use(tracking)
     names = {thing.name for thing in (*listed[:killed_after], *rest)}
     assert {thing.name for thing in listed} <= names
@@ -202,7 +206,7 @@ def test_what_comes_into_use_while_it_is_cleaned_stays(
     listed = [thing for thing in find(tracking) if thing.kind in ("version", "run")]
     assert [thing.name for thing in listed] == [f"{MODEL}/{old.version}", old.run_id]
     meanwhile(tracking, old)
-    assert remove_refuse(tracking, listed, NOW) == ()
+    assert remove_expired(tracking, listed, NOW) == ()
     load_everything_in_use(tracking)
 
 
@@ -239,6 +243,6 @@ def test_a_version_in_a_stage_is_not_removed_whoever_asks(tracking: Tracking) ->
 
 
 def test_one_age_may_be_given_for_everything() -> None:
-    ages = Ages.of(HousekeepingSettings(), NOW, 7)
+    ages = Ages.from_settings(HousekeepingSettings(), NOW, 7)
     week = NOW - timedelta(days=7)
     assert (ages.archive, ages.remove, ages.snapshots, ages.logs) == (week, week, week, week)

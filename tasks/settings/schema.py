@@ -1,24 +1,14 @@
-"""mlflow.yaml and the environment, as settings; the only reader of either.
+"""What mlflow.yaml may say, section by section, and its defaults."""
 
-The file is the one that TOMORROW_CONFIG names, else the one beside the packages. TOMORROW_HOME moves the state
-directory, MLFLOW_TRACKING_URI and TOMORROW_LEDGER_URI override the two databases.
-"""
-
-import os
-from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from model.config import known_keys
-from model.errors import ConfigurationError
 from model.evaluation.gate import Gate
-from model.evaluation.monitoring import Watch
+from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
@@ -163,7 +153,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
-    score: Watch = Watch()
+    score: Monitoring = Monitoring()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
@@ -202,7 +192,7 @@ class Settings(Section):
             return SAMPLE
         for row in self.securities:
             security = Security(**row.model_dump())
-            if security.answers_to(ticker):
+            if security.has_ticker(ticker):
                 return security
         return Security(ticker=ticker.upper())
 
@@ -211,89 +201,3 @@ class Settings(Section):
         if not scheme.startswith("sqlite") or path.startswith("/") or path in ("", ":memory:"):
             return uri
         return f"{scheme}:///{(self.home / path).resolve()}"
-
-
-def project_folder() -> Path:
-    """The folder that the packages flows, tasks and model lie in, and mlflow.yaml and prefect.yaml beside them."""
-    return Path(__file__).resolve().parent.parent
-
-
-def default_config_file() -> Path:
-    """The mlflow.yaml that is read when TOMORROW_CONFIG names none."""
-    return project_folder() / "mlflow.yaml"
-
-
-def read_settings(environment: dict[str, str] | None = None) -> Settings:
-    """Read the settings; ConfigurationError names the key that is wrong."""
-    env = dict(os.environ) if environment is None else environment
-    file = Path(env.get("TOMORROW_CONFIG") or default_config_file()).expanduser().resolve()
-    raw = _parse(file)
-    if env.get("TOMORROW_HOME"):
-        raw["home"] = str(Path(env["TOMORROW_HOME"]).expanduser().resolve())
-    if env.get("MLFLOW_TRACKING_URI"):
-        raw["tracking"] = {**(raw.get("tracking") or {}), "uri": env["MLFLOW_TRACKING_URI"]}
-    if env.get("TOMORROW_LEDGER_URI"):
-        raw["ledger"] = {**(raw.get("ledger") or {}), "uri": env["TOMORROW_LEDGER_URI"]}
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        raise _refusal(file, error) from None
-    home = settings.home if settings.home.is_absolute() else file.parent / settings.home
-    return settings.model_copy(update={"home": home.resolve()})
-
-
-def webhook_address(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where alarms are sent, with whatever secret it holds; it never stands in a file or in the settings."""
-    return environment.get("TOMORROW_WEBHOOK", "").strip() or None
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            str(file),
-            have=error.strerror or str(error),
-            need="a readable mlflow.yaml",
-            remedy="set TOMORROW_CONFIG to one, or put it back beside the packages",
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            str(file), have=f"not YAML: {error}", need="a YAML file", remedy="correct the line that is named"
-        ) from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ConfigurationError(
-            str(file), have=f"a {type(raw).__name__}", need="keys and values", remedy="see docs/configuration.md"
-        )
-    return raw
-
-
-def _refusal(file: Path, error: ValidationError) -> ConfigurationError:
-    """The first fault of a file, with the keys that would be known in its place."""
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] != "extra_forbidden":
-        return ConfigurationError(
-            f"{key} in {file}",
-            have=f"{fault['input']!r}",
-            need=fault["msg"],
-            remedy="correct the value",
-            key=key,
-        )
-    return ConfigurationError(
-        f"{key} in {file}",
-        have="a key that means nothing here",
-        need=f"one of {', '.join(known_keys(Settings, fault['loc']))}",
-        remedy="correct the spelling, or take the line out",
-        key=key,
-    )
-
-
-def shown(uri: str) -> str:
-    """A store's address without a user or password."""
-    parts = urlsplit(uri)
-    if not parts.netloc:  # a file: put together again it would lose slashes
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

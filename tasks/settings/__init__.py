@@ -1,0 +1,33 @@
+"""mlflow.yaml and the environment, as settings; the only reader of either."""
+
+from tasks.settings.read import default_config_file, project_folder, read_settings, shown, webhook_address
+from tasks.settings.schema import (
+    AlarmKind,
+    AlarmSettings,
+    HousekeepingSettings,
+    LedgerSettings,
+    PriceSettings,
+    RetrySettings,
+    SecuritySettings,
+    Settings,
+    Stage,
+    TrackingSettings,
+)
+
+__all__ = [
+    "AlarmKind",
+    "AlarmSettings",
+    "HousekeepingSettings",
+    "LedgerSettings",
+    "PriceSettings",
+    "RetrySettings",
+    "SecuritySettings",
+    "Settings",
+    "Stage",
+    "TrackingSettings",
+    "default_config_file",
+    "project_folder",
+    "read_settings",
+    "shown",
+    "webhook_address",
+]
