@@ -41,7 +41,11 @@ def main() -> None:
     figures = options.keep / "figures.jsonl"
     lines = figures.read_text(encoding="utf-8").splitlines() if figures.exists() else []
     rows: dict[tuple[str, str], Row] = {(row["side"], row["month"]): row for row in map(json.loads, lines)}
-    months = np.arange(np.datetime64(options.first, "M"), np.datetime64(options.last, "M") + 1).astype(str).tolist()
+    months = (
+        np.arange(np.datetime64(options.first, "M"), np.datetime64(options.last, "M") + np.timedelta64(1, "M"))
+        .astype(str)
+        .tolist()
+    )
     wanted = [(side, month) for month in months for side in options.sides.split(",")]
     if any(place not in rows for place in wanted):
         prices = _prices(options.prices)

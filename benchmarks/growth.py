@@ -152,7 +152,7 @@ def _walk(sessions: Days) -> Prices:
 
 def _days(n: int) -> Days:
     """As many days as are wanted, of no exchange's calendar, which would need four thousand years for a million."""
-    return np.datetime64("1970-01-01", "D") + np.arange(n)
+    return np.datetime64("1970-01-01", "D") + np.arange(n).astype("timedelta64[D]")
 
 
 def _one_unit() -> ForecasterConfig:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # Before the processes are forked, so that the time goes into the race.
 STORES = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.pyfunc"]
-PRELOADED = [*IMPORTED, *STORES, "flows.rollback", "exchange_calendars", "git", "psycopg"]
+PRELOADED = [*IMPORTED, *STORES, "flows.promote", "exchange_calendars", "git", "psycopg"]
 # How often each is chosen: trainings of one model wait for each other, and whoever waits does nothing else.
 ACTIONS = {"train": 1, "promote": 3, "rollback": 2, "predict": 4}
 BEGINNERS = 2  # processes that begin with a training, so that there is something to race for
@@ -219,8 +219,7 @@ def _work(number: int, options: argparse.Namespace, place: dict[str, str]) -> Wo
 def _act(name: str, chance: random.Random, work: Work) -> None:
     """Run one flow, and note what it reports."""
     from flows.predict import predict
-    from flows.promote import promote
-    from flows.rollback import rollback
+    from flows.promote import promote, rollback
     from flows.runs.clock import clock_at
     from flows.train import train
     from model.market.calendar import ExchangeCalendar

@@ -6,15 +6,15 @@ from datetime import date
 from prefect import flow
 
 from flows.predict import PredictReport, predict
-from flows.promote import connect
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
 from flows.runs.on_schedule import on_schedule
+from flows.runs.story import log_missed, start_run
 from flows.train import train
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
-from model.market.schedule import missed_sessions
+from model.market.calendar import missed_sessions
 from tasks.ledger.forecasts import Ledger
-from tasks.prefect_tasks import start_timing
+from tasks.prefect_tasks import connect_task
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
@@ -52,7 +52,7 @@ def catchup(
     Before each of them a version is trained as of that session, unless there is one that knows as much already: a
     version of an earlier day would only be judged against its successors, on days that they were fitted on.
     """
-    start_timing()
+    start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, forecaster.column)
@@ -60,7 +60,8 @@ def catchup(
     calendar = resolved.calendar
     missed = missed_sessions(calendar, done, resolved.until(calendar.last_completed(at)))
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
-    registry = Registry(connect(settings))
+    log_missed(model, due, len(missed))
+    registry = Registry(connect_task(settings))
     made: list[PredictReport] = []
     for day in due:
         wanted = request.model_copy(update={"as_of": day})

@@ -4,17 +4,13 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.promote import connect
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
+from flows.runs.story import log_cleaned, start_run
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.cleanup import remove_expired
-from tasks.operations.expired import Ages, Expired, find_expired
-from tasks.prefect_tasks import start_timing, step
+from tasks.operations.expired import Ages, Expired
+from tasks.prefect_tasks import connect_task, find_expired_task, remove_task
 from tasks.settings import read_settings
-
-find = step(find_expired, "find")
-remove = step(remove_expired, "remove")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +24,12 @@ class CleanReport:
 @flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
 def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     """Take away versions, runs, prices and logs beyond their ages in mlflow.yaml, or all older than so many days."""
-    start_timing()
+    start_run()
     settings, moment = read_settings(), now()
-    tracking = connect(settings)
+    tracking = connect_task(settings)
     ages = Ages.from_settings(settings.housekeeping, moment, older_than)
-    refuse = find(tracking, Ledger(settings.ledger_uri).rows(), ages)
-    return CleanReport(refuse=refuse if dry_run else remove(tracking, refuse, moment), dry_run=dry_run)
+    refuse = find_expired_task(tracking, Ledger(settings.ledger_uri).rows(), ages)
+    if not dry_run:
+        refuse = remove_task(tracking, refuse, moment)
+    log_cleaned(refuse, dry_run=dry_run)
+    return CleanReport(refuse=refuse, dry_run=dry_run)

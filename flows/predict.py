@@ -4,25 +4,20 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.promote import connect
 from flows.runs.alarms import alarm_failure
 from flows.runs.artifacts import link_forecast
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
+from flows.runs.story import log_forecast, log_pulled, start_run
 from model.config import Column, PriceRequest
-from tasks.forecasts.make import make_forecast
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.prefect_tasks import start_timing, step
+from tasks.prefect_tasks import connect_task, forecast_task, pull_task, record_forecast_task
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
-
-pull = step(Registry.production, "pull")
-forecast = step(make_forecast, "forecast")
-record = step(Ledger.append, "record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +41,17 @@ class PredictReport:
 @on_schedule
 def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
-    seconds = start_timing()
+    seconds = start_run()
     settings = read_settings()
     at = now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, column)
-    version = pull(Registry(connect(settings)), model, at)
+    version = pull_task(Registry(connect_task(settings)), model, at)
+    log_pulled(version)
     fetched = fetch(resolved, settings, at, "predict")
-    made = forecast(version, fetched.prices, column, settings, at, fetched.stale)
-    recorded, created = record(Ledger(settings.ledger_uri), made)
+    made = forecast_task(version, fetched.prices, column, settings, at, fetched.stale)
+    recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
+    log_forecast(recorded, created=created)
     link_forecast(recorded)
     return PredictReport(
         version=version,

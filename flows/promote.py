@@ -1,29 +1,23 @@
-"""Promote: move a version to a stage; into Production through the gate, or past it on record."""
+"""Stages by hand: promote, approve, reject and roll back; and what the gate decides of a version just trained."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from prefect import flow
 
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
-from model.errors import PromotionRefused, UsageError
+from flows.runs.story import log_decision, start_run
+from model.errors import UsageError
+from model.evaluation.decision import DecisionWord, PersonDecision, record_person
 from model.evaluation.gate import Decision
-from tasks.prefect_tasks import start_timing, step
-from tasks.registry.gate import ask_gate, champion
+from tasks.prefect_tasks import ask_gate_task, connect_task, move_task, record_decision_task, roll_back_task
+from tasks.registry.gate import champion
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling, parse_stage, recorded_decision
+from tasks.registry.ruling import Move, Ruling, judged, moved, recorded_decision, refusal
+from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
-from tasks.tracking.client import Tracking, open_tracking
-
-if TYPE_CHECKING:
-    pass
-
-connect = step(open_tracking, "connect")
-judge = step(ask_gate, "ask the gate")
-move = step(Registry.move, "move")
-record = step(Registry.record, "record")
+from tasks.tracking.client import Tracking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,32 +45,72 @@ class PromotionReport:
 )
 def promote(model: str, version: int, to: str = "Production", force: bool = False, reason: str = "") -> PromotionReport:
     """Move one version to a stage; PromotionRefused, and nothing changed, where the gate says no."""
-    start_timing()
+    start_run()
     stage = parse_stage(to)
-    _demand_reason(force, reason)
+    if force:
+        _check_reason("--force", reason)
     settings = read_settings()
-    tracking = connect(settings)
+    tracking = connect_task(settings)
     registry = Registry(tracking)
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
         # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
         is_there = current is not None and current.version == version
         if stage != "Production" or is_there:
-            done = move(registry, model, version, stage, moved((reason,) if reason else ()))
-            return PromotionReport(version=done.version, changed=done.changed, archived=done.archived, notes=done.notes)
-        decision = judge(tracking.client, candidate, current, settings.gate)
-        if decision.verdict == "waiting" and not force:
-            waiting = record(registry, candidate, judged("waiting", decision))
-            return PromotionReport(version=waiting, changed=False, decision=decision)
+            noted = moved((reason,) if reason else (), at=now(), by=user_name())
+            return _report(move_task(registry, model, version, stage, noted))
+        decision = ask_gate_task(tracking.client, candidate, current, settings.gate)
+        if decision.verdict == DecisionWord.WAITING and not force:
+            waiting = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
+            return _stays(record_decision_task(registry, candidate, waiting), decision)
         if not decision.passed and not force:
-            raise _refusal(candidate, decision)
+            raise refusal(candidate, decision)
         if not decision.promoted and not force:
-            return PromotionReport(version=candidate, changed=False, decision=decision)
-        noted = judged("promoted" if decision.passed else "forced", decision, forced=reason if force else None)
-        done = move(registry, model, version, stage, noted)
-        return PromotionReport(
-            version=done.version, changed=done.changed, archived=done.archived, notes=done.notes, decision=decision
-        )
+            return _stays(candidate, decision)
+        word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED
+        noted = judged(word, decision, at=now(), by=user_name(), forced=reason if force else None)
+        return _report(move_task(registry, model, version, stage, noted), decision)
+
+
+@flow(name="approve", flow_run_name="approve {model} {version}", persist_result=False)
+def approve(model: str, version: int, reason: str = "") -> PromotionReport:
+    """Move a version that waits into Production; the gate is asked again, since Production may have changed."""
+    start_run()
+    tracking = connect_task(read_settings())
+    registry = Registry(tracking)
+    with registry.locked(model):
+        _, passed, decision = _ask_person(tracking, registry, model, version, approved=True, reason=reason)
+        noted = judged(DecisionWord.APPROVED, decision, at=now(), by=user_name(), forced=None if passed else reason)
+        return _report(move_task(registry, model, version, "Production", noted), decision)
+
+
+@flow(name="reject", flow_run_name="reject {model} {version}", persist_result=False)
+def reject(model: str, version: int, reason: str = "") -> PromotionReport:
+    """Note on a version that waits that it is not to go to Production, by whom and why; it stays in its stage."""
+    start_run()
+    tracking = connect_task(read_settings())
+    registry = Registry(tracking)
+    with registry.locked(model):
+        waiting, _, decision = _ask_person(tracking, registry, model, version, approved=False, reason=reason)
+        rejected = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
+        noted = record_decision_task(registry, waiting, rejected)
+        log_decision(noted, decision)
+        return PromotionReport(version=noted, changed=False)
+
+
+@flow(
+    name="rollback",
+    flow_run_name="roll back {model}",
+    persist_result=False,
+    on_failure=[alarm_failure],
+    on_crashed=[alarm_failure],
+)
+def rollback(model: str, reason: str) -> PromotionReport:
+    """Give Production to the version that was there before the present one, which is archived; no gate is asked."""
+    start_run()
+    _check_reason(f"rollback of {model}", reason)
+    ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
+    return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
 
 
 def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision]:
@@ -93,46 +127,47 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
             return trained, recorded_decision(trained)
         waiting = tracking.settings.stages.after_training
         if trained.stage in ("None", waiting):
-            move(registry, model, version, waiting, moved((f"Trained, and put into {waiting}.",), by="train"))
-        decision = judge(tracking.client, trained, champion(registry, model, now()), tracking.settings.gate)
-        noted = judged(decision.verdict, decision, by="gate")
+            noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
+            move_task(registry, model, version, waiting, noted)
+        decision = ask_gate_task(tracking.client, trained, champion(registry, model, now()), tracking.settings.gate)
+        noted = judged(decision.verdict, decision, at=now(), by="gate")
         if decision.promoted:
-            return move(registry, model, version, "Production", noted).version, decision
-        return record(registry, registry.version(model, version), noted), decision
+            return move_task(registry, model, version, "Production", noted).version, decision
+        return record_decision_task(registry, registry.version(model, version), noted), decision
 
 
-def _demand_reason(force: bool, reason: str) -> None:
-    if force and not reason.strip():
+def _ask_person(
+    tracking: Tracking, registry: Registry, model: str, version: int, *, approved: bool, reason: str
+) -> tuple[RegisteredVersion, bool, Decision]:
+    """A version that waits, whether the gate lets it pass now, and the decision with the person's word in it.
+
+    UsageError where the version waits for nobody.
+    """
+    waiting = registry.version(model, version)
+    decision = ask_gate_task(tracking.client, waiting, champion(registry, model, now()), tracking.settings.gate)
+    person = PersonDecision(approved=approved, by=user_name(), reason=reason)
+    subject = f"{model} version {version}"
+    reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)
+    return waiting, decision.passed, replace(decision, reasons=reasons)
+
+
+def _report(move: Move, decision: Decision | None = None) -> PromotionReport:
+    log_decision(move.version, decision)
+    return PromotionReport(
+        version=move.version, changed=move.changed, archived=move.archived, notes=move.notes, decision=decision
+    )
+
+
+def _stays(version: RegisteredVersion, decision: Decision) -> PromotionReport:
+    log_decision(version, decision)
+    return PromotionReport(version=version, changed=False, decision=decision)
+
+
+def _check_reason(subject: str, reason: str) -> None:
+    if not reason.strip():
         raise UsageError(
-            "--force",
+            subject,
             have="no reason",
             need="a reason, which stays on the version for whoever asks later",
             remedy='add --reason "..."',
         )
-
-
-def judged(word: str, decision: Decision, *, by: str | None = None, forced: str | None = None) -> Ruling:
-    """The record of a decision that the gate was asked for."""
-    return Ruling(
-        decision=word,
-        reasons=decision.reasons,
-        at=now(),
-        by=by or user_name(),
-        forced=forced,
-        skill=decision.skill,
-    )
-
-
-def moved(reasons: tuple[str, ...], *, by: str | None = None) -> Ruling:
-    """The record of a move that the gate has no say in."""
-    return Ruling(decision="moved", reasons=reasons, at=now(), by=by or user_name())
-
-
-def _refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:
-    return PromotionRefused(
-        f"{candidate.model} version {candidate.version}",
-        have=" ".join(decision.failures),
-        need="a version that beats the naive forecast and the version in Production on the same sessions",
-        remedy='train a better one, or say why it should go all the same: --force --reason "..."',
-        reasons=list(decision.reasons),
-    )

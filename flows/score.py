@@ -4,24 +4,20 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.promote import connect
 from flows.runs.alarms import alarm_failure, alarm_no_skill
 from flows.runs.artifacts import link_score
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
+from flows.runs.story import log_score, start_run
 from model.config import Column, PriceRequest
-from tasks.forecasts.outcomes import Outcomes, find_outcomes
-from tasks.forecasts.scoring import Scored, score_forecasts
+from tasks.forecasts.outcomes import Outcomes
+from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import Ledger
-from tasks.prefect_tasks import start_timing, step
+from tasks.prefect_tasks import connect_task, fill_in_task, find_outcomes_task, score_task
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
-
-look_up = step(find_outcomes, "look up what happened")
-fill_in = step(Ledger.fill_in, "fill in")
-judge = step(score_forecasts, "score")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +44,7 @@ class ScoreReport:
 @on_schedule
 def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
     """Score what was forecast of one security and column; the same again changes nothing."""
-    seconds = start_timing()
+    seconds = start_run()
     settings = read_settings()
     at = now()
     resolved = resolve(request, settings, at)
@@ -57,9 +53,10 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     # Older prices would do for older forecasts; what is missing is filled in the next time.
     fetched = fetch(resolved, settings, at, "train")
     ledger = Ledger(settings.ledger_uri)
-    outcomes = look_up(ledger.rows(model), fetched.prices)
-    fill_in(ledger, outcomes.known, at=at)
-    scored = judge(connect(settings), model, ledger.rows(model), fetched.prices, at)
+    outcomes = find_outcomes_task(ledger.rows(model), fetched.prices)
+    fill_in_task(ledger, outcomes.known, at=at)
+    scored = score_task(connect_task(settings), model, ledger.rows(model), fetched.prices, at)
+    log_score(scored, len(outcomes.known))
     if scored.asked:
         reasons = scored.advice.reasons
         alarm_no_skill(

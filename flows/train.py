@@ -2,54 +2,48 @@
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
 
-from flows.promote import connect, consider
+from flows.promote import consider
 from flows.runs.alarms import alarm_failure
 from flows.runs.artifacts import flow_run_tags, link_training
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
+from flows.runs.story import log_decision, log_errors, log_repeated, log_windows, start_run
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
-from model.evaluation.evaluation import evaluate
 from model.evaluation.gate import Decision
-from model.evaluation.split import Split, split_prices
+from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
-from model.training.fit import train_forecaster
-from tasks.prefect_tasks import start_timing, step
+from tasks.prefect_tasks import (
+    choose_start_task,
+    connect_task,
+    evaluate_task,
+    find_previous_task,
+    fit_task,
+    load_backend_task,
+    log_results_task,
+    log_setup_task,
+    package_task,
+    register_task,
+    split_task,
+)
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, is_settled, recorded_decision
+from tasks.registry.ruling import is_settled, recorded_decision
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
-from tasks.system.keras_backend import load_backend
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
-from tasks.tracking.model_artifact import log_forecaster
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, find_earlier, run_tags
-from tasks.training.run import TrainingResults, log_results, log_setup, register_trained, start_training_run
-from tasks.training.warm_start import choose_start
-
-if TYPE_CHECKING:
-    pass
-
-cut = step(split_prices, "split")
-setup = step(log_setup, "log setup")
-load = step(load_backend, "load backend")
-begin = step(choose_start, "choose start")
-fit = step(train_forecaster, "fit")
-judge = step(evaluate, "evaluate")
-package = step(log_forecaster, "package")
-results = step(log_results, "log results")
-register = step(register_trained, "register")
-look_back = step(find_earlier, "look for an earlier training")
+from tasks.training.previous import close_killed, run_tags
+from tasks.training.run import TrainingResults, start_training_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,28 +86,33 @@ def train(
     What was trained before, from the same prices and configuration by the same code, is not trained `again` unless
     that is asked for; where it was killed before the gate had decided, it is gone on with.
     """
-    seconds = start_timing()
+    seconds = start_run()
     settings, at = read_settings(), now()
     fetched = fetch(resolve(request, settings, at), settings, at, "train")
-    split = cut(fetched.prices, evaluation, sessions_needed(forecaster))
-    tracking = connect(settings)
+    split = split_task(fetched.prices, evaluation, sessions_needed(forecaster))
+    log_windows(split, sessions_needed(forecaster))
+    tracking = connect_task(settings)
     registry = Registry(tracking)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
-    key = training_key(split, forecaster, evaluation, load())
+    key = training_key(split, forecaster, evaluation, load_backend_task())
     with queued(settings, f"train-{model}", now(), _say):
         close_killed(tracking, registry, model, now())
-        earlier = look_back(tracking.client, registry, model, key)
-        if earlier is not None and again and is_settled(earlier[0]):
-            earlier = None
+        previous = find_previous_task(tracking.client, registry, model, key)
+        if previous is not None and again and is_settled(previous[0]):
+            previous = None
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
-        trained, came = earlier or _carry_out(tracking, split, config, tags, key)
-        if earlier is not None and is_settled(trained):
+        if previous is not None:
+            log_repeated(previous[0])
+        trained, results = previous or _carry_out(tracking, split, config, tags, key)
+        log_errors(results.metrics)
+        if previous is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
         else:
             version, decision = consider(tracking, trained)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
-    link_training(url, version, came.metrics, split.n_test, decision)
+    log_decision(version, decision)
+    link_training(url, version, results.metrics, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
         run_url=url,
@@ -121,10 +120,10 @@ def train(
         fetched=fetched,
         split=split,
         config=forecaster,
-        results=came,
+        results=results,
         decision=decision,
         key=key,
-        repeated=earlier is not None,
+        repeated=previous is not None,
         seconds=seconds,
     )
 
@@ -135,19 +134,19 @@ def _carry_out(
     """Fit, evaluate, log and register."""
     forecaster = config.forecaster
     with start_training_run(tracking, split, forecaster, tags) as run:
-        setup(run, split, config)
-        start = begin(tracking, run, split, forecaster, now())
+        log_setup_task(run, split, config)
+        start = choose_start_task(tracking, run, split, forecaster, now())
         with training_progress(forecaster.training.most_epochs) as show:
-            fitted = fit(split.train, forecaster, (run.log_epoch, show), start.parent)
-        judged = judge(fitted.predict, split, forecaster.column)
-        model_uri = package(run.run_id, fitted, split.train)
-        came = results(run, split, fitted, judged, model_uri)
+            fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent)
+        judged = evaluate_task(fitted.predict, split, forecaster.column)
+        model_uri = package_task(run.run_id, fitted, split.train)
+        results = log_results_task(run, split, fitted, judged, model_uri)
         tags = start.tags() | {KEY: key}
-        return register(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), came
+        return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), results
 
 
 def _say(line: str) -> None:
-    """Tell whoever waits: in the flow run's log, and at the command line, which Prefect's log does not reach."""
+    """Show a line in the flow run's log and on the terminal, which Prefect's log does not reach."""
     get_run_logger().warning(line)
     if runtime.deployment.id is None:
         sys.stderr.write(f"tomorrow: {line}\n")

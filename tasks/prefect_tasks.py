@@ -1,21 +1,50 @@
-"""The work of the layers below as Prefect's tasks: named, timed, and nothing more.
+"""Every Prefect task of the product, in one list: its work, its name, its tags; retries where the network is.
 
-No task caches or persists its result: they hand over arrays and networks, and Prefect would pickle those.
+The work itself stands in the rooms that are imported here. No task caches or persists its result: they hand over
+arrays and networks, and Prefect would pickle those. A tag stands where somebody may want to limit how many run at once
+(`prefect concurrency-limit create yahoo 1`); each costs a question to the server.
 """
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task, task
+from prefect import Task, runtime, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 
+from model.backtest.plan import plan_backtest
+from model.backtest.result import assemble
+from model.evaluation.evaluation import evaluate
+from model.evaluation.split import split_prices
+from model.training.fit import train_forecaster
+from tasks.backtest.parent_run import log_plan
+from tasks.backtest.report import log_report
+from tasks.forecasts.make import make_forecast
+from tasks.forecasts.outcomes import find_outcomes
+from tasks.forecasts.scoring import score_forecasts
+from tasks.ledger.forecasts import Ledger
+from tasks.operations.cleanup import remove_expired
+from tasks.operations.expired import find_expired
+from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
+from tasks.prices.retry import next_wait
+from tasks.registry.gate import ask_gate
+from tasks.registry.registry import Registry
+from tasks.settings import RetrySettings
 from tasks.system.disk_errors import storage_fault
+from tasks.system.keras_backend import load_backend
+from tasks.tracking.client import open_tracking
+from tasks.tracking.model_artifact import log_forecaster
+from tasks.training.previous import find_previous
+from tasks.training.run import log_results, log_setup, register_trained
+from tasks.training.warm_start import choose_start
 
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _seconds: ContextVar[dict[str, float]] = ContextVar("seconds")
 
@@ -27,24 +56,102 @@ def start_timing() -> dict[str, float]:
     return seconds
 
 
-def step(function: Callable[Given, Answer], name: str) -> Task[Given, Answer]:
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    """Add the block's wall time to the flow's table of seconds by step."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds = _seconds.get()
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
     """A function as a task of that name, its wall time noted.
 
     Where its work could not be written, since a disk is full or may not be written, its error says that.
     """
 
-    @functools.wraps(function)
-    def timed(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-        start = time.perf_counter()
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:
-            told = storage_fault(error)
-            if told is None:
-                raise
-            raise told from error
-        finally:
-            seconds = _seconds.get()
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with timed(name):
+            try:
+                return work(*args, **kwargs)
+            except Exception as error:
+                fault = storage_fault(error)
+                if fault is None:
+                    raise
+                raise fault from error
 
-    return task(name=name, cache_policy=NO_CACHE, persist_result=False)(timed)
+    return task(name=name, tags=tags, cache_policy=NO_CACHE, persist_result=False)(run)
+
+
+# Prices.
+fetch_task = step(fetch_prices, "fetch", "yahoo")
+fall_back_task = step(fall_back, "use the last good snapshot")
+
+# Training.
+split_task = step(split_prices, "split")
+load_backend_task = step(load_backend, "load backend")
+find_previous_task = step(find_previous, "find previous training")
+log_setup_task = step(log_setup, "log setup")
+choose_start_task = step(choose_start, "choose start")
+fit_task = step(train_forecaster, "fit", "fit")
+evaluate_task = step(evaluate, "evaluate")
+package_task = step(log_forecaster, "package")
+log_results_task = step(log_results, "log results")
+register_task = step(register_trained, "register")
+
+# The registry.
+connect_task = step(open_tracking, "connect")
+ask_gate_task = step(ask_gate, "ask the gate")
+move_task = step(Registry.move, "move")
+record_decision_task = step(Registry.record, "record")
+roll_back_task = step(Registry.roll_back, "roll back")
+
+# The forecast of the next session.
+pull_task = step(Registry.production, "pull")
+forecast_task = step(make_forecast, "forecast")
+record_forecast_task = step(Ledger.append, "record")
+
+# What happened then.
+find_outcomes_task = step(find_outcomes, "look up what happened")
+fill_in_task = step(Ledger.fill_in, "fill in")
+score_task = step(score_forecasts, "score")
+
+# The backtest.
+plan_task = step(plan_backtest, "plan")
+log_plan_task = step(log_plan, "log setup")
+assemble_task = step(assemble, "assemble")
+log_report_task = step(log_report, "log report")
+
+
+@task(name="fit", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 - the name is the task run's
+    """One fit of a backtest, which a process of our own carries out: its state and duration are those of the fit."""
+    done.result()
+
+
+# Housekeeping.
+find_expired_task = step(find_expired, "find")
+remove_task = step(remove_expired, "remove")
+
+
+def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:
+    """The fetch, tried again after the waits that are due to a deployment's run, or to somebody at the command line."""
+    scheduled = runtime.deployment.id is not None
+    retried = 0
+
+    def again(patient: Task[..., Any], _: TaskRun, state: State[Any]) -> bool:
+        nonlocal retried
+        error: object = state.data
+        wait = next_wait(error, retried, retries, scheduled=scheduled)
+        if wait is None:
+            return False
+        retried += 1
+        # Prefect knows one delay for whatever goes wrong; it reads it after it has asked here.
+        patient.retry_delay_seconds = [wait]
+        return True
+
+    return fetch_task.with_options(retries=3, retry_condition_fn=again)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from flows.cli.parser import parser
+from flows.cli.parser import COMMANDS
 from model.config import ForecasterConfig
 from tasks.settings import Settings
 from tests.project import ROOT
@@ -28,17 +28,13 @@ def keys(kind: type[BaseModel], prefix: str = "") -> list[str]:
     return found
 
 
-def commands() -> list[str]:
-    return sorted(next(action.choices for action in parser()._actions if action.choices) or ())
-
-
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_stands_in_the_readme(command: str) -> None:
     assert f"| `tomorrow {command}" in README
 
 
 def test_the_readme_names_no_command_that_is_not_there() -> None:
-    assert set(re.findall(r"`tomorrow ([a-z]+)", README)) == set(commands())
+    assert set(re.findall(r"`tomorrow ([a-z]+)", README)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("key", [*keys(Settings), *keys(ForecasterConfig)])

@@ -21,6 +21,7 @@ import yaml
 
 from model.config import PRESETS
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.prefect_server import environment
 from tests.project import ROOT
 
@@ -64,6 +65,11 @@ def test_prefect_knows_every_key() -> None:
         assert set(deployment) <= set(DeploymentConfig.model_fields)
         assert set(deployment["work_pool"]) <= set(WorkPoolConfig.model_fields)
         assert set(deployment["concurrency_limit"]) <= set(ConcurrencyLimitSpec.model_fields)
+
+
+def test_runs_say_that_they_live_as_often_as_we_mean_them_to() -> None:
+    variables = yaml.safe_load(FILE.read_text(encoding="utf-8"))["definitions"]["work_pool"]["job_variables"]["env"]
+    assert variables == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT)}
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)

@@ -112,7 +112,7 @@ def test_every_deployment_stands_and_takes_the_prices_that_were_named(stack: Run
     deployed = {found["name"]: found for found in stack.ask("deployments/filter", {})}
     assert {"train", "promote", "predict"} <= set(deployed)
     for name, found in deployed.items():
-        takes_prices = "prices" in found["parameter_openapi_schema"]["properties"]
+        takes_prices = "request" in found["parameter_openapi_schema"]["properties"]
         expected = {"ticker": "SAMPLE", "source": "sample"} if takes_prices else None
         assert found["parameters"].get("request") == expected, name
 

@@ -28,20 +28,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tomorrow(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of an environment with the wheel, and with what this one has but the project itself."""
+    """The command of an environment with the wheel, and with all that the tests have but the project itself."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
     place = sysconfig.get_path("purelib", vars={"base": str(folder)})
     # Of a folder that a .pth file names, the .pth files are not read: so the checkout itself is not to be seen.
     Path(place, "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed"]
     subprocess.run([*pip, wheel], check=True, env=environment({}))
     return folder / "bin" / "tomorrow"
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This environment without what names the checkout or a state directory."""
+    """The environment of the tests, without what names the checkout or a state directory."""
     hidden = ("PYTHONPATH", "MLFLOW_", "PREFECT_", "TOMORROW_", "XDG_STATE_HOME")
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)} | dict(variables)
 

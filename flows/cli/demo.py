@@ -6,7 +6,11 @@ Where it does not, the promotion is forced, on record, to show the rest of the w
 
 import sys
 
-from flows.cli.all_commands import prepare
+from flows.cli.commands.predict import predict_result
+from flows.cli.commands.promote import promote_result
+from flows.cli.commands.train import train_result
+from flows.cli.configuration import prepare
+from flows.cli.result import CommandResult, rendered
 from model.config import PriceRequest, preset
 from model.market.security import SAMPLE
 from tasks.system.keras_backend import load_backend
@@ -19,31 +23,33 @@ REASON = "a demonstration on the sample market"
 def main() -> int:
     """Train, promote and predict, each as its command would."""
     settings, _ = prepare()
-    prices = PriceRequest(ticker=SAMPLE.ticker, source="sample")
-    _say(f"tomorrow train --source sample --preset {PRESET}")
+    request = PriceRequest(ticker=SAMPLE.ticker, source="sample")
+    _say(f"$ tomorrow train --source sample --preset {PRESET}")
     with orchestrated(meanwhile=load_backend):
-        from flows.cli.output import predict_text, promote_text, train_text
         from flows.predict import predict
         from flows.promote import promote
         from flows.train import train
 
-        trained = train(request=prices, forecaster=preset(PRESET))
-        _say(train_text(trained, settings))
+        trained = train(request=request, forecaster=preset(PRESET))
+        _show(train_result(trained, settings))
         version = trained.version
         if version.stage != "Production":
-            _say(f'tomorrow promote {version.model} {version.version} --to production --force --reason "{REASON}"')
-            _say(promote_text(promote(model=version.model, version=version.version, force=True, reason=REASON)))
-        _say("tomorrow predict --source sample")
-        _say(predict_text(predict(request=prices)))
-    _say(f"\nEverything lies in {settings.home}.")
+            _say(f'\n$ tomorrow promote {version.model} {version.version} --to production --force --reason "{REASON}"')
+            _show(promote_result(promote(model=version.model, version=version.version, force=True, reason=REASON)))
+        _say("\n$ tomorrow predict --source sample")
+        _show(predict_result(predict(request=request)))
+    _say(f"\nEverything is stored in {settings.home}.")
     _say("  make mlflow    shows runs, figures and stages on http://127.0.0.1:5000")
     _say("  make prefect   shows the flow runs on http://127.0.0.1:4200")
     return 0
 
 
+def _show(result: CommandResult) -> None:
+    _say(rendered(result.text, terminal=sys.stdout.isatty()))
+
+
 def _say(text: str) -> None:
-    prompt = "\n$ " if text.startswith("tomorrow ") else ""
-    print(f"{prompt}{text}", flush=True)
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

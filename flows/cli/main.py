@@ -7,18 +7,11 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from flows.cli.parser import parse
 from model.errors import TomorrowError, UsageError
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from flows.cli.result import Answer
-
-Command = Callable[["Namespace"], "Answer"]
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 # New objects before Python looks for cycles among them. At its own 700 a forecast spends a quarter of its time looking
 # through what Prefect, MLflow and pandas have just loaded, none of which will ever go, most of it when it ends.
@@ -36,22 +29,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
-        options = parse(arguments)
+        call = parse(arguments)
+        if isinstance(call, int):
+            return call
         with contextlib.redirect_stdout(sys.stderr):
-            answer = _command(options.command)(options)
+            result = call()
     except TomorrowError as error:
         return _fail(error, as_json)
     except KeyboardInterrupt:
         print("tomorrow: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of ours, told in a line
-        return _fail(_told(error), as_json)
-    lost = _write(json.dumps(answer.data, indent=2, default=str) if as_json else answer.text)
-    return answer.exit_code if lost is None else _complain(lost)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of ours, described in a line
+        return _fail(_described(error), as_json)
+    from flows.cli.result import rendered
+
+    lost = _write(result.answer.as_json() if as_json else rendered(result.text, terminal=sys.stdout.isatty()))
+    return result.exit_code if lost is None else _complain(lost)
 
 
 def _write(text: str) -> TomorrowError | None:
-    """Print what is asked for; the error to tell where it cannot be written, though what it tells of is done."""
+    """Print what is asked for; the error to show where it cannot be written, though what it describes is done."""
     try:
         print(text, flush=True)
     except OSError as error:
@@ -63,17 +60,9 @@ def _write(text: str) -> TomorrowError | None:
             "the answer on standard output",
             have=error.strerror or str(error),
             need="a place that it can be written to",
-            remedy="nothing is lost: what the command did is done, and the same again, written elsewhere, tells it",
+            remedy="nothing is lost: the command is done; run it again with its output elsewhere to see the answer",
         )
     return None
-
-
-def _command(name: str) -> Command:
-    """The command's function; its module is imported only now, since most of them load Prefect."""
-    from flows.cli import all_commands as commands
-
-    command: Command = getattr(commands, name)
-    return command
 
 
 def _fail(error: TomorrowError, as_json: bool) -> int:
@@ -88,8 +77,8 @@ def _complain(error: TomorrowError) -> int:
     return error.exit_code
 
 
-def _told(error: Exception) -> TomorrowError:
-    """What to tell of an error that nobody has put into words: a disk that is full, or a fault of ours."""
+def _described(error: Exception) -> TomorrowError:
+    """The words for an error that has none yet: a disk that is full, or a fault of ours."""
     from tasks.system.disk_errors import storage_fault
 
     if os.environ.get("TOMORROW_DEBUG"):

@@ -1,135 +1,170 @@
-"""From the command line's options to the frozen configuration of a flow."""
+"""The options that several commands share."""
 
-from argparse import Namespace
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
 
-import yaml
-from pydantic import ValidationError
+import typer
 
-from flows.cli.ticker_file import read_tickers
-from model.config import Column, EvaluationConfig, ForecasterConfig, Frozen, PriceRequest, known_keys, preset
+from flows.cli.configuration import forecaster_config, given, validated
+from model.config import ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
 
-Config = TypeVar("Config", bound=Frozen)
 
-
-def tickers(options: Namespace) -> tuple[str, ...]:
-    """The tickers that are named, one after the other or in a file."""
-    return (*options.ticker, *(read_tickers(options.tickers_file) if options.tickers_file else ()))
-
-
-def price_requests(options: Namespace) -> tuple[PriceRequest, ...]:
-    """Which prices are wanted, of one security after the other."""
-    named = tickers(options) or ((SAMPLE.ticker,) if options.source == "sample" else (None,))
-    if len(named) > 1 and options.source != "yahoo":
-        raise UsageError(
-            f"--ticker {named[1]}",
-            have=f"several securities from the source {options.source}",
-            need="one, whose prices the source gives",
-            remedy="run it once for each, or use --source yahoo",
-        )
-    return tuple(_price_request(options, ticker) for ticker in named)
-
-
-def _price_request(options: Namespace, ticker: str | None) -> PriceRequest:
-    given = {
-        "ticker": ticker,
-        "source": options.source,
-        "files": tuple(options.prices),
-        "as_of": options.as_of,
-        "vintage": options.vintage,
-        "accept_restatement": options.accept_restatement,
-        "market_seed": options.market_seed,
-    }
-    return validated(PriceRequest, {key: value for key, value in given.items() if value is not None})
-
-
-def forecaster_config(options: Namespace) -> ForecasterConfig:
-    """The preset, with what the options change of it."""
-    raw = preset(options.preset).model_dump()
-    raw["column"] = options.column
-    shorthands = {
-        "lookback": options.lookback,
-        "training.epochs": options.epochs,
-        "training.batch_size": options.batch_size,
-        "training.seed": options.seed,
-    }
-    for key, value in shorthands.items():
-        if value is not None:
-            _put(raw, key, value)
-    for assignment in options.set:
-        key, separator, text = assignment.partition("=")
-        if not separator:
-            raise UsageError(
-                f"--set {assignment}",
-                have="no `=`",
-                need="KEY=VALUE",
-                remedy="for example --set training.clip_norm=1.0",
-            )
-        _put(raw, key, _number(yaml.safe_load(text)))
-    return validated(ForecasterConfig, raw)
-
-
-def evaluation_config(options: Namespace) -> EvaluationConfig:
-    """Which sessions the forecaster is judged on."""
-    given = {"test_month": options.test_month, "test_sessions": options.test_sessions}
-    return validated(EvaluationConfig, {key: value for key, value in given.items() if value is not None})
-
-
-def column(name: str) -> Column:
-    """The price that is forecast."""
-    return validated(ForecasterConfig, {"column": name}).column
-
-
-def jobs(options: Namespace) -> int:
-    """The number of processes: as it is said, else one for each processor that we may use."""
-    from tasks.backtest.fit_pool import usable_processors
-
-    wanted: int | None = options.jobs
-    if wanted is not None and wanted < 1:
-        raise UsageError("--jobs", have=str(wanted), need="at least one process", remedy="give a number from 1 on")
-    return wanted or usable_processors()
-
-
-def _put(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; an unknown last part is left to the validation, which names it."""
-    *path, last = key.split(".")
-    for part in path:
-        if not isinstance(raw.get(part), dict):
-            raise UsageError(
-                f"--set {key}",
-                have=f"no part of the configuration called {part!r}",
-                need=f"one of {', '.join(name for name, inner in raw.items() if isinstance(inner, dict))}",
-                remedy="see docs/configuration.md",
-            )
-        raw = raw[part]
-    raw[last] = value
-
-
-def _number(value: Any) -> Any:
-    """YAML takes 1e-4 for a text; nobody who writes it means one."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str] | None = None) -> Config:
-    """A configuration from its values; UsageError names the option, or the key where it has none of its own."""
+def day(text: str) -> date:
+    """A day as it is written: 2020-01-31."""
     try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
-        unknown = fault["type"] == "extra_forbidden"
-        raise UsageError(
-            (options or {}).get(key, key),
-            have="no such key" if unknown else repr(fault["input"]),
-            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else fault["msg"],
-            remedy="correct the option",
-            key=key,
-        ) from None
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day, such as 2020-01-31") from None
+
+
+def number(text: str | int) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def option(name: str, metavar: str, text: str, **more: Any) -> Any:
+    """An option with a value."""
+    return typer.Option(name, metavar=metavar, help=text, **more)
+
+
+def count(name: str, text: str) -> Any:
+    """An option whose value is a whole number."""
+    return option(name, "N", text, parser=number)
+
+
+Ticker = Annotated[
+    list[str],
+    option("--ticker", "TICKER", "Ticker symbol; repeat the option for several (default: META).", show_default=False),
+]
+TickersFile = Annotated[str | None, option("--tickers-file", "FILE", "Text file with a ticker on each line.")]
+Source = Annotated[str, option("--source", "yahoo|csv|sample", "Where prices come from.")]
+PriceFiles = Annotated[
+    list[str], option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.")
+]
+AsOf = Annotated[
+    date | None,
+    option(
+        "--as-of", "DATE", "Use what was known at the close of that day (YYYY-MM-DD), and no later price.", parser=day
+    ),
+]
+Vintage = Annotated[
+    str | None, option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits.")
+]
+AcceptRestatement = Annotated[
+    bool,
+    typer.Option(
+        "--accept-restatement", help="Yahoo only: accept unexplained changes to past prices; this is recorded."
+    ),
+]
+MarketSeed = Annotated[int | None, count("--market-seed", "With sample: which synthetic market.")]
+ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
+Version = Annotated[int, typer.Argument(parser=number, metavar="VERSION", help="The version's number.")]
+Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
+Preset = Annotated[str, option("--preset", "NAME", "The named training configuration.")]
+Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceOptions:
+    """Which prices a command works with."""
+
+    ticker: Ticker = field(default_factory=list)
+    tickers_file: TickersFile = None
+    source: Source = "yahoo"
+    prices: PriceFiles = field(default_factory=list)
+    as_of: AsOf = None
+    vintage: Vintage = None
+    accept_restatement: AcceptRestatement = False
+    market_seed: MarketSeed = None
+
+    def requests(self) -> tuple[PriceRequest, ...]:
+        """Which prices are wanted, of one security after the other."""
+        named = tickers(self.ticker, self.tickers_file) or ((SAMPLE.ticker,) if self.source == "sample" else (None,))
+        if len(named) > 1 and self.source != "yahoo":
+            raise UsageError(
+                f"--ticker {named[1]}",
+                have=f"several securities from the source {self.source}",
+                need="one, whose prices the source gives",
+                remedy="run it once for each, or use --source yahoo",
+            )
+        return tuple(self._request(ticker) for ticker in named)
+
+    def _request(self, ticker: str | None) -> PriceRequest:
+        return validated(
+            PriceRequest,
+            given(
+                ticker=ticker,
+                source=self.source,
+                files=tuple(self.prices),
+                as_of=self.as_of,
+                vintage=self.vintage,
+                accept_restatement=self.accept_restatement,
+                market_seed=self.market_seed,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """What a preset is changed by."""
+
+    column: ColumnName = "Open"
+    epochs: Annotated[int | None, count("--epochs", "Passes over the training part.")] = None
+    lookback: Annotated[int | None, count("--lookback", "Sessions in a window: the steps back in time.")] = None
+    batch_size: Annotated[int | None, count("--batch-size", "Windows in a step of the optimiser.")] = None
+    seed: Annotated[int | None, count("--seed", "The same seed gives the same weights on the same machine.")] = None
+    assignments: Annotated[
+        list[str],
+        option(
+            "--set",
+            "KEY=VALUE",
+            "Any other part of the configuration, such as training.clip_norm=1.0, network.l2=1e-4, "
+            "network.kernel_initializer=he_normal or network.units=[32,32]; repeat for several.",
+        ),
+    ] = field(default_factory=list)
+
+    def forecaster(self, name: str) -> ForecasterConfig:
+        """The preset of that name, with what the options change of it."""
+        shorthands = {
+            "column": self.column,
+            "lookback": self.lookback,
+            "training.epochs": self.epochs,
+            "training.batch_size": self.batch_size,
+            "training.seed": self.seed,
+        }
+        return forecaster_config(name, given(**shorthands), self.assignments)
+
+
+def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:
+    """The tickers that are named, one after the other or in a file."""
+    return (*named, *(_read_tickers(file) if file else ()))
+
+
+def _read_tickers(file: str) -> tuple[str, ...]:
+    """The tickers in the order of the file: one on a line, what follows a # is for people."""
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _useless(file, getattr(error, "strerror", None) or str(error)) from None
+    found = tuple(ticker for line in lines if (ticker := line.partition("#")[0].strip()))
+    if not found:
+        raise _useless(file, "no ticker in it")
+    return found
+
+
+def _useless(file: str, have: str) -> UsageError:
+    return UsageError(
+        f"--tickers-file {file}",
+        have=have,
+        need="a text file with a ticker on each line",
+        remedy="correct the path, or name tickers with --ticker",
+    )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from flows.cli.result import Answer, attempt, together
+from flows.cli.result import CommandResult, attempt, together
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from tasks.backtest.fit_pool import prepare_fitting
 from tasks.settings import read_settings
@@ -41,35 +41,35 @@ class _Given:
     training: Training
 
 
-def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Answer:
-    """Train them in so many processes at most, and answer for all in the order in which they were given.
+def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> CommandResult:
+    """Train them in so many processes at most, with one result for all in the order in which they were given.
 
     pause: seconds between two that begin, since each begins with fetching
     """
-    answers: dict[str, Answer] = {}
+    results: dict[str, CommandResult] = {}
     # The processes load Keras while the server starts; each learns its address with the first training.
     with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
         given = [_Given(server=server, training=training) for training in trainings]
-        for done, answer in workers.run(given, started=lambda _: time.sleep(pause)):
+        for done, result in workers.run(given, started=lambda _: time.sleep(pause)):
             ticker = done.training.request.ticker
-            answers[ticker] = answer
-            sys.stderr.write(f"{ticker}: {len(answers)} of {len(trainings)} securities done\n")
-    return together([answers[training.request.ticker] for training in trainings])
+            results[ticker] = result
+            sys.stderr.write(f"{ticker}: {len(results)} of {len(trainings)} securities done\n")
+    return together([results[training.request.ticker] for training in trainings])
 
 
-def train_security(training: Training) -> Answer:
+def train_security(training: Training) -> CommandResult:
     """One training in this process."""
-    from flows.cli.output import train_json, train_text
+    from flows.cli.commands.train import train_result
     from flows.train import train
 
     report = train(
         request=training.request, forecaster=training.forecaster, evaluation=training.evaluation, again=training.again
     )
-    return Answer(train_json(report), train_text(report, read_settings()))
+    return train_result(report, read_settings())
 
 
-def _train_one(given: _Given) -> Answer:
-    """The same of one among several; what went wrong with it is its answer."""
+def _train_one(given: _Given) -> CommandResult:
+    """The same of one among several; what went wrong with it is its result."""
     _join(given.server)
     return attempt(given.training.request, lambda _: train_security(given.training))
 

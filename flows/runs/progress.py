@@ -1,53 +1,138 @@
-"""The loss while it trains: a bar on a terminal, a line now and then in the flow run's log."""
+"""How far a run is: a bar on a terminal, else a line now and then. To standard error or to Prefect, never to output."""
 
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-from model.training.fit import OnEpoch
+if TYPE_CHECKING:
+    from model.backtest.plan import Fit
+    from model.training.fit import OnEpoch
 
-LOG_EVERY_SECONDS = 10.0
+LOGGED = 10  # so many lines show how the loss falls
+LOG_EVERY_SECONDS = 10.0  # while securities are fetched
 
-
-@contextmanager
-def training_progress(epochs: int) -> Iterator[OnEpoch]:
-    """Show epochs as they are done; both ways write to standard error or to Prefect, never to standard output."""
-    # Side by side, several would draw over one another.
-    if sys.stderr.isatty() and multiprocessing.parent_process() is None:
-        with _bar(epochs) as show:
-            yield show
-    else:
-        yield _log(epochs)
+# Told how much is done, and what stands beside it.
+Show = Callable[[int, str], None]
+OnFit = Callable[["Fit"], None]
 
 
 @contextmanager
-def _bar(epochs: int) -> Iterator[OnEpoch]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("training", total=epochs, loss="-")
-        yield lambda epoch, loss: progress.update(task, completed=epoch, loss=f"{loss:.5f}")
-
-
-def _log(epochs: int) -> OnEpoch:
+def training_progress(epochs: int) -> "Iterator[OnEpoch]":
+    """Show epochs and their loss as they are done: a bar on a terminal, every tenth of them in the run's log."""
     from prefect.logging import get_run_logger
 
-    logger = get_run_logger()
-    last = [time.monotonic()]
+    logger, tenth = get_run_logger(), max(1, epochs // LOGGED)
 
-    def show(epoch: int, loss: float) -> None:
-        if epoch in (1, epochs) or time.monotonic() - last[0] >= LOG_EVERY_SECONDS:
-            last[0] = time.monotonic()
-            logger.info("epoch %d of %d, loss %.5f", epoch, epochs, loss)
+    def log(epoch: int, loss: float) -> None:
+        if epoch in (1, epochs) or epoch % tenth == 0:
+            logger.info("Epoch %d of %d: loss %.5f", epoch, epochs, loss)
 
-    return show
+    # Side by side, several would draw over one another.
+    if not sys.stderr.isatty() or multiprocessing.parent_process() is not None:
+        yield log
+        return
+    with _bar("training", epochs, "loss -") as draw:
+
+        def show(epoch: int, loss: float) -> None:
+            log(epoch, loss)
+            draw(epoch, f"loss {loss:.5f}")
+
+        yield show
+
+
+@contextmanager
+def fetching_progress(total: int) -> Iterator[Show]:
+    """Show securities as they are fetched, where there are several; without Prefect."""
+    if total > 1 and sys.stderr.isatty():
+        with _bar("fetching", total) as draw:
+            yield draw
+        return
+    last = time.monotonic()
+
+    def show(done: int, ticker: str) -> None:
+        nonlocal last
+        if total > 1 and (done == total or time.monotonic() - last >= LOG_EVERY_SECONDS):
+            last = time.monotonic()
+            sys.stderr.write(f"tomorrow: {done} of {total} securities, newest {ticker}\n")
+
+    yield show
+
+
+@contextmanager
+def backtest_progress(pending: "Sequence[Fit]") -> Iterator[OnFit]:
+    """Show fits as they are done, and how long the rest will take: in the run's log, and on a terminal as a bar."""
+    from prefect import runtime
+    from prefect.logging import get_run_logger
+
+    logger, pace = get_run_logger(), Pace(pending)
+    # At the command line Prefect's own log is kept from the terminal.
+    aloud = runtime.deployment.id is None
+    drawn = sys.stderr.isatty() and bool(pending)
+    bar = _bar("backtest", pace.total, f"fits, {pace.left}", own_time_left=True) if drawn else nullcontext()
+    with bar as draw:
+
+        def show(fit: "Fit") -> None:
+            pace.count(fit)
+            what = "statistical forecasts" if fit.config is None else f"{fit.names[0]}, seed {fit.seed}"
+            line = f"fit {pace.done} of {pace.total}: {what}, fitted for {fit.origins[0].name}; {pace.left}"
+            logger.info(line)
+            if draw is not None:
+                draw(pace.done, f"fits, {pace.left}")
+            elif aloud:
+                sys.stderr.write(f"{line}\n")
+
+        yield show
+
+
+class Pace:
+    """How long what is left will take, if it goes on as it went so far."""
+
+    def __init__(self, pending: "Sequence[Fit]", clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = len(pending)
+        self.done = 0
+        self._clock = clock
+        self._start = clock()
+        self._effort = sum(fit.effort for fit in pending)
+        self._effort_done = 0
+
+    def count(self, fit: "Fit") -> None:
+        """Note that a fit is done."""
+        self.done += 1
+        self._effort_done += fit.effort
+
+    @property
+    def left(self) -> str:
+        """The time left, for people; nothing is known of it before the first fit is done."""
+        if not self._effort_done:
+            return "time left: not known yet"
+        seconds = (self._clock() - self._start) * max(0, self._effort - self._effort_done) / self._effort_done
+        minutes, seconds = divmod(round(seconds), 60)
+        return f"about {minutes} min {seconds:02d} s left" if minutes else f"about {seconds} s left"
+
+
+@contextmanager
+def _bar(title: str, total: int, beside: str = "", *, own_time_left: bool = False) -> Iterator[Show]:
+    """A bar on the terminal; the time left is reckoned from the count, unless it stands beside."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[beside]}"),
+        TimeElapsedColumn() if own_time_left else TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total, beside=beside)
+        yield lambda done, text: progress.update(task, completed=done, beside=text)

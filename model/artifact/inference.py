@@ -1,12 +1,12 @@
-"""From raw prices to dollars: what training, evaluation and the packaged model run alike.
+"""From raw prices to dollars: the same code in training, in evaluation and in the registered model.
 
 This file is a part of every registered model, so that an old version forecasts as it did when it was judged. It
 therefore stands alone: NumPy and the standard library, nothing of this project.
 
 A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares. An
-origin is a session at whose close a forecast is made, for the session after it. Whatever is said of an origin is
-computed from the sessions up to it, from as many of them as are needed and no more: neither what comes later nor how
-much came before changes a digit.
+origin is a session at whose close a forecast is made, for the session after it. Everything about an origin is computed
+from the sessions up to it, from as many of them as are needed and no more: neither later sessions nor the number of
+earlier ones change a digit.
 """
 
 import json
@@ -26,17 +26,17 @@ Table = Mapping[str, Values]
 PRICES = ("Open", "High", "Low", "Close")
 LEVELS = (80, 95)
 
-# Of a random walk within a session, the log range is this many times as long as its standard deviation (Parkinson).
+# The log range of a random walk within a session is this many times its standard deviation (Parkinson).
 RANGE = math.sqrt(4 * math.log(2))
-# A market that stands still has no scale to divide by: one hundredth of a per cent.
+# The smallest scale, one hundredth of a per cent: prices that do not move have no scale to divide by.
 LEAST_SCALE = 1e-4
-# What makes inputs of about unit size, and cuts off what no training part has shown often enough to learn from.
+# These bring inputs to about unit size, and cut off values too rare in a training part to learn from.
 CHANGES_PER_SCALE, USUAL_VOLUME_CHANGE, LARGEST_INPUT = 1.5, 0.3, 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How wild the market is, and how far prices stray from their forecasts when it is that wild.
+    """How volatile the market is, and how wide intervals are in units of that volatility.
 
     A session's movement is the size of its overnight jump and its range, as a share of the price. Their weighted mean
     over the newest sessions is the scale; an interval is the forecast plus and minus so many scales.
@@ -44,7 +44,7 @@ class Spread:
     sessions:  how many sessions the mean is taken over
     half_life: after so many sessions the recent part of the weights has halved
     recent:    the share of the recent part; the rest is spread evenly
-    widths:    level in per cent -> half an interval's width in scales: absent where there were too few errors to say
+    widths:    level in per cent -> half an interval's width in scales; absent where there were too few errors
     """
 
     sessions: int = 39
@@ -54,7 +54,7 @@ class Spread:
 
     @property
     def rows(self) -> int:
-        """The sessions that one scale needs: a jump is measured from the Close before."""
+        """The sessions that one scale needs, among them the one whose Close the first jump is measured from."""
         return self.sessions + 1
 
     def scale(self, table: Table, origins: int) -> Values:
@@ -66,7 +66,7 @@ class Spread:
         open_, high, low, close = (np.asarray(table[name][-newest:], dtype=np.float64) for name in PRICES)
         if len(close) < self.rows:
             return scale
-        with np.errstate(all="ignore"):  # a price that is none makes the scale NaN
+        with np.errstate(all="ignore"):  # an impossible price makes the scale NaN
             moves = np.abs(np.log(open_[1:] / close[:-1])) + np.log(high[1:] / low[1:]) / RANGE
             windows = np.lib.stride_tricks.sliding_window_view(moves, self.sessions)
             # Summed row by row: a product of matrices rounds by how many rows it has.
@@ -87,7 +87,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe(ABC):
-    """How prices become the network's inputs, and its answer dollars.
+    """How prices become the network's inputs, and its outputs dollars.
 
     column:   the price that is forecast
     lookback: the number of sessions in a window
@@ -101,7 +101,7 @@ class Recipe(ABC):
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """The columns without which there is no forecast; intervals want all of `PRICES`."""
+        """The columns that a forecast needs; intervals need all of `PRICES`."""
 
     @property
     @abstractmethod
@@ -115,15 +115,15 @@ class Recipe(ABC):
 
     @abstractmethod
     def inputs(self, table: Table, origins: int = 1) -> Inputs:
-        """The newest `origins` windows, (origins, lookback, features); ValueError where prices are missing or none."""
+        """The newest `origins` windows, (origins, lookback, features); ValueError for missing or impossible prices."""
 
     @abstractmethod
     def targets(self, table: Table, n: int) -> Inputs:
-        """(n,) what the network should have answered at the sessions before the newest n."""
+        """(n,) what the network should put out for the newest n sessions, each from the sessions before it."""
 
     @abstractmethod
-    def dollars(self, answers: Values, table: Table) -> Values:
-        """The network's answers at the newest sessions, one each, as prices."""
+    def dollars(self, outputs: Values, table: Table) -> Values:
+        """(n,) the network's outputs (n,) at the newest n sessions, as prices in dollars."""
 
     def to_json(self) -> str:
         """The recipe as it is stored with the network."""
@@ -153,9 +153,9 @@ class Recipe(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelRecipe(Recipe):
-    """The tutorial's way: the network sees the price's level and answers with one.
+    """The tutorial's way: both the network's inputs and its output are price levels.
 
-    minimum, maximum: of the training part, in dollars: the range that is scaled to 0..1
+    minimum, maximum: of the training part, in dollars; this range is scaled to 0..1
     """
 
     minimum: float
@@ -189,20 +189,20 @@ class LevelRecipe(Recipe):
         """The scaled prices themselves."""
         return self.scaled(table[self.column][-n:])
 
-    def dollars(self, answers: Values, table: Table) -> Values:  # noqa: ARG002 - a level needs no anchor
+    def dollars(self, outputs: Values, table: Table) -> Values:  # noqa: ARG002 - a level needs no anchor
         """The inverse of `scaled`."""
-        return answers * (self.maximum - self.minimum) + self.minimum
+        return outputs * (self.maximum - self.minimum) + self.minimum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecipe(Recipe):
-    """The network sees a session's changes from the Close before, and answers with the change from the newest Close.
+    """The network's inputs are changes from the Close before; its output is the change from the newest Close.
 
-    All of them are logarithmic and divided by the scale of the day before, so that a calm year and a wild one look
-    alike; but an answer is never worth more than in an ordinary market, since what can be foreseen of prices does not
-    grow with their wildness, and the errors of foreseeing it do.
+    All of them are logarithmic and divided by the scale of the day before, so that calm and volatile years look
+    alike. An output is converted to dollars with at most the scale of an ordinary market: what can be predicted does
+    not grow with volatility, but the errors do.
 
-    shrinkage: how much of the network's answer is believed; of 0 the newest Close would be left
+    shrinkage: the share of the network's output that is used; 0 would leave the newest Close
     ordinary:  the scale of an ordinary market: the training part's median
     """
 
@@ -243,19 +243,19 @@ class ChangeRecipe(Recipe):
         change = np.log(table[self.column][-n:] / known["Close"][-n:])
         return np.asarray(change / self.spread.scale(known, n), dtype=np.float32)
 
-    def dollars(self, answers: Values, table: Table) -> Values:
-        """The newest Close, moved by the answer as far as it is believed."""
-        n = len(answers)
+    def dollars(self, outputs: Values, table: Table) -> Values:
+        """The newest Close, moved by the output times `shrinkage`."""
+        n = len(outputs)
         scale = np.minimum(self.spread.scale(table, n), self.ordinary)
-        return np.asarray(table["Close"][-n:] * np.exp(self.shrinkage * answers * scale), dtype=np.float64)
+        return np.asarray(table["Close"][-n:] * np.exp(self.shrinkage * outputs * scale), dtype=np.float64)
 
 
 RECIPES: dict[str, type[Recipe]] = {"level": LevelRecipe, "changes": ChangeRecipe}
 KINDS = {recipe: name for name, recipe in RECIPES.items()}
 
 
-def answer(network: Any, windows: Inputs) -> Values:
-    """(n,) a network's answers to n windows, the mean of its members'."""
+def network_output(network: Any, windows: Inputs) -> Values:
+    """(n,) a network's outputs for n windows: the mean over its members."""
     members = np.asarray(network.predict_on_batch(np.ascontiguousarray(windows)), dtype=np.float64)
     return np.asarray(members.mean(axis=1), dtype=np.float64)
 
@@ -263,15 +263,15 @@ def answer(network: Any, windows: Inputs) -> Values:
 def forecast(network: Any, recipe: Recipe, table: Table, origins: int = 1) -> dict[str, Values]:
     """Forecasts in dollars made at the newest sessions of a table, each for the session after: (origins,) by name.
 
-    `forecast`, and for each level `lower_80` and `upper_80`: NaN where the recipe or the table cannot say.
+    `forecast`, and the bounds of each level, such as `lower_80` and `upper_80`: NaN where the recipe has no width or
+    the table too few prices.
 
-    network: a Keras model, or what answers as one, from (n, lookback, features) to (n, members), whose mean is the
-             answer. Each window is computed by itself, so that a forecast does not depend, to the last digit, on how
-             many others are made beside it.
+    network: a Keras model or a NumpyNetwork, from (n, lookback, features) to (n, members). Each window is computed by
+             itself, so that no digit of a forecast depends on how many others are made beside it.
     """
     windows = recipe.inputs(table, origins)
-    answers = np.concatenate([answer(network, windows[i : i + 1]) for i in range(origins)])
-    middle = recipe.dollars(answers, table)
+    outputs = np.concatenate([network_output(network, windows[i : i + 1]) for i in range(origins)])
+    middle = recipe.dollars(outputs, table)
     scale = recipe.spread.dollars(table, origins)
     made = {"forecast": middle}
     for level in LEVELS:

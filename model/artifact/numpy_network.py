@@ -1,7 +1,7 @@
-"""A network's answers by NumPy alone: one forecast needs neither Keras nor the seconds and the memory it takes.
+"""A network computed by NumPy alone: one forecast needs neither Keras nor the seconds and memory that loading it takes.
 
 This file is a part of every registered model, beside inference.py, and stands alone as that does. It knows the layers
-that exported.py finds in a Keras network; whatever else a network is made of, Keras itself answers.
+that numpy_export.py finds in a Keras network; a network with any other layer is computed by Keras itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ Layer = Mapping[str, npt.NDArray[Any]]
 class NumpyNetwork:
     """Members side by side, each a stack of LSTM layers with one dense output, as Keras defines them.
 
-    It computes in double precision: a float32 answer of Keras's differs from it by Keras's own rounding.
+    It computes in double precision: Keras's float32 outputs differ from it by Keras's own rounding.
     """
 
     def __init__(self, members: Sequence[Sequence[Layer]]) -> None:
@@ -32,7 +32,7 @@ class NumpyNetwork:
     def predict_on_batch(self, windows: npt.ArrayLike) -> Values:
         """(n, lookback, features) -> (n, members)."""
         inputs = np.asarray(windows, dtype=np.float64)
-        return np.hstack([_answer(member, inputs) for member in self._members])
+        return np.hstack([_output(member, inputs) for member in self._members])
 
     def save(self, file: Path) -> None:
         """Write the weights in NumPy's own format, with nothing pickled, as float32, which they were fitted in."""
@@ -56,8 +56,8 @@ class NumpyNetwork:
         return cls([[layer for _, layer in member] for _, member in groupby(layers, key=lambda each: each[0])])
 
 
-def _answer(layers: Sequence[Layer], inputs: Values) -> Values:
-    """(n, lookback, features) -> (n, 1): of each LSTM layer the whole sequence, of the last its end."""
+def _output(layers: Sequence[Layer], inputs: Values) -> Values:
+    """(n, lookback, features) -> (n, 1): LSTM layers pass on their sequences, the dense layer takes the last step."""
     sequence = inputs
     for layer in layers[:-1]:
         sequence = _lstm(layer, sequence)
@@ -83,5 +83,5 @@ def _lstm(layer: Layer, sequence: Values) -> Values:
 
 
 def _sigmoid(values: Values) -> Values:
-    """1 / (1 + exp(-values)), which overflows nowhere when it is written so."""
+    """1 / (1 + exp(-values)), written so that it never overflows."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), dtype=np.float64)

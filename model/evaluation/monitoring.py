@@ -1,7 +1,7 @@
-"""Watching a version at work: rolling measures of its forecasts, and whether it is time to train again.
+"""Monitoring of a version in use: rolling metrics of its forecasts, and whether it should be trained again.
 
-One window ends at each session that was forecast and is over. A full window that breaches a limit says so in a
-sentence with its numbers; retraining is asked for when enough of the newest windows do, and the newest itself.
+One window ends at each scored session. A full window has a sentence with numbers for each limit that it breaches.
+Retraining is needed when enough of the newest windows breach a limit, the newest window among them.
 """
 
 import math
@@ -23,16 +23,20 @@ from model.market.prices import Prices, Values
 Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Watch(Frozen):
-    """What is watched, and from when on it is too much."""
+class Monitoring(Frozen):
+    """The rolling windows, and their limits."""
 
     window: int = Field(21, ge=2, description="sessions in a rolling window: a trading month")
-    windows: int = Field(5, ge=1, description="so many of the newest windows are looked at")
-    breaches: int = Field(3, ge=1, description="so many of them, the newest among them, ask for retraining")
-    cooldown: int = Field(10, ge=0, description="sessions after a request during which no other is made")
+    windows: int = Field(5, ge=1, description="how many of the newest windows are looked at")
+    breaches: int = Field(
+        3, ge=1, description="retraining is needed when so many of them, the newest among them, breach a limit"
+    )
+    cooldown: int = Field(10, ge=0, description="sessions after a request without another request")
     max_rmse_ratio: Limit = Field(1.05, description="RMSE / RMSE of the best naive forecast on the window")
     max_bias: Limit = Field(0.6, description="mean error as a share of the RMSE, either way")
-    max_coverage_gap: Limit = Field(0.05, description="how far, beyond chance, intervals may hold too few prices")
+    max_coverage_gap: Limit = Field(
+        0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
+    )
     max_drift: Limit = Field(0.3, description="Kolmogorov-Smirnov distance of the newest returns to the training's")
     drift_sessions: int = Field(63, ge=2, description="the newest returns: a quarter")
 
@@ -48,8 +52,8 @@ class Window:
     """The newest forecasts up to one session, at most as many as a window has.
 
     judged:   those forecasts beside what happened
-    drift:    how far the returns up to then are from the training part's; NaN where it is not known
-    breaches: what is wrong with it, as sentences; none of a window that is not full
+    drift:    distance of the returns up to then from the training part's, 0 to 1; NaN where it is not known
+    breaches: a sentence for each limit that it breaches; empty where the window is not full
     """
 
     judged: Evaluation
@@ -78,24 +82,26 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """Whether retraining is asked for, and why or why not, as sentences."""
+    """Whether retraining is to be requested, and why or why not, as sentences."""
 
     retrain: bool
     reasons: tuple[str, ...]
 
 
-def rolling(judged: Evaluation, drifts: Values, watch: Watch) -> tuple[Window, ...]:
+def rolling(judged: Evaluation, drifts: Values, monitoring: Monitoring) -> tuple[Window, ...]:
     """One window for each session; `drifts` is (n,), as `returns_drift` gives it for each of them."""
     windows = []
     for row in range(len(judged.sessions)):
-        part = _part(judged, slice(max(0, row + 1 - watch.window), row + 1))
-        full = len(part.sessions) == watch.window
+        part = _part(judged, slice(max(0, row + 1 - monitoring.window), row + 1))
+        full = len(part.sessions) == monitoring.window
         drift = float(drifts[row])
-        windows.append(Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, watch)) if full else ()))
+        windows.append(
+            Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, monitoring)) if full else ())
+        )
     return tuple(windows)
 
 
-def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], watch: Watch) -> Values:
+def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], monitoring: Monitoring) -> Values:
     """How far the newest daily returns of the Close up to each session are from the training part's.
 
     (n,) Kolmogorov-Smirnov distances; NaN before there are enough newer returns. Returns are the logarithms of each
@@ -105,9 +111,9 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], wat
     days, returns = known.sessions[1:], _returns(known)
     ends = np.searchsorted(days, np.array(sessions, dtype="datetime64[D]"), side="right")
     first = np.searchsorted(days, training.sessions[-1], side="right")
-    # Returns that the training part holds itself would hide what came after it.
-    starts = np.maximum(ends - watch.drift_sessions, 0)
-    enough = (ends - starts == watch.drift_sessions) & (starts >= first)
+    # Returns of the training part itself would hide what came after it.
+    starts = np.maximum(ends - monitoring.drift_sessions, 0)
+    enough = (ends - starts == monitoring.drift_sessions) & (starts >= first)
     return np.array(
         [
             ks_distance(before, returns[start:end]) if given else math.nan
@@ -116,50 +122,54 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], wat
     )
 
 
-def advise(windows: Sequence[Window], since: int | None, watch: Watch) -> Advice:
-    """Say whether retraining is asked for.
+def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring) -> Advice:
+    """Whether retraining is to be requested.
 
-    since: sessions from the one of the last request to the newest; 0 for a request made for this very session, which
-           stands; None where there was none
+    since: sessions since the last request; 0 for a request at the newest session, which is repeated; None for none
     """
-    newest = windows[-watch.windows :]
+    scored = len(windows[-1].judged.sessions) if windows else 0
+    if scored < monitoring.window:
+        return Advice(retrain=False, reasons=(f"Not enough scored forecasts yet: {scored} of {monitoring.window}.",))
+    newest = windows[-monitoring.windows :]
     broken = [window for window in newest if window.breaches]
-    count = f"{len(broken)} of the newest {len(newest)} windows of {watch.window} sessions breach a limit"
-    if not newest or len(broken) < watch.breaches or not newest[-1].breaches:
-        return Advice(retrain=False, reasons=(f"{count}; {watch.breaches} would, and the newest among them.",))
-    reasons = (f"{count}, the newest among them; {watch.breaches} are enough.", *newest[-1].breaches)
-    if since is not None and 0 < since <= watch.cooldown:
-        quiet = f"Retraining was asked for {since} sessions ago: no other request for {watch.cooldown}."
+    count = f"{len(broken)} of the newest {len(newest)} windows of {monitoring.window} sessions breach a limit"
+    if len(broken) < monitoring.breaches or not newest[-1].breaches:
+        return Advice(
+            retrain=False, reasons=(f"{count}; retraining needs {monitoring.breaches}, the newest among them.",)
+        )
+    reasons = (f"{count}, the newest among them; retraining needs {monitoring.breaches}.", *newest[-1].breaches)
+    if since is not None and 0 < since <= monitoring.cooldown:
+        quiet = f"Retraining was already requested {since} sessions ago (no repeat for {monitoring.cooldown})."
         return Advice(retrain=False, reasons=(*reasons, quiet))
     return Advice(retrain=True, reasons=reasons)
 
 
-def _breaches(judged: Evaluation, drift: float, watch: Watch) -> Iterator[str]:
+def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Iterator[str]:
     ours, naive = judged.rmse, judged.naive_rmse
-    if ours > watch.max_rmse_ratio * naive:
+    if ours > monitoring.max_rmse_ratio * naive:
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
             f"RMSE {ours:.2f} $ is {share} times that of {naive_label(judged.best_naive)}, {naive:.2f} $: "
-            f"at most {watch.max_rmse_ratio:g} allowed."
+            f"at most {monitoring.max_rmse_ratio:g} allowed."
         )
-    if abs(judged.bias) > watch.max_bias * ours:
+    if abs(judged.bias) > monitoring.max_bias * ours:
         side = "high" if judged.bias > 0 else "low"
         yield (
             f"Forecasts are too {side} by {abs(judged.bias):.2f} $ on average, {abs(judged.bias) / ours:.2f} of the "
-            f"RMSE: at most {watch.max_bias:g} allowed."
+            f"RMSE: at most {monitoring.max_bias:g} allowed."
         )
     for level in sorted(judged.intervals):
         held = judged.coverage(level, HALF_A_CENT)
         gap = level - held.bounds[1] if held.n else 0.0
-        if gap > watch.max_coverage_gap:
+        if gap > monitoring.max_coverage_gap:
             yield (
-                f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * gap:.1f} points too few "
-                f"beyond chance: at most {100 * watch.max_coverage_gap:g} allowed."
+                f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices; even allowing for chance that is "
+                f"{100 * gap:.1f} points too low; limit {100 * monitoring.max_coverage_gap:g}."
             )
-    if drift > watch.max_drift:
+    if drift > monitoring.max_drift:
         yield (
             f"Returns have drifted from the training part's by {drift:.2f} (Kolmogorov-Smirnov): "
-            f"at most {watch.max_drift:g} allowed."
+            f"at most {monitoring.max_drift:g} allowed."
         )
 
 

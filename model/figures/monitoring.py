@@ -1,26 +1,26 @@
-"""The figure of a version at work: rolling errors beside the naive forecast's, coverage and drift below."""
+"""The figure of a version in use: rolling errors of it and of the naive forecast; coverage and drift below."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.evaluation.monitoring import Watch, Window
+from model.evaluation.monitoring import Monitoring, Window
 from model.figures.style import FORECAST, NAIVE, QUIET, date_axis, legend, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def watch_figure(windows: Sequence[Window], subject: str, watch: Watch) -> "Figure":
-    """Draw every window at the session that it ends with; those that breach a limit are marked."""
+def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
+    """Draw every window at its last session; those that breach a limit are marked."""
     sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
     broken = np.array([bool(window.breaches) for window in windows])
     rmse = np.array([window.judged.rmse for window in windows])
     figure = new_figure(
         f"{subject}: {sessions[0]} to {sessions[-1]}",
-        f"the newest {watch.window} forecasts up to each session   ·   {int(broken.sum())} of {len(windows)} windows "
-        "breach a limit",
+        f"the newest {monitoring.window} forecasts up to each session   ·   "
+        f"{int(broken.sum())} of {len(windows)} windows breach a limit",
         height=7.0,
     )
     above, below = figure.subplots(2, 1, sharex=True)

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 class Forecaster:
     """Raw prices in, dollars out.
 
-    network: as it was fitted, by Keras
-    answers: what answers for it: the same network by NumPy alone where that knows its layers, else Keras's
-    losses: the training loss of each epoch, of one network after the other, in the recipe's units
-    fit_seconds: the wall time of the fit, compilation included
+    network:       Keras's, as it was fitted
+    predictor:     what computes the forecasts: the same network in NumPy where NumPy knows its layers, else Keras's
+    losses:        the training loss of each epoch, of one network after the other, in the recipe's units
+    fit_seconds:   the wall time of the fit, compilation included
     trained_until: the last session of the training part
-    generation: how many fits its weights had gone through before; 0 for a start from the beginning
+    generation:    how many fits its weights went through before; 0 for a start from fresh weights
     """
 
     config: ForecasterConfig
     recipe: Recipe
     network: "keras.Model"
-    answers: "NumpyNetwork | keras.Model"
+    predictor: "NumpyNetwork | keras.Model"
     losses: tuple[float, ...]
     fit_seconds: float
     trained_until: date
@@ -42,11 +42,11 @@ class Forecaster:
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
         """The same with their intervals."""
-        return Forecasts.from_columns(forecast(self.answers, self.recipe, prices.table(), origins))
+        return Forecasts.from_columns(forecast(self.predictor, self.recipe, prices.table(), origins))
 
     def calibrated(self, known: Prices) -> Self:
         """The same forecaster with intervals from its errors on the newest sessions of `known`.
 
-        On prices that came after its training part, that is what keeps the intervals up to date without a new fit.
+        With prices newer than its training part, this keeps the intervals up to date without a new fit.
         """
-        return replace(self, recipe=calibrate(self.answers, self.recipe, known))
+        return replace(self, recipe=calibrate(self.predictor, self.recipe, known))

@@ -1,7 +1,7 @@
-"""Intervals: how many scales wide, so that they hold the price as often as they say (split conformal prediction).
+"""How wide intervals must be to hold the price as often as they promise (split conformal prediction).
 
-The errors that widths come from are divided by the market's scale of their day (`Spread` in inference.py), so what is
-kept is a number of scales, and an interval is wide where the market is wild.
+Errors are divided by the market's scale on their day (`Spread` in inference.py). A width is therefore a number of
+scales, and an interval is wide where the market is volatile.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.artifact.inference import LEVELS, Recipe, answer
+from model.artifact.inference import LEVELS, Recipe, network_output
 from model.forecaster.windows import make_windows
 from model.market.prices import Prices, Values
 
@@ -20,7 +20,7 @@ ERRORS = 250
 
 
 def calibrate(network: Any, recipe: Recipe, known: Prices, errors: int = ERRORS) -> Recipe:
-    """The recipe with the widths that would have held the newest sessions of `known`, and with no other change.
+    """The same recipe with widths from the forecaster's errors on the newest sessions of `known`.
 
     network: as `model.artifact.inference.forecast` takes it
     """
@@ -30,17 +30,18 @@ def calibrate(network: Any, recipe: Recipe, known: Prices, errors: int = ERRORS)
     windows = make_windows(known, recipe, errors)
     table = {name: values[:-1] for name, values in known.table().items()}
     actual = known.column(recipe.column)[-errors:]
-    strays = np.abs(actual - recipe.dollars(answer(network, windows.inputs), table)) / recipe.spread.dollars(
-        table, errors
-    )
+    forecasts = recipe.dollars(network_output(network, windows.inputs), table)
+    strays = np.abs(actual - forecasts) / recipe.spread.dollars(table, errors)
     return replace(recipe, spread=replace(recipe.spread, widths=conformal_widths(strays)))
 
 
 def conformal_widths(strays: Values) -> Mapping[str, float]:
-    """Level in per cent -> the smallest width that holds a further stray with at least that probability.
+    """Level in per cent -> the smallest width that holds the next error with at least that probability.
 
-    That is the ceil((n + 1) * level)-th smallest of n exchangeable strays (Vovk, Gammerman and Shafer, 2005). A level
-    that n is too small for is absent: 95 % takes 19 of them.
+    strays: (n,) absolute errors in scales; NaN where there was no scale
+
+    That is the ceil((n + 1) * level)-th smallest of n exchangeable errors (Vovk, Gammerman and Shafer, 2005). A level
+    is absent where n is too small for it: 95 % needs 19.
     """
     ordered = np.sort(strays[np.isfinite(strays)])
     ranks = {level: math.ceil((len(ordered) + 1) * level / 100) for level in LEVELS}

@@ -9,17 +9,21 @@ from model.market.prices import Prices
 
 
 def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
-    """How prices become inputs and answers dollars; FaultyPrices where the training part's prices do not move."""
+    """How prices become inputs, and outputs dollars; FaultyPrices where the training part's prices do not move."""
     series = train.column(config.column)
-    minimum, maximum = float(series.min()), float(series.max())
-    if minimum == maximum:
+    if series.min() == series.max():
         raise FaultyPrices(
             f"{config.column} of {train.security.ticker}",
-            have=f"the same price, {minimum:.2f}, in all {len(train)} sessions of the training part",
+            have=f"the same price, {series[0]:.2f}, in all {len(train)} sessions of the training part",
             need="prices that move: a range of no width cannot be scaled",
             remedy="look at the source: a halted security or a filled-in export looks like this",
         )
     if config.inputs == "level":
+        from sklearn.preprocessing import MinMaxScaler
+
+        # Its minimum and maximum are all that is kept: the registered model scales by NumPy alone.
+        scaler = MinMaxScaler().fit(series[:, np.newaxis])
+        (minimum,), (maximum,) = scaler.data_min_.tolist(), scaler.data_max_.tolist()
         return LevelRecipe(column=config.column, lookback=config.lookback, minimum=minimum, maximum=maximum)
     spread = Spread()
     scales = spread.scale(train.table(), len(train) - spread.sessions)
@@ -33,5 +37,5 @@ def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
 
 
 def sessions_needed(config: ForecasterConfig) -> int:
-    """The sessions before a first target: the window, and with changes the scale before it."""
+    """The sessions before the first target: one window, and for changes the sessions of the scale before it."""
     return config.lookback + (Spread().rows if config.inputs == "changes" else 0)

@@ -1,6 +1,6 @@
-"""The days on which an exchange trades, and when each of them is over."""
+"""The days on which an exchange trades, when each of them is over, and what a schedule has to do on them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -49,7 +49,9 @@ class ExchangeCalendar:
         if last < first:
             return np.empty(0, dtype="datetime64[D]")
         sessions = self._hours(first, last).sessions
-        low, high = np.searchsorted(sessions, [np.datetime64(first, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")])
+        low, high = np.searchsorted(
+            sessions, [np.datetime64(first, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")]
+        )
         return sessions[low:high].copy()
 
     def last_completed(self, now: datetime) -> date:
@@ -76,7 +78,7 @@ class ExchangeCalendar:
         return _moment(hours.closes[self._row(hours, session)])
 
     def today(self, now: datetime) -> date:
-        """The date on the exchange's own wall."""
+        """The date at the exchange, in its own time zone."""
         moment = _utc(now)
         return moment.astimezone(self._hours(moment.date(), moment.date()).zone).date()
 
@@ -97,6 +99,41 @@ def same_exchange(first: str, second: str) -> bool:
     import exchange_calendars
 
     return bool(exchange_calendars.resolve_alias(first) == exchange_calendars.resolve_alias(second))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """A run that a schedule has started, as of the session that was over when it was due.
+
+    today:      the day at the exchange on which it was due
+    is_session: whether the exchange trades on it: on other days there is nothing to do
+    as_of:      the newest session that was over when it was due, where another one is over by now; else None
+    late:       by how much it started too late; None where it is in time
+    """
+
+    today: date
+    is_session: bool
+    as_of: date | None
+    late: timedelta | None
+
+
+def occasion(calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta) -> Occasion:
+    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet."""
+    today, known = calendar.today(due), calendar.last_completed(due)
+    return Occasion(
+        today=today,
+        is_session=len(calendar.sessions(today, today)) == 1,
+        as_of=None if calendar.last_completed(started) == known else known,
+        late=started - due if started - due > allowed else None,
+    )
+
+
+def missed_sessions(calendar: ExchangeCalendar, done: Collection[date], last: date) -> tuple[date, ...]:
+    """The sessions up to `last`, oldest first, of which nothing was done though something was done before them."""
+    if not done:
+        return ()
+    sessions = calendar.sessions(min(done), last)
+    return tuple(day for day in (_date(session) for session in sessions) if day not in done)
 
 
 @lru_cache(maxsize=16)

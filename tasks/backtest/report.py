@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from model.backtest.html_report import report_page, verdict
-from model.backtest.result import BacktestResult, PresetResult, standings
+from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
@@ -24,7 +24,7 @@ LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
 def log_report(run: TrackedRun, result: BacktestResult) -> None:
-    """Log what came out, the page and the note that shows first among it."""
+    """Log the results: figures, tables, metrics, the page, and the note that shows first."""
     figures = {name: _png(figure) for name, figure in backtest_figures(result).items()}
     with TemporaryDirectory() as folder:
         for name, png in figures.items():
@@ -77,7 +77,7 @@ def backtest_note(result: BacktestResult) -> str:
         "",
         "| forecast | RMSE | MAE | skill |",
         "| --- | ---: | ---: | ---: |",
-        *(_row(row.label, row.metrics) for row in standings(result)),
+        *(_row(row.label, row.metrics) for row in comparison_rows(result)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,13 +1,9 @@
 """What happened: the price that came for each recorded forecast, in the dollars that the forecast was made in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-
-import numpy as np
 
 from model.evaluation.baselines import naive_forecasts
-from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from model.market.restatement import dollars_ratio
 from tasks.ledger.forecasts import RecordedForecast
@@ -53,28 +49,6 @@ def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
 
 
 def _ratio(row: RecordedForecast, prices: Prices) -> float | None:
-    """How the past that the forecast knew is scaled in these prices, told by its naive forecasts."""
-    then = row.naives or {row.naive_name: row.naive}
+    """How the past that the forecast knew is scaled in these prices, seen by its naive forecasts."""
     now = naive_forecasts(prices.until(row.as_of), row.column, 1)
-    return dollars_ratio(then, {name: float(values[0]) for name, values in now.items()})
-
-
-def judged_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
-    """Scored forecasts beside what happened; of one session, the one that was made from the newest prices."""
-    newest: dict[date, RecordedForecast] = {}
-    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version)):
-        newest[row.session] = row
-    chosen = list(newest.values())
-    naives = [row.naives or {row.naive_name: row.naive} for row in chosen]
-    shared = [name for name in naives[0] if all(name in given for given in naives)]
-    levels = sorted({level for row in chosen for level in row.intervals})
-    none = (np.nan, np.nan)
-    bounds = {level: np.array([row.intervals.get(level, none) for row in chosen]) for level in levels}
-    return Evaluation(
-        sessions=np.array([row.session for row in chosen], dtype="datetime64[D]"),
-        actual=np.array([row.observed for row in chosen], dtype=np.float64),
-        forecast=np.array([row.forecast for row in chosen]),
-        naive={name: np.array([given[name] for given in naives]) for name in shared}
-        or {"naive": np.array([row.naive for row in chosen])},
-        intervals={level / 100: (pair[:, 0], pair[:, 1]) for level, pair in bounds.items()},
-    )
+    return dollars_ratio(row.naives, {name: float(values[0]) for name, values in now.items()})

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from model.evaluation.monitoring import Watch, Window, returns_drift
-from model.figures.monitoring import watch_figure
+from model.evaluation.monitoring import Monitoring, Window, returns_drift
+from model.figures.monitoring import monitoring_figure
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
 from tasks.tracking.run_inputs import reload_test
@@ -26,11 +26,11 @@ RUN, WRITTEN, OF = "score.run", "score.written", "score.of"
 
 
 def drift_of(
-    client: "MlflowClient", version: "RegisteredVersion", judged: "Evaluation", known: "Prices", watch: Watch
+    client: "MlflowClient", version: "RegisteredVersion", judged: "Evaluation", known: "Prices", monitoring: Monitoring
 ) -> "Values":
     """How far the returns up to each judged session are from those that the version was trained on."""
     training = reload_test(client, version.run_id)[1].train
-    return returns_drift(training, known, judged.sessions.tolist(), watch)
+    return returns_drift(training, known, judged.sessions.tolist(), monitoring)
 
 
 def is_unwritten(version: "RegisteredVersion", newest: date) -> bool:
@@ -60,7 +60,9 @@ def log_windows(
     for start in range(0, len(batch), BATCH):
         tracking.client.log_batch(run_id, metrics=batch[start : start + BATCH])
     subject = f"{version.model} {version.named}"
-    tracking.client.log_figure(run_id, watch_figure(windows, subject, tracking.settings.score), "figures/score.png")
+    tracking.client.log_figure(
+        run_id, monitoring_figure(windows, subject, tracking.settings.score), "figures/score.png"
+    )
     registry.note(version, {RUN: run_id, WRITTEN: windows[-1].session.isoformat()})
     return run_id
 

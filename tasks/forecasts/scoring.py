@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from model.errors import NothingInProduction
-from model.evaluation.evaluation import Evaluation
 from model.evaluation.monitoring import Advice, Window, advise, rolling
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
-from tasks.forecasts.outcomes import judged_rows
 from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
+from tasks.forecasts.summary import ForecastSummary, judge_rows, summarise
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.retraining_requests import Request, Requests
 from tasks.registry.registry import Registry
@@ -20,17 +18,11 @@ from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scored:
-    """What is known of a model's forecasts.
+class Scored(ForecastSummary):
+    """How a model's forecasts have done, version by version, and what follows from it.
 
-    rows:       all of them
-    counted:    those that were made before their session began, and whose price came
-    judged:     these as one evaluation; None where there are none
     production: the version in Production, None where there is none
     windows:    version number -> its windows, one for each session that it forecast and that is over; of the version in
                 Production, and of those that something new is known of
@@ -39,9 +31,6 @@ class Scored:
     runs:       version number -> the MLflow run that its windows are logged to
     """
 
-    rows: tuple[RecordedForecast, ...]
-    counted: tuple[RecordedForecast, ...]
-    judged: Evaluation | None
     production: RegisteredVersion | None
     windows: Mapping[int, tuple[Window, ...]]
     advice: Advice
@@ -60,7 +49,7 @@ def score_forecasts(
     registry = Registry(tracking)
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
-    counted = tuple(row for row in rows if row.observed is not None and not row.late)
+    summary = summarise(model, rows)
     try:
         production = registry.production(model, now)
     except NothingInProduction:
@@ -69,20 +58,21 @@ def score_forecasts(
         versions = {version.version: version for version in registry.versions(model)}
         windows, runs = {}, {}
         for number, version in sorted(versions.items()):
-            made = [row for row in counted if row.version == number]
+            made = [row for row in summary.counted if row.version == number]
             is_there = production is not None and number == production.version
             if not made or not (is_there or is_unwritten(version, max(row.session for row in made))):
                 continue
-            judged = judged_rows(made)
+            judged = judge_rows(made)
             drifts = drift_of(tracking.client, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
             runs[number] = log_windows(tracking, registry, version, windows[number])
         watched = () if production is None else windows.get(production.version, ())
         advice, asked = _ask(tracking.settings, registry, production, watched, calendar, now)
     return Scored(
-        rows=rows,
-        counted=counted,
-        judged=judged_rows(counted) if counted else None,
+        model=model,
+        rows=summary.rows,
+        counted=summary.counted,
+        judged=summary.judged,
         production=production,
         windows=windows,
         advice=advice,

@@ -12,10 +12,9 @@ import sqlalchemy as sa
 
 from model.errors import ConfigurationError
 from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version
+from tasks.system import durations
 from tasks.system.disk_errors import obstacle
 
-# One row a day and short transactions: a process that holds the database for so long hangs.
-PATIENCE_SECONDS = 30
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "sqlite+pysqlite": "sqlite+pysqlite",
@@ -147,9 +146,9 @@ def _unusable(place: str, have: str) -> ConfigurationError:
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         _make_folder(Path(url.database or ""))
-        patience: dict[str, object] = {"timeout": PATIENCE_SECONDS}
+        patience: dict[str, object] = {"timeout": durations.LEDGER}
     else:
-        patience = {"connect_timeout": PATIENCE_SECONDS}
+        patience = {"connect_timeout": durations.LEDGER}
     try:
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
     except ModuleNotFoundError as error:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.expired import Expired, Kind, is_free
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import Ruling
+from tasks.registry.ruling import Ruling
 from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bo
         version = registry.version(model, number)
         if version.stage != "Staging" or ledger.rows(model, version=number):
             return False
-        decision = version.tags.get("decision", "")
-        reason = (
-            f"It has waited in Staging for long{f', {decision}' if decision else ''}, and newer versions have come."
+        said = version.decision
+        reason = f"It has waited in Staging for long{f', {said}' if said else ''}, and newer versions have come."
+        registry.move(
+            model, number, "Archived", Ruling(decision=DecisionWord.MOVED, reasons=(reason,), at=now, by="clean")
         )
-        registry.move(model, number, "Archived", Ruling(decision="moved", reasons=(reason,), at=now, by="clean"))
     return True
 
 
@@ -63,7 +64,7 @@ def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime
         if not is_free(registry.version(model, number), named):
             return False
         reason = "It is old, and neither a stage nor the ledger refers to it."
-        registry.remove(model, number, Ruling(decision="removed", reasons=(reason,), at=now, by="clean"))
+        registry.remove(model, number, Ruling(decision=DecisionWord.REMOVED, reasons=(reason,), at=now, by="clean"))
     return True
 
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
-from tasks.registry.manual_changes import PROMOTING
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Settings
@@ -30,7 +30,6 @@ PARENT = "mlflow.parentRunId"
 STARTED_FROM = "started_from.run_id"
 SNAPSHOT = "prices.snapshot"
 FINGERPRINT = "fingerprint"
-WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,7 @@ def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
     return (
         version.stage not in ("Production", "Staging")
         and (version.model, version.version) not in named
-        and version.tags.get("decision") not in PROMOTING
+        and not (version.decision and version.decision.promotes)
     )
 
 
@@ -113,7 +112,7 @@ def _archivable(
         if (
             version.stage == "Staging"
             and version.version != newest[version.model]
-            and version.tags.get("decision") != WAITING
+            and version.decision != DecisionWord.WAITING
             and (version.model, version.version) not in named
             and _is_old(runs.get(version.run_id), before)
         ):

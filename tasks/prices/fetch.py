@@ -65,15 +65,6 @@ class FetchedPrices:
             "prices.missing": " ".join(map(str, self.missing)),
         }
 
-    def as_json(self) -> dict[str, object]:
-        """The same for a command's JSON."""
-        return {
-            "verdict": self.verdict,
-            "snapshot": self.snapshot,
-            "stale": self.stale,
-            "missing": [str(day) for day in self.missing],
-        }
-
 
 def fetch_prices(
     resolved: ResolvedRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None

@@ -1,5 +1,6 @@
 """What is stored of a security: how many snapshots, how fresh, what was restated, what is damaged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -30,6 +31,17 @@ class Holding:
     restatements: tuple[FetchRecord, ...]
     records: tuple[FetchRecord, ...] = ()
     damaged: tuple[str, ...] = ()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the newest fetch lacks no session."""
+        return self.newest is not None and not self.missing
+
+
+def stored_prices(tickers: Sequence[str], settings: Settings, now: datetime) -> list[Holding]:
+    """What is stored of the securities that are named, down to the last file; of all, if none is."""
+    store = SnapshotStore(settings)
+    return [take_stock(store, ticker, settings, now, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
 
 
 def take_stock(store: SnapshotStore, ticker: str, settings: Settings, now: datetime, *, all_of_it: bool) -> Holding:

@@ -1,15 +1,14 @@
-"""What MLflow says of stages against what is on record: changes made by hand, and versions from before the record."""
+"""What MLflow has of stages against what is on record: changes that somebody made by hand in MLflow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from model.evaluation.decision import DecisionWord
 from tasks.registry.mlflow_registry import ModelState
-from tasks.registry.stage_history import BY_HAND, DELETED, SUPERSEDED, StageChange, new_move
-from tasks.registry.version import RegisteredVersion, Ruling
-
-# The decisions that put a version into Production.
-PROMOTING = ("promoted", "forced", "approved")
+from tasks.registry.ruling import Ruling
+from tasks.registry.stage_history import BY_HAND, DELETED, StageChange, new_move
+from tasks.registry.version import RegisteredVersion
 
 
 def production_of(stages: Mapping[int, str]) -> int | None:
@@ -18,8 +17,8 @@ def production_of(stages: Mapping[int, str]) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What MLflow and the history say of a model.
+class ModelView:
+    """What MLflow and the history have of a model.
 
     versions: number -> version, as MLflow has it
     state:    aliases, and the last move that is done
@@ -92,40 +91,6 @@ def intended(recorded: Mapping[int, str], found: Mapping[int, str], alias: int |
     return {**wanted, **dict.fromkeys(gone, DELETED)}
 
 
-def first_changes(model: str, versions: Sequence[RegisteredVersion], move: str) -> tuple[StageChange, ...]:
-    """The history of versions that were moved before there was one, oldest first, as their tags tell it."""
-    noted = [version for version in versions if version.tags.get("decision.at")]
-    stages: dict[int, str] = {}
-    changes: list[StageChange] = []
-
-    def put(version: int, stage: str, ruling: Ruling) -> None:
-        before = stages.get(version, "None")
-        changes.append(StageChange.of(ruling, move, model, version, before, stage))
-        stages[version] = stage
-
-    for version in sorted(noted, key=lambda found: (_ruling(found).at, found.version)):
-        ruling = _ruling(version)
-        if ruling.decision not in PROMOTING:
-            put(version.version, version.tags.get("stage", version.stage), ruling)
-            continue
-        for other in [number for number, stage in stages.items() if stage == "Production"]:
-            put(other, "Archived", superseded(version.version, ruling))
-        put(version.version, "Production", ruling)
-    for version in noted:
-        stage = version.tags.get("stage", version.stage)
-        if stages[version.version] != stage:
-            reasons = ("Found there when this history was begun; when it came there is not known.",)
-            newest = max(change.at for change in changes)
-            put(version.version, stage, Ruling(decision="moved", reasons=reasons, at=newest, by="not known"))
-    return tuple(changes)
-
-
-def superseded(version: int, ruling: Ruling) -> Ruling:
-    """The ruling on what made room in Production for `version`."""
-    reasons = (f"Version {version} took its place in Production: {ruling.decision}.",)
-    return Ruling(decision=SUPERSEDED, reasons=reasons, at=ruling.at, by=ruling.by)
-
-
 def differences(recorded: Mapping[int, str], wanted: Mapping[int, str]) -> Iterator[tuple[int, str, str]]:
     """Each version whose stage is to be another than is on record, with both; those that leave Production last."""
     changed = [
@@ -136,39 +101,33 @@ def differences(recorded: Mapping[int, str], wanted: Mapping[int, str]) -> Itera
     return iter(sorted(changed, key=lambda change: (change[1] == "Production", change[0])))
 
 
-def changes_by_hand(model: str, look: Standing, at: datetime) -> list[StageChange]:
+def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChange]:
     """The lines for what differs from the record, those that leave Production last."""
-    move, wanted = new_move(), look.wanted
+    move, wanted = new_move(), view.wanted
     reasons = (f"Changed in MLflow, outside this program; noticed {at:%Y-%m-%d %H:%M} UTC.",)
-    by_hand = Ruling(decision="by hand", reasons=reasons, at=at, by=BY_HAND)
+    by_hand = Ruling(decision=DecisionWord.BY_HAND, reasons=reasons, at=at, by=BY_HAND)
     arrived = production_of(wanted)
     changes = []
-    for number, before, after in differences(look.recorded, wanted):
-        made_room = before == "Production" and look.found.get(number) == "Production" and arrived is not None
+    for number, before, after in differences(view.recorded, wanted):
+        made_room = before == "Production" and view.found.get(number) == "Production" and arrived is not None
         ruling = superseded(arrived, by_hand) if made_room and arrived is not None else by_hand
         changes.append(StageChange.of(ruling, move, model, number, before, after))
     return changes
 
 
-def told(changes: Sequence[StageChange]) -> tuple[str, ...]:
+def superseded(version: int, ruling: Ruling) -> Ruling:
+    """The ruling on what made room in Production for `version`."""
+    reasons = (f"Version {version} took its place in Production: {ruling.decision}.",)
+    return Ruling(decision=DecisionWord.SUPERSEDED, reasons=reasons, at=ruling.at, by=ruling.by)
+
+
+def describe_changes(changes: Sequence[StageChange]) -> tuple[str, ...]:
     """A sentence for each change that was made by hand."""
-    return tuple(_sentence(change) for change in changes)
+    return tuple(_describe(change) for change in changes)
 
 
-def _sentence(change: StageChange) -> str:
-    if change.decision == SUPERSEDED:
+def _describe(change: StageChange) -> str:
+    if change.decision == DecisionWord.SUPERSEDED:
         return f"Version {change.version} of {change.model} made room for it, and is in {change.after} now."
     what = "was deleted" if change.after == DELETED else f"was moved from {change.before} to {change.after}"
     return f"Version {change.version} of {change.model} {what} by hand in MLflow: on record, and followed."
-
-
-def _ruling(version: RegisteredVersion) -> Ruling:
-    tags = version.tags
-    return Ruling(
-        decision=tags.get("decision", "moved"),
-        reasons=tuple(tags.get("decision.reasons", "").split("\n")) if tags.get("decision.reasons") else (),
-        at=datetime.fromisoformat(tags["decision.at"]),
-        by=tags.get("decision.by", "not known"),
-        forced=tags.get("decision.forced") or None,
-        skill=tags.get("skill"),
-    )

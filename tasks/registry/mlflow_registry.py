@@ -1,6 +1,6 @@
 """MLflow's registry as it is: versions, stages, aliases and tags read and written, with no rule about them.
 
-`Registry` in register.py is the only one that writes stages, through this.
+`StageWriter` is the only one that writes stages, through this.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.registry.version import RegisteredVersion, cut, read_version
+from tasks.registry.version import RegisteredVersion, logged_model_id, read_version, truncate_tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ class ModelState:
     there: bool = True
 
 
-class RegistryStore:
+class MlflowRegistry:
     """The registered models of one tracking store."""
 
     def __init__(self, client: "MlflowClient") -> None:
@@ -86,8 +86,8 @@ class RegistryStore:
 
     def create_version(self, model: str, run_id: str, model_uri: str, tags: Mapping[str, str]) -> RegisteredVersion:
         """Make the next version of a model, of what a run logged."""
-        model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
-        texts = {key: cut(value) for key, value in tags.items()}
+        model_id = logged_model_id(model_uri)
+        texts = {key: truncate_tag(value) for key, value in tags.items()}
         created = self._client.create_model_version(model, model_uri, run_id, tags=texts, model_id=model_id)
         registered = read_version(created)
         self.link(registered)
@@ -106,7 +106,7 @@ class RegistryStore:
     def tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version."""
         for key, value in tags.items():
-            self._client.set_model_version_tag(model, str(number), key, cut(value))
+            self._client.set_model_version_tag(model, str(number), key, truncate_tag(value))
 
     def point(self, model: str, alias: str, number: int | None) -> None:
         """Let an alias name a version, or none."""
@@ -123,9 +123,9 @@ class RegistryStore:
         """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
         from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-        if version.source.startswith("models:/m-"):
+        if version.model_id is not None:
             made = json.dumps([{"name": version.model, "version": version.version}])
-            self._client.set_logged_model_tags(version.source.removeprefix("models:/"), {MLFLOW_MODEL_VERSIONS: made})
+            self._client.set_logged_model_tags(version.model_id, {MLFLOW_MODEL_VERSIONS: made})
 
     def _search(self, model: str, conditions: Sequence[str]) -> Iterator[RegisteredVersion]:
         wanted = " and ".join((f"name={quoted(model)}", *conditions))

@@ -1,7 +1,7 @@
 """The history of stages: which version was put where, when, by whom and why. Lines are added, and never changed.
 
 It stands in the ledger's database. A move is recorded before it is made, so that one whose process is killed can be
-completed by the next that looks; `Registry` in register.py says how that is told from a change made by hand.
+completed by the next that looks; stage_writer.py says how it differs from a change made by hand.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from model.errors import ConfigurationError
+from model.evaluation.decision import DecisionWord
 from tasks.ledger.database import LedgerDatabase
 from tasks.ledger.schema import stage_changes
-from tasks.registry.version import Ruling
+from tasks.registry.ruling import Ruling
 
 BY_HAND = "by hand in MLflow"
 DELETED = "Deleted"
-ROLLED_BACK = "rolled back"
-SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class StageChange:
     """One line: a version went from the stage `before` to the stage `after`, or a decision left it where it was.
 
     move:     what was done in one step has this in common
-    decision: a word, as in `Ruling`; `superseded` of a version that made room for another one in Production
+    decision: SUPERSEDED of a version that made room for another one in Production
     at, by:   when (for a change made by hand in MLflow: when it was noticed) and by whom
     skill:    against the naive forecasts, `none` for no skill; None where nothing was judged
     """
@@ -39,7 +39,7 @@ class StageChange:
     after: str
     at: datetime
     by: str
-    decision: str
+    decision: DecisionWord
     reasons: tuple[str, ...]
     forced: str | None = None
     skill: str | None = None
@@ -82,7 +82,10 @@ class StageHistory:
 
     def append(self, changes: Sequence[StageChange]) -> None:
         """Add lines, all or none."""
-        rows = [{**asdict(change), "reasons": "\n".join(change.reasons)} for change in changes]
+        rows = [
+            {**asdict(change), "decision": change.decision.value, "reasons": "\n".join(change.reasons)}
+            for change in changes
+        ]
         with self._database.writing() as connection:
             connection.execute(sa.insert(stage_changes), rows)
 
@@ -104,7 +107,7 @@ class StageHistory:
     def _read(self, query: sa.Select[Any]) -> tuple[StageChange, ...]:
         with self._database.reading() as connection:
             rows = [dict(row._mapping) for row in connection.execute(query.order_by(stage_changes.c.id))]
-        return tuple(_change(row) for row in rows)
+        return tuple(_parse_change(row) for row in rows)
 
 
 def new_move() -> str:
@@ -145,10 +148,17 @@ def way_back(changes: Sequence[StageChange]) -> tuple[int, ...]:
 def _arrivals(changes: Sequence[StageChange]) -> Iterator[tuple[int, bool]]:
     for change in changes:
         if change.after == "Production" and change.before != "Production":
-            yield change.version, change.decision == ROLLED_BACK
+            yield change.version, change.decision == DecisionWord.ROLLED_BACK
 
 
-def _change(row: dict[str, Any]) -> StageChange:
-    row.pop("id")
+def _parse_change(row: dict[str, Any]) -> StageChange:
+    line, word = row.pop("id"), row.pop("decision")
     reasons = tuple(row.pop("reasons").split("\n"))
-    return StageChange(**row, reasons=reasons if reasons != ("",) else ())
+    if word not in set(DecisionWord):
+        raise ConfigurationError(
+            f"line {line} of the history of {row['model']} version {row['version']}, in the ledger",
+            have=f"the decision {word!r}",
+            need=f"one of {', '.join(DecisionWord)}",
+            remedy="upgrade tomorrow to the release that wrote it, or restore the ledger from a copy",
+        )
+    return StageChange(**row, decision=DecisionWord(word), reasons=reasons if reasons != ("",) else ())

@@ -1,12 +1,13 @@
-"""A registered version, the decision kept on it, and what a move did: the registry's values."""
+"""A registered version, as MLflow has it, and what its tags say: read here, and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from model.errors import ConfigurationError, NothingInProduction, UsageError
-from model.evaluation.gate import NO_SKILL, Decision
+from model.errors import ConfigurationError, UsageError
+from model.evaluation.decision import DecisionWord
+from model.evaluation.gate import NO_SKILL
 from tasks.settings import Stage
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 LONGEST_TAG = 5000
 # How many trainings its weights come from: 0 for one that started afresh.
 GENERATION = "generation"
+STARTED_FROM = "started_from"
+# The newest session that its training knew.
+AS_OF = "as_of"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,8 @@ class RegisteredVersion:
     source: where its artefact lies, `models:/m-...`
     tags:   what is noted on it, the decision and its reasons among them
     notes:  what is odd about it, for a person to read
+
+    What a tag says is a property here; ConfigurationError where its text was damaged.
     """
 
     model: str
@@ -46,59 +54,66 @@ class RegisteredVersion:
         """The address by which MLflow loads it out of the registry."""
         return f"models:/{self.model}/{self.version}"
 
+    @property
+    def model_id(self) -> str | None:
+        """MLflow's id of the logged model that it was made of; None where it was made of something else."""
+        return logged_model_id(self.source)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
-    """A decision on a version, as it is kept on it.
+    @property
+    def decision(self) -> DecisionWord | None:
+        """What was decided on it last; None where nothing was."""
+        return self._parse("decision", DecisionWord, f"one of {', '.join(DecisionWord)}")
 
-    decision: promoted, refused, watched, waiting, approved, rejected, forced, moved, rolled back, superseded, by hand
-    reasons:  sentences, the gate's or a person's
-    at, by:   when (with its time zone) and by whom
-    forced:   why the gate was overridden, where it was
-    skill:    against the naive forecasts, or `none`; None where nothing was judged
-    """
+    @property
+    def decided_by(self) -> str:
+        """By whom that was decided."""
+        return self.tags.get("decision.by", "")
 
-    decision: str
-    reasons: tuple[str, ...]
-    at: datetime
-    by: str
-    forced: str | None = None
-    skill: str | None = None
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons of that decision."""
+        return tuple(self.tags.get("decision.reasons", "").splitlines())
 
-    def tags(self) -> dict[str, str]:
-        """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""
-        skill = {} if self.skill is None else {"skill": self.skill}
-        return {
-            **skill,
-            "decision.reasons": "\n".join(self.reasons),
-            "decision.at": self.at.isoformat(timespec="seconds"),
-            "decision.by": self.by,
-            "decision.forced": self.forced or "",
-            # Last: where a process was killed between them, the decision is not there yet, and is made again.
-            "decision": self.decision,
-        }
+    @property
+    def generation(self) -> int:
+        """How many trainings its weights come from, before its own."""
+        return self._parse(GENERATION, _count, "a whole number") or 0
+
+    @property
+    def started_from(self) -> int | None:
+        """The version that it was started from; None for a start from the beginning."""
+        return self._parse(STARTED_FROM, lambda text: _count(text.rpartition("/")[2]), "MODEL/NUMBER")
+
+    @property
+    def as_of(self) -> date | None:
+        """The newest session that its training knew."""
+        return self._parse(AS_OF, date.fromisoformat, "a date such as 2020-01-31")
+
+    def _parse(self, tag: str, parse: Callable[[str], T], need: str) -> T | None:
+        """What a tag says; None where there is none, or an empty one."""
+        text = self.tags.get(tag, "")
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except ValueError:
+            raise ConfigurationError(
+                f"tag {tag!r} of {self.model} version {self.version}",
+                have=repr(text),
+                need=need,
+                remedy="correct the tag on the version's page in MLflow, or delete it there: it then counts as not set",
+            ) from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """What a move did: `version` as it is now, the stage it had `before`, and the versions it `archived`."""
-
-    version: RegisteredVersion
-    before: Stage
-    archived: tuple[int, ...]
-    changed: bool
-    notes: tuple[str, ...] = ()
+def logged_model_id(model_uri: str) -> str | None:
+    """The id in the address of a logged model, `models:/m-...`; None in any other address."""
+    return model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
 
 
-def parse_stage(text: str) -> Stage:
-    """The stage that a person means, in whatever case."""
-    stages: tuple[Stage, ...] = get_args(Stage)
-    for stage in stages:
-        if stage.casefold() == text.strip().casefold():
-            return stage
-    raise UsageError(
-        f"stage {text!r}", have="no stage of that name", need=f"one of {', '.join(stages)}", remedy="choose one of them"
-    )
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def read_version(found: "ModelVersion") -> RegisteredVersion:
@@ -113,38 +128,28 @@ def read_version(found: "ModelVersion") -> RegisteredVersion:
     )
 
 
-def start_of(version: RegisteredVersion) -> dict[str, Any]:
-    """What programs are told of a version's start, from its tags."""
-    tags = version.tags
-    parent = tags.get("started_from")
-    return {
-        "generation": int(tags.get(GENERATION, "0")),
-        "version": int(parent.rpartition("/")[2]) if parent else None,
-        "run_id": tags.get("started_from.run_id"),
-        "reason": tags.get("start", ""),
-    }
-
-
-def is_settled(version: RegisteredVersion) -> bool:
-    """Whether the gate has decided on a version; a kill may come before."""
-    decision, by = version.tags.get("decision", ""), version.tags.get("decision.by", "")
-    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
-    return bool(decision) and not (decision == "moved" and by in ("train", "gate"))
-
-
-def recorded_decision(version: RegisteredVersion) -> Decision:
-    """The decision that is on record for a version, be it the gate's or a person's."""
-    word = version.tags.get("decision", "")
-    promoted = word in ("promoted", "approved", "forced") or (word == "moved" and version.stage == "Production")
-    return Decision(
-        passed=word in ("promoted", "approved", "watched"),
-        verdict="promoted" if promoted else "waiting" if word == "waiting" else "refused",
-        skill=version.tags.get("skill", ""),
-        reasons=tuple(version.tags.get("decision.reasons", "").splitlines()),
+def parse_stage(text: str) -> Stage:
+    """The stage that a person means, in whatever case."""
+    stages: tuple[Stage, ...] = get_args(Stage)
+    for stage in stages:
+        if stage.casefold() == text.strip().casefold():
+            return stage
+    raise UsageError(
+        f"stage {text!r}", have="no stage of that name", need=f"one of {', '.join(stages)}", remedy="choose one of them"
     )
 
 
-def cut(text: str) -> str:
+def start_of(version: RegisteredVersion) -> dict[str, Any]:
+    """Where a version's training started, as programs get it."""
+    return {
+        "generation": version.generation,
+        "version": version.started_from,
+        "run_id": version.tags.get(f"{STARTED_FROM}.run_id"),
+        "reason": version.tags.get("start", ""),
+    }
+
+
+def truncate_tag(text: str) -> str:
     """The text within what MLflow keeps of a tag; one that is cut says so."""
     if len(text) <= LONGEST_TAG:
         return text
@@ -155,55 +160,3 @@ def cut(text: str) -> str:
 def highest(versions: tuple[RegisteredVersion, ...], stage: str) -> int | None:
     """The highest version number in a stage, if there is any."""
     return max((found.version for found in versions if found.stage == stage), default=None)
-
-
-def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
-    """The error for a model without a version to follow, with the next step that its versions suggest."""
-    remedy = "train one, and let it pass the gate: tomorrow train"
-    if versions:
-        candidate = highest(versions, "Staging") or versions[-1].version
-        remedy = f"tomorrow promote {model} {candidate} --to production"
-    return NothingInProduction(model, have="no version is in Production", need="a version in Production", remedy=remedy)
-
-
-def registered_elsewhere(model: str) -> ConfigurationError:
-    """The error for a model that is on record, and not in MLflow: its numbers would be given out a second time."""
-    return ConfigurationError(
-        f"model {model}",
-        have="the ledger has versions and stages of it on record, and MLflow has no model of that name",
-        need="the MLflow and the ledger that belong together",
-        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this "
-        "one (ledger.uri, TOMORROW_LEDGER_URI)",
-    )
-
-
-def unknown_version(
-    model: str, number: int, models: tuple[str, ...], versions: tuple[RegisteredVersion, ...]
-) -> UsageError:
-    """The error for a version that does not exist, with those that do."""
-    if model not in models:
-        return unknown_model(model, models)
-    numbers = [str(found.version) for found in versions]
-    return UsageError(
-        f"version {number} of {model}",
-        have="no such version",
-        need=f"one of {_listed(numbers)}" if numbers else "a version; there is none",
-        remedy="correct the number" if numbers else "train one: tomorrow train",
-    )
-
-
-def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
-    """The error for a model that does not exist, with those that do."""
-    return UsageError(
-        f"model {model!r}",
-        have="not registered",
-        need=f"one of {_listed(models)}" if models else "a registered model; there is none",
-        remedy="correct the name" if models else "train one: tomorrow train",
-    )
-
-
-def _listed(names: "list[str] | tuple[str, ...]") -> str:
-    """The names, or the first and last of many."""
-    if len(names) <= 12:
-        return ", ".join(names)
-    return f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])} ({len(names)} in all)"

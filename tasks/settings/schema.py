@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.evaluation.gate import Gate
-from model.evaluation.monitoring import Watch
+from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
@@ -153,7 +153,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
-    score: Watch = Watch()
+    score: Monitoring = Monitoring()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
@@ -192,7 +192,7 @@ class Settings(Section):
             return SAMPLE
         for row in self.securities:
             security = Security(**row.model_dump())
-            if security.answers_to(ticker):
+            if security.has_ticker(ticker):
                 return security
         return Security(ticker=ticker.upper())
 

@@ -13,16 +13,12 @@ from uuid import uuid4
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-# A promotion scores two versions while it holds the lock, which takes a minute at most; several may queue.
-PATIENCE_SECONDS = 600
-# Trainings take minutes, and several may queue; what takes longer hangs.
-QUEUE_SECONDS = 4 * 3600
 
 
 def state_directory(settings: Settings) -> Path:
@@ -42,7 +38,7 @@ def locked(settings: Settings, name: str, patience: float | None = None) -> Iter
 
     patience: how many seconds to wait for another holder
     """
-    seconds = PATIENCE_SECONDS if patience is None else patience
+    seconds = durations.LOCK if patience is None else patience
     lock = _acquire(settings, name, seconds)
     if lock is None:
         raise _taken(settings, name, seconds)
@@ -62,9 +58,9 @@ def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], 
     holder = _folder(settings) / f"{quote(name, safe='')}.holder"
     if lock is None:
         say(f"waiting for {_holder(holder)}, which holds the lock {name!r}")
-        lock = _acquire(settings, name, QUEUE_SECONDS)
+        lock = _acquire(settings, name, durations.QUEUE_OF_TRAININGS)
     if lock is None:
-        raise _taken(settings, name, QUEUE_SECONDS)
+        raise _taken(settings, name, durations.QUEUE_OF_TRAININGS)
     try:
         mine = f"process {os.getpid()} on {platform.node()}, since {since:%Y-%m-%d %H:%M} UTC"
         write_durably(holder, lambda file: file.write_text(mine, encoding="utf-8"))

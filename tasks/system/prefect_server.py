@@ -1,6 +1,8 @@
-"""How Prefect and the libraries beside it are to behave: told to them by the environment, before they are imported.
+"""How Prefect and the libraries beside it behave: set in the environment, before they are imported.
 
-What the user has set is never overridden.
+What the user has set is never overridden. Prefect also reads `[tool.prefect]` of a pyproject.toml, but only where that
+is in the working directory: neither a worker's runs nor a wheel find ours. So it is for what people start in the
+project's folder (`prefect server start`, `prefect deploy`), and what must hold everywhere stands here.
 """
 
 import logging
@@ -17,6 +19,7 @@ from typing import Any
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.keras_backend import ONE_THREAD
 
 # A port that is taken twice in a row is no chance.
@@ -37,9 +40,9 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # What they write down lies with everything else that is written.
         "PREFECT_HOME": str(settings.home / "prefect"),
         "KERAS_HOME": str(settings.home / "keras"),
-        # A server of its own, when none is named; twenty seconds are not enough on a busy machine's first run.
+        # A server of its own, when none is named.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(durations.START_PREFECT),
         # Its server on SQLite, asked by many at once, may answer 503 (a locked database) for a minute and longer. Each
         # wait is twice as long as the one before: seven of them outlast four minutes, its own five hardly one.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
@@ -63,7 +66,7 @@ def prepare_environment(settings: Settings) -> None:
     for name, value in environment(settings, quiet=True).items():
         os.environ.setdefault(name, value)
     _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
-    logging.getLogger("prefect.EventsWorker").addFilter(_is_news)
+    logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
 
 
 @contextmanager
@@ -107,7 +110,7 @@ def _unwritable(home: Path, have: str) -> ConfigurationError:
     )
 
 
-def require_room(home: Path) -> None:
+def check_room(home: Path) -> None:
     """Refuse a disk without room for Prefect's database; whoever starts a server has seen it fail there."""
     free = shutil.disk_usage(home).free
     if free < ROOM_BYTES:
@@ -154,7 +157,7 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
         def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
             self.starts += 1
             if self.starts > MOST_STARTS:
-                require_room(Path(os.environ["PREFECT_HOME"]).expanduser())
+                check_room(Path(os.environ["PREFECT_HOME"]).expanduser())
                 raise ConfigurationError(
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
                     have="it ended while it started, twice",
@@ -179,6 +182,6 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
     return str(server.api_url)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _drop_shutdown_warning(record: logging.LogRecord) -> bool:
     """Drop a warning that Prefect gives whenever a process ends while its last events are on their way."""
     return not record.getMessage().startswith("Still processing items")

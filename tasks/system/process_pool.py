@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import Generic, NamedTuple, Self, TypeVar
 
 from model.errors import TomorrowError
+from tasks.system import durations
 from tasks.system.disk_errors import storage_fault
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 
-PATIENCE_SECONDS = 5.0
 AGAIN = "run the same command again: it does what is not done yet"
 
 
@@ -96,7 +96,7 @@ class Workers(Generic[Given, Answer]):
     def _end(self, connection: Connection) -> str:
         process = self._processes.pop(connection)
         process.terminate()
-        process.join(PATIENCE_SECONDS)
+        process.join(durations.END_WORKER_PROCESS)
         if process.is_alive():
             process.kill()
         connection.close()
@@ -128,7 +128,7 @@ class Workers(Generic[Given, Answer]):
 
     def _lost(self, connection: Connection) -> TomorrowError:
         process = self._processes[connection]
-        process.join(PATIENCE_SECONDS)
+        process.join(durations.END_WORKER_PROCESS)
         code = process.exitcode
         ended = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
         return TomorrowError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings, shown
+from tasks.system import durations
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
+
+# What MLflow's own selector of an experiment's type sets: its pages are those for training models, not for agents.
+EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 # Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
 # (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
@@ -49,7 +53,8 @@ class Tracking:
         if experiment is None:
             try:
                 # A server decides for itself where artifacts go.
-                return str(self.client.create_experiment(name, None if is_server else self.settings.artifact_place))
+                place = None if is_server else self.settings.artifact_place
+                return str(self.client.create_experiment(name, place, tags=EXPERIMENT_KIND))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -61,6 +66,9 @@ class Tracking:
                 need="an experiment that runs can be added to",
                 remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
             )
+        for tag, kind in EXPERIMENT_KIND.items():
+            if tag not in experiment.tags:
+                self.client.set_experiment_tag(experiment.experiment_id, tag, kind)
         return str(experiment.experiment_id)
 
 
@@ -121,7 +129,7 @@ def _reach(uri: str) -> None:
     import requests
 
     try:
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(5, 15))
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(durations.REACH_MLFLOW, durations.HEAR_MLFLOW))
     except requests.ConnectionError:
         raise _unreachable(uri, "no server answers there") from None
     except requests.Timeout:

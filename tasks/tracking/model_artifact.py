@@ -43,10 +43,10 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
         written.write_text(recipe.to_json(), encoding="utf-8")
         artifacts = {"network": str(network), "recipe": str(written), "inference": str(inference.__file__)}
         requirements: tuple[str, ...] = REQUIREMENTS
-        if isinstance(forecaster.answers, NumpyNetwork):
+        if isinstance(forecaster.predictor, NumpyNetwork):
             weights = Path(folder, "weights.npz")
-            forecaster.answers.save(weights)
-            artifacts |= {"weights": str(weights), "runtime": str(numpy_network.__file__)}
+            forecaster.predictor.save(weights)
+            artifacts |= {"weights": str(weights), "numpy_network": str(numpy_network.__file__)}
         else:
             from model.artifact import cells
 

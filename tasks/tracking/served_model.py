@@ -24,8 +24,8 @@ class ServedForecaster(PythonModel):
         self._inference = _module(f"tomorrow_inference_{id(self)}", context.artifacts["inference"])
         self._recipe = self._inference.Recipe.from_json(Path(context.artifacts["recipe"]).read_text(encoding="utf-8"))
         if "weights" in context.artifacts:
-            runtime = _module(f"tomorrow_runtime_{id(self)}", context.artifacts["runtime"])
-            self._network = runtime.NumpyNetwork.load(Path(context.artifacts["weights"]))
+            numpy_network = _module(f"tomorrow_numpy_network_{id(self)}", context.artifacts["numpy_network"])
+            self._network = numpy_network.NumpyNetwork.load(Path(context.artifacts["weights"]))
         else:
             cells = _module(f"tomorrow_cells_{id(self)}", context.artifacts["cells"])
             self._network = _keras_network(context.artifacts["network"], cells.CELLS)

@@ -12,7 +12,7 @@ from model.evaluation.split import Split
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.provenance import code_digest, code_version, digest
 
-KEY, AS_OF = "key", "as_of"
+KEY = "key"
 COMPUTED_BY = (
     "model.training.fit",
     "model.forecaster.forecaster",
@@ -43,4 +43,4 @@ def training_key(split: Split, forecaster: ForecasterConfig, evaluation: Evaluat
 
 def newest_as_of(versions: Sequence[RegisteredVersion]) -> date:
     """The newest session that any of these versions knows; the first day of all where none says."""
-    return max((date.fromisoformat(found.tags[AS_OF]) for found in versions if AS_OF in found.tags), default=date.min)
+    return max((found.as_of for found in versions if found.as_of is not None), default=date.min)

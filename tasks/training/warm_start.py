@@ -9,7 +9,7 @@ from model.errors import NothingInProduction, TomorrowError
 from model.evaluation.split import Split
 from model.training.warm_start import Parent, Past, member_weights
 from tasks.registry.registry import Registry
-from tasks.registry.version import GENERATION, RegisteredVersion
+from tasks.registry.version import GENERATION, STARTED_FROM, RegisteredVersion
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_network
 from tasks.tracking.run import TrackedRun
@@ -40,8 +40,8 @@ class Start:
         named = {}
         if self.version is not None:
             named = {
-                "started_from": f"{self.version.model}/{self.version.version}",
-                "started_from.run_id": self.version.run_id,
+                STARTED_FROM: f"{self.version.model}/{self.version.version}",
+                f"{STARTED_FROM}.run_id": self.version.run_id,
             }
         return {GENERATION: str(self.generation), "start": self.reason, **named}
 
@@ -59,10 +59,10 @@ def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: Fore
     else:
         start = Start(reason="Starts afresh, as it is configured.")
     run.set_tags(start.tags())
-    if start.version is not None and start.version.source.startswith("models:/m-"):
+    if start.version is not None and start.version.model_id is not None:
         from mlflow.entities import LoggedModelInput
 
-        run.client.log_inputs(run.run_id, models=[LoggedModelInput(start.version.source.removeprefix("models:/"))])
+        run.client.log_inputs(run.run_id, models=[LoggedModelInput(start.version.model_id)])
     return start
 
 
@@ -76,7 +76,7 @@ def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, confi
 
 
 def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
-    """What a version came from, out of its run; where that does not say, what is wrong with it."""
+    """How a version was trained, from its run; where that cannot be read, what is wrong with it."""
     from mlflow.exceptions import MlflowException
 
     name = f"{version.model} version {version.version}"
@@ -89,5 +89,5 @@ def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
         name=name,
         config=config.forecaster,
         trained_until=split.train.last,
-        generation=int(version.tags.get(GENERATION, "0")),
+        generation=version.generation,
     )

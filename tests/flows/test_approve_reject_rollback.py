@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.cli.history_report import end_of_day
+from flows.cli.commands.history import end_of_day
 from flows.runs.clock import clock_at
+from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
-from tasks.registry.version import Ruling
+from tasks.registry.ruling import Ruling
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
 from tests.flows.conftest import Run
@@ -32,7 +33,7 @@ def registry(home: Path, client: "MlflowClient") -> Registry:
         registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")
         at = MONDAY + timedelta(days=number - 1)
         skill, forced = (None, None) if number == 1 else ("none", "to try it")
-        word = "promoted" if number == 1 else "forced"
+        word = DecisionWord.PROMOTED if number == 1 else DecisionWord.FORCED
         reasons = (f"Judged on {number} sessions.",)
         ruling = Ruling(decision=word, reasons=reasons, at=at, by="somebody", forced=forced, skill=skill)
         registry.move(MODEL, number, "Production", ruling)
@@ -98,7 +99,7 @@ def test_a_clock_that_was_set_back_changes_neither_the_order_nor_who_is_in_produ
 ) -> None:
     run_id = client.create_run("0").info.run_id
     registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")
-    set_back = Ruling(decision="promoted", reasons=("Good.",), at=MONDAY + timedelta(hours=1), by="somebody")
+    set_back = Ruling(decision=DecisionWord.PROMOTED, reasons=("Good.",), at=MONDAY + timedelta(hours=1), by="somebody")
     registry.move(MODEL, 3, "Production", set_back)
     assert [line["version"] for line in production(run, "2020-06-15")] == [3]
     assert [line["version"] for line in production(run, "2020-06-16")] == [3]

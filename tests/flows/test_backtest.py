@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from flows.runs.backtest_progress import Pace
+from flows.runs.progress import Pace
 from model.backtest.plan import BacktestConfig, plan_backtest
 from model.config import ForecasterConfig
 from tests.flows.conftest import Run
 from tests.market import make_prices
+from tests.project import program
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,16 +70,13 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     command = [sys.executable, "-m", "flows.cli.main", *options, "--jobs", "2"]
     # A server of its own would outlive it.
     environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    with (tmp_path / "err").open("wb") as err:
-        process = subprocess.Popen(command, env=environment, stdout=err, stderr=err)
-    finished: list[MlflowRun] = []
-    for _ in range(1200):
-        finished = [child for child in children(client) if child.info.status == "FINISHED"]
-        if finished or process.poll() is not None:
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with (tmp_path / "err").open("wb") as err, program(command, environment, err) as process:
+        for _ in range(1200):
+            if any(child.info.status == "FINISHED" for child in children(client)) or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     finished = [child for child in children(client) if child.info.status == "FINISHED"]
     assert 0 < len(finished) < PLANNED, (tmp_path / "err").read_text()
 
@@ -104,18 +101,18 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     assert figures(undisturbed) == figures(resumed)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_ends_all_of_it(home: Path, client: "MlflowClient", tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows.cli.main", "backtest", *SAMPLE, *TINY[:-1], "100000", "--jobs", "1"]
     environment = {**os.environ, "TOMORROW_HOME": str(home)}
-    with (tmp_path / "err").open("wb") as err:
+    with (tmp_path / "err").open("wb") as err, program(command, environment, err) as process:
+        for _ in range(600):
+            time.sleep(0.5)
+            if children(client) or process.poll() is not None:
+                break
         # A terminal sends it to every process, the Prefect server and those that fit among them.
-        process = subprocess.Popen(command, env=environment, stderr=err, start_new_session=True)
-    for _ in range(600):
-        time.sleep(0.5)
-        if children(client) or process.poll() is not None:
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130, (tmp_path / "err").read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130, (tmp_path / "err").read_text()
     (child,) = children(client)
     assert child.info.status == "KILLED"
     assert client.get_run(child.data.tags["mlflow.parentRunId"]).info.status == "KILLED"

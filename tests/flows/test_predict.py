@@ -99,7 +99,7 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert (first["lower"], first["upper"], first["level"]) == (low_95, high_95, 0.95)
     assert second["intervals"] == first["intervals"]
     assert first["naives"].keys() == {"newest_Open", "newest_Close", "drift", "moving_average"}
-    assert "that session had begun when this was made" in run("predict", *MARKET).out
+    assert "late: made after that session opened" in run("predict", *MARKET).out
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
     assert (row.lower, row.upper, row.level) == (low_95, high_95, 0.95)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.registry.mlflow_registry import RegistryStore
+from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
@@ -55,7 +55,9 @@ class Killed(BaseException):
     """What nothing catches: as if the process had ended there."""
 
 
-@pytest.mark.parametrize("step", ["judge", "record"], ids=["before the gate was asked", "before its answer was noted"])
+@pytest.mark.parametrize(
+    "step", ["ask_gate_task", "record_decision_task"], ids=["before the gate was asked", "before its answer was noted"]
+)
 def test_a_training_that_was_killed_at_the_gate_is_gone_on_with(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -82,15 +84,15 @@ def test_a_promotion_that_was_killed_half_way_is_completed(
     (home / "mlflow.yaml").write_text("gate: {min_skill: -1000, max_coverage_gap: 1}\n")
     monkeypatch.setenv("TOMORROW_CONFIG", str(home / "mlflow.yaml"))
 
-    point = RegistryStore.point
+    point = MlflowRegistry.point
 
-    def point_or_kill(store: RegistryStore, model: str, alias: str, number: int | None) -> None:
+    def point_or_kill(store: MlflowRegistry, model: str, alias: str, number: int | None) -> None:
         if alias == "production":
             raise Killed
         point(store, model, alias, number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(RegistryStore, "point", point_or_kill)
+        patched.setattr(MlflowRegistry, "point", point_or_kill)
         with pytest.raises(Killed):
             run("train", *MARKET)
     done = run("train", *MARKET, "--json").json

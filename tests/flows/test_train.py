@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.run_inputs import reload_test
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
+from tests.project import program
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -170,19 +170,20 @@ def test_the_tutorials_known_answers(run: Run, real_prices: Path) -> None:
     assert answer["metrics"]["naive_mae"] == pytest.approx(2.127, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_training_leaves_a_killed_run_and_no_version(
     home: Path, client: "MlflowClient", tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "flows.cli.main", "train", *FAST_MARKET, *SMALL[:-2], "--epochs", "100000"]
-    with (tmp_path / "err").open("wb") as err:
-        process = subprocess.Popen(command, env={**os.environ, "TOMORROW_HOME": str(home)}, stderr=err)
-    for _ in range(600):
-        time.sleep(0.5)
-        runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-        if (runs and "loss" in runs[0].data.metrics) or process.poll() is not None:
-            break
-    process.send_signal(signal.SIGINT)
-    assert process.wait(120) == 130, (tmp_path / "err").read_text()
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    with (tmp_path / "err").open("wb") as err, program(command, environment, err) as process:
+        for _ in range(600):
+            time.sleep(0.5)
+            runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+            if (runs and "loss" in runs[0].data.metrics) or process.poll() is not None:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) == 130, (tmp_path / "err").read_text()
     (killed,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     assert killed.info.status == "KILLED"
     assert "loss" in killed.data.metrics

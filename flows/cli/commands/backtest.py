@@ -1,16 +1,28 @@
-"""What `tomorrow backtest` answers: JSON for programs, a table for people."""
+"""`tomorrow backtest`: its options, its call, its JSON and its text."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
 
-from model.backtest.html_report import verdict
-from model.backtest.result import PresetResult, Standing, standings
-from tasks.settings import Settings
+import typer
+from pydantic import BeforeValidator, ConfigDict
+
+from flows.cli.command import command
+from flows.cli.configuration import given, jobs, prepare, validated
+from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, option
+from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
+from model.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from flows.backtest import BacktestReport
+    from model.backtest.plan import BacktestConfig, Plan
+    from model.backtest.result import BacktestResult, ComparisonRow, PresetResult
+    from model.config import ForecasterConfig, PriceRequest
+    from tasks.settings import Settings
 
 # Of each seed and of each month; everything stands with the preset.
 BRIEF = ("rmse", "mae", "naive_rmse", "naive_mae", "skill", "coverage_80", "coverage_95")
@@ -22,109 +34,241 @@ SHOWN = (
     ("coverage_95", "95 % held", "{:.1%}"),
 )
 
+Figures = dict[str, float | None]
 
-def backtest_json(report: "BacktestReport") -> dict[str, Any]:
-    """The object of `tomorrow backtest --json`."""
-    result = report.result
-    plan, prices = result.plan, report.fetched.prices
+
+class FiguresAnswer(Answer):
+    """Whose figures stand beside the rest by name; null where one is infinite, for which JSON has no number."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: Figures
+
+
+class SeedAnswer(FiguresAnswer):
+    """One seed."""
+
+    seed: int
+
+
+class MonthAnswer(FiguresAnswer):
+    """One month."""
+
+    month: str
+    sessions: int
+
+
+class PresetAnswer(FiguresAnswer):
+    """A preset: its figures, those of each seed and month, how they spread, and those of the seeds' mean forecast."""
+
+    seeds: tuple[SeedAnswer, ...]
+    spread: dict[str, Figures]
+    ensemble: Figures
+    months: tuple[MonthAnswer, ...]
+
+
+class RowAnswer(FiguresAnswer):
+    """One forecast among all that are compared."""
+
+    name: str
+    kind: str
+
+
+class ForecastPart(Answer):
+    """The sessions that are forecast."""
+
+    sessions: int
+    first: date
+    last: date
+
+
+def _rows(result: "BacktestResult") -> tuple[RowAnswer, ...]:
+    from model.backtest.result import comparison_rows
+
+    return tuple(RowAnswer(name=row.name, kind=row.kind, **_finite(row.metrics)) for row in comparison_rows(result))
+
+
+def _presets(presets: "Sequence[PresetResult]") -> dict[str, PresetAnswer]:
+    return {preset.name: _preset(preset) for preset in presets}
+
+
+def _test(plan: "Plan") -> ForecastPart:
     first, last = plan.origins[0], plan.origins[-1]
-    return {
-        "run_id": report.run_id,
-        "run_url": report.run_url,
-        "report": report.report_uri,
-        "ticker": prices.security.ticker,
-        "column": plan.column,
-        "source": prices.source,
-        "prices": {
-            "fingerprint": prices.fingerprint,
-            "sessions": len(prices),
-            "first": prices.first.isoformat(),
-            "last": prices.last.isoformat(),
-            "notes": list(prices.notes),
-            **report.fetched.as_json(),
-        },
-        "from": plan.config.first,
-        "to": plan.config.last,
-        **plan.config.model_dump(mode="json", exclude={"first", "last", "seeds"}),
-        "seeds": list(result.presets[0].by_seed),
-        "origins": len(plan.origins),
-        "test": {
-            "sessions": plan.n_sessions,
-            "first": plan.prices.day(first.start).isoformat(),
-            "last": plan.prices.day(last.stop - 1).isoformat(),
-        },
-        "remarks": list(result.remarks),
-        "best_naive": result.reference.best_naive,
-        "presets": {preset.name: _preset_json(preset) for preset in result.presets},
-        "forecasts": [{"name": row.name, "kind": row.kind, **_finite(row.metrics)} for row in standings(result)],
-        "resumed": report.resumed,
-        "computed": report.computed,
-        "jobs": report.jobs,
-        "fit_seconds": report.fit_seconds,
-        "seconds": report.seconds,
-    }
+    return ForecastPart(
+        sessions=plan.n_sessions, first=plan.prices.day(first.start), last=plan.prices.day(last.stop - 1)
+    )
 
 
-def backtest_text(report: "BacktestReport", settings: Settings) -> str:
-    """What `tomorrow backtest` prints."""
+class BacktestAnswer(Answer):
+    """The object of `tomorrow backtest --json`."""
+
+    run_id: str
+    run_url: str
+    report: str = of("report_uri")
+    ticker: str = of("fetched.prices.security.ticker")
+    column: str = of("result.plan.column")
+    source: str = of("fetched.prices.source")
+    prices: PricesAnswer = of("fetched")
+    first: str | None = of("result.plan.config.first", serialization_alias="from")
+    last: str | None = of("result.plan.config.last", serialization_alias="to")
+    every: str = of("result.plan.config.every")
+    refit: str | int = of("result.plan.config.refit")
+    window: str = of("result.plan.config.window")
+    statistical: bool = of("result.plan.config.statistical")
+    seeds: Annotated[tuple[int, ...], BeforeValidator(lambda presets: tuple(presets[0].by_seed))] = of("result.presets")
+    origins: Count = of("result.plan.origins")
+    test: Annotated[ForecastPart, BeforeValidator(_test)] = of("result.plan")
+    remarks: tuple[str, ...] = of("result.remarks")
+    best_naive: str = of("result.reference.best_naive")
+    presets: Annotated[dict[str, PresetAnswer], BeforeValidator(_presets)] = of("result.presets")
+    forecasts: Annotated[tuple[RowAnswer, ...], BeforeValidator(_rows)] = of("result")
+    resumed: int
+    computed: int
+    jobs: int
+    fit_seconds: float
+    seconds: dict[str, float]
+
+
+@command("tomorrow backtest --from 2018-01 --to 2020-11 --refit 12 --presets tutorial,anchored --seeds 5")
+def backtest(
+    prices: PriceOptions,
+    training: TrainingOptions,
+    presets: Annotated[str, option("--presets", "NAME,...", "The named training configurations.")] = "tutorial",
+    first: Annotated[str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).")] = None,
+    last: Annotated[str | None, option("--to", "YYYY-MM", "Last month (default: the newest in the prices).")] = None,
+    every: Annotated[str, option("--every", "month|quarter|year", "How far apart the origins are.")] = "month",
+    refit: Annotated[
+        str, option("--refit", "each|N|never", "Fit anew at each origin, every N origins, or only once.")
+    ] = "each",
+    window: Annotated[
+        str,
+        option("--window", "expanding|sliding:YEARS", "Fit on all earlier sessions, or on the newest years of them."),
+    ] = "expanding",
+    seeds: Annotated[int, count("--seeds", "Fit each N times, with another seed each.")] = 1,
+    statistical: Annotated[
+        bool, typer.Option("--statistical", help="Compare with AutoETS and AutoARIMA as well; needs the extra.")
+    ] = False,
+    processes: Jobs = None,
+) -> CommandResult:
+    """Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.
+
+    An interrupted backtest goes on where it was when the same command is run again.
+    """
+    requests = prices.requests()
+    config = _config(
+        first=first, last=last, every=every, refit=_refit(refit), window=window, seeds=seeds, statistical=statistical
+    )
+    forecasters, workers = _forecasters(presets, training), jobs(processes)
+    settings, requests = prepare(requests)
+    from tasks.backtest.fit_pool import fitting_workers
+    from tasks.system.prefect_server import orchestrated
+
+    with fitting_workers(workers), orchestrated():
+        from flows.backtest import backtest as flow
+
+        def run(request: "PriceRequest") -> CommandResult:
+            report = flow(request=request, backtest=config, forecasters=forecasters, jobs=workers)
+            return CommandResult(BacktestAnswer.model_validate(report), _text(report, settings))
+
+        return for_each(requests, settings.prices.pause, run)
+
+
+def _config(**options: Any) -> "BacktestConfig":
+    from model.backtest.plan import BacktestConfig
+
+    names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
+    return validated(BacktestConfig, given(**options), names)
+
+
+def _refit(text: str) -> int | str:
+    if text in ("each", "never"):
+        return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise UsageError(
+        "--refit",
+        have=repr(text),
+        need="each, never, or after how many origins everything is fitted anew",
+        remedy="with monthly origins --refit 12 fits once a year",
+    )
+
+
+def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterConfig, ...]":
+    """The presets that are named, each once and each with what the options change of it."""
+    named = dict.fromkeys(name.strip() for name in presets.split(",") if name.strip())
+    if not named:
+        raise UsageError(
+            f"--presets {presets!r}",
+            have="no name of a preset",
+            need="at least one, with commas between several",
+            remedy="for example --presets tutorial,anchored",
+        )
+    return tuple(training.forecaster(name) for name in named)
+
+
+def _preset(preset: "PresetResult") -> PresetAnswer:
+    spread = preset.spread
+    return PresetAnswer(
+        **_finite(preset.metrics)
+        | {
+            "seeds": tuple(
+                SeedAnswer(seed=seed, **_brief(evaluation.metrics())) for seed, evaluation in preset.by_seed.items()
+            ),
+            "spread": {name: _finite(asdict(spread[name])) for name in BRIEF if name in spread},
+            "ensemble": _finite(preset.ensemble.metrics()),
+            "months": tuple(
+                MonthAnswer(month=month.month, sessions=month.sessions, **_brief(month.metrics))
+                for month in preset.months
+            ),
+        }
+    )
+
+
+def _brief(metrics: Mapping[str, float]) -> dict[str, Any]:
+    return _finite({name: metrics[name] for name in BRIEF if name in metrics})
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, Any]:
+    """JSON has no infinity, which the skill is against a naive forecast without any error."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
+    from model.backtest.html_report import verdict
+    from model.backtest.result import comparison_rows
+
     result, config = report.result, report.result.plan.config
-    rows = standings(result)
-    shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
-    table = [["", *(heading for _, heading, _ in shown)], *(_cells(row, shown) for row in rows)]
-    widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
     refit = f"every {config.refit} origins" if isinstance(config.refit, int) else config.refit
-    lines = [
+    return lines(
         f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions, "
         f"{len(result.plan.origins)} origins.",
         f"  refit {refit}, window {config.window}, {config.seeds} seed{'s' if config.seeds > 1 else ''}; "
         f"{report.computed} results computed" + (f", {report.resumed} there before" if report.resumed else ""),
         "",
-        *(
-            "  "
-            + row[0].ljust(widths[0])
-            + "".join(cell.rjust(width + 2) for cell, width in zip(row[1:], widths[1:], strict=True))
-            for row in table
-        ),
+        _comparison(comparison_rows(result)),
         "",
         *(f"  {verdict(preset)}" for preset in result.presets),
         *(_spread_line(preset) for preset in result.presets if len(preset.by_seed) > 1),
         *(f"  {remark}" for remark in result.remarks),
         "",
         f"  report   {report.report_uri.removeprefix('file://')}",
-        f"  look     {report.run_url}",
-    ]
-    if not settings.tracking_uri.startswith("http"):
-        lines.append("           (once MLflow's pages are up: make mlflow)")
-    return "\n".join(lines)
+        *look(report.run_url, settings),
+    )
 
 
-def _preset_json(preset: PresetResult) -> dict[str, Any]:
-    spread = preset.spread
-    return {
-        **_finite(preset.metrics),
-        "seeds": [{"seed": seed, **_brief(evaluation.metrics())} for seed, evaluation in preset.by_seed.items()],
-        "spread": {name: _finite(asdict(spread[name])) for name in BRIEF if name in spread},
-        "ensemble": _finite(preset.ensemble.metrics()),
-        "months": [
-            {"month": month.month, "sessions": month.sessions, **_brief(month.metrics)} for month in preset.months
+def _comparison(rows: "Sequence[ComparisonRow]") -> "RenderableType":
+    shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
+    return table(
+        ("", *(heading for _, heading, _ in shown)),
+        [
+            (row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown))
+            for row in rows
         ],
-    }
+        figures=True,
+        indent=2,
+    )
 
 
-def _brief(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return _finite({name: metrics[name] for name in BRIEF if name in metrics})
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no infinity, which the skill is against a naive forecast without any error."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def _cells(row: Standing, shown: list[tuple[str, str, str]]) -> list[str]:
-    return [row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown)]
-
-
-def _spread_line(preset: PresetResult) -> str:
+def _spread_line(preset: "PresetResult") -> str:
     spread = preset.spread["rmse"]
     return (
         f"  {preset.name} from seed to seed: RMSE ${spread.minimum:,.3f} to ${spread.maximum:,.3f}, "

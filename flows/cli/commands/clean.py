@@ -1,20 +1,60 @@
-"""What `tomorrow clean` answers: the JSON object, and the same for people."""
+"""`tomorrow clean`: its options, its call, its JSON and its text."""
 
-from flows.clean import CleanReport
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.command import command
+from flows.cli.configuration import prepare
+from flows.cli.options import number, option
+from flows.cli.result import Answer, CommandResult, of
+from model.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.clean import CleanReport
 
 NAMES = {"archive": "version ", "version": "version ", "run": "run "}
 
 
-def clean_json(report: CleanReport) -> dict[str, object]:
-    """The JSON object."""
-    return {
-        "dry_run": report.dry_run,
-        "refuse": [{"kind": thing.kind, "name": thing.name, "bytes": thing.size} for thing in report.refuse],
-    }
+class Thing(Answer):
+    """One thing that is removed; the size in bytes is that of its files."""
+
+    kind: str
+    name: str
+    bytes: int = of("size")
 
 
-def clean_text(report: CleanReport) -> str:
-    """The same for people."""
+class CleanAnswer(Answer):
+    """The object of `tomorrow clean --json`."""
+
+    dry_run: bool
+    refuse: tuple[Thing, ...]
+
+
+@command("tomorrow clean --dry-run")
+def clean(
+    older_than: Annotated[
+        int | None,
+        option(
+            "--older-than", "DAYS", "Use this age for everything, instead of the ages in mlflow.yaml.", parser=number
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+) -> CommandResult:
+    """Remove versions, runs, prices and logs that are old and that nothing refers to."""
+    if older_than is not None and older_than < 0:
+        raise UsageError("--older-than", have=str(older_than), need="days, 0 or more", remedy="correct it")
+    prepare()
+    from tasks.system.prefect_server import orchestrated
+
+    with orchestrated():
+        from flows.clean import clean as flow
+
+        report = flow(older_than=older_than, dry_run=dry_run)
+    return CommandResult(CleanAnswer.model_validate(report), _text(report))
+
+
+def _text(report: "CleanReport") -> str:
     done = {"archive": "to be archived" if report.dry_run else "archived"}
     other = "to be removed" if report.dry_run else "removed"
     lines = [f"{done.get(thing.kind, other)}: {NAMES.get(thing.kind, '')}{thing.name}" for thing in report.refuse]

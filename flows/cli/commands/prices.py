@@ -1,111 +1,140 @@
-"""What `tomorrow prices` answers: JSON for programs, tables for people."""
+"""`tomorrow prices`: what is stored, and a fetch of one or many securities. It needs neither Prefect nor MLflow."""
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
 
-from flows.cli.prices_report import Outcome
-from tasks.prices.fetch_record import FetchRecord
-from tasks.prices.inventory import Holding
+import typer
+from pydantic import BeforeValidator
+
+from flows.cli.command import command
+from flows.cli.configuration import prepare
+from flows.cli.options import AcceptRestatement, Ticker, TickersFile, tickers
+from flows.cli.result import Answer, CommandResult, lines, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tasks.prices.fetch_many import Outcome
+    from tasks.prices.fetch_record import FetchRecord
+    from tasks.prices.inventory import Holding
+    from tasks.settings import Settings
 
 SHORT = 12  # digits of a snapshot's name that people are shown; six are enough for --vintage
 
 
-def stock_json(holdings: Sequence[Holding]) -> dict[str, Any]:
+def _record(record: "FetchRecord | None") -> dict[str, Any] | None:
+    """One fetch, as its record holds it."""
+    return None if record is None else record.model_dump(mode="json", exclude={"format"})
+
+
+Record = Annotated[dict[str, Any] | None, BeforeValidator(_record)]
+
+
+class HoldingAnswer(Answer):
+    """One security in the store."""
+
+    ticker: str
+    fresh: bool
+    missing: tuple[date, ...]
+    snapshots: int
+    fetches: int
+    newest: Record
+    restatements: tuple[Record, ...]
+    records: tuple[Record, ...]
+    damaged: tuple[str, ...]
+
+
+class HoldingsAnswer(Answer):
     """The object of `tomorrow prices --json`."""
-    return {"securities": [_holding_json(holding) for holding in holdings]}
+
+    securities: tuple[HoldingAnswer, ...]
 
 
-def fetch_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The object of `tomorrow prices --fetch --json`."""
-    return {
-        "securities": [_outcome_json(outcome) for outcome in outcomes],
-        "fetched": sum(outcome.record is not None and not outcome.kept for outcome in outcomes),
-        "kept": sum(outcome.kept for outcome in outcomes),
-        "failed": sum(outcome.error is not None for outcome in outcomes),
-        "not_asked": sum(_not_asked(outcome) for outcome in outcomes),
-    }
+class OutcomesAnswer(Answer):
+    """The object of `tomorrow prices --fetch --json`: of each security its record, or the error."""
+
+    securities: tuple[dict[str, Any], ...]
+    fetched: int
+    kept: int
+    failed: int
+    not_asked: int
 
 
-def stock_text(holdings: Sequence[Holding], *, in_full: bool) -> str:
-    """What `tomorrow prices` prints; of securities that were named, every fetch."""
+@command("tomorrow prices --fetch --ticker META --ticker AAPL")
+def prices(
+    ticker: Ticker = [],  # noqa: B006 - typer makes a list of its own
+    tickers_file: TickersFile = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the prices from Yahoo, and keep a snapshot of each security's.")
+    ] = False,
+    accept_restatement: AcceptRestatement = False,
+) -> CommandResult:
+    """Show which prices are stored, how fresh they are and what was restated, or fetch them.
+
+    Without --ticker: of all securities that are stored.
+    """
+    settings, _ = prepare()
+    from flows.runs.clock import now
+    from tasks.prices.fetch_many import named_securities
+    from tasks.prices.inventory import stored_prices
+
+    named = named_securities(tickers(ticker, tickers_file), settings)
+    if fetch:
+        return _fetch(named, settings, accept_restatement)
+    holdings = stored_prices(named, settings, now())
+    answer = HoldingsAnswer(securities=tuple(map(HoldingAnswer.model_validate, holdings)))
+    return CommandResult(answer, _holdings_text(holdings, in_full=bool(named)))
+
+
+def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool) -> CommandResult:
+    from flows.runs.clock import now
+    from flows.runs.progress import fetching_progress
+    from tasks.prices.fetch_many import fetch_many, fetchable
+
+    wanted = fetchable(named, settings)
+    with fetching_progress(len(wanted)) as show:
+        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=_say)
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
+    answer = OutcomesAnswer(
+        securities=tuple(_outcome(outcome) for outcome in outcomes),
+        fetched=sum(outcome.record is not None and not outcome.kept for outcome in outcomes),
+        kept=sum(outcome.kept for outcome in outcomes),
+        failed=sum(outcome.error is not None for outcome in outcomes),
+        not_asked=sum(outcome.record is None and outcome.error is None for outcome in outcomes),
+    )
+    # The first failure's; where Yahoo was not asked any more there was one.
+    exit_code = next((outcome.error.exit_code for outcome in outcomes if outcome.error is not None), 0)
+    return CommandResult(answer, _fetch_text(outcomes, answer), exit_code)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"tomorrow: {line}\n")
+
+
+def _outcome(outcome: "Outcome") -> dict[str, Any]:
+    if outcome.record is None:
+        return {"ticker": outcome.ticker, "error": outcome.error.as_json() if outcome.error else None}
+    return {"ticker": outcome.ticker, "kept": outcome.kept, **(_record(outcome.record) or {})}
+
+
+def _holdings_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableType":
+    """The securities; of those that were named, every fetch."""
     if not holdings:
         return "Nothing is stored yet.\n  next     tomorrow prices --fetch"
     head = ("security", "newest", "fresh", "snapshots", "fetched (UTC)", "last change", "restatements")
-    lines = _table([head, *(_holding_row(holding) for holding in holdings)])
+    parts: list[RenderableType] = [table(head, map(_holding_row, holdings))]
     for holding in holdings:
-        lines += [f"  damaged: {line}" for line in holding.damaged]
-        lines += _restatements(holding)
+        parts += [f"  damaged: {line}" for line in holding.damaged]
+        parts += _restatements(holding)
         if in_full:
-            lines += ["", f"fetches of {holding.ticker}", *_fetches(holding)]
-    return "\n".join(lines)
+            parts += ["", f"fetches of {holding.ticker}", _fetches(holding)]
+    return lines(*parts)
 
 
-def fetch_text(outcomes: Sequence[Outcome]) -> str:
-    """What `tomorrow prices --fetch` prints: a line for each security, and what had changed below it."""
-    width = max(len(outcome.ticker) for outcome in outcomes)
-    lines = [line for outcome in outcomes for line in _outcome_lines(outcome, width)]
-    told = fetch_json(outcomes)
-    if len(outcomes) > 1:
-        parts = {"fetched": "fetched", "kept": "fetched before", "failed": "failed", "not_asked": "not asked for"}
-        lines += ["", ", ".join(f"{told[key]} {word}" for key, word in parts.items() if told[key])]
-    if told["not_asked"]:
-        lines.append("Yahoo asks us to wait. In half an hour the same command goes on with the rest.")
-    return "\n".join(lines)
-
-
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """The first failure's; where Yahoo was not asked any more there was one."""
-    return next((outcome.error.exit_code for outcome in outcomes if outcome.error is not None), 0)
-
-
-def _outcome_json(outcome: Outcome) -> dict[str, Any]:
-    if outcome.error is not None:
-        return {"ticker": outcome.ticker, "error": outcome.error.as_json()}
-    if outcome.record is None:
-        return {"ticker": outcome.ticker, "error": None}
-    return {"ticker": outcome.ticker, "kept": outcome.kept, **record_json(outcome.record)}
-
-
-def _outcome_lines(outcome: Outcome, width: int) -> list[str]:
-    name, record, error = outcome.ticker.ljust(width), outcome.record, outcome.error
-    if error is not None:
-        first, *rest = str(error).splitlines()
-        return [f"{name}  {error.kind}: {first}", *(f"{' ' * width}  {line}" for line in rest)]
-    if record is None:
-        return [f"{name}  not asked for"]
-    change = "as before" if outcome.kept else record.verdict
-    told = () if outcome.kept else (*record.changes, *record.notes)
-    return [
-        f"{name}  {change:<9} {record.sessions:>6} sessions, {record.first} to {record.last}  "
-        f"{record.fingerprint[:SHORT]}",
-        *(f"{' ' * width}  - {line}" for line in told),
-    ]
-
-
-def _not_asked(outcome: Outcome) -> bool:
-    return outcome.record is None and outcome.error is None
-
-
-def record_json(record: FetchRecord) -> dict[str, Any]:
-    """One fetch."""
-    return record.model_dump(mode="json", exclude={"format"})
-
-
-def _holding_json(holding: Holding) -> dict[str, Any]:
-    return {
-        "ticker": holding.ticker,
-        "fresh": holding.newest is not None and not holding.missing,
-        "missing": [str(day) for day in holding.missing],
-        "snapshots": holding.snapshots,
-        "fetches": holding.fetches,
-        "newest": None if holding.newest is None else record_json(holding.newest),
-        "restatements": [record_json(record) for record in holding.restatements],
-        "records": [record_json(record) for record in holding.records],
-        "damaged": list(holding.damaged),
-    }
-
-
-def _holding_row(holding: Holding) -> tuple[str, ...]:
+def _holding_row(holding: "Holding") -> tuple[str, ...]:
     counts = f"{holding.snapshots} of {holding.fetches} fetches"
     restatements = str(len(holding.restatements) or "none")
     newest = holding.newest
@@ -113,29 +142,21 @@ def _holding_row(holding: Holding) -> tuple[str, ...]:
         return holding.ticker, "none", "no", counts, "", "", restatements
     lacking = len(holding.missing)
     fresh = "yes" if not lacking else f"no, lacks {lacking} session" + ("" if lacking == 1 else "s")
-    return (
-        holding.ticker,
-        str(newest.last),
-        fresh,
-        counts,
-        f"{newest.fetched_at:%Y-%m-%d %H:%M}",
-        newest.verdict,
-        restatements,
-    )
+    fetched = f"{newest.fetched_at:%Y-%m-%d %H:%M}"
+    return holding.ticker, str(newest.last), fresh, counts, fetched, newest.verdict, restatements
 
 
-def _restatements(holding: Holding) -> list[str]:
-    lines = []
+def _restatements(holding: "Holding") -> list[str]:
+    found = []
     for record in holding.restatements:
         settled = f"accepted by {record.accepted.by}" if record.accepted else "not accepted"
-        lines.append(f"  {holding.ticker} restated, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC, {settled}:")
-        lines += [f"    - {line}" for line in record.changes]
-    return lines
+        found.append(f"  {holding.ticker} restated, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC, {settled}:")
+        found += [f"    - {line}" for line in record.changes]
+    return found
 
 
-def _fetches(holding: Holding) -> list[str]:
-    rows = [("fetched (UTC)", "change", "sessions", "newest", "snapshot")]
-    rows += [
+def _fetches(holding: "Holding") -> "RenderableType":
+    rows = (
         (
             f"{record.fetched_at:%Y-%m-%d %H:%M}",
             record.verdict,
@@ -144,10 +165,38 @@ def _fetches(holding: Holding) -> list[str]:
             record.fingerprint[:SHORT],
         )
         for record in holding.records
+    )
+    return table(("fetched (UTC)", "change", "sessions", "newest", "snapshot"), rows, indent=2)
+
+
+def _fetch_text(outcomes: "Sequence[Outcome]", answer: OutcomesAnswer) -> str:
+    """A line for each security, and what had changed below it."""
+    width = max(len(outcome.ticker) for outcome in outcomes)
+    shown = [line for outcome in outcomes for line in _outcome_lines(outcome, width)]
+    if len(outcomes) > 1:
+        counts = {
+            "fetched": answer.fetched,
+            "fetched before": answer.kept,
+            "failed": answer.failed,
+            "not asked for": answer.not_asked,
+        }
+        shown += ["", ", ".join(f"{count} {word}" for word, count in counts.items() if count)]
+    if answer.not_asked:
+        shown.append("Yahoo asks us to wait. In half an hour the same command goes on with the rest.")
+    return "\n".join(shown)
+
+
+def _outcome_lines(outcome: "Outcome", width: int) -> list[str]:
+    name, record, error = outcome.ticker.ljust(width), outcome.record, outcome.error
+    if error is not None:
+        first, *rest = str(error).splitlines()
+        return [f"{name}  {error.kind}: {first}", *(f"{' ' * width}  {line}" for line in rest)]
+    if record is None:
+        return [f"{name}  not asked for"]
+    change = "as before" if outcome.kept else record.verdict
+    noted = () if outcome.kept else (*record.changes, *record.notes)
+    return [
+        f"{name}  {change:<9} {record.sessions:>6} sessions, {record.first} to {record.last}  "
+        f"{record.fingerprint[:SHORT]}",
+        *(f"{' ' * width}  - {line}" for line in noted),
     ]
-    return [f"  {line}" for line in _table(rows)]
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

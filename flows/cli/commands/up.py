@@ -1,59 +1,91 @@
-"""`tomorrow up`: the servers, the deployments, the worker, in this order, until somebody ends it."""
+"""`tomorrow up`: the servers, the deployments, the worker, in this order, until somebody ends it.
 
+It imports neither Prefect nor MLflow, which run in processes of their own.
+"""
+
+import os
 import sys
-from argparse import Namespace
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from flows.cli.options import validated
-from flows.runs.clock import now
+from flows.cli.command import command
+from flows.cli.configuration import given, prepare, validated
+from flows.cli.options import PriceFiles, count, option
+from flows.cli.result import Answer, CommandResult
 from model.config import PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
-from tasks.operations.stack.parts import Stack, stack, store_of_server
-from tasks.operations.stack.ports import demand_free
-from tasks.operations.stack.state import only_stack
-from tasks.operations.stack.supervisor import Supervisor
-from tasks.settings import Settings
-from tasks.system.process_pool import Workers
-from tasks.tracking.database import ready_database
+
+if TYPE_CHECKING:
+    from tasks.operations.stack.parts import Stack
+    from tasks.settings import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpReport:
-    """How a stack ended: by which signal, and how often each part had to be started again."""
+class UpAnswer(Answer):
+    """The object of `tomorrow up --json`: which signal ended the stack, how often each part was started again."""
 
-    asked: str
+    ended_by: str
     restarts: dict[str, int]
 
 
-def up(settings: Settings, prefect_elsewhere: str | None, prices: PriceRequest | None) -> UpReport:
+@command("tomorrow up --source sample")
+def up(
+    mlflow_port: Annotated[
+        int | None, count("--mlflow-port", "For MLflow's pages (server.port in mlflow.yaml).")
+    ] = None,
+    prefect_port: Annotated[
+        int | None, count("--prefect-port", "For Prefect's pages (prefect.port in mlflow.yaml).")
+    ] = None,
+    ticker: Annotated[
+        str | None, option("--ticker", "TICKER", "The security that the schedules use (default: META).")
+    ] = None,
+    source: Annotated[
+        str | None, option("--source", "yahoo|csv|sample", "Where prices come from; sample needs no internet.")
+    ] = None,
+    prices: PriceFiles = [],  # noqa: B006 - typer makes a list of its own
+) -> CommandResult:
+    """Start MLflow's and Prefect's servers and a worker with the schedules, and keep them running.
+
+    Ctrl-C ends all of it.
+    """
+    wanted = _request(ticker, source, prices)
+    settings, _ = prepare(() if wanted is None else (wanted,))
+    answer = run_stack(
+        _with_ports(settings, server=mlflow_port, prefect=prefect_port), os.environ.get("PREFECT_API_URL"), wanted
+    )
+    return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
+
+
+def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: PriceRequest | None) -> UpAnswer:
     """Run the stack in this process until a signal ends it.
 
-    prices: what the deployments fetch in place of what their flows fetch by themselves
+    request: what the deployments fetch in place of what their flows fetch by themselves
     """
+    from flows.runs.clock import now
+    from tasks.operations.stack.parts import stack
+    from tasks.operations.stack.ports import check_free
+    from tasks.operations.stack.state import only_stack
+    from tasks.operations.stack.supervisor import Supervisor
+
     planned = stack(settings, prefect_elsewhere)
     with only_stack(settings):
-        demand_free(planned.parts)
+        check_free(planned.parts)
         _make_database(settings, planned)
-        with Supervisor(settings, planned, now, say) as running:
-            say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
+        with Supervisor(settings, planned, now, _say) as running:
+            _say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
-            running.deploy({} if prices is None else {"request": prices.model_dump(mode="json", exclude_unset=True)})
+            running.deploy({} if request is None else {"request": request.model_dump(mode="json", exclude_unset=True)})
             running.start_worker()
             running.tell(_ready(planned))
             running.watch()
-        say(f"ended ({running.asked})")
-    return UpReport(asked=running.asked or "", restarts=running.restarts())
+        _say(f"ended ({running.asked})")
+    return UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
 
 
-def with_ports(settings: Settings, options: Namespace) -> Settings:
+def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
     """The settings with the ports of the command line in place of the file's."""
-    ports = {"server": options.mlflow_port, "prefect": options.prefect_port}
-    for name, port in ports.items():
-        if port is None:
-            continue
+    for name, port in given(**ports).items():
         section = getattr(settings, name)
         if not 0 < port < 65536:
             raise UsageError(
@@ -63,29 +95,32 @@ def with_ports(settings: Settings, options: Namespace) -> Settings:
     return settings
 
 
-def given_prices(options: Namespace) -> PriceRequest | None:
-    """What the deployments are to fetch; None where nothing is said of it."""
-    given = {
-        "ticker": options.ticker or (SAMPLE.ticker if options.source == "sample" else None),
-        "source": options.source,
+def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceRequest | None:
+    """What the deployments are to fetch; None where no option says it."""
+    named = given(
+        ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
+        source=source,
         # A run starts in a folder of its own.
-        "files": tuple(str(Path(file).resolve()) for file in options.prices) or None,
-    }
-    named = {key: value for key, value in given.items() if value is not None}
+        files=tuple(str(Path(file).resolve()) for file in files) or None,
+    )
     return validated(PriceRequest, named) if named else None
 
 
-def say(line: str) -> None:
+def _say(line: str) -> None:
     """A line for whoever watches."""
     sys.stderr.write(f"tomorrow: {line}\n")
     sys.stderr.flush()
 
 
-def _make_database(settings: Settings, planned: Stack) -> None:
+def _make_database(settings: "Settings", planned: "Stack") -> None:
     """See to MLflow's database before its server does, which would migrate an older one without asking.
 
     In a process of its own: what MLflow takes in memory this one would hold for as long as the stack runs.
     """
+    from tasks.operations.stack.parts import store_of_server
+    from tasks.system.process_pool import Workers
+    from tasks.tracking.database import ready_database
+
     if any(part.name == "mlflow" for part in planned.parts):
         with Workers(1, ready_database, _nothing) as workers:
             list(workers.run([store_of_server(settings)]))
@@ -95,6 +130,6 @@ def _nothing() -> None:
     pass
 
 
-def _ready(planned: Stack) -> str:
+def _ready(planned: "Stack") -> str:
     addresses = [f"  {part.title:9} {part.address}" for part in planned.parts if part.address]
     return "\n".join(["the stack is up; Ctrl-C ends it", *addresses])

@@ -1,10 +1,10 @@
-"""The processes of a stack, known by a mark in their environment, and ended by it wherever they have got to.
+"""The processes of a stack: found by a mark in their environment, and ended.
 
 A server's own workers, and the flow runs of a worker, have process groups and sessions of their own, and outlive the
 process that started them. The mark is inherited by all of them.
 
 Run as a program it is the stack's watchdog: it waits until the process that started it is gone, however that ended,
-and then ends whatever bears the mark. It needs nothing but the standard library, so that it stays small.
+and then ends every process with the mark. It imports nothing but psutil, so that it stays small.
 """
 
 import os
@@ -12,11 +12,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 MARK = "TOMORROW_STACK"
 PART = "TOMORROW_PART"
-PROCESSES = Path("/proc")
 SECONDS_BETWEEN_LOOKS = 0.1
 PATIENCE_SECONDS = 5.0
 
@@ -27,17 +29,13 @@ def mark_of(home: Path, token: str = "") -> str:
 
 
 def marked(mark: str, part: str | None = None) -> tuple[int, ...]:
-    """The processes that bear a mark beginning so, of one part or of all; none where there is no /proc."""
-    wanted = f"{MARK}={mark}".encode()
-    of_part = None if part is None else f"{PART}={part}".encode()
+    """The processes whose mark begins with `mark`, of one part or of all."""
     found = []
-    for folder in PROCESSES.glob("[0-9]*"):
-        try:
-            variables = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # another user's, or gone
-        if any(variable.startswith(wanted) for variable in variables) and (of_part is None or of_part in variables):
-            found.append(int(folder.name))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # another user's, or gone
+            variables = process.environ()
+            if variables.get(MARK, "").startswith(mark) and part in (None, variables.get(PART)):
+                found.append(process.pid)
     return tuple(found)
 
 
@@ -56,10 +54,8 @@ def end(find: Callable[[], Iterable[int]], patience: float = PATIENCE_SECONDS) -
 
 def send(process: int, number: signal.Signals) -> None:
     """Send a signal to a process that may be gone by now."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(process, number)
-    except ProcessLookupError:
-        return
 
 
 def watch(mark: str) -> None:

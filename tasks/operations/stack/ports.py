@@ -4,17 +4,17 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from pathlib import Path
+from contextlib import suppress
+
+import psutil
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.parts import Part
 
-PROCESSES = Path("/proc")
-LISTENING = "0A"
 LONGEST_COMMAND = 100
 
 
-def demand_free(parts: Iterable[Part]) -> None:
+def check_free(parts: Iterable[Part]) -> None:
     """ConfigurationError for the first port that somebody else listens on, with who that is."""
     for part in parts:
         if part.port is None or part.host is None:
@@ -48,25 +48,12 @@ def _fault(host: str, port: int) -> int | None:
 
 def _by(port: int) -> str:
     """Who listens there, as far as this user may see."""
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
-    for folder in PROCESSES.glob("[0-9]*"):
-        try:
-            if any(str(link.readlink()) in sockets for link in (folder / "fd").iterdir()):
-                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                return f", by process {folder.name}: {words[:LONGEST_COMMAND]}"
-        except OSError:
-            continue
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(_listens(connection, port) for connection in process.net_connections("tcp")):
+                return f", by process {process.pid}: {' '.join(process.cmdline())[:LONGEST_COMMAND]}"
     return ""
 
 
-def _listening(port: int) -> Iterable[str]:
-    """The inodes of the sockets that listen on a port."""
-    for table in ("tcp", "tcp6"):
-        try:
-            rows = (PROCESSES / "net" / table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for row in rows:
-            fields = row.split()
-            if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                yield fields[9]
+def _listens(connection: "psutil._ntuples.pconn", port: int) -> bool:
+    return connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port

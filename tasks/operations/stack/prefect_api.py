@@ -1,6 +1,6 @@
-"""Prefect's server, asked over HTTP: what is scheduled, who works, what has died. Prefect itself is not imported.
+"""Questions to Prefect's server over HTTP: what is scheduled, who works, what has died.
 
-Whoever only wants to know how things are need not wait for that.
+Prefect itself is not imported: that takes seconds, for which `tomorrow status` need not wait.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
+from tasks.system import durations
 
 if TYPE_CHECKING:
     import httpx
 
-PATIENCE_SECONDS = 3.0
-WORK_SECONDS = 30.0
 MOST = 200  # what Prefect gives in one answer
 ALIVE = ("RUNNING", "PENDING", "CANCELLING")
 
@@ -33,7 +32,7 @@ def answers(address: str) -> bool:
     import httpx
 
     try:
-        with _client(PATIENCE_SECONDS) as client:
+        with _client(durations.ASK_PREFECT) as client:
             return client.get(address).is_success
     except httpx.HTTPError:
         return False
@@ -46,9 +45,9 @@ class PrefectApi:
     address: str
 
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
-        """Whether Prefect has heard from a worker since, and still does; None where Prefect is not to be heard."""
+        """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
         try:
-            known = self._post(f"work_pools/{pool}/workers/filter", {}, PATIENCE_SECONDS)
+            known = self._post(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
         except ConfigurationError:
             return None
         return any(
@@ -83,10 +82,10 @@ class PrefectApi:
         return tuple(first.values())
 
     def crash_unfinished(self, pool: str, reason: str) -> tuple[str, ...]:
-        """Call every run of a pool that is said to be going on crashed; their names. To be asked while nobody works.
+        """Set every unfinished run of a pool to crashed; their names. To be called while no worker runs.
 
-        A run whose process died together with its worker would be taken for running for ever, and with it the place
-        of the one run that its deployment may have at a time.
+        A run whose process died together with its worker would count as running for ever, and its deployment, which
+        may have one run at a time, would start no other.
         """
         question = {
             "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
@@ -100,30 +99,30 @@ class PrefectApi:
         return tuple(run["name"] for run in runs)
 
     def running(self, pool: str) -> int:
-        """How many runs of a pool go on."""
+        """How many runs of a pool are not finished."""
         question = {
             "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
             "work_pools": {"name": {"any_": [pool]}},
         }
-        return int(self._ask("POST", "flow_runs/count", question, PATIENCE_SECONDS))
+        return int(self._ask("POST", "flow_runs/count", question, durations.ASK_PREFECT))
 
     def emit(self, event: Mapping[str, object]) -> None:
         """Record an event, for automations to act on."""
-        self._ask("POST", "events", [event], PATIENCE_SECONDS)
+        self._ask("POST", "events", [event], durations.ASK_PREFECT)
 
     def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Override parameters of a deployment, beside those that it has."""
         merged = {**deployment["parameters"], **parameters}
-        self._ask("PATCH", f"deployments/{deployment['id']}", {"parameters": merged}, WORK_SECONDS)
+        self._ask("PATCH", f"deployments/{deployment['id']}", {"parameters": merged}, durations.CHANGE_PREFECT)
 
     def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
         """Pause the schedules of these slugs."""
         for schedule in deployment["schedules"]:
             if schedule["slug"] in set(schedules):
                 place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self._ask("PATCH", place, {"active": False}, WORK_SECONDS)
+                self._ask("PATCH", place, {"active": False}, durations.CHANGE_PREFECT)
 
-    def _post(self, path: str, question: dict[str, Any], patience: float = WORK_SECONDS) -> Any:
+    def _post(self, path: str, question: dict[str, Any], patience: float = durations.CHANGE_PREFECT) -> Any:
         return self._ask("POST", path, question, patience)
 
     def _ask(self, method: str, path: str, question: object, patience: float) -> Any:

@@ -10,22 +10,16 @@ from tasks.operations.stack.log import mark_start, newest_lines
 from tasks.operations.stack.orphans import end, marked, send
 from tasks.operations.stack.parts import Part, part_variables
 from tasks.operations.stack.state import Condition, PartState
+from tasks.system import durations
 
-LONGEST_PAUSE = 60.0
-# Whoever has run for so long and then dies is not one that cannot start.
-SECONDS_OF_GOOD_CONDUCT = 60.0
-SECONDS_BETWEEN_CHECKS = 10.0
-SECONDS_BETWEEN_CHECKS_AT_START = 0.5
 # On a busy machine a server may be slow to answer for a while: so many times in a row it hangs.
 MOST_SILENCES = 6
 MOST_DEATHS_AT_START = 3
-LONGEST_START = 600.0
-SECONDS_TO_END = 15.0
 
 
 def pause_before(start: int) -> float:
     """Seconds before the n-th start again in a row: 1, 2, 4 and so on, a minute at most."""
-    return min(LONGEST_PAUSE, 2.0 ** (start - 1))
+    return min(durations.LONGEST_PAUSE, 2.0 ** (start - 1))
 
 
 class PartProcess:
@@ -82,7 +76,7 @@ class PartProcess:
         elif clock >= self._next_check:
             self._check(clock)
 
-    def demand_start(self) -> None:
+    def check_start(self) -> None:
         """ConfigurationError where it has died again and again before it was ever well."""
         if not self._was_healthy and self._deaths_in_a_row >= MOST_DEATHS_AT_START:
             raise ConfigurationError(
@@ -98,7 +92,7 @@ class PartProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(SECONDS_TO_END)
+                self._process.wait(durations.END_PART)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -128,7 +122,7 @@ class PartProcess:
         if not self.part.spares:
             # Its own workers would hold its port, and its database.
             end(lambda: marked(self._mark, self.part.name))
-        if clock - self._started > SECONDS_OF_GOOD_CONDUCT:
+        if clock - self._started > durations.GOOD_CONDUCT:
             self._deaths_in_a_row = 0
         self._deaths_in_a_row += 1
         pause = pause_before(self._deaths_in_a_row)
@@ -137,21 +131,23 @@ class PartProcess:
         message = f"{self.part.title} ended with {how}; it is started again in {pause:g} s (log: {self.part.log})"
         self._tell(message)
         # Not for every death of one that dies again and again.
-        if self._deaths_in_a_row == 1 or pause_before(self._deaths_in_a_row - 1) < pause == LONGEST_PAUSE:
+        if self._deaths_in_a_row == 1 or pause_before(self._deaths_in_a_row - 1) < pause == durations.LONGEST_PAUSE:
             self._alarm(self.part.name, message)
 
     def _check(self, clock: float) -> None:
         is_healthy = self.part.is_healthy(self._since)
         is_starting = self.condition == "starting"
-        self._next_check = clock + (SECONDS_BETWEEN_CHECKS_AT_START if is_starting else SECONDS_BETWEEN_CHECKS)
+        self._next_check = clock + (durations.CHECK_AT_START if is_starting else durations.CHECK)
         if is_healthy:
             if self.condition == "unhealthy":
                 self._tell(f"{self.part.title} answers again")
             self.condition, self._silences, self._was_healthy = "healthy", 0, True
-            self._next_check = clock + SECONDS_BETWEEN_CHECKS
+            self._next_check = clock + durations.CHECK
         elif is_starting:
-            if clock - self._started > LONGEST_START:
-                self._give_up(f"{self.part.title} did not come up in {LONGEST_START / 60:g} minutes; it is ended")
+            if clock - self._started > durations.START_PART:
+                self._give_up(
+                    f"{self.part.title} did not come up in {durations.START_PART / 60:g} minutes; it is ended"
+                )
         elif is_healthy is False:
             self._silences += 1
             if self.condition == "healthy":

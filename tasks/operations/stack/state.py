@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.durable_file import write_durably
 from tasks.system.lock import locked
 
 LOCK = "stack"
-# Long enough for `tomorrow status`, which takes the lock for a moment to see whether it is held.
-PATIENCE_SECONDS = 2.0
 
 Condition = Literal["starting", "healthy", "unhealthy", "waiting", "ended"]
 
@@ -85,7 +84,7 @@ def only_stack(settings: Settings) -> AbstractContextManager[None]:
             remedy="see tomorrow status; to end it, press Ctrl-C where it runs, or: "
             f"kill {running.pid}; for a second one set TOMORROW_HOME to another folder, and other ports",
         )
-    return locked(settings, LOCK, patience=PATIENCE_SECONDS)
+    return locked(settings, LOCK, patience=durations.STACK_LOCK)
 
 
 def _write(state: StackState, file: Path) -> None:

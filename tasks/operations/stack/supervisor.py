@@ -28,11 +28,8 @@ from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.process import PartProcess
 from tasks.operations.stack.state import StackState, write_stack
 from tasks.settings import Settings
+from tasks.system import durations
 
-SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BETWEEN_CUTS = 600.0
-SECONDS_FOR_RUNS = 20.0
-SECONDS_FOR_REPORT = 5.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -91,7 +88,7 @@ class Supervisor:
         self._start([part for part in self._parts if part.part.name != "worker"])
 
     def deploy(self, parameters: Mapping[str, object]) -> None:
-        """See to it that the deployments stand, and that no run of an earlier stack is taken for running."""
+        """Make the deployments, and set the runs that a previous stack left unfinished to crashed."""
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
@@ -108,7 +105,7 @@ class Supervisor:
         """Keep the parts running until somebody wants them to end."""
         while True:
             self._look_at_all()
-            self._wait(SECONDS_BETWEEN_LOOKS)
+            self._wait(durations.LOOK)
 
     def restarts(self) -> dict[str, int]:
         """How often each part was started again."""
@@ -146,8 +143,8 @@ class Supervisor:
         while not all(part.condition == "healthy" for part in parts):
             self._look_at_all()
             for part in parts:
-                part.demand_start()
-            self._wait(SECONDS_BETWEEN_LOOKS)
+                part.check_start()
+            self._wait(durations.LOOK)
 
     def _look_at_all(self) -> None:
         for part in self._parts:
@@ -159,7 +156,7 @@ class Supervisor:
             self.tell("the watchdog ended; it is started again")
             self._start_watchdog()
         if time.monotonic() >= self._next_cut:
-            self._next_cut = time.monotonic() + SECONDS_BETWEEN_CUTS
+            self._next_cut = time.monotonic() + durations.CUT_LOGS
             for log in (self._log, *(part.part.log for part in self._parts)):
                 cut_log(log)
         self._send_events()
@@ -208,16 +205,16 @@ class Supervisor:
             os.close(nowhere)
 
     def _end_runs(self, worker: PartProcess, api: PrefectApi) -> None:
-        """End the runs that go on, and let the worker tell Prefect of it while it can."""
+        """End the runs that are not finished, while the worker can still report that to Prefect."""
         with suppress(ConfigurationError):  # what Prefect does not answer to in the end does not hinder the end
             going_on = worker.condition == "healthy" and api.running(WORK_POOL)
             if not going_on:
                 return
             self.tell(f"ends {going_on} runs that go on; Prefect calls them crashed")
-            worker.end_children(SECONDS_FOR_RUNS)
-            deadline = time.monotonic() + SECONDS_FOR_REPORT
+            worker.end_children(durations.END_RUNS)
+            deadline = time.monotonic() + durations.REPORT_ENDED_RUNS
             while api.running(WORK_POOL) and time.monotonic() < deadline:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(durations.LOOK)
 
     def _start_watchdog(self) -> None:
         """Start the process that ends the parts when this one is gone, and its end of the pipe with it."""

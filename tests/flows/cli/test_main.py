@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from flows.cli.main import main
-from flows.cli.parser import parser
 from model.market.prices import COLUMNS
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
@@ -20,10 +19,8 @@ from tests.market import write_csv, zigzag
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-COMMANDS = (
-    *("train", "catchup", "backtest", "promote", "approve", "reject", "rollback", "history", "predict", "score"),
-    *("prices", "up", "status", "clean"),
-)
+
+FAST_MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 
 @pytest.fixture
@@ -161,6 +158,7 @@ def test_an_error_with_json_is_one_object_on_standard_output(capsys: pytest.Capt
     assert {"message", "subject", "have", "need", "remedy"} <= set(error)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -180,34 +178,12 @@ def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, ar
     assert "Exception" not in done.stderr
 
 
+@pytest.mark.slow
 def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
     command = f"{sys.executable} -c 'from flows.cli.main import main; main()' status | true"
     environment = {**os.environ, "TOMORROW_HOME": str(home)}
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
     assert done.stderr == ""
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert f"tomorrow {command}" in capsys.readouterr().out.partition("example:")[2]
-
-
-def test_every_command_is_tested_for_its_help() -> None:
-    choices = next(action.choices for action in parser()._actions if action.choices)
-    assert set(choices or ()) == set(COMMANDS)
-
-
-def test_help_loads_no_library_that_computes_or_orchestrates() -> None:
-    code = (
-        "import sys; from flows.cli.parser import parser; import flows.cli.main; parser().format_help();"
-        "print([name for name in ('keras', 'tensorflow', 'mlflow', 'prefect', 'pandas', 'numpy', 'pydantic')"
-        " if name in sys.modules])"
-    )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "[]"
 
 
 def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, tmp_path: Path) -> None:
@@ -216,3 +192,8 @@ def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, 
     assert done.code == 0
     assert done.json["prices"]["sessions"] == 100
     assert np.isfinite(done.json["metrics"]["rmse"])
+
+
+def test_the_prices_of_an_answer_end_with_its_test_period(run: Run) -> None:
+    answer = run("train", *FAST_MARKET, *SMALL, "--test-month", "2013-05", "--json").json
+    assert answer["prices"]["last"] == answer["test"]["last"] == "2013-05-31"

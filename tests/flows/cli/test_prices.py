@@ -21,6 +21,8 @@ from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = ExchangeCalendar()
 TOMORROW = Path(sys.executable).parent / "tomorrow"
 FACEBOOK = {
@@ -253,14 +255,18 @@ MANY = """
 import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from flows.cli.prices_report import fetch_all
+from flows.runs.clock import now
+from tasks.prices.fetch_many import fetch_many
 from tasks.settings import read_settings
 
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 def fetch(first, last):
-    outcomes = fetch_all([f"T{number}" for number in range(first, last)], read_settings(), accept_restatement=False)
+    tickers = [f"T{number}" for number in range(first, last)]
+    outcomes = fetch_many(
+        tickers, read_settings(), accept_restatement=False, now=now, show=lambda done, ticker: None, say=print
+    )
     assert all(outcome.record for outcome in outcomes)
     return megabytes()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.artifact import numpy_network
-from model.artifact.inference import answer
+from model.artifact.inference import network_output
 from model.artifact.numpy_network import NumpyNetwork
 from model.config import PRESETS, NetworkConfig
 from model.forecaster.scaling import fit_recipe
@@ -36,7 +36,9 @@ def test_it_answers_as_keras_does_whatever_the_weights(preset: str) -> None:
         numpys = without_keras(network, members)
         assert numpys is not None
         # Near zero a relative error says nothing: the windows' values are about 1.
-        np.testing.assert_allclose(answer(numpys, windows), answer(network, windows), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            network_output(numpys, windows), network_output(network, windows), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_gates_that_are_wide_open_or_shut_overflow_nowhere() -> None:

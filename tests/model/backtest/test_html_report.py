@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from model.backtest.html_report import report_page
-from model.backtest.result import standings
+from model.backtest.result import comparison_rows
 from tests.model.backtest.test_result import plan, result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -47,7 +47,7 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 def test_every_forecast_has_a_row_with_its_errors() -> None:
     made = result(plan(statistical=True))
     rows = {row[0]: row for row in read(report_page(made, {}, {})).rows}
-    for standing in standings(made):
+    for standing in comparison_rows(made):
         assert rows[standing.label][1] == f"${standing.metrics['rmse']:,.3f}"
     assert rows["AutoARIMA"][1] == "$8.000"
 

@@ -7,7 +7,7 @@ import pytest
 
 from model.backtest.fit import period_split
 from model.backtest.plan import BacktestConfig, Key, Plan, plan_backtest
-from model.backtest.result import BacktestResult, assemble, by_month, standings
+from model.backtest.result import BacktestResult, assemble, by_month, comparison_rows
 from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.metrics import rmse
@@ -103,7 +103,7 @@ def test_intervals_are_joined_level_by_level() -> None:
 
 
 def test_every_forecast_stands_in_one_table() -> None:
-    table = standings(result(plan(statistical=True)))
+    table = comparison_rows(result(plan(statistical=True)))
     assert [row.kind for row in table] == ["preset", "ensemble"] + ["naive"] * 4 + ["statistical"] * 2
     rmse = {row.name: row.metrics["rmse"] for row in table if row.kind == "statistical"}
     assert rmse == pytest.approx({"auto_ets": 7.0, "auto_arima": 8.0})

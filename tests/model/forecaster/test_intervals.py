@@ -103,7 +103,7 @@ def test_on_real_prices_the_scale_alone_keeps_the_word_for_the_close(real_prices
     prices = Prices(security=TEST, source="csv", origin=name, sessions=sessions, values=values)
     inside: dict[int, list[bool]] = {80: [], 95: []}
     for month in np.arange("2018-01", "2020-12", dtype="datetime64[M]"):
-        first, end = (int(np.searchsorted(sessions, month + i)) for i in (0, 1))
+        first, end = (int(start) for start in np.searchsorted(sessions, [month, month + np.timedelta64(1, "M")]))
         recipe = calibrate(Silent(), RECIPE, prices.until(prices.day(first - 1)))
         close = prices.column("Close")[first - 1 : end]
         known = prices.until(prices.day(end - 2))

@@ -1,41 +1,13 @@
 """What happened is looked up in the dollars of the forecast, or not at all."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 
 import pytest
 
-from model.evaluation.baselines import naive_forecasts
 from model.market.prices import COLUMNS, Prices
-from tasks.forecasts.outcomes import find_outcomes, judged_rows
-from tasks.ledger.forecasts import RecordedForecast
-from tests.market import make_prices
-
-PRICES = make_prices(60)
-
-
-def forecast(row: int, version: int = 1) -> RecordedForecast:
-    """A forecast of the session in that row of the prices, made from what was known before."""
-    known = PRICES.until(PRICES.day(row - 1))
-    naives = {name: float(values[0]) for name, values in naive_forecasts(known, "Open", 1).items()}
-    return RecordedForecast(
-        model="TEST-Open",
-        version=version,
-        ticker="TEST",
-        column="Open",
-        as_of=known.last,
-        session=PRICES.day(row),
-        forecast=100.0 + row,
-        naive=naives["newest_Close"],
-        naive_name="newest_Close",
-        source="csv",
-        stale=False,
-        run_id="",
-        fingerprint="",
-        made_at=datetime.combine(known.last, time(22), UTC),
-        naives=naives,
-        late=False,
-    )
+from tasks.forecasts.outcomes import find_outcomes
+from tests.tasks.forecasts.recorded import PRICES, forecast
 
 
 def scaled(factor: float, rows: slice = slice(None)) -> Prices:
@@ -75,16 +47,7 @@ def test_a_past_that_is_another_now_scores_nothing() -> None:
 
 
 def test_a_split_cannot_be_told_from_one_price_alone() -> None:
-    old = replace(forecast(40), naives={})
+    made = forecast(40)
+    old = replace(made, naives={"newest_Close": made.naive})
     assert find_outcomes([old], PRICES).known == ((old, PRICES.column("Open")[40]),)
     assert find_outcomes([old], scaled(0.5)).known == ()
-
-
-def test_forecasts_of_two_versions_become_one_evaluation_with_what_all_of_them_have() -> None:
-    first, second = forecast(40), forecast(41, version=2)
-    first = replace(first, naives={"newest_Close": first.naive}, intervals={95: (1.0, 2.0)})
-    rows = [replace(row, observed=100.0, observed_at=row.made_at) for row in (second, first)]
-    judged = judged_rows(rows)
-    assert judged.forecast.tolist() == [140.0, 141.0]
-    assert list(judged.naive) == ["newest_Close"]
-    assert judged.coverage(0.95).n == 1

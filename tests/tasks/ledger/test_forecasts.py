@@ -193,6 +193,7 @@ def eight() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
+@pytest.mark.slow
 def test_eight_processes_with_the_same_forecast_make_one_row(uri: str, eight: ProcessPoolExecutor) -> None:
     candidates = [replace(FORECAST, forecast=200.0 + n) for n in range(8)]
     answers = list(eight.map(_append, [uri] * 8, candidates))
@@ -202,6 +203,7 @@ def test_eight_processes_with_the_same_forecast_make_one_row(uri: str, eight: Pr
     assert standing in candidates
 
 
+@pytest.mark.slow
 def test_eight_processes_with_different_forecasts_lose_none(uri: str, eight: ProcessPoolExecutor) -> None:
     candidates = [replace(FORECAST, version=n) for n in range(1, 161)]
     answers = list(eight.map(_append, [uri] * len(candidates), candidates))

@@ -77,6 +77,7 @@ def append(uri: str, version: int) -> tuple[RecordedForecast, bool]:
     return Ledger(uri).append(replace(FORECAST, version=version))
 
 
+@pytest.mark.slow
 def test_processes_that_open_an_empty_database_at_once_make_the_tables_once(uri: str) -> None:
     with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(abs, range(64)))

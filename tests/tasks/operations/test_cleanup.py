@@ -5,26 +5,25 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from model.errors import UsageError
+from model.evaluation.decision import DecisionWord
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import Ages, Expired, find_expired
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion, Ruling
+from tasks.registry.ruling import Ruling
+from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Stage
+from tasks.tracking.artifacts import log_prices
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
 from tasks.tracking.run_inputs import load_prices
 from tests.light import market
-
-if TYPE_CHECKING:
-    pass
 
 # Whatever files a test makes are old by then.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
@@ -43,7 +42,7 @@ DAYS_AGO = (200, 170, 140, 120, 60, 20)
 
 
 def ruling(decision: str) -> Ruling:
-    return Ruling(decision=decision, reasons=("It was so.",), at=NOW, by="somebody")
+    return Ruling(decision=DecisionWord(decision), reasons=("It was so.",), at=NOW, by="somebody")
 
 
 def prices_of(days_ago: int) -> Prices:
@@ -59,7 +58,7 @@ def train(tracking: Tracking, days_ago: int, tags: dict[str, str]) -> Registered
     record = SnapshotStore(tracking.settings).store(prices, at=at)
     all_tags = {"mlflow.source.name": "tomorrow", "prices.snapshot": record.fingerprint, **tags}
     with start_run(tracking.client, tracking.experiment_id(), "a training", all_tags) as run:
-        run.log_prices(prices)
+        log_prices(run, prices)
         logged = tracking.client.create_logged_model(run.experiment_id, name="forecaster", source_run_id=run.run_id)
     tracking.client.set_terminated(run.run_id, end_time=int(at.timestamp() * 1000))
     return Registry(tracking).register(MODEL, run_id=run.run_id, model_uri=f"models:/{logged.model_id}")
@@ -146,6 +145,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     assert store.newest("META") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
     make_world(tracking, seed)
@@ -168,6 +168,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     load_everything_in_use(tracking)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [2, 5])
 def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
     make_world(tracking, seed=1)

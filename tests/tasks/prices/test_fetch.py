@@ -183,6 +183,7 @@ def test_before_the_first_session_there_are_too_few_prices(yahoo: FakeYahoo, set
             obtain(yahoo, settings, as_of=day)
 
 
+@pytest.mark.slow
 @given(as_of=st.dates(date(2012, 1, 4), LAST), factor=st.floats(0.8, 1.2), fetched=st.booleans())
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_price_after_as_of_is_visible(
@@ -227,6 +228,7 @@ print(got.prices.fingerprint)
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_fetch_the_same_security_at_once(yahoo: FakeYahoo, settings: Settings) -> None:
     tickers = ["FB", "META"] * 4
     processes = [

@@ -27,7 +27,7 @@ def test_whatever_the_numbers_every_bit_comes_back(rows: list[list[float]], orig
         security=FACEBOOK,
         source="yahoo",
         origin=origin,
-        sessions=np.datetime64("2020-01-01", "D") + np.arange(len(rows)),
+        sessions=np.datetime64("2020-01-01", "D") + np.arange(len(rows)).astype("timedelta64[D]"),
         values=np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS)),
         notes=(note,),
     )

@@ -33,11 +33,13 @@ print(faults[-1] - faults[0])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's allocator is told what to keep")
 def test_memory_that_is_freed_serves_again_without_fresh_pages() -> None:
     assert 10 * _fresh_pages("kept") < _fresh_pages("as it comes")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's allocator is told what to keep")
 def test_what_the_user_has_told_the_allocator_holds() -> None:
     theirs = {"MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}

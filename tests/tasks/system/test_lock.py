@@ -13,7 +13,7 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system import lock
+from tasks.system import durations
 from tasks.system.lock import locked, state_directory, user_name
 from tests.project import ROOT
 
@@ -51,14 +51,14 @@ def test_another_process_waits_until_the_holder_is_gone(settings: Settings, monk
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr(durations, "LOCK", 0.1)
         with pytest.raises(ConfigurationError, match="another process has held it"), locked(settings, "META-Open"):
             pass
         with locked(settings, "META-Close"):
             pass
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(durations, "LOCK", 60)
     with locked(settings, "META-Open"):
         pass
 

@@ -6,6 +6,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system.prefect_server import environment, prepare_environment, require_room
+from tasks.system.prefect_server import check_room, environment, prepare_environment
+from tests.project import ROOT
 
 # Python imports a module of this name at its start, in the flow's process and in the server's that it starts.
 LISTENER = """
@@ -164,13 +167,14 @@ def test_a_database_of_prefects_that_cannot_be_used_is_told_and_not_tried_for_mi
 
 
 def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    require_room(tmp_path)
+    check_room(tmp_path)
     monkeypatch.setattr("tasks.system.prefect_server.ROOM_BYTES", 10**18)
     with pytest.raises(ConfigurationError, match="MB are free") as refusal:
-        require_room(tmp_path)
+        check_room(tmp_path)
     assert "PREFECT_HOME" in refusal.value.remedy
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and not listened on
@@ -180,7 +184,31 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert f"ConfigurationError: Prefect's server at {url}" in process.stderr
 
 
+@pytest.mark.slow
 def test_no_server_where_none_may_be_started_is_told(tmp_path: Path) -> None:
     process = _python(RUN, _bare_environment(tmp_path, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="false"), tmp_path)
     assert process.returncode == 1
     assert "ConfigurationError: Prefect's server: none is named" in process.stderr
+
+
+def _flat(table: dict[str, object], prefix: str = "PREFECT") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        key = f"{prefix}_{name.upper()}"
+        if isinstance(value, dict):
+            yield from _flat(value, key)
+        else:
+            yield key, str(value).lower()
+
+
+def test_what_stands_in_the_projects_file_is_known_to_prefect_and_the_same_as_elsewhere(tmp_path: Path) -> None:
+    in_file = dict(_flat(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["prefect"]))
+    elsewhere = environment(Settings(home=tmp_path), quiet=True)
+    assert in_file == {name: elsewhere[name] for name in in_file}
+    script = "import json; from prefect.settings import get_current_settings as current; "
+    script += "print(json.dumps(current().to_environment_variables(exclude_unset=True)))"
+    bare = _bare_environment(tmp_path, PREFECT_HOME=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=bare, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    read = {name: str(value).lower() for name, value in json.loads(done.stdout).items()}
+    assert {name: read.get(name) for name in in_file} == in_file

@@ -154,6 +154,7 @@ def test_processes_end_with_the_block_in_the_middle_of_their_work(tmp_path: Path
     assert ended(int(file.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "starter.py"
     script.write_text(STARTER, encoding="utf-8")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tasks.operations.stack.parts import Part, stack
-from tasks.settings import ServerSettings, Settings, TrackingSettings
+from tasks.settings import Settings
+from tasks.settings.schema import ServerSettings, TrackingSettings
 
 POSTGRESQL = "postgresql+psycopg://user:hidden-word@db.example/mlflow"
 API = "http://127.0.0.1:4200/api"

@@ -8,21 +8,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.log import cut_log, newest_lines
 from tasks.operations.stack.orphans import mark_of, marked
-from tasks.operations.stack.process import LONGEST_PAUSE, pause_before
+from tasks.operations.stack.process import pause_before
 from tasks.operations.stack.state import StackState, only_stack, read_stack
 from tasks.settings import Settings
+from tasks.system import durations
 
 PATIENCE = 60
 
 
 def test_pauses_grow_to_a_minute_and_no_further() -> None:
     assert [pause_before(start) for start in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert pause_before(1000) == LONGEST_PAUSE
+    assert pause_before(1000) == durations.LONGEST_PAUSE
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
@@ -94,11 +96,11 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(home: Path, stack:
 def test_another_stack_ends_what_is_left_of_one_that_was_killed_with_its_watchdog(
     home: Path, stack: "subprocess.Popen[str]"
 ) -> None:
-    children = Path(f"/proc/{stack.pid}/task/{stack.pid}/children").read_text().split()
-    parts = {str(part.pid) for part in state(home).parts}
-    for watchdog in set(children) - parts:
+    children = {child.pid for child in psutil.Process(stack.pid).children()}
+    parts = {part.pid for part in state(home).parts}
+    for watchdog in children - parts:
         os.kill(stack.pid, signal.SIGSTOP)
-        os.kill(int(watchdog), signal.SIGKILL)
+        os.kill(watchdog, signal.SIGKILL)
     stack.kill()
     assert len(processes(home)) == 4
     again = start(home)

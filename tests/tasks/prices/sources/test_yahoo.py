@@ -55,6 +55,7 @@ def test_prices_are_not_adjusted_for_dividends(yahoo: FakeYahoo, fetch: Fetch) -
     assert (fetch().values == values).all()
 
 
+@pytest.mark.slow
 def test_yahoo_can_be_asked_after_tensorflow_has_shown_its_own_curl_to_the_process() -> None:
     script = """
 import tensorflow
@@ -70,6 +71,7 @@ with FakeYahoo() as yahoo, yahoo.session() as session:
     assert done.stdout.strip() == "True"
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_on_disk(tmp_path: Path) -> None:
     script = """
 from tasks.prices.sources.yahoo import fetch_chart

@@ -1,0 +1,95 @@
+"""`tomorrow predict`: its options, its call, its JSON and its text."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BeforeValidator
+
+from flows.cli.command import command
+from flows.cli.configuration import column as parse_column
+from flows.cli.configuration import prepare
+from flows.cli.options import ColumnName, PriceOptions
+from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_each, of
+
+if TYPE_CHECKING:
+    from flows.predict import PredictReport
+    from model.config import PriceRequest
+
+LATE = "made after that session opened. It is recorded but will not be scored."
+
+
+# The bounds by level in per cent, which JSON has as text.
+Intervals = Annotated[
+    dict[str, tuple[float, float]],
+    BeforeValidator(lambda known: {str(level): bounds for level, bounds in known.items()}),
+]
+
+
+class PredictAnswer(Answer):
+    """The object of `tomorrow predict --json`, as the ledger holds the forecast."""
+
+    model: str = of("forecast.model")
+    version: int = of("forecast.version")
+    ticker: str = of("forecast.ticker")
+    column: str = of("forecast.column")
+    as_of: date = of("forecast.as_of")
+    session: date = of("forecast.session")
+    forecast: float = of("forecast.forecast")
+    lower: float | None = of("forecast.lower")
+    upper: float | None = of("forecast.upper")
+    level: float | None = of("forecast.level")
+    intervals: Intervals = of("forecast.intervals")
+    naive: float = of("forecast.naive")
+    naive_name: str = of("forecast.naive_name")
+    naives: Mapping[str, float] = of("forecast.naives")
+    source: str = of("forecast.source")
+    stale: bool = of("forecast.stale")
+    late: bool | None = of("forecast.late")
+    fingerprint: str = of("forecast.fingerprint")
+    prices: FetchAnswer = of("fetched")
+    made_at: Moment = of("forecast.made_at")
+    recorded: bool = of("created")
+    notes: tuple[str, ...] = of("version.notes")
+    seconds: dict[str, float]
+
+
+@command("tomorrow predict --source sample")
+def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
+    """Load the Production version, forecast the next session, and write the forecast to the ledger."""
+    requests, name = prices.requests(), parse_column(column)
+    settings, requests = prepare(requests)
+    from tasks.system.prefect_server import orchestrated
+    from tasks.tracking.model_artifact import load_libraries
+
+    with orchestrated(meanwhile=load_libraries):
+        from flows.predict import predict as flow
+
+        def run(request: "PriceRequest") -> CommandResult:
+            return predict_result(flow(request=request, column=name))
+
+        return for_each(requests, settings.prices.pause, run)
+
+
+def predict_result(report: "PredictReport") -> CommandResult:
+    """What a forecast came to."""
+    return CommandResult(PredictAnswer.model_validate(report), _text(report))
+
+
+def _text(report: "PredictReport") -> str:
+    from model.evaluation.baselines import naive_label
+
+    made = report.forecast
+    lines = [
+        f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
+        f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
+        f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
+        *([f"  late: {LATE}"] if made.late else []),
+        *(f"  prices: {note}" for note in report.fetched.prices.notes),
+        *(f"  note: {note}" for note in report.version.notes),
+        "  written to the ledger"
+        if report.created
+        else f"  the ledger holds it already: made {made.made_at:%Y-%m-%d %H:%M} UTC, and it stays as it was",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,99 @@
+"""`tomorrow promote`, `approve`, `reject` and `rollback`: their options, calls, JSON and text."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.command import command
+from flows.cli.commands.train import GateAnswer, gate_phrase
+from flows.cli.configuration import prepare
+from flows.cli.options import Model, Reason, Version, option
+from flows.cli.result import Answer, CommandResult, of
+
+if TYPE_CHECKING:
+    from flows.promote import PromotionReport
+
+
+class PromoteAnswer(Answer):
+    """The object of `tomorrow promote --json`; the decision is null where the gate was not asked."""
+
+    model: str = of("version.model")
+    version: int = of("version.version")
+    stage: str = of("version.stage")
+    changed: bool
+    archived: tuple[int, ...]
+    notes: tuple[str, ...]
+    decision: GateAnswer | None
+
+
+@command("tomorrow promote META-Open 3 --to production")
+def promote(
+    model: Model,
+    version: Version,
+    to: Annotated[str, option("--to", "STAGE", "staging, production, archived or none.")] = "Production",
+    force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs a --reason, and is recorded.")] = False,
+    reason: Reason = "",
+) -> CommandResult:
+    """Move a version to a stage; into Production only if the gate lets it pass."""
+    from tasks.registry.version import parse_stage
+    from tasks.system.prefect_server import orchestrated
+
+    stage = parse_stage(to)
+    prepare()
+    with orchestrated():
+        from flows.promote import promote as flow
+
+        return promote_result(flow(model=model, version=version, to=stage, force=force, reason=reason))
+
+
+@command("tomorrow approve META-Open 3")
+def approve(model: Model, version: Version, reason: Reason = "") -> CommandResult:
+    """Let a version that waits for a person go to Production."""
+    prepare()
+    from tasks.system.prefect_server import orchestrated
+
+    with orchestrated():
+        from flows.promote import approve as flow
+
+        return promote_result(flow(model=model, version=version, reason=reason))
+
+
+@command('tomorrow reject META-Open 3 --reason "its intervals are too narrow"')
+def reject(model: Model, version: Version, reason: Reason = "") -> CommandResult:
+    """Keep a version that waits for a person out of Production."""
+    prepare()
+    from tasks.system.prefect_server import orchestrated
+
+    with orchestrated():
+        from flows.promote import reject as flow
+
+        return promote_result(flow(model=model, version=version, reason=reason))
+
+
+@command('tomorrow rollback META-Open --reason "its errors have doubled since Monday"')
+def rollback(model: Model, reason: Reason = "") -> CommandResult:
+    """Give Production back to the version that was there before."""
+    prepare()
+    from tasks.system.prefect_server import orchestrated
+
+    with orchestrated():
+        from flows.promote import rollback as flow
+
+        return promote_result(flow(model=model, reason=reason))
+
+
+def promote_result(report: "PromotionReport") -> CommandResult:
+    """What a promotion came to."""
+    return CommandResult(PromoteAnswer.model_validate(report), _text(report))
+
+
+def _text(report: "PromotionReport") -> str:
+    version = report.version
+    lines = [f"{version.model} {version.named} {'is now' if report.changed else 'stays'} in {version.stage}."]
+    lines += [f"  archived  version {number}" for number in report.archived]
+    lines += [f"  note      {note}" for note in report.notes]
+    if report.decision is not None:
+        forced = "" if report.decision.passed or not report.changed else "; a person decided otherwise"
+        lines += [f"  The gate {gate_phrase(report.decision)}{forced}:"]
+        lines += [f"  - {reason}" for reason in report.decision.reasons]
+    return "\n".join(lines)

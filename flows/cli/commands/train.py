@@ -1,0 +1,228 @@
+"""`tomorrow train`: its options, its call, its JSON and its text."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.command import command
+from flows.cli.configuration import given, jobs, prepare, validated
+from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, option
+from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, look, of, table
+from model.config import EvaluationConfig
+from model.evaluation.decision import DecisionWord
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from flows.train import TrainReport
+    from model.evaluation.gate import Decision
+    from tasks.settings import Settings
+
+REPEATED = (
+    "It was trained before, from the same prices and configuration by the same code: nothing is trained again.",
+    "(--again trains it anew.)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """What a forecaster is judged on."""
+
+    test_month: Annotated[str | None, option("--test-month", "YYYY-MM", "Test on that calendar month.")] = None
+    test_sessions: Annotated[
+        int | None, count("--test-sessions", "Else test on the newest N sessions (default: 21).")
+    ] = None
+
+    def config(self) -> EvaluationConfig:
+        """The sessions that the forecaster is judged on."""
+        return validated(EvaluationConfig, given(test_month=self.test_month, test_sessions=self.test_sessions))
+
+
+class TrainPart(Answer):
+    """The part that is fitted on: windows, sessions in each, figures of each session."""
+
+    inputs: tuple[int, int, int]
+    targets: tuple[int]
+
+
+class TestPart(Answer):
+    """The test period; `series` are its sessions with those that its first window looks back on."""
+
+    inputs: tuple[int, int, int]
+    series: int
+    first: date
+    last: date
+
+
+class FitAnswer(Answer):
+    """How the fit went."""
+
+    epochs: int
+    seconds: float = of("fit_seconds")
+    first_loss: float
+    last_loss: float
+    backend: str
+
+
+class GateAnswer(Answer):
+    """What the gate decided, and why."""
+
+    promoted: bool
+    reasons: tuple[str, ...]
+
+
+class TrainAnswer(Answer):
+    """The object of `tomorrow train --json`."""
+
+    run_id: str
+    run_url: str
+    model: str
+    version: int
+    stage: str
+    repeated: bool
+    key: str
+    preset: str
+    ticker: str
+    column: str
+    source: str
+    prices: PricesAnswer
+    stale: bool
+    train: TrainPart
+    test: TestPart
+    start: dict[str, Any]
+    fit: FitAnswer
+    metrics: dict[str, float]
+    decision: GateAnswer
+    seconds: dict[str, float]
+
+
+@command("tomorrow train --source csv --prices FB_2012_2020.csv --test-month 2020-01")
+def train(
+    prices: PriceOptions,
+    test: EvaluationOptions,
+    training: TrainingOptions,
+    preset: Preset = "tutorial",
+    again: Annotated[bool, typer.Option("--again", help="Train again even if an identical training exists.")] = False,
+    processes: Jobs = None,
+) -> CommandResult:
+    """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
+
+    With several securities, --jobs trainings run at the same time.
+    """
+    requests, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
+    workers = jobs(processes)
+    settings, requests = prepare(requests)
+    from flows.cli.side_by_side import Training, train_all, train_security
+    from tasks.system.keras_backend import load_backend
+    from tasks.system.prefect_server import orchestrated
+
+    trainings = {
+        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again)
+        for request in requests
+    }
+    if len(trainings) > 1 and workers > 1:
+        return train_all(list(trainings.values()), workers, settings.prices.pause)
+    with orchestrated(meanwhile=load_backend):
+        return for_each(requests, settings.prices.pause, lambda request: train_security(trainings[request]))
+
+
+def train_result(report: "TrainReport", settings: "Settings") -> CommandResult:
+    """What a training came to."""
+    return CommandResult(_answer(report), _text(report, settings))
+
+
+def _answer(report: "TrainReport") -> TrainAnswer:
+    from tasks.registry.version import start_of
+
+    split, config, came, version = report.split, report.config, report.results, report.version
+    trained = len(split.train) - came.rows
+    return TrainAnswer(
+        run_id=report.run_id,
+        run_url=report.run_url,
+        model=version.model,
+        version=version.version,
+        stage=version.stage,
+        repeated=report.repeated,
+        key=report.key,
+        preset=config.preset,
+        ticker=split.prices.security.ticker,
+        column=config.column,
+        source=split.prices.source,
+        prices=PricesAnswer.model_validate(replace(report.fetched, prices=split.prices)),  # up to the test period's end
+        stale=report.fetched.stale,
+        train=TrainPart(inputs=(trained, config.lookback, came.features), targets=(trained,)),
+        test=TestPart(
+            inputs=(split.n_test, config.lookback, came.features),
+            series=split.n_test + came.rows,
+            first=split.first_test,
+            last=split.last_test,
+        ),
+        start=start_of(version),
+        fit=FitAnswer.model_validate(came),
+        metrics=came.metrics,
+        decision=GateAnswer.model_validate(report.decision),
+        seconds=report.seconds,
+    )
+
+
+def gate_phrase(decision: "Decision") -> str:
+    """What the gate says of a version, in a few words."""
+    waits = ", and waits for a person" if decision.verdict == DecisionWord.WAITING else ""
+    return ("lets it pass" if decision.passed else "refuses it") + waits
+
+
+def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
+    from tasks.registry.version import start_of
+
+    split, config, came, version = report.split, report.config, report.results, report.version
+    prices = split.prices
+    return lines(
+        f"{version.model} {version.named}, preset {config.preset}, is in {version.stage}.",
+        *(REPEATED if report.repeated else ()),
+        "",
+        f"  prices   {prices.security.ticker} from {prices.source}: "
+        f"{len(prices)} sessions, {prices.first} to {prices.last}",
+        *(f"           {note}" for note in prices.notes),
+        f"  fit      {came.epochs} epochs on {len(split.train) - came.rows} windows of "
+        f"{config.lookback} sessions in {came.fit_seconds:.1f} s; "
+        f"loss {came.first_loss:.4f} to {came.last_loss:.4f}",
+        *([f"  start    {start_of(version)['reason']}"] if config.training.warm_start else []),
+        "",
+        _errors(report),
+        "",
+        f"  The gate {gate_phrase(report.decision)}:",
+        *(f"  - {reason}" for reason in report.decision.reasons),
+        "",
+        f"  next     {_next(report)}",
+        *look(report.run_url, settings),
+    )
+
+
+def _errors(report: "TrainReport") -> "RenderableType":
+    from model.evaluation.baselines import naive_label
+
+    split, figures = report.split, report.results.metrics
+    naive = [name.removesuffix("_rmse") for name in figures if name.endswith("_rmse") and name != "naive_rmse"]
+    rows = [("the forecast", figures["rmse"], figures["mae"])]
+    rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in naive]
+    return table(
+        (f"{f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}", f"{'RMSE':>8}", f"{'MAE':>8}"),
+        [
+            *((name, f"${error:.3f}", f"${absolute:.3f}") for name, error, absolute in rows),
+            ("skill against the best naive forecast", f"{figures['skill']:+.3f}", ""),
+        ],
+        figures=True,
+        indent=2,
+    )
+
+
+def _next(report: "TrainReport") -> str:
+    version = report.version
+    if version.stage == "Production":
+        return "tomorrow predict, with the same --source and --ticker"
+    if report.decision.verdict == DecisionWord.WAITING:
+        named = f"{version.model} {version.version}"
+        return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
+    return f'tomorrow promote {version.model} {version.version} --to production --force --reason "..."'

@@ -1,0 +1,115 @@
+"""From the values of options to the frozen configuration of a flow, and the process made ready for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from model.config import Column, ForecasterConfig, Frozen, PriceRequest, known_keys, preset
+from model.errors import UsageError
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
+
+Config = TypeVar("Config", bound=Frozen)
+
+
+def column(name: str) -> Column:
+    """The price that is forecast."""
+    return validated(ForecasterConfig, {"column": name}).column
+
+
+def jobs(wanted: int | None) -> int:
+    """The number of processes: as it is given, else one for each processor that we may use."""
+    from tasks.backtest.fit_pool import usable_processors
+
+    if wanted is not None and wanted < 1:
+        raise UsageError("--jobs", have=str(wanted), need="at least one process", remedy="give a number from 1 on")
+    return wanted or usable_processors()
+
+
+def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[PriceRequest, ...]]":
+    """Read the settings and set up this process; a wrong request for prices fails before anything starts.
+
+    Of requests for one security, under its present ticker or another, the first is left.
+    """
+    from tasks.settings import read_settings
+    from tasks.system.prefect_server import prepare_environment
+
+    settings = read_settings()
+    prepare_environment(settings)
+    if not wanted:
+        return settings, ()
+    from tasks.prices.request import wanted_security
+
+    first: dict[str, PriceRequest] = {}
+    for request in wanted:
+        first.setdefault(wanted_security(request, settings).ticker, request)
+    return settings, tuple(first.values())
+
+
+def given(**options: object) -> dict[str, Any]:
+    """The options that were given a value."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def forecaster_config(name: str, changes: Mapping[str, object], assignments: Sequence[str]) -> ForecasterConfig:
+    """The preset of that name with some dotted keys changed; assignments are texts as `--set` takes them."""
+    import yaml
+
+    raw = preset(name).model_dump()
+    for key, value in changes.items():
+        _put(raw, key, value)
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise UsageError(
+                f"--set {assignment}",
+                have="no `=`",
+                need="KEY=VALUE",
+                remedy="for example --set training.clip_norm=1.0",
+            )
+        _put(raw, key, _number(yaml.safe_load(text)))
+    return validated(ForecasterConfig, raw)
+
+
+def _put(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; an unknown last part is left to the validation, which names it."""
+    *path, last = key.split(".")
+    for part in path:
+        if not isinstance(raw.get(part), dict):
+            raise UsageError(
+                f"--set {key}",
+                have=f"no part of the configuration called {part!r}",
+                need=f"one of {', '.join(name for name, inner in raw.items() if isinstance(inner, dict))}",
+                remedy="see docs/configuration.md",
+            )
+        raw = raw[part]
+    raw[last] = value
+
+
+def _number(value: Any) -> Any:
+    """YAML takes 1e-4 for a text; nobody who writes it means one."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str] | None = None) -> Config:
+    """A configuration from its values; UsageError names the option, or the key where it has none of its own."""
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
+        unknown = fault["type"] == "extra_forbidden"
+        raise UsageError(
+            (options or {}).get(key, key),
+            have="no such key" if unknown else repr(fault["input"]),
+            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else fault["msg"],
+            remedy="correct the option",
+            key=key,
+        ) from None

@@ -1,0 +1,184 @@
+"""The story of a run in the log that Prefect's pages show: one line for each thing that a reader wants to know.
+
+States are shown as states, so the lines in which Prefect repeats them are left out. What the rooms below warn of, by
+Python's own loggers, stands in the same log. PREFECT_LOGGING_EXTRA_LOGGERS would do that only where it is set before
+Prefect is imported; a worker, the command line or anybody's script may start a run, so it is done here.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging import get_run_logger
+from prefect.logging.handlers import APILogHandler
+
+from model.backtest.html_report import verdict
+from model.evaluation.baselines import naive_label
+from tasks.prefect_tasks import start_timing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from model.backtest.result import BacktestResult
+    from model.evaluation.gate import Decision
+    from model.evaluation.split import Split
+    from tasks.forecasts.scoring import Scored
+    from tasks.ledger.forecasts import RecordedForecast
+    from tasks.operations.expired import Expired
+    from tasks.prices.fetch import FetchedPrices
+    from tasks.registry.version import RegisteredVersion
+
+PREFECTS_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+OUR_LOGGERS = ("tasks", "model")
+
+
+class _RunLogHandler(APILogHandler):
+    """Sends to Prefect what is logged within a run; what is logged elsewhere belongs to no page."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if FlowRunContext.get() or TaskRunContext.get():
+            super().emit(record)
+
+
+_handler = _RunLogHandler()
+
+
+def start_run() -> dict[str, float]:
+    """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end."""
+    for name in PREFECTS_LOGGERS:
+        logging.getLogger(name).addFilter(_is_news)
+    for name in OUR_LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, APILogHandler) for known in logger.handlers):
+            logger.addHandler(_handler)
+        logger.setLevel(logger.level or logging.INFO)
+    return start_timing()
+
+
+def log_prices(fetched: "FetchedPrices") -> None:
+    """What was fetched."""
+    prices = fetched.prices
+    get_run_logger().log(
+        logging.WARNING if fetched.stale else logging.INFO,
+        "Prices of %s from %s: %d sessions, %s to %s; %s%s.",
+        prices.security.ticker,
+        prices.source,
+        len(prices),
+        prices.first,
+        prices.last,
+        fetched.verdict,
+        ", stale" if fetched.stale else "",
+    )
+
+
+def log_windows(split: "Split", rows: int) -> None:
+    """What the network is fitted on, where one forecast needs so many rows."""
+    get_run_logger().info(
+        "%d windows to train on; %d sessions to test on, %s to %s.",
+        len(split.train) - rows,
+        split.n_test,
+        split.first_test,
+        split.last_test,
+    )
+
+
+def log_errors(metrics: "Mapping[str, float]") -> None:
+    """The error on the test period beside that of the best naive forecast."""
+    naive = {name.removesuffix("_rmse"): metrics[name] for name in metrics if name.endswith("_rmse")}
+    del naive["naive"]  # the best of the others
+    best = min(naive, key=naive.__getitem__)
+    get_run_logger().info(
+        "RMSE $%.3f; best naive forecast (%s) $%.3f; skill %+.3f.",
+        metrics["rmse"],
+        naive_label(best),
+        metrics["naive_rmse"],
+        metrics["skill"],
+    )
+
+
+def log_repeated(version: "RegisteredVersion") -> None:
+    """Why nothing is trained: it was done before."""
+    get_run_logger().info("%s version %d is the same training: it is not repeated.", version.model, version.version)
+
+
+def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> None:
+    """Each reason of the gate, what was decided, and the stage that the version is in now."""
+    logger = get_run_logger()
+    for reason in decision.reasons if decision else ():
+        logger.info("Gate: %s", reason)
+    decided = version.tags.get("decision") or "not decided on"
+    logger.info("%s version %d: %s, in %s.", version.model, version.version, decided, version.stage)
+
+
+def log_pulled(version: "RegisteredVersion") -> None:
+    """The version that forecasts."""
+    logger = get_run_logger()
+    logger.info("%s %s is in Production, and forecasts.", version.model, version.named)
+    for note in version.notes:
+        logger.warning(note)
+
+
+def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
+    """The forecast with its interval, beside the naive one, and whether the ledger had it already."""
+    logger = get_run_logger()
+    interval = "" if made.lower is None else f" ({made.level:.0%}: ${made.lower:.2f} to ${made.upper:.2f})"
+    logger.info(
+        "%s %s on %s: $%.2f%s; naive (%s) $%.2f.",
+        made.ticker,
+        made.column,
+        made.session,
+        made.forecast,
+        interval,
+        naive_label(made.naive_name),
+        made.naive,
+    )
+    if made.late:
+        logger.warning("Late: it was made after its session had opened, and is not scored.")
+    logger.info(
+        "Recorded in the ledger." if created else f"In the ledger already, made at {made.made_at:%F %H:%M} UTC."
+    )
+
+
+def log_score(scored: "Scored", filled: int) -> None:
+    """How many prices were filled in, how the forecasts have done, and whether it is time to train again."""
+    logger, judged = get_run_logger(), scored.judged
+    logger.info("Filled in what happened for %d of %d forecasts.", filled, len(scored.rows))
+    if judged is None:
+        logger.info("Nothing to score yet.")
+    else:
+        logger.info(
+            "Scored %d forecasts: RMSE $%.3f; best naive forecast (%s) $%.3f; skill %+.3f.",
+            len(judged.sessions),
+            judged.rmse,
+            naive_label(judged.best_naive),
+            judged.naive_rmse,
+            judged.skill,
+        )
+    for reason in scored.advice.reasons:
+        logger.info("Monitoring: %s", reason)
+    logger.info("Retraining is %sasked for.", "" if scored.advice.retrain else "not ")
+
+
+def log_backtest(result: "BacktestResult") -> None:
+    """How each preset compares with the naive forecasts over all origins."""
+    logger = get_run_logger()
+    logger.info("%s, %s: %d sessions.", result.subject, result.period, len(result.reference.sessions))
+    for preset in result.presets:
+        logger.info(verdict(preset))
+
+
+def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
+    """Which sessions are caught up."""
+    left = f"; {missed - len(due)} more are too long ago" if missed > len(due) else ""
+    get_run_logger().info("%s: %d missed sessions to catch up%s.", model, len(due), left)
+
+
+def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
+    """How much was removed, or would be."""
+    get_run_logger().info("%d expired things %s.", len(expired), "would be removed" if dry_run else "removed")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop what a run's state says already; of a failure Prefect tells at the level ERROR, which stays."""
+    return record.levelno > logging.INFO or not record.getMessage().startswith("Finished in state")

@@ -1,0 +1,79 @@
+"""What can be decided on a version, and what a person adds to the gate's reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from model.errors import UsageError
+
+
+class DecisionWord(StrEnum):
+    """What was decided on a version, in one word; the texts are stored and shown.
+
+    The gate says promoted, refused, watched (mode dry_run: it passes, and stays where it is) or waiting (mode manual:
+    for a person). A person approves or rejects a version that waits, forces one past the gate, rolls back, or moves
+    one to a stage that the gate has no say in. What makes room in Production is superseded.
+    """
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    WATCHED = "watched"
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    FORCED = "forced"
+    MOVED = "moved"
+    ROLLED_BACK = "rolled back"
+    SUPERSEDED = "superseded"
+    BY_HAND = "by hand"
+    REMOVED = "removed"
+
+    @property
+    def promotes(self) -> bool:
+        """Whether it puts a version into Production after the gate was asked, with its consent or against it."""
+        return self in (DecisionWord.PROMOTED, DecisionWord.APPROVED, DecisionWord.FORCED)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the gate, or a person in its place, lets the version pass."""
+        return self in (DecisionWord.PROMOTED, DecisionWord.APPROVED, DecisionWord.WATCHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDecision:
+    """What a person, `by` name, decides on a version that waits, and why."""
+
+    approved: bool
+    by: str
+    reason: str = ""
+
+
+def record_person(
+    subject: str, decided: DecisionWord | None, person: PersonDecision, reasons: Sequence[str], passed: bool
+) -> tuple[str, ...]:
+    """The reasons to keep on a version that a person approves or rejects: the gate's, and the person's.
+
+    subject: the version, as an error names it
+    decided: the decision that is noted on it so far
+    reasons: the gate's sentences, and whether it `passed`
+
+    UsageError where the version waits for nobody, and where a rejection, or an approval against the gate's advice,
+    gives no reason.
+    """
+    if decided != DecisionWord.WAITING:
+        raise UsageError(
+            subject,
+            have=f"it waits for nobody: its decision is {decided.value!r}" if decided else "it waits for nobody",
+            need="a version that was trained or promoted while the gate's mode was manual",
+            remedy="look at the decisions in MLflow; past the gate: tomorrow promote ... --force --reason TEXT",
+        )
+    reason, against = person.reason.strip(), person.approved and not passed
+    if not reason and (against or not person.approved):
+        raise UsageError(
+            subject,
+            have=f"no reason for {'approving it against the gate' if against else 'rejecting it'}",
+            need="a reason, which stays on the version for whoever asks later",
+            remedy='add --reason "..."',
+        )
+    done = f"{'Approved' if person.approved else 'Rejected'} by {person.by}{', against the gate' if against else ''}"
+    return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")

@@ -1,0 +1,89 @@
+"""How forecasts have done: which of them count, and those beside what happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from model.evaluation.evaluation import Evaluation
+from tasks.ledger.forecasts import RecordedForecast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ForecastSummary:
+    """How a model's forecasts have done.
+
+    rows:    all of them
+    counted: those that were made before their session began, by the exchange's calendar, and whose price came
+    judged:  these as one evaluation; None where there are none, and so are the figures then
+    """
+
+    model: str
+    rows: tuple[RecordedForecast, ...]
+    counted: tuple[RecordedForecast, ...]
+    judged: Evaluation | None
+
+    @property
+    def forecasts(self) -> int:
+        """How many were made."""
+        return len(self.rows)
+
+    @property
+    def scored(self) -> int:
+        """How many of them count."""
+        return len(self.counted)
+
+    @property
+    def newest(self) -> RecordedForecast:
+        """The forecast of the newest session."""
+        return max(self.rows, key=lambda row: (row.session, row.made_at))
+
+    @property
+    def rmse(self) -> float | None:
+        """In dollars."""
+        return None if self.judged is None else self.judged.rmse
+
+    @property
+    def naive_rmse(self) -> float | None:
+        """The same of the best naive forecast."""
+        return None if self.judged is None else self.judged.naive_rmse
+
+    @property
+    def level(self) -> float | None:
+        """The level of the widest intervals among those that count; before there are any, that of the newest."""
+        widest = max(self.judged.intervals, default=None) if self.judged is not None else None
+        return self.newest.level if widest is None else widest
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of prices within these intervals; None where no forecast that counts has any."""
+        if self.judged is None or not self.judged.intervals:
+            return None
+        return self.judged.coverage(max(self.judged.intervals)).value
+
+
+def summarise(model: str, rows: Sequence[RecordedForecast]) -> ForecastSummary:
+    """Find the forecasts that count, and judge them."""
+    counted = tuple(row for row in rows if row.observed is not None and not row.late)
+    judged = judge_rows(counted) if counted else None
+    return ForecastSummary(model=model, rows=tuple(rows), counted=counted, judged=judged)
+
+
+def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
+    """Forecasts that count beside what happened; of one session, the one that was made from the newest prices."""
+    newest: dict[date, RecordedForecast] = {}
+    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version)):
+        newest[row.session] = row
+    chosen = list(newest.values())
+    shared = [name for name in chosen[0].naives if all(name in row.naives for row in chosen)]
+    levels = sorted({level for row in chosen for level in row.intervals})
+    none = (np.nan, np.nan)
+    bounds = {level: np.array([row.intervals.get(level, none) for row in chosen]) for level in levels}
+    return Evaluation(
+        sessions=np.array([row.session for row in chosen], dtype="datetime64[D]"),
+        actual=np.array([row.observed for row in chosen], dtype=np.float64),
+        forecast=np.array([row.forecast for row in chosen]),
+        naive={name: np.array([row.naives[name] for row in chosen]) for name in shared},
+        intervals={level / 100: (pair[:, 0], pair[:, 1]) for level, pair in bounds.items()},
+    )

@@ -1,0 +1,56 @@
+"""The errors of the registry: what is missing, with the next step that the versions suggest."""
+
+from model.errors import ConfigurationError, NothingInProduction, UsageError
+from tasks.registry.version import RegisteredVersion, highest
+
+
+def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
+    """The error for a model without a version to follow, with the next step that its versions suggest."""
+    remedy = "train one, and let it pass the gate: tomorrow train"
+    if versions:
+        candidate = highest(versions, "Staging") or versions[-1].version
+        remedy = f"tomorrow promote {model} {candidate} --to production"
+    return NothingInProduction(model, have="no version is in Production", need="a version in Production", remedy=remedy)
+
+
+def registered_elsewhere(model: str) -> ConfigurationError:
+    """The error for a model that is on record, and not in MLflow: its numbers would be given out a second time."""
+    return ConfigurationError(
+        f"model {model}",
+        have="the ledger has versions and stages of it on record, and MLflow has no model of that name",
+        need="the MLflow and the ledger that belong together",
+        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this "
+        "one (ledger.uri, TOMORROW_LEDGER_URI)",
+    )
+
+
+def unknown_version(
+    model: str, number: int, models: tuple[str, ...], versions: tuple[RegisteredVersion, ...]
+) -> UsageError:
+    """The error for a version that does not exist, with those that do."""
+    if model not in models:
+        return unknown_model(model, models)
+    numbers = [str(found.version) for found in versions]
+    return UsageError(
+        f"version {number} of {model}",
+        have="no such version",
+        need=f"one of {_listed(numbers)}" if numbers else "a version; there is none",
+        remedy="correct the number" if numbers else "train one: tomorrow train",
+    )
+
+
+def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
+    """The error for a model that does not exist, with those that do."""
+    return UsageError(
+        f"model {model!r}",
+        have="not registered",
+        need=f"one of {_listed(models)}" if models else "a registered model; there is none",
+        remedy="correct the name" if models else "train one: tomorrow train",
+    )
+
+
+def _listed(names: "list[str] | tuple[str, ...]") -> str:
+    """The names, or the first and last of many."""
+    if len(names) <= 12:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])}, ..., {', '.join(names[-3:])} ({len(names)} in all)"

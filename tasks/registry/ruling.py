@@ -1,0 +1,96 @@
+"""Decisions on versions: as they are kept on a version, and as they are read from it again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from model.errors import PromotionRefused
+from model.evaluation.decision import DecisionWord
+from model.evaluation.gate import Decision
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A decision on a version, as it is kept on it.
+
+    reasons:  sentences, the gate's or a person's
+    at, by:   when (with its time zone) and by whom
+    forced:   why the gate was overridden, where it was
+    skill:    against the naive forecasts, or `none`; None where nothing was judged
+    """
+
+    decision: DecisionWord
+    reasons: tuple[str, ...]
+    at: datetime
+    by: str
+    forced: str | None = None
+    skill: str | None = None
+
+    def tags(self) -> dict[str, str]:
+        """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""
+        skill = {} if self.skill is None else {"skill": self.skill}
+        return {
+            **skill,
+            "decision.reasons": "\n".join(self.reasons),
+            "decision.at": self.at.isoformat(timespec="seconds"),
+            "decision.by": self.by,
+            "decision.forced": self.forced or "",
+            # Last: where a process was killed between them, the decision is not there yet, and is made again.
+            "decision": self.decision.value,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What a move did: `version` as it is now, the stage it had `before`, and the versions it `archived`."""
+
+    version: RegisteredVersion
+    before: Stage
+    archived: tuple[int, ...]
+    changed: bool
+    notes: tuple[str, ...] = ()
+
+
+def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, forced: str | None = None) -> Ruling:
+    """The record of a decision that the gate was asked for."""
+    return Ruling(decision=word, reasons=decision.reasons, at=at, by=by, forced=forced, skill=decision.skill)
+
+
+def moved(reasons: tuple[str, ...], *, at: datetime, by: str) -> Ruling:
+    """The record of a move that the gate has no say in."""
+    return Ruling(decision=DecisionWord.MOVED, reasons=reasons, at=at, by=by)
+
+
+def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:
+    """The error for a version that the gate does not let pass."""
+    return PromotionRefused(
+        f"{candidate.model} version {candidate.version}",
+        have=" ".join(decision.failures),
+        need="a version that beats the naive forecast and the version in Production on the same sessions",
+        remedy='train a better one, or say why it should go all the same: --force --reason "..."',
+        reasons=list(decision.reasons),
+    )
+
+
+def is_settled(version: RegisteredVersion) -> bool:
+    """Whether the gate has decided on a version; a kill may come before."""
+    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
+    waits_for_gate = version.decision == DecisionWord.MOVED and version.decided_by in ("train", "gate")
+    return version.decision is not None and not waits_for_gate
+
+
+def recorded_decision(version: RegisteredVersion) -> Decision:
+    """The decision that is on record for a version, be it the gate's or a person's."""
+    word = version.decision
+    verdict = DecisionWord.REFUSED
+    if word is not None and (word.promotes or (word == DecisionWord.MOVED and version.stage == "Production")):
+        verdict = DecisionWord.PROMOTED
+    elif word == DecisionWord.WAITING:
+        verdict = DecisionWord.WAITING
+    return Decision(
+        passed=word is not None and word.passes,
+        verdict=verdict,
+        skill=version.tags.get("skill", ""),
+        reasons=version.reasons,
+    )

@@ -1,0 +1,191 @@
+"""The command line: help, version, completion, misspelt names, and the same error for every wrong use."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from flows.cli.main import main
+from flows.cli.parser import COMMANDS, parser
+from tests.project import ROOT
+
+HEAVY = ("keras", "tensorflow", "mlflow", "prefect", "pandas", "numpy", "sqlalchemy", "rich")
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Which libraries a process has imported that runs one command line."""
+    code = (
+        f"import sys; from flows.cli.main import main; main({list(arguments)}); "
+        "print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def completed(words: str, at: int) -> list[str]:
+    """What bash is offered for a line that is typed so far."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "_TOMORROW_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(at),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli.main"], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, command, "--help")
+    assert code == 0
+    assert f"tomorrow {command}" in out.partition("Example:")[2]
+    assert "--json" in out
+    assert said(capsys, command, "-h") == (0, out, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_option_says_what_it_is_for(command: str) -> None:
+    context: Any = parser().commands[command].make_context(command, [], resilient_parsing=True)
+    assert isinstance(context.command, TyperCommand)
+    assert context.command.name == command
+    for option in context.command.params:
+        assert isinstance(option, TyperArgument | TyperOption)
+        assert option.help, option.name
+        assert option.help.endswith("."), option.help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_is_a_command_line_that_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import shlex
+
+    example = said(capsys, command, "--help")[1].partition("Example:")[2].strip()
+    name, *arguments = shlex.split(example)[1:]
+    assert name == command
+    parser().commands[command].make_context(command, arguments)
+
+
+def test_the_top_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "--help")
+    assert (code, err) == (0, "")
+    listed = out.partition("Commands:")[2].partition("Exit codes:")
+    assert [line.split()[0] for line in listed[0].splitlines() if line[:3].strip()] == list(COMMANDS)
+    assert [line.split()[0] for line in listed[2].splitlines() if line[4:5].isdigit()] == list("012345")
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    import tomllib
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert said(capsys, "--version") == (0, f"tomorrow {version}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [(("--help",), ()), (("--version",), ()), (("predict", "--help"), ("pydantic",))],
+)
+def test_help_loads_no_library_that_computes_or_orchestrates(
+    arguments: tuple[str, ...], allowed: tuple[str, ...]
+) -> None:
+    found = loaded(*arguments)
+    assert found & {*HEAVY, "pydantic", "yaml"} == set(allowed)
+
+
+def test_the_shell_completes_commands_options_and_loads_little_for_it() -> None:
+    assert completed("tomorrow p", 1) == ["promote", "predict", "prices"]
+    assert completed("tomorrow predict --co", 2) == ["--column"]
+
+
+def test_the_completion_script_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.completion._get_shell_name", lambda: "bash")
+    with pytest.raises(SystemExit) as ended:
+        main(["--show-completion"])
+    assert ended.value.code == 0
+    assert "complete -o default -F _tomorrow_completion tomorrow" in capsys.readouterr().out
+
+
+WRONG = {
+    "a command that is misspelt": (("trian",), "`tomorrow`", "Did you mean 'train'?"),
+    "an option before the command": (("--json", "status"), "`tomorrow`", "--json"),
+    "an option that is misspelt": (("train", "--epoch", "3"), "`tomorrow train`", "Did you mean --epochs?"),
+    "an option that is cut short": (
+        ("train", "--test-mo", "2020-01"),
+        "`tomorrow train`",
+        "Did you mean --test-month?",
+    ),
+    "an option without its value": (("train", "--epochs"), "`tomorrow train`", "--epochs"),
+    "an option in place of a value": (
+        ("promote", "META-Open", "1", "--reason", "--force"),
+        "`tomorrow promote`",
+        "'--reason' requires a value",
+    ),
+    "a flag with a value": (("train", "--again=yes"), "`tomorrow train`", "--again"),
+    "no number": (("train", "--epochs", "3.0"), "`tomorrow train`", "'3.0' is not a whole number"),
+    "no day": (("train", "--as-of", "20-1-1"), "`tomorrow train`", "'20-1-1' is not a day"),
+    "an argument that is missing": (("promote", "META-Open"), "`tomorrow promote`", "VERSION"),
+    "an argument too many": (("status", "all"), "`tomorrow status`", "all"),
+    "a version that is no number": (("approve", "META-Open", "x"), "`tomorrow approve`", "'x' is not a whole number"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, subject, words = WRONG[mistake]
+    code, out, err = said(capsys, *arguments)
+    if "--json" not in arguments:
+        assert (code, out) == (2, "")
+        assert err.startswith(f"tomorrow: {subject}: ")
+        assert err.count("\n") == 3
+        assert words in err
+    code, out, err = said(capsys, *arguments, "--json")
+    assert (code, err) == (2, "")
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["subject"]) == ("UsageError", subject)
+    assert words in error["have"]
+    assert {"message", "need", "remedy"} <= set(error)
+
+
+def test_no_command_at_all_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys)
+    assert (code, out) == (2, "")
+    assert "Missing command" in err
+
+
+def test_a_number_below_zero_is_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "clean", "--older-than", "-3")
+    assert code == 2
+    assert "--older-than: -3" in err
+
+
+def test_what_is_repeated_counts_last_or_together() -> None:
+    arguments = ["--ticker", "A", "--epochs", "2", "--ticker=B", "--epochs", "3", "--set=a=1", "--set", "b=2"]
+    values = parser().commands["train"].make_context("train", arguments).params
+    assert (values["ticker"], values["epochs"], values["assignments"]) == (["A", "B"], 3, ["a=1", "b=2"])
+
+
+def test_no_colour_and_no_broken_line_leave_the_terminal(home: Path) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TOMORROW_HOME": str(home),
+        "FORCE_COLOR": "1",
+        "COLUMNS": "20",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli.main", "status"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "\x1b" not in done.stdout
+    assert "  does not run; start it with: tomorrow up" in done.stdout.splitlines()

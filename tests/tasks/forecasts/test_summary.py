@@ -1,0 +1,69 @@
+"""Only what was made before its session, and whose price came, counts: by one rule for `status` and `score`."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.forecasts.overview import forecast_summaries
+from tasks.forecasts.scoring import score_forecasts
+from tasks.forecasts.summary import judge_rows, summarise
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.tracking.client import Tracking
+from tests.tasks.forecasts.recorded import PRICES, forecast
+
+MODEL = "TEST-Open"
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def over(row: RecordedForecast, price: float) -> RecordedForecast:
+    return replace(row, observed=price, observed_at=row.made_at)
+
+
+def bounded(row: RecordedForecast, lower: float, upper: float) -> RecordedForecast:
+    return replace(row, lower=lower, upper=upper, level=0.95, intervals={95: (lower, upper)})
+
+
+def test_forecasts_of_two_versions_become_one_evaluation_with_what_all_of_them_have() -> None:
+    first, second = forecast(40), forecast(41, version=2)
+    first = bounded(replace(first, naives={"newest_Close": first.naive}), 1.0, 2.0)
+    judged = judge_rows([over(row, 100.0) for row in (second, first)])
+    assert judged.forecast.tolist() == [140.0, 141.0]
+    assert list(judged.naive) == ["newest_Close"]
+    assert judged.coverage(0.95).n == 1
+
+
+def test_of_one_session_the_forecast_from_the_newest_prices_counts() -> None:
+    newer = forecast(40)
+    older = replace(newer, as_of=newer.as_of - timedelta(days=1), forecast=1.0)
+    assert judge_rows([over(newer, 150.0), over(older, 150.0)]).forecast.tolist() == [140.0]
+
+
+def test_late_ones_and_those_without_a_price_do_not_count() -> None:
+    rows = [over(forecast(40), 143.0), over(replace(forecast(41), late=True), 141.0), forecast(42)]
+    summary = summarise(MODEL, rows)
+    assert (summary.forecasts, summary.scored, summary.rmse) == (3, 1, 3.0)
+    assert (summary.counted, summary.newest) == ((rows[0],), rows[2])
+
+
+def test_nothing_that_counts_has_no_figures() -> None:
+    summary = summarise(MODEL, [bounded(forecast(40), 1.0, 2.0)])
+    assert (summary.scored, summary.judged, summary.rmse, summary.naive_rmse, summary.coverage) == (0, *[None] * 4)
+    assert summary.level == 0.95
+
+
+def test_status_and_score_report_the_same(tracking: Tracking) -> None:
+    ledger = Ledger(tracking.settings.ledger_uri)
+    made = [bounded(forecast(row), 139.0 + row % 3, 1000.0) for row in range(40, 46)]
+    late, waiting = replace(forecast(46), late=True), forecast(47)
+    for row in (*made, late, waiting):
+        ledger.append(row)
+    ledger.fill_in([(row, 141.5) for row in (*made, late)], at=NOW)
+
+    scored = score_forecasts(tracking, MODEL, ledger.rows(MODEL), PRICES, NOW)
+    (seen,) = forecast_summaries(tracking.settings)
+    assert (scored.forecasts, scored.scored) == (seen.forecasts, seen.scored) == (8, 6)
+    assert scored.rmse == seen.rmse == pytest.approx(math.sqrt(sum((141.5 - row.forecast) ** 2 for row in made) / 6))
+    assert scored.naive_rmse == seen.naive_rmse
+    assert (scored.coverage, scored.level) == (seen.coverage, seen.level) == (1.0, 0.95)

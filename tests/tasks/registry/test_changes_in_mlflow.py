@@ -1,0 +1,135 @@
+"""What somebody changes in MLflow by hand is recorded and followed, and the history is not mixed with another."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigurationError, NothingInProduction
+from tasks.registry.registry import Registry
+from tasks.tracking.client import Tracking
+from tests.tasks.registry.versions import MODEL, NOW, PASSED, alias_by_hand, by_hand, move_by_hand, stand, train
+
+
+@pytest.mark.parametrize("how", ["stage", "stage, and the other one archived", "alias", "both"])
+def test_a_version_put_into_production_by_hand_is_recorded_and_followed(
+    registry: Registry, tracking: Tracking, how: str
+) -> None:
+    for _ in range(3):
+        train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    if how != "alias":
+        move_by_hand(tracking.client, 3, "Production")
+    if "archived" in how:
+        move_by_hand(tracking.client, 1, "Archived")
+    if how in ("alias", "both"):
+        alias_by_hand(tracking.client, 3)
+    chosen = registry.production(MODEL, NOW)
+    assert chosen.version == 3
+    assert "Version 3 of META-Open was moved from None to Production by hand" in chosen.notes[0]
+    assert stand(tracking.client)[0] == {1: "Archived", 2: "None", 3: "Production"}
+    assert stand(tracking.client)[2] == {"production": 3}
+    left = "by hand" if "archived" in how else "superseded"
+    assert by_hand(registry) == [(3, "None", "Production", "by hand"), (1, "Production", "Archived", left)]
+    assert tracking.client.get_model_version(MODEL, "3").tags["decision.by"] == "by hand in MLflow"
+    # Said once, and as good as any other move from then on.
+    assert registry.production(MODEL, NOW).notes == ()
+    assert registry.move(MODEL, 2, "Production", PASSED).archived == (3,)
+
+
+def test_where_alias_and_stage_were_moved_apart_by_hand_the_alias_is_followed(
+    registry: Registry, tracking: Tracking
+) -> None:
+    for _ in range(3):
+        train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    move_by_hand(tracking.client, 2, "Production")
+    alias_by_hand(tracking.client, 3)
+    assert registry.production(MODEL, NOW).version == 3
+    assert stand(tracking.client)[0] == {1: "Archived", 2: "Archived", 3: "Production"}
+
+
+@pytest.mark.parametrize("how", ["stage", "alias"])
+def test_a_version_taken_out_of_production_by_hand_stays_out(registry: Registry, tracking: Tracking, how: str) -> None:
+    train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    if how == "stage":
+        move_by_hand(tracking.client, 1, "Staging")
+    else:
+        alias_by_hand(tracking.client, None)
+    with pytest.raises(NothingInProduction, match="tomorrow promote META-Open 1"):
+        registry.production(MODEL, NOW)
+    left = "Staging" if how == "stage" else "Archived"
+    assert by_hand(registry) == [(1, "Production", left, "by hand")]
+    assert stand(tracking.client)[0] == {1: left}
+
+
+def test_other_stages_set_by_hand_and_deleted_versions_are_recorded_too(registry: Registry, tracking: Tracking) -> None:
+    for _ in range(3):
+        train(tracking)
+    registry.move(MODEL, 1, "Staging", PASSED)
+    registry.move(MODEL, 2, "Production", PASSED)
+    move_by_hand(tracking.client, 3, "Archived")
+    tracking.client.delete_model_version(MODEL, "1")
+    assert registry.production(MODEL, NOW).version == 2
+    assert by_hand(registry) == [(1, "Staging", "Deleted", "by hand"), (3, "None", "Archived", "by hand")]
+    assert registry.settle(MODEL, NOW) == ()
+
+
+def test_production_given_by_hand_to_a_version_that_nothing_is_on_record_of_is_followed(
+    registry: Registry, tracking: Tracking
+) -> None:
+    train(tracking)
+    move_by_hand(tracking.client, 1, "Production")
+    assert registry.production(MODEL, NOW).version == 1
+    assert by_hand(registry) == [(1, "None", "Production", "by hand")]
+    assert not registry.move(MODEL, 1, "Production", PASSED).changed
+
+
+def test_a_change_by_hand_is_honoured_before_a_move_of_ours(registry: Registry, tracking: Tracking) -> None:
+    for _ in range(3):
+        train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    move_by_hand(tracking.client, 2, "Production")
+    move = registry.move(MODEL, 3, "Production", replace(PASSED, at=NOW))
+    assert (move.archived, len(move.notes)) == ((2,), 2)
+    assert [change[0] for change in by_hand(registry)] == [2, 1, 3, 2]
+
+
+def test_a_new_mlflow_database_beside_an_old_history_puts_nothing_into_production(
+    registry: Registry, tracking: Tracking
+) -> None:
+    train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    tracking.client.delete_registered_model(MODEL)
+    train(tracking)
+    with pytest.raises(NothingInProduction):
+        registry.production(MODEL, NOW)
+    assert by_hand(registry) == [(1, "Production", "None", "by hand")]
+
+
+def test_a_move_from_another_history_is_honoured_and_not_undone(
+    registry: Registry, tracking: Tracking, tmp_path: Path
+) -> None:
+    train(tracking)
+    train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    elsewhere = tracking.settings.model_copy(
+        update={"home": tmp_path / "elsewhere", "tracking": tracking.settings.tracking}
+    )
+    other = Registry(Tracking(tracking.client, elsewhere))
+    other.move(MODEL, 2, "Production", PASSED)
+    assert registry.production(MODEL, NOW).version == 2
+    assert other.production(MODEL, NOW).version == 2
+
+
+def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
+    tracking: Tracking, registry: Registry
+) -> None:
+    registry.move(MODEL, train(tracking), "Staging", PASSED)
+    before = registry.history.changes(MODEL)
+    tracking.client.delete_registered_model(MODEL)  # as a new and empty MLflow looks to a ledger that was used before
+    for ask in (registry.settle, registry.production):
+        with pytest.raises(ConfigurationError, match="the MLflow and the ledger that belong together"):
+            ask(MODEL, NOW)
+    assert registry.history.changes(MODEL) == before

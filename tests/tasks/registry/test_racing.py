@@ -1,0 +1,87 @@
+"""Stage, alias and tag agree, whoever races."""
+
+import multiprocessing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from model.errors import NothingInProduction
+from tasks.registry.registry import Registry
+from tasks.settings import Settings
+from tasks.tracking.client import Tracking, open_tracking
+from tests.tasks.registry.versions import MODEL, NOW, PASSED, stand, train
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
+
+
+RACERS = 6
+# Six processes that load MLflow at once, on a busy machine.
+PATIENCE = 400
+ROUNDS = 5
+
+
+def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None:
+    registry = Registry(open_tracking(settings))
+    for _ in range(ROUNDS):
+        line.wait(PATIENCE)
+        registry.move(MODEL, number, "Production", PASSED)
+        line.wait(PATIENCE)
+        line.wait(PATIENCE)
+
+
+@pytest.mark.slow
+def test_racing_promotions_leave_exactly_one_version_in_production(tracking: Tracking) -> None:
+    for _ in range(RACERS):
+        train(tracking)
+    spawn = multiprocessing.get_context("spawn")
+    line = spawn.Barrier(RACERS + 1)
+    racers = [
+        spawn.Process(target=_promote_in_rounds, args=(tracking.settings, number, line), daemon=True)
+        for number in range(1, RACERS + 1)
+    ]
+    for racer in racers:
+        racer.start()
+    for _ in range(ROUNDS):
+        line.wait(PATIENCE)
+        line.wait(PATIENCE)
+        stages, tags, aliases = stand(tracking.client)
+        assert sorted(stages.values()) == ["Archived"] * (RACERS - 1) + ["Production"]
+        assert tags == stages
+        assert stages[aliases["production"]] == "Production"
+        assert "staging" not in aliases
+        line.wait(PATIENCE)
+    for racer in racers:
+        racer.join(60)
+        assert racer.exitcode == 0
+
+
+def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
+    """Read the champion, decide by the number, move: as one step."""
+    registry = Registry(open_tracking(settings))
+    line.wait(PATIENCE)
+    with registry.locked(MODEL):
+        try:
+            champion = registry.production(MODEL, NOW).version
+        except NothingInProduction:
+            champion = 0
+        if number > champion:
+            registry.move(MODEL, number, "Production", PASSED)
+
+
+@pytest.mark.slow
+def test_a_decision_and_its_move_are_one_step(tracking: Tracking) -> None:
+    for _ in range(4):
+        train(tracking)
+    spawn = multiprocessing.get_context("spawn")
+    line = spawn.Barrier(4)
+    racers = [
+        spawn.Process(target=_promote_better, args=(tracking.settings, number, line), daemon=True)
+        for number in range(1, 5)
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(240)
+        assert racer.exitcode == 0
+    assert Registry(tracking).production(MODEL, NOW).version == 4
