@@ -7,7 +7,7 @@ from typing import TypeVar
 from model.errors import PricesUnavailable, RateLimited
 from tasks.settings import RetrySettings
 
-Answer = TypeVar("Answer")
+R = TypeVar("R")
 
 
 def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
@@ -25,12 +25,12 @@ def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled:
 
 
 def patiently(
-    ask: Callable[[], Answer],
+    ask: Callable[[], R],
     retries: RetrySettings,
     *,
     sleep: Callable[[float], object] = time.sleep,
     say: Callable[[str], object] | None = None,
-) -> Answer:
+) -> R:
     """Ask, and retry as often as is right for an interactive command; `say` is called before each wait."""
     retried = 0
     while True:
