@@ -53,7 +53,6 @@ class Chart:
     metadata: what Yahoo says that the symbol is, as text
     """
 
-    symbol: str
     sessions: Days
     values: Values
     metadata: dict[str, str | None]
@@ -144,7 +143,7 @@ def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Char
         raise ValueError(f"a row of {sessions[0]}, before the days that were asked for")
     # One key at a time: taking them all sends another request.
     metadata = {key: _text(ticker.history_metadata.get(key)) for key in _METADATA}
-    return Chart(symbol=symbol, sessions=sessions, values=values, metadata=metadata)
+    return Chart(sessions=sessions, values=values, metadata=metadata)
 
 
 def _prepare(client: Any) -> None:
