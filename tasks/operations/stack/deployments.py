@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml, put on a Prefect server; asked again, they are as if asked once."""
+"""The deployments of prefect.yaml, made on a Prefect server; made again, they are the same."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SHOWN_LINES = 8
 
 
 def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Make the work pool and the deployments, or renew them; a line for whatever was kept as a person had set it.
+    """Make the work pool and the deployments, or renew them; a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     """

@@ -28,6 +28,8 @@ from tests.project import ROOT
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
+    from mlflow import MlflowClient
+
 
 RACERS = 4
 _barrier: "Barrier"
@@ -106,6 +108,21 @@ def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place:
     assert len(set(numbers)) == 1
     names = sorted(experiment.name for experiment in open_tracking(settings).client.search_experiments())
     assert names == ["Default", "tomorrow"]
+
+
+def test_an_experiment_opens_in_the_pages_for_training_unless_somebody_chose_others(
+    settings: Settings, client: "MlflowClient"
+) -> None:
+    kind, wanted = "mlflow.experimentKind", "custom_model_development"
+    number = Tracking(client, settings).experiment_id()
+    assert client.get_experiment(number).tags[kind] == wanted
+    other = settings.model_copy(update={"tracking": TrackingSettings(experiment="made by hand")})
+    number = client.create_experiment("made by hand")
+    for given, expected in ((None, wanted), ("genai_development", "genai_development")):
+        if given is not None:
+            client.set_experiment_tag(number, kind, given)
+        assert Tracking(client, other).experiment_id() == number
+        assert client.get_experiment(number).tags[kind] == expected
 
 
 def test_an_experiment_that_was_deleted_is_not_written_to(tracking: Tracking) -> None:
