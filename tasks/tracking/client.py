@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 
-# The type that MLflow's own selector sets, for training models. Its pages of 3.17 ignore it, and go by the switch in the
-# browser or by an address's `workflowType`, which run_url gives; those of other releases open by it.
+# The type of experiment that MLflow's own selector sets. The pages of MLflow 3.17 ignore it, and go by their switch or
+# by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 # Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
