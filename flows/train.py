@@ -146,7 +146,7 @@ def _carry_out(
 
 
 def _say(line: str) -> None:
-    """Tell whoever waits: in the flow run's log, and at the command line, which Prefect's log does not reach."""
+    """Show a line in the flow run's log and on the terminal, which Prefect's log does not reach."""
     get_run_logger().warning(line)
     if runtime.deployment.id is None:
         sys.stderr.write(f"tomorrow: {line}\n")

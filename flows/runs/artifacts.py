@@ -1,4 +1,4 @@
-"""Flow runs and MLflow runs, each with the way to the other."""
+"""Artifacts in Prefect's pages: what a run came to, and the links between flow runs and MLflow runs."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Runs that a schedule has started: on trading days only, as of the day they were due, and late ones say so."""
+"""Runs that a schedule has started: on trading days only, as of the day they were due; late runs say so."""
 
 import functools
 import inspect
@@ -16,12 +16,12 @@ from model.market.calendar import occasion
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
 
-Given = ParamSpec("Given")
-Answer = TypeVar("Answer")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """A flow's function that heeds its schedule; whoever starts it by hand notices nothing of it.
+def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a flow's function follow its schedule; runs that a person starts are not changed.
 
     On a day without a session the run ends at once, Completed as `NoSession`. A run that starts when another session
     is over already works as of the one that was due, and a late one says so in its log and in its state.
@@ -29,7 +29,7 @@ def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
     signature = inspect.signature(function)
 
     @functools.wraps(function)
-    def scheduled(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+    def scheduled(*args: P.args, **kwargs: P.kwargs) -> R:
         due = _due()
         if due is None:
             return function(*args, **kwargs)
@@ -42,7 +42,7 @@ def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
         if not found.is_session:
             message = f"no session today: {calendar.exchange} does not trade on {found.today:%A, %Y-%m-%d}"
             get_run_logger().info(message)
-            return cast("Answer", Completed(name="NoSession", message=message))
+            return cast("R", Completed(name="NoSession", message=message))
         if request.as_of is None and found.as_of is not None:
             given.arguments["request"] = request.model_copy(update={"as_of": found.as_of})
         if found.late is None:
@@ -51,7 +51,7 @@ def on_schedule(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
         if found.as_of is not None:
             message += f", as of {found.as_of}"
         get_run_logger().warning(message)
-        return cast("Answer", Completed(message=message, data=function(*given.args, **given.kwargs)))
+        return cast("R", Completed(message=message, data=function(*given.args, **given.kwargs)))
 
     return scheduled
 

@@ -4,7 +4,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,33 +63,28 @@ def fetching_progress(total: int) -> Iterator[Show]:
 
 @contextmanager
 def backtest_progress(pending: "Sequence[Fit]") -> Iterator[OnFit]:
-    """Show fits as they are done, and how long the rest will take."""
-    pace = Pace(pending)
-    if sys.stderr.isatty() and pending:
-        with _bar("backtest", pace.total, f"fits, {pace.left}", own_time_left=True) as draw:
-
-            def advance(fit: "Fit") -> None:
-                pace.count(fit)
-                draw(pace.done, f"fits, {pace.left}")
-
-            yield advance
-        return
+    """Show fits as they are done, and how long the rest will take: in the run's log, and on a terminal as a bar."""
     from prefect import runtime
     from prefect.logging import get_run_logger
 
-    logger = get_run_logger()
+    logger, pace = get_run_logger(), Pace(pending)
     # At the command line Prefect's own log is kept from the terminal.
     aloud = runtime.deployment.id is None
+    drawn = sys.stderr.isatty() and bool(pending)
+    bar = _bar("backtest", pace.total, f"fits, {pace.left}", own_time_left=True) if drawn else nullcontext()
+    with bar as draw:
 
-    def show(fit: "Fit") -> None:
-        pace.count(fit)
-        what = f"{'statistical forecasts' if fit.config is None else f'{fit.names[0]}, seed {fit.seed}'}"
-        line = f"fit {pace.done} of {pace.total}: {what}, fitted for {fit.origins[0].name}; {pace.left}"
-        logger.info(line)
-        if aloud:
-            sys.stderr.write(f"{line}\n")
+        def show(fit: "Fit") -> None:
+            pace.count(fit)
+            what = "statistical forecasts" if fit.config is None else f"{fit.names[0]}, seed {fit.seed}"
+            line = f"fit {pace.done} of {pace.total}: {what}, fitted for {fit.origins[0].name}; {pace.left}"
+            logger.info(line)
+            if draw is not None:
+                draw(pace.done, f"fits, {pace.left}")
+            elif aloud:
+                sys.stderr.write(f"{line}\n")
 
-    yield show
+        yield show
 
 
 class Pace:

@@ -2,7 +2,7 @@
 
 States are shown as states, so the lines in which Prefect repeats them are left out. What the rooms below warn of, by
 Python's own loggers, stands in the same log. PREFECT_LOGGING_EXTRA_LOGGERS would do that only where it is set before
-Prefect is imported; a run may be started by a worker, by the command line, or by anybody's script, so it is done here.
+Prefect is imported; a worker, the command line or anybody's script may start a run, so it is done here.
 """
 
 import logging
@@ -50,7 +50,8 @@ def start_run() -> dict[str, float]:
         logging.getLogger(name).addFilter(_is_news)
     for name in OUR_LOGGERS:
         logger = logging.getLogger(name)
-        logger.addHandler(_handler)  # once, however often this is called
+        if not any(isinstance(known, APILogHandler) for known in logger.handlers):
+            logger.addHandler(_handler)
         logger.setLevel(logger.level or logging.INFO)
     return start_timing()
 

@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml, put on a Prefect server; asked again, they are as if asked once."""
+"""The deployments of prefect.yaml, made on a Prefect server; made again, they are the same."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.settings import project_folder
+from tasks.settings import project_file
 from tasks.system import durations
 
 WORK_POOL = "local-pool"
@@ -16,18 +16,16 @@ SHOWN_LINES = 8
 
 
 def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Make the work pool and the deployments, or renew them; a line for whatever was kept as a person had set it.
+    """Make the work pool and the deployments, or renew them; a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     """
-    project = project_folder()
-    if not (project / "prefect.yaml").is_file():
+    file = project_file("prefect.yaml")
+    if not file.is_file():
         raise ConfigurationError(
-            str(project / "prefect.yaml"),
-            have="no such file",
-            need="the deployments, in a file beside the packages",
-            remedy="put it back, or run from a checkout: pip install -e .",
+            str(file), have="no such file", need="the deployments, in a file beside the packages", remedy="put it back"
         )
+    project = file.parent
     paused = _paused(api)
     if not api.has_pool(WORK_POOL):
         _prefect(project, variables, "work-pool", "create", WORK_POOL, "--type", "process")

@@ -1,10 +1,10 @@
-"""The processes of a stack, known by a mark in their environment, and ended by it wherever they have got to.
+"""The processes of a stack: found by a mark in their environment, and ended.
 
 A server's own workers, and the flow runs of a worker, have process groups and sessions of their own, and outlive the
 process that started them. The mark is inherited by all of them.
 
 Run as a program it is the stack's watchdog: it waits until the process that started it is gone, however that ended,
-and then ends whatever bears the mark. It imports nothing but psutil, so that it stays small.
+and then ends every process with the mark. It imports nothing but psutil, so that it stays small.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Prefect's server, asked over HTTP: what is scheduled, who works, what has died. Prefect itself is not imported.
+"""Questions to Prefect's server over HTTP: what is scheduled, who works, what has died.
 
-Whoever only wants to know how things are need not wait for that.
+Prefect itself is not imported: that takes seconds, for which `tomorrow status` need not wait.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class PrefectApi:
     address: str
 
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
-        """Whether Prefect has heard from a worker since, and still does; None where Prefect is not to be heard."""
+        """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
         try:
             known = self._post(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
         except ConfigurationError:
@@ -82,10 +82,10 @@ class PrefectApi:
         return tuple(first.values())
 
     def crash_unfinished(self, pool: str, reason: str) -> tuple[str, ...]:
-        """Call every run of a pool that is said to be going on crashed; their names. To be asked while nobody works.
+        """Set every unfinished run of a pool to crashed; their names. To be called while no worker runs.
 
-        A run whose process died together with its worker would be taken for running for ever, and with it the place
-        of the one run that its deployment may have at a time.
+        A run whose process died together with its worker would count as running for ever, and its deployment, which
+        may have one run at a time, would start no other.
         """
         question = {
             "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
@@ -99,7 +99,7 @@ class PrefectApi:
         return tuple(run["name"] for run in runs)
 
     def running(self, pool: str) -> int:
-        """How many runs of a pool go on."""
+        """How many runs of a pool are not finished."""
         question = {
             "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
             "work_pools": {"name": {"any_": [pool]}},

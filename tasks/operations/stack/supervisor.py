@@ -88,7 +88,7 @@ class Supervisor:
         self._start([part for part in self._parts if part.part.name != "worker"])
 
     def deploy(self, parameters: Mapping[str, object]) -> None:
-        """See to it that the deployments stand, and that no run of an earlier stack is taken for running."""
+        """Make the deployments, and set the runs that a previous stack left unfinished to crashed."""
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
@@ -205,7 +205,7 @@ class Supervisor:
             os.close(nowhere)
 
     def _end_runs(self, worker: PartProcess, api: PrefectApi) -> None:
-        """End the runs that go on, and let the worker tell Prefect of it while it can."""
+        """End the runs that are not finished, while the worker can still report that to Prefect."""
         with suppress(ConfigurationError):  # what Prefect does not answer to in the end does not hinder the end
             going_on = worker.condition == "healthy" and api.running(WORK_POOL)
             if not going_on:

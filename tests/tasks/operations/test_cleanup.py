@@ -76,6 +76,8 @@ def forecast_with(version: RegisteredVersion, days_ago: int) -> RecordedForecast
         forecast=100.0,
         naive=100.0,
         naive_name="newest_close",
+        naives={"newest_close": 100.0},
+        late=False,
         source="yahoo",
         stale=False,
         run_id=version.run_id,
@@ -143,6 +145,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     assert store.newest("META") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
     make_world(tracking, seed)
@@ -165,6 +168,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     load_everything_in_use(tracking)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [2, 5])
 def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
     make_world(tracking, seed=1)

@@ -100,6 +100,7 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settin
         yield with_uri(settings, address)
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: Settings) -> None:
     settings, spawn = new_place, multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
@@ -193,6 +194,7 @@ def test_a_newer_database_asks_for_an_upgrade_of_ours(settings: Settings) -> Non
     assert error.remedy.startswith("upgrade tomorrow")
 
 
+@pytest.mark.slow
 def test_an_older_database_is_refused_unchanged_and_the_command_named_repairs_it(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var")
     database = settings.home / "mlflow.db"
@@ -263,6 +265,7 @@ def test_a_database_server_that_is_away_is_told_without_its_password(settings: S
     assert "secret" not in str(error.as_json())
 
 
+@pytest.mark.slow
 def test_usage_telemetry_is_off(settings: Settings) -> None:
     code = """
 import sys
