@@ -1,5 +1,7 @@
 """What came out of a training is shown with its run, and with the model that it logged."""
 
+import pytest
+
 from model.config import EvaluationConfig, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
@@ -11,6 +13,7 @@ from tasks.training.run import log_results, start_training_run
 from tests.market import make_prices
 
 
+@pytest.mark.slow
 def test_the_logged_models_page_has_the_metrics_of_the_test_period(tracking: Tracking) -> None:
     config = ForecasterConfig(lookback=5, network=NetworkConfig(units=(3,)), training=TrainingConfig(epochs=1))
     split = split_prices(make_prices(120), EvaluationConfig(test_sessions=21), lookback=5)
