@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 
-# What MLflow's own selector of an experiment's type sets: its pages are those for training models, not for agents.
+# The type of experiment that MLflow's own selector sets. The pages of MLflow 3.17 ignore it, and go by their switch or
+# by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 # Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server

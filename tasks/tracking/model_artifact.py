@@ -17,7 +17,7 @@ from model.artifact.numpy_network import NumpyNetwork
 from model.errors import TooFewPrices
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
-from model.market.prices import Prices, Values
+from model.market.prices import Prices
 
 if TYPE_CHECKING:
     import keras
@@ -91,12 +91,11 @@ class PackagedForecaster:
     model_uri: str
     model: Any
 
-    def forecast(self, prices: Prices, origins: int = 1) -> Values:
-        """Forecasts in dollars, (origins,), made at the newest sessions, each for the session after."""
-        return self.predict(prices, origins).values
-
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """The same with their intervals, where the version has any."""
+        """Forecasts in dollars with their intervals, where the version has any; each for the session after its origin.
+
+        origins: how many of the newest sessions to forecast from
+        """
         # MLflow warns of columns that the model does not ask for.
         frame = prices.frame()[self.model.metadata.get_input_schema().input_names()]
         try:

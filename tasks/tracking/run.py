@@ -47,7 +47,9 @@ class TrackedRun:
     """A run that is being written.
 
     Losses are sent in batches, at most one every `every` seconds of the `clock`: a call for each epoch would cost
-    more than the epoch. Left by an exception the run is FAILED, by Ctrl-C or another signal KILLED, else FINISHED.
+    more than the epoch. (MLflow's asynchronous logging loses as much to a kill where epochs are short, leaves gaps in
+    what it keeps, and does not try again where the store is away.) Left by an exception the run is FAILED, by Ctrl-C or
+    another signal KILLED, else FINISHED.
     """
 
     def __init__(

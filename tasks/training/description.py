@@ -7,8 +7,8 @@ from model.evaluation.metrics import mae, rmse
 from model.evaluation.split import Split
 
 
-def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, model_uri: str | None = None) -> str:
-    """Write the note of a training run, in Markdown; without a `model_uri` nothing is said about loading it."""
+def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, model_uri: str) -> str:
+    """Write the note of a training run, in Markdown."""
     prices = split.prices
     security = prices.security
     name = f"{security.name} ({security.ticker})" if security.name else security.ticker
@@ -34,8 +34,7 @@ In the test period it {verdict} the best naive forecast (skill {evaluation.skill
 """
     if prices.notes:
         note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in prices.notes)
-    if model_uri is not None:
-        note += f"""
+    note += f"""
 Raw prices in, dollars out (`frame` has a row a session, oldest first, and Yahoo's columns):
 
 ```python

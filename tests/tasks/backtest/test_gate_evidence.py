@@ -14,7 +14,7 @@ from tasks.backtest.parent_run import log_plan
 from tasks.backtest.runs import open_backtest
 from tasks.tracking.client import Tracking
 from tests.market import changed_from
-from tests.tasks.backtest.test_runs import LAST_OF_MARCH, PRICES, carry_out, plan
+from tests.tasks.backtest.planned import LAST_OF_MARCH, PRICES, carry_out, plan
 
 TUTORIAL = ForecasterConfig(preset="tutorial")
 UNTIL_MARCH = PRICES.until(PRICES.day(LAST_OF_MARCH - 1))

@@ -1,74 +1,21 @@
 """A backtest in MLflow: a parent, a child for each result, and nothing computed twice."""
 
-import shutil
 import subprocess
 import sys
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
-from model.backtest.fit import Fitted, period_split
-from model.backtest.plan import BacktestConfig, Fit, Key, Plan, plan_backtest
+from model.backtest.plan import Key
 from model.backtest.result import assemble
-from model.config import ForecasterConfig
 from model.errors import ConfigurationError
-from model.evaluation.evaluation import Evaluation, evaluate
-from model.market.prices import Prices
-from tasks.backtest.cache_key import COMPUTED_BY, origin_keys, plan_key
-from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
-from tasks.backtest.parent_run import KEY, log_plan
+from tasks.backtest.cache_key import plan_key
+from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import REPORT_FILE, log_report
-from tasks.backtest.runs import PARENT, TAKEN_FROM, BacktestRuns, open_backtest
+from tasks.backtest.runs import TAKEN_FROM, BacktestRuns, open_backtest
 from tasks.settings import Settings
-from tasks.tracking import provenance
 from tasks.tracking.client import Tracking, open_tracking
-from tasks.tracking.provenance import code_digest
-from tests.market import changed_from, make_prices
 from tests.project import ROOT
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-PRICES = make_prices(400)
-LAST_OF_MARCH = int(np.searchsorted(PRICES.sessions, np.datetime64("2020-04-01")))
-
-
-def plan(prices: Prices = PRICES, presets: tuple[str, ...] = ("tutorial",), **options: Any) -> Plan:
-    config = BacktestConfig.model_validate({"first": "2020-01", "last": "2020-03", "seeds": 2, **options})
-    return plan_backtest(prices, config, [ForecasterConfig(preset=name) for name in presets])
-
-
-def fitted(made: Plan, fit: Fit) -> Fitted:
-    """A fit that says yesterday's Close and its seed in cents, with intervals of a dollar around."""
-    evaluations = {}
-    for key, origin in zip(fit.keys, fit.origins, strict=True):
-        split = period_split(made.prices, origin)
-        said = evaluate(lambda known, n: known.column("Close")[-n:] + fit.seed / 100, split, "Open")
-        evaluations[key] = replace(said, intervals={0.8: (said.forecast - 1, said.forecast + 1)})
-    return Fitted(evaluations=evaluations, losses=(0.5, 0.1 + 0.2), fit_seconds=1.5)
-
-
-def carry_out(runs: BacktestRuns, most: int | None = None) -> list[Key]:
-    """Carry out what is pending, or some of it; what was computed."""
-    computed: list[Key] = []
-    for fit in runs.pending()[:most]:
-        runs.start(fit)
-        runs.finish(fit, fitted(runs.plan, fit))
-        computed += fit.keys
-    return computed
-
-
-def children(client: "MlflowClient", parent: str) -> "list[Run]":
-    experiment = client.get_run(parent).info.experiment_id
-    return list(client.search_runs([experiment], f"tags.`{PARENT}` = '{parent}'", max_results=1000))
-
-
-def same(one: Evaluation, two: Evaluation) -> bool:
-    return evaluation_json(one) == evaluation_json(two)
+from tests.tasks.backtest.planned import carry_out, children, plan, same
 
 
 def test_every_result_is_a_child_with_its_metrics(tracking: Tracking) -> None:
@@ -227,73 +174,3 @@ with locked(Settings(home=Path(sys.argv[1])), sys.argv[2]):
         ):
             pass
         process.kill()
-
-
-def test_prices_after_a_period_are_no_part_of_its_key() -> None:
-    known, more = origin_keys(plan()), origin_keys(plan(prices=changed_from(PRICES, LAST_OF_MARCH)))
-    assert known == more
-    changed = origin_keys(plan(prices=changed_from(PRICES, LAST_OF_MARCH - 1)))
-    assert {key.origin for key in known if known[key] != changed[key]} == {"2020-03"}
-
-
-@pytest.mark.parametrize(
-    "options", [{"window": "sliding:1"}, {"refit": "never"}, {"presets": ("other",)}], ids=["window", "refit", "preset"]
-)
-def test_whatever_a_forecast_depends_on_is_a_part_of_its_key(options: dict[str, Any]) -> None:
-    keys, others = origin_keys(plan()), origin_keys(plan(**options))
-    assert len(set(keys.values())) == len(keys)
-    assert keys[Key("tutorial", 0, "2020-03")] not in others.values()
-
-
-def test_the_code_that_forecasts_is_a_part_of_the_key_and_what_draws_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "model"
-    shutil.copytree(ROOT / "model", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "project_folder", lambda: tmp_path)
-
-    def digest() -> str:
-        code_digest.cache_clear()
-        return code_digest(COMPUTED_BY)
-
-    before = digest()
-    (copy / "figures" / "training.py").write_text("", encoding="utf-8")
-    assert digest() == before
-    with (copy / "artifact" / "inference.py").open("a", encoding="utf-8") as code:
-        code.write("# another\n")
-    assert digest() != before
-    code_digest.cache_clear()
-
-
-def test_an_evaluation_survives_its_file_to_the_last_bit() -> None:
-    made = plan(seeds=1)
-    (evaluation, *_) = fitted(made, made.fits[0]).evaluations.values()
-    evaluation = replace(evaluation, forecast=np.nextafter(evaluation.forecast, np.inf))
-    back = read_evaluation(evaluation_json(evaluation))
-    assert np.array_equal(back.sessions, evaluation.sessions)
-    assert np.array_equal(back.forecast, evaluation.forecast)
-    assert back.metrics() == evaluation.metrics()
-
-
-def test_the_report_stands_among_the_parents_artifacts(tracking: Tracking) -> None:
-    made = plan()
-    with open_backtest(tracking, made, {}) as runs:
-        carry_out(runs)
-        result = assemble(made, runs.done)
-        log_report(runs.parent, result)
-    run = tracking.client.get_run(runs.parent.run_id)
-    files = {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
-    assert {REPORT_FILE, "forecasts-tutorial.csv", "figures"} <= files
-    assert run.data.metrics["tutorial/rmse"] == result.presets[0].metrics["rmse"]
-    assert run.data.tags["mlflow.note.content"].startswith("**Backtest of TEST Open, 2020-01 to 2020-03**")
-    assert KEY in run.data.tags
-    months = tracking.client.get_metric_history(run.info.run_id, "tutorial/month/skill")
-    assert [metric.value for metric in sorted(months, key=lambda metric: metric.step)] == [
-        month.metrics["skill"] for month in result.presets[0].months
-    ]
-    table = Path(
-        tracking.client.download_artifacts(run.info.run_id, "forecasts-tutorial.csv", str(tracking.settings.home))
-    )
-    lines = table.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("session,actual,seed_0,seed_0_lower_80,seed_0_upper_80,seed_1,")
-    assert len(lines) == 1 + 65

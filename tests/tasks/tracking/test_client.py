@@ -112,7 +112,7 @@ def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place:
     assert names == ["Default", "tomorrow"]
 
 
-def test_an_experiment_opens_in_the_pages_for_training_unless_somebody_chose_others(
+def test_an_experiment_is_marked_as_one_for_training_models_unless_somebody_chose_otherwise(
     settings: Settings, client: "MlflowClient"
 ) -> None:
     kind, wanted = "mlflow.experimentKind", "custom_model_development"
