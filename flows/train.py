@@ -104,15 +104,15 @@ def train(
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         if previous is not None:
             log_repeated(previous[0])
-        trained, came = previous or _carry_out(tracking, split, config, tags, key)
-        log_errors(came.metrics)
+        trained, results = previous or _fit_and_register(tracking, split, config, tags, key)
+        log_errors(results.metrics)
         if previous is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
         else:
             version, decision = consider(tracking, trained)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
     log_decision(version, decision)
-    link_training(url, version, came.metrics, split.n_test, decision)
+    link_training(url, version, results.metrics, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
         run_url=url,
@@ -120,7 +120,7 @@ def train(
         fetched=fetched,
         split=split,
         config=forecaster,
-        results=came,
+        results=results,
         decision=decision,
         key=key,
         repeated=previous is not None,
@@ -128,7 +128,7 @@ def train(
     )
 
 
-def _carry_out(
+def _fit_and_register(
     tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str], key: str
 ) -> tuple[RegisteredVersion, TrainingResults]:
     """Fit, evaluate, log and register."""
@@ -140,9 +140,9 @@ def _carry_out(
             fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = evaluate_task(fitted.predict, split, forecaster.column)
         model_uri = package_task(run.run_id, fitted, split.train)
-        came = log_results_task(run, split, fitted, judged, model_uri)
+        results = log_results_task(run, split, fitted, judged, model_uri)
         tags = start.tags() | {KEY: key}
-        return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), came
+        return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), results
 
 
 def _say(line: str) -> None:
