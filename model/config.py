@@ -14,13 +14,13 @@ Penalty = Annotated[float, Field(ge=0)]
 
 
 class Frozen(BaseModel):
-    """A configuration: nothing in it changes, and no typing error in a key goes unnoticed."""
+    """A configuration: it never changes, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The keys that a configuration has where the last part of `path` was said and means nothing."""
+    """The keys that a configuration accepts in the place of the last part of `path`, which it does not know."""
     for part in path[:-1]:
         field = kind.model_fields.get(str(part))
         inner = field.annotation if field else None
@@ -53,18 +53,23 @@ class TrainingConfig(Frozen):
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
     clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
     patience: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="stop after so many epochs that did not better the loss on the held-back windows"
+        None, description="stop after so many epochs without a better loss on the held-back windows"
     )
     held_back: Annotated[int, Field(ge=1)] = Field(
-        250, description="with patience: the training part's newest windows that no weight is fitted on"
+        250, description="with patience: how many of the training part's newest windows are not fitted on"
     )
     recentre: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="after the last epoch, have errors on so many of the newest windows come to zero on average"
+        None,
+        description="after the last epoch, shift the output so that errors on so many newest windows average 0",
     )
-    members: Annotated[int, Field(ge=1)] = Field(1, description="networks from seeds of their own, averaged")
-    warm_start: bool = Field(False, description="start from the weights of the version in Production, where they fit")
+    members: Annotated[int, Field(ge=1)] = Field(
+        1, description="number of networks, each from its own seed, whose outputs are averaged"
+    )
+    warm_start: bool = Field(
+        False, description="start from the weights of the version in Production, if they have the same shape"
+    )
     cold_start_every: Annotated[int, Field(ge=1)] = Field(
-        20, description="with warm_start: one training in so many starts from the beginning all the same"
+        20, description="with warm_start: one training in so many starts from fresh weights all the same"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -81,12 +86,12 @@ class TrainingConfig(Frozen):
 
     @property
     def most_epochs(self) -> int:
-        """The epochs of all networks, where none stops early."""
+        """The epochs of all networks together, if none stops early."""
         return self.epochs * self.members
 
 
 class ForecasterConfig(Frozen):
-    """Everything that decides which forecaster comes out of which prices."""
+    """Everything that a fitted forecaster depends on, besides the prices."""
 
     preset: str = "tutorial"
     column: Column = "Open"
@@ -95,7 +100,7 @@ class ForecasterConfig(Frozen):
         "level", description="the column's scaled price, or every price's change from the Close before"
     )
     shrinkage: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="with changes: how much of the network's answer is believed, 0 leaving the newest Close"
+        1.0, description="with changes: the share of the network's output that is used; 0 leaves the newest Close"
     )
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
@@ -114,11 +119,13 @@ class PriceRequest(Frozen):
     ticker: str = "FB"
     source: Literal["yahoo", "csv", "sample"] = "yahoo"
     files: tuple[str, ...] = Field((), description="with csv: files in the layout of Yahoo's export")
-    as_of: date | None = Field(None, description="what was known at the close of that day; no later price is used")
+    as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
-        None, description="with yahoo: exactly the snapshot whose name begins so"
+        None, description="with yahoo: exactly the snapshot whose name begins with this"
     )
-    accept_restatement: bool = Field(False, description="with yahoo: take irregularly changed prices for right")
+    accept_restatement: bool = Field(
+        False, description="with yahoo: accept unexplained changes to past prices; this is recorded"
+    )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 
 
@@ -140,7 +147,7 @@ PRESETS: dict[str, ForecasterConfig] = {
 
 
 def preset(name: str) -> ForecasterConfig:
-    """The named training configuration; UsageError for a name that stands for none."""
+    """The named training configuration; UsageError for an unknown name."""
     if name not in PRESETS:
         raise UsageError(
             f"preset {name!r}",
@@ -152,7 +159,7 @@ def preset(name: str) -> ForecasterConfig:
 
 
 def fill_in(raw: Any) -> Any:
-    """A configuration as it is written by hand, with what it leaves out taken from the preset that it names."""
+    """A configuration written by hand, completed from the preset that it names."""
     if not isinstance(raw, Mapping) or raw.get("preset") not in PRESETS:
         return raw
     return merged(PRESETS[raw["preset"]].model_dump(), raw)
@@ -165,5 +172,5 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return {**below, **above, **nested}
 
 
-# What a flow takes from a deployment or a form: `{"preset": "daily"}` is the whole preset of that name.
+# What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name.
 WrittenConfig = Annotated[ForecasterConfig, BeforeValidator(fill_in)]

@@ -1,17 +1,17 @@
 """Every error a user can meet, and the exit code it ends a command with.
 
 TomorrowError                  1  a fault of ours
-├── UsageError                 2  an option or argument that cannot be
+├── UsageError                 2  an option or argument that is not possible
 │   └── ConfigurationError     2  mlflow.yaml, the environment, a store that cannot be opened or written
-├── PricesError                3  prices that cannot be used or had
-│   ├── FaultyPrices           3  there, and wrong: each fault is named
-│   ├── TooFewPrices           3  there, and not enough of them
-│   ├── PricesUnavailable      3  not to be had now: try again later
+├── PricesError                3  prices that cannot be used or fetched
+│   ├── FaultyPrices           3  fetched, but wrong: each fault is named
+│   ├── TooFewPrices           3  fetched, but too few
+│   ├── PricesUnavailable      3  not available now: try again later
 │   │   └── RateLimited        3  the source asks us to wait
 │   ├── UnknownSymbol          3  the source does not know the ticker
-│   ├── WrongSecurity          3  the ticker names something else than it did
-│   └── RestatedPrices         3  the source has changed its past irregularly
-├── PromotionRefused           4  the gate says no
+│   ├── WrongSecurity          3  the ticker now names another security
+│   └── RestatedPrices         3  the source has changed past prices irregularly
+├── PromotionRefused           4  the gate refuses the promotion
 └── NothingInProduction        5  no version to forecast with
 
 Each names its subject, what was found, what was needed and what to do about it, and keeps them as data.
@@ -65,31 +65,31 @@ def _rebuild(
 
 
 class UsageError(TomorrowError):
-    """An option or argument that cannot be."""
+    """An option or argument that is not possible."""
 
     exit_code = 2
 
 
 class ConfigurationError(UsageError):
-    """A setting that cannot be, or a store that cannot be opened with it, or written."""
+    """An impossible setting, or a store that cannot be opened or written."""
 
 
 class PricesError(TomorrowError):
-    """Prices that cannot be used or had."""
+    """Prices that cannot be used or fetched."""
 
     exit_code = 3
 
 
 class FaultyPrices(PricesError):
-    """Prices that are there and wrong."""
+    """Prices that were fetched, but are wrong."""
 
 
 class TooFewPrices(PricesError):
-    """Prices that are there, but not enough of them."""
+    """Prices that were fetched, but are too few."""
 
 
 class PricesUnavailable(PricesError):
-    """Prices that are not to be had now."""
+    """Prices that are not available now."""
 
 
 class RateLimited(PricesUnavailable):

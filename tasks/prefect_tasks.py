@@ -22,8 +22,8 @@ from model.backtest.result import assemble
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
+from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
-from tasks.backtest.runs import log_plan
 from tasks.forecasts.make import make_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts

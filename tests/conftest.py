@@ -18,6 +18,20 @@ from tests.servers import free_port, serving
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+# What starts a server, or a whole command with one: a test that uses it is slow.
+SLOW_FIXTURES = {"prefect_server", "mlflow_server", "registry", "stack"}
+
+# Where the tests run as a background job, Ctrl-C is ignored from the start, in every process that they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what uses a server; all else that is slow says so itself."""
+    for item in items:
+        if item.get_closest_marker("servers") or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _open_capture() -> None:

@@ -1,11 +1,11 @@
-"""The recurrent cells that Keras does not have: an LSTM with peepholes, and one whose input gate decides on forgetting.
+"""Two recurrent cells that Keras does not have: an LSTM with peepholes, and one with coupled input and forget gates.
 
 This file is a part of every registered model, so that an old version forecasts with the cells that it was fitted with.
 It therefore stands alone: Keras and the standard library, nothing of this project. Written with `keras.ops`, the cells
 run on every backend; `keras.layers.RNN` steps them through time.
 
-In the equations, x_t is the input (n, features) and h_t the output (n, units) of step t, c_t what the cell remembers
-(n, units); s is the logistic function, * multiplies element by element. W are the columns of `kernel` (features,
+In the equations, x_t is the input (n, features), h_t the output (n, units) and c_t the memory (n, units) of step
+t; s is the logistic function, * multiplies element by element. W are the columns of `kernel` (features,
 units), U those of `recurrent_kernel` (units, units), b parts of `bias`, p rows of `peephole` (units,).
 """
 
@@ -16,7 +16,7 @@ from keras import ops
 
 
 class MemoryCell(keras.layers.Layer):  # type: ignore[misc] # Keras comes without types
-    """What both share: their weights and their states, [h, c] of (n, units) each.
+    """What both cells share: weights, and the states [h, c], (n, units) each.
 
     The blocks of the kernels and the bias stand in Keras's order: input gate, forget gate, candidate, output gate.
     """
@@ -67,7 +67,7 @@ class MemoryCell(keras.layers.Layer):  # type: ignore[misc] # Keras comes withou
             )
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes an equal cell of."""
+        """The arguments with which `from_config` makes an equal cell."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -87,7 +87,7 @@ class MemoryCell(keras.layers.Layer):  # type: ignore[misc] # Keras comes withou
 
 
 class PeepholeLSTMCell(MemoryCell):
-    """An LSTM whose gates see what the cell remembers, through one weight a unit and gate.
+    """An LSTM whose gates see the memory, through one weight for each unit and gate.
 
         i_t = s(W_i x_t + U_i h_(t-1) + p_i * c_(t-1) + b_i)
         f_t = s(W_f x_t + U_f h_(t-1) + p_f * c_(t-1) + b_f)
@@ -123,7 +123,7 @@ class PeepholeLSTMCell(MemoryCell):
 
 
 class CoupledLSTMCell(MemoryCell):
-    """An LSTM with one gate for both input and forgetting: it takes in as much as it forgets.
+    """An LSTM with one gate for both input and forgetting: it adds as much as it forgets.
 
         i_t = s(W_i x_t + U_i h_(t-1) + b_i)
         f_t = 1 - i_t
@@ -156,6 +156,6 @@ class CoupledLSTMCell(MemoryCell):
         return ops.concatenate([-ops.ones(n, dtype), ops.zeros(2 * n, dtype)])
 
 
-# The cells of this file by the names that a stored network calls them by. They are not registered with Keras: what is
-# registered goes before what whoever loads a network names, and every version has cells of its own.
+# The cells of this file by their names in a stored network. They are not registered with Keras: registered cells would
+# take precedence over those that a version brings with it.
 CELLS: dict[str, type[MemoryCell]] = {cell.__name__: cell for cell in (PeepholeLSTMCell, CoupledLSTMCell)}

@@ -28,7 +28,7 @@ LEVELS = (80, 95)
 
 # The log range of a random walk within a session is this many times its standard deviation (Parkinson).
 RANGE = math.sqrt(4 * math.log(2))
-# A market that stands still has no scale to divide by: one hundredth of a per cent.
+# The smallest scale, one hundredth of a per cent: prices that do not move have no scale to divide by.
 LEAST_SCALE = 1e-4
 # These bring inputs to about unit size, and cut off values too rare in a training part to learn from.
 CHANGES_PER_SCALE, USUAL_VOLUME_CHANGE, LARGEST_INPUT = 1.5, 0.3, 6.0

@@ -1,4 +1,4 @@
-"""One fit of a backtest, and the forecasts that are made with it: what a process of its own carries out."""
+"""One fit of a backtest and the forecasts made with it: the work of one process."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from model.training.fit import train_forecaster
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assignment:
-    """A fit with the prices that it may know, for whoever carries it out; `prices` end with its last period."""
+    """A fit and the prices that it may use: `prices` end with its last period."""
 
     fit: Fit
     prices: Prices
@@ -22,10 +22,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fitted:
-    """What came out of a fit: an evaluation for each place that it fills.
+    """The result of a fit: an evaluation for each place that it fills.
 
-    losses:      none where there are no epochs
-    fit_seconds: the wall time of all that was fitted: network, recipe, and the intervals at each origin
+    losses:      of each epoch; empty for the statistical forecasts
+    fit_seconds: the wall time of fitting network and recipe, and the intervals at each origin
     """
 
     evaluations: Mapping[Key, Evaluation]
@@ -34,17 +34,17 @@ class Fitted:
 
 
 def assignment(plan: Plan, fit: Fit) -> Assignment:
-    """A fit of the plan with all that it may know."""
+    """A fit of the plan with the prices that it may use."""
     return Assignment(fit=fit, prices=plan.prices.until(plan.prices.day(fit.origins[-1].stop - 1)))
 
 
 def training_part(prices: Prices, fit: Fit) -> Prices:
-    """What a fit sees: the sessions of its window, all of them before its first origin's period."""
+    """The prices that are fitted on: the sessions of the fit's window, all before its first origin's period."""
     return _rows(prices, fit.first, fit.stop)
 
 
 def period_split(prices: Prices, origin: Origin) -> Split:
-    """An origin's period as a test period after all that came before it."""
+    """An origin's period as test period, with all earlier sessions as training part."""
     return Split(
         prices=prices.until(prices.day(origin.stop - 1)),
         train=prices.until(prices.day(origin.start - 1)),
@@ -52,10 +52,10 @@ def period_split(prices: Prices, origin: Origin) -> Split:
     )
 
 
-def carry_out(given: Assignment) -> Fitted:
+def run_fit(given: Assignment) -> Fitted:
     """Fit once, and forecast every session of the origins' periods, each with what was known on the day before.
 
-    The intervals are calibrated anew at every origin, on the sessions before it.
+    The intervals are calibrated again at every origin, on the sessions before it.
     """
     fit, prices = given.fit, given.prices
     if fit.config is None:
@@ -76,7 +76,7 @@ def carry_out(given: Assignment) -> Fitted:
 
 
 def _statistical(fit: Fit, prices: Prices) -> Fitted:
-    """The same for the statistical forecasts, which are chosen and fitted at the fit's origin."""
+    """The same for the statistical forecasts, whose models are chosen and fitted at the fit's origin."""
     start = time.perf_counter()
     stop = fit.origins[-1].stop
     known = _rows(prices, fit.first, stop - 1)
@@ -84,12 +84,12 @@ def _statistical(fit: Fit, prices: Prices) -> Fitted:
     evaluations = {}
     for key, origin in zip(fit.keys, (origin for origin in fit.origins for _ in fit.names), strict=True):
         forecast = made[key.forecaster][origin.start - fit.stop : origin.stop - fit.stop]
-        evaluations[key] = evaluate(_said(forecast), period_split(prices, origin), fit.column)
+        evaluations[key] = evaluate(_ready_made(forecast), period_split(prices, origin), fit.column)
     return Fitted(evaluations=evaluations, losses=(), fit_seconds=time.perf_counter() - start)
 
 
-def _said(forecast: Values) -> Callable[[Prices, int], Values]:
-    """A forecaster that has said everything already."""
+def _ready_made(forecast: Values) -> Callable[[Prices, int], Values]:
+    """A forecaster that returns these forecasts."""
     return lambda _prices, _origins: forecast
 
 

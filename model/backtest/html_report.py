@@ -7,10 +7,10 @@ from typing import NamedTuple
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.evaluation.baselines import naive_label
 
-Column = tuple[str, str, str]
+Metric = tuple[str, str, str]
 
-# Figures of the comparison: the metric's name, its heading, how it is written.
-COLUMNS: tuple[Column, ...] = (
+# The metrics of the comparison: name, heading, and how a number is written.
+METRICS: tuple[Metric, ...] = (
     ("rmse", "RMSE", "${:,.3f}"),
     ("mae", "MAE", "${:,.3f}"),
     ("bias", "bias", "{:+,.3f}"),
@@ -25,12 +25,12 @@ COLUMNS: tuple[Column, ...] = (
     ("winkler_95", "Winkler 95", "{:,.3f}"),
     ("crps", "CRPS", "{:,.3f}"),
 )
-_BY_NAME = {column[0]: column for column in (*COLUMNS, ("naive_rmse", "naive RMSE", "${:,.3f}"))}
+_BY_NAME = {metric[0]: metric for metric in (*METRICS, ("naive_rmse", "naive RMSE", "${:,.3f}"))}
 MONTHLY = tuple(_BY_NAME[name] for name in ("rmse", "naive_rmse", "skill", "coverage_80", "coverage_95"))
 
 
-class Table(NamedTuple):
-    """A table of the page, every cell as text; `kinds` says what each row is about, where that is marked."""
+class ReportTable(NamedTuple):
+    """A table of the page, every cell as text; `kinds` are the rows' CSS classes, if they have any."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -38,10 +38,10 @@ class Table(NamedTuple):
 
 
 def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with: Mapping[str, str]) -> str:
-    """The page.
+    """The page as HTML text.
 
     figures:   name -> PNG
-    made_with: what else there is to know of how it was made, by name
+    made_with: more about how the backtest was made, by name
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -69,7 +69,7 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
 
 
 def verdict(preset: PresetResult) -> str:
-    """What a preset came to, in a sentence."""
+    """A preset's result in a sentence."""
     metrics = preset.metrics
     word = "beats" if metrics["skill"] > 0 else "does not beat"
     several = f", mean of {len(preset.by_seed)} seeds" if len(preset.by_seed) > 1 else ""
@@ -80,28 +80,28 @@ def verdict(preset: PresetResult) -> str:
     )
 
 
-def _comparison(result: BacktestResult) -> Table:
+def _comparison(result: BacktestResult) -> ReportTable:
     rows = comparison_rows(result)
-    shown = [column for column in COLUMNS if any(column[0] in row.metrics for row in rows)]
-    return Table(
+    shown = [metric for metric in METRICS if any(metric[0] in row.metrics for row in rows)]
+    return ReportTable(
         head=["forecast", *(heading for _, heading, _ in shown)],
         rows=[[row.label, *_cells(row.metrics, shown)] for row in rows],
         kinds=[row.kind for row in rows],
     )
 
 
-def _seeds(preset: PresetResult) -> Table:
-    shown = [column for column in COLUMNS if column[0] in preset.metrics]
+def _seeds(preset: PresetResult) -> ReportTable:
+    shown = [metric for metric in METRICS if metric[0] in preset.metrics]
     rows = [[str(seed), *_cells(evaluation.metrics(), shown)] for seed, evaluation in preset.by_seed.items()]
     for label, part in (("lowest", "minimum"), ("highest", "maximum"), ("standard deviation", "sd")):
         values = {name: getattr(spread, part) for name, spread in preset.spread.items()}
         rows.append([label, *_cells(values, shown)])
-    return Table(head=["seed", *(heading for _, heading, _ in shown)], rows=rows)
+    return ReportTable(head=["seed", *(heading for _, heading, _ in shown)], rows=rows)
 
 
-def _months(preset: PresetResult) -> Table:
-    shown = [column for column in MONTHLY if any(column[0] in month.metrics for month in preset.months)]
-    return Table(
+def _months(preset: PresetResult) -> ReportTable:
+    shown = [metric for metric in MONTHLY if any(metric[0] in month.metrics for month in preset.months)]
+    return ReportTable(
         head=["month", "sessions", *(heading for _, heading, _ in shown)],
         rows=[[month.month, str(month.sessions), *_cells(month.metrics, shown)] for month in preset.months],
     )
@@ -122,5 +122,5 @@ def _settings(result: BacktestResult, made_with: Mapping[str, str]) -> dict[str,
     }
 
 
-def _cells(metrics: Mapping[str, float], shown: Sequence[Column]) -> list[str]:
+def _cells(metrics: Mapping[str, float], shown: Sequence[Metric]) -> list[str]:
     return [form.format(metrics[name]) if name in metrics else "\N{EN DASH}" for name, _, form in shown]

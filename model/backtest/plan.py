@@ -1,7 +1,7 @@
-"""A backtest: the same forecasts made again and again through the past, each with what was known then.
+"""A backtest: forecasts at many past dates, each made with what was known then.
 
-An origin is the close before a period's first session. What is fitted there sees the sessions up to that close and
-no others; each session of the period is then forecast with what was known at the close of the one before it.
+An origin is the close before a period's first session. A fit at an origin uses the sessions up to that close and no
+others. Each session of the period is then forecast with what was known at the close of the session before it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from model.config import ForecasterConfig, Frozen
 from model.errors import TooFewPrices, UsageError
-from model.evaluation.statistical import LABELS, SHORTEST
+from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 
@@ -29,19 +29,22 @@ Month = Annotated[str, Field(pattern=MONTH)]
 
 
 class BacktestConfig(Frozen):
-    """Which origins there are, and what is fitted at them."""
+    """The origins of a backtest, and what is fitted at them."""
 
-    first: Month | None = Field(None, description="the first month that is forecast; else a year before the last")
-    last: Month | None = Field(None, description="the last month that is forecast; else the newest in the prices")
+    first: Month | None = Field(None, description="the first month to forecast; else a year before the last")
+    last: Month | None = Field(None, description="the last month to forecast; else the newest in the prices")
     every: Literal["month", "quarter", "year"] = Field("month", description="how far apart the origins are")
     refit: Literal["each", "never"] | Annotated[int, Field(ge=1)] = Field(
-        "each", description="at which origins everything is fitted anew: each, every so many, or the first alone"
+        "each",
+        description="where everything is fitted again: at each origin, at every n-th, or at the first only (never)",
     )
     window: Annotated[str, Field(pattern=WINDOW)] = Field(
-        EXPANDING, description="what is fitted on: all that came before, or sliding:YEARS for the newest years of it"
+        EXPANDING, description="the prices to fit on: all before the origin, or sliding:YEARS for only the newest years"
     )
-    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="how often each is fitted, by another seed")
-    statistical: bool = Field(False, description="AutoETS and AutoARIMA too, which are an extra of the product")
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1, description="number of seeds, each of which fits every preset once"
+    )
+    statistical: bool = Field(False, description="AutoETS and AutoARIMA too (needs the extra `statistics`)")
 
 
 class Key(NamedTuple):
@@ -69,7 +72,7 @@ class Origin:
 class Fit:
     """One fit, and the origins that it forecasts at: its own, and those up to the next fit.
 
-    config:      None for the statistical forecasts, which are fitted and made together
+    config:      None for the statistical forecasts, which are made together
     first, stop: the rows of the plan's prices that it is fitted on
     """
 
@@ -82,7 +85,7 @@ class Fit:
     @property
     def names(self) -> tuple[str, ...]:
         """The forecasters whose forecasts it makes."""
-        return (self.config.preset,) if self.config else tuple(LABELS)
+        return (self.config.preset,) if self.config else tuple(STATISTICAL_LABELS)
 
     @property
     def seed(self) -> int:
@@ -91,24 +94,24 @@ class Fit:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """The places in the backtest that it fills."""
+        """The places of the backtest that it fills."""
         return tuple(Key(name, self.seed, origin.name) for origin in self.origins for name in self.names)
 
     @property
     def effort(self) -> int:
-        """What it may cost beside other fits: rows times epochs."""
+        """Its cost relative to other fits: rows times epochs."""
         return (self.stop - self.first) * (self.config.training.most_epochs if self.config else STATISTICAL_EPOCHS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Everything that a backtest will do, before any of it is done.
+    """Everything that a backtest will do.
 
     prices:  up to the last session that is forecast, and not further
     config:  as it was asked for, with the first and the last month filled in
     origins: in the order of time
-    fits:    of every forecaster, seed and origin where one is due; the statistical ones first, since they may lack
-             their library, then the longest, so that processes which share them end together
+    fits:    of every forecaster, seed and origin where one is due. The statistical ones come first, since their library
+             may be missing; then the longest, so that the processes that share the fits end together
     """
 
     prices: Prices
@@ -129,11 +132,11 @@ class Plan:
 
 
 def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[ForecasterConfig]) -> Plan:
-    """Lay out a backtest; UsageError where a month has no session, TooFewPrices where the history is too short."""
+    """Plan a backtest; UsageError where a month has no session, TooFewPrices where the history is too short."""
     if len({forecaster.column for forecaster in forecasters}) != 1:
-        raise ValueError("a backtest wants forecasters of one and the same column")
+        raise ValueError("a backtest needs forecasters of one and the same column")
     if len({forecaster.preset for forecaster in forecasters}) != len(forecasters):
-        raise ValueError("a backtest wants each preset once")
+        raise ValueError("a backtest takes each preset once")
     origins = tuple(_origins(prices, config))
     seeded = [with_seed(forecaster, seed) for forecaster in forecasters for seed in seeds_of(config, forecaster)]
     fits = [fit for forecaster in seeded for fit in _fits(prices, config, forecaster, origins, forecaster.column)]
@@ -151,12 +154,12 @@ def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[
 
 
 def seeds_of(config: BacktestConfig, forecaster: ForecasterConfig) -> range:
-    """The seeds that a forecaster is fitted by: its own and those that follow."""
+    """The seeds that a forecaster is fitted with: its own and the following ones."""
     return range(forecaster.training.seed, forecaster.training.seed + config.seeds)
 
 
 def with_seed(config: ForecasterConfig, seed: int) -> ForecasterConfig:
-    """The same configuration, by another seed."""
+    """The same configuration with another seed."""
     return config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
 
 
@@ -216,7 +219,7 @@ def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int
     if kind == EXPANDING:
         return 0
     start = (np.datetime64(origin.name, "M") - np.timedelta64(12 * int(years), "M")).astype("datetime64[D]")
-    # The first trading days of a year may be holidays: what matters is whether the window's first month is there.
+    # The first days of a year are holidays: what counts is whether the prices reach back to the window's first month.
     if prices.sessions[0].astype("datetime64[M]") > start.astype("datetime64[M]"):
         raise TooFewPrices(
             f"prices of {prices.security.ticker}",

@@ -1,4 +1,4 @@
-"""What a backtest came to: by preset, by seed and by month, beside the naive forecasts of the same sessions."""
+"""The result of a backtest by preset, seed and month, compared with naive forecasts of the same sessions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,7 +11,7 @@ from model.backtest.plan import Key, Plan, seeds_of
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.statistical import LABELS
+from model.evaluation.statistical import STATISTICAL_LABELS
 from model.market.prices import Days
 
 Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
@@ -30,8 +30,7 @@ class SeedSpread:
 class MonthResult:
     """One calendar month: the figures' means over the seeds, and each seed's skill.
 
-    Both are against the naive forecast that is best over all months: nobody could have known which one would be
-    best in this.
+    Both compare with the naive forecast that is best over all months, not in this month, which nobody could know.
     """
 
     month: str
@@ -49,7 +48,7 @@ class PresetResult:
 
     @property
     def name(self) -> str:
-        """The preset's."""
+        """The preset's name."""
         return self.config.preset
 
     @property
@@ -59,7 +58,7 @@ class PresetResult:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The means over the seeds: what one training, by any seed, is to be expected to come to."""
+        """The means over the seeds: what to expect of one training with any seed."""
         return _means([evaluation.metrics() for evaluation in self.evaluations])
 
     @property
@@ -107,14 +106,14 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestResult:
-    """A backtest that is done."""
+    """A completed backtest."""
 
     plan: Plan
     presets: tuple[PresetResult, ...]
 
     @property
     def subject(self) -> str:
-        """What was forecast."""
+        """What was forecast, such as `META Open`."""
         return f"{self.plan.prices.security.ticker} {self.plan.column}"
 
     @property
@@ -125,7 +124,7 @@ class BacktestResult:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What differs from how a preset is used elsewhere."""
+        """Differences from how a preset is used elsewhere, a sentence each."""
         return tuple(
             f"{preset.name}: each fit started afresh, since in a backtest no version is in Production to start from."
             for preset in self.presets
@@ -134,7 +133,7 @@ class BacktestResult:
 
     @property
     def reference(self) -> Evaluation:
-        """An evaluation for what is the same in all of them: the sessions, what happened, the naive forecasts."""
+        """An evaluation for what all have in common: the sessions, the actual prices, the naive forecasts."""
         return self.presets[0].evaluations[0]
 
 
@@ -158,15 +157,15 @@ def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
         ]
     for kind, forecasts in (("naive", reference.naive), ("statistical", reference.statistical)):
         for name, values in forecasts.items():
-            label = f"naive: {naive_label(name)}" if kind == "naive" else LABELS[name]
-            # Its intervals are those of a preset.
+            label = f"naive: {naive_label(name)}" if kind == "naive" else STATISTICAL_LABELS[name]
+            # The reference's intervals belong to a preset.
             judged = replace(reference, forecast=values, intervals={})
             found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=judged.metrics()))
     return tuple(found)
 
 
 def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
-    """Put the origins of each preset and seed together, the statistical forecasts beside each of them.
+    """Join the origins of each preset and seed, and add the statistical forecasts to each.
 
     KeyError where one is missing.
     """
@@ -174,7 +173,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
     def whole(forecaster: str, seed: int) -> Evaluation:
         return join([done[Key(forecaster, seed, origin.name)] for origin in plan.origins])
 
-    beside = {name: whole(name, 0).forecast for name in LABELS} if plan.config.statistical else {}
+    beside = {name: whole(name, 0).forecast for name in STATISTICAL_LABELS} if plan.config.statistical else {}
     return BacktestResult(
         plan=plan,
         presets=tuple(
@@ -201,18 +200,18 @@ def by_month(evaluation: Evaluation) -> dict[str, Evaluation]:
 
 
 def join(parts: Sequence[Evaluation]) -> Evaluation:
-    """Evaluations of periods that follow one another as one, with the forecasts and levels that all of them hold."""
+    """One evaluation of consecutive periods, with the forecasts and levels that all of them have."""
     return _rebuilt(parts, np.concatenate)
 
 
 def within(evaluation: Evaluation, sessions: Days) -> Evaluation:
-    """The evaluation of those of its sessions that are among these; ValueError where none is."""
+    """The evaluation of those of its sessions that are among `sessions`; ValueError if none is."""
     wanted = np.isin(evaluation.sessions, sessions)
     return _rebuilt([evaluation], lambda arrays: arrays[0][wanted])
 
 
 def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
-    """An evaluation each of whose arrays is made of those that stand in its place in the parts."""
+    """An evaluation whose arrays are combined from those in the same place of the parts."""
     names = [field.name for field in fields(Evaluation)]
     return Evaluation(**{name: _combined([getattr(part, name) for part in parts], combine) for name in names})
 
@@ -228,7 +227,7 @@ def _combined(values: Sequence[Any], combine: Combine) -> Any:
 
 
 def _means(every: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each figure; of those that are defined for every one."""
+    """The mean of each metric that is defined in all of them."""
     common = [name for name in every[0] if all(name in metrics for metrics in every)]
     return {name: float(np.mean([metrics[name] for metrics in every])) for name in common}
 

@@ -1,4 +1,4 @@
-"""Naive forecasts: what anybody could say at the close of a session about the next one."""
+"""Naive forecasts of the next session: simple formulas that anybody could use at the close of a session."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from model.market.prices import Prices, Values
 Naive = dict[str, Values]
 
 AVERAGED = 5
-LABELS = {
+NAIVE_LABELS = {
     "drift": "the drift of all sessions before",
     "moving_average": f"the average of the newest {AVERAGED}",
 }
@@ -19,16 +19,16 @@ def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
     Each is (origins,) in dollars, from what was known at the close of its own session:
 
     newest_Open:    the newest known price of the column, here the Open
-    newest_Close:   for the Open, too: the newest Close, since it is known by then
-    drift:          the newest price of the column, moved on by its mean change since the oldest session
-    moving_average: the mean of the column's newest prices, five where there are as many
+    newest_Close:   for the Open: the newest Close, which is known by then
+    drift:          the newest price of the column plus its mean change since the oldest session
+    moving_average: the mean of the column's newest five prices (fewer where there are fewer)
     """
     if not 1 <= origins <= len(prices):
         raise ValueError(f"{origins} origins in {len(prices)} sessions")
     rows = np.arange(len(prices) - origins, len(prices))
     values = prices.column(column)
     known = dict.fromkeys((column, "Close") if column == "Open" else (column,))
-    # The oldest session has no change before it: its drift is none.
+    # The oldest session has no change before it, so its drift is 0.
     drift = values[rows] + (values[rows] - values[0]) / np.maximum(rows, 1)
     average = np.array([values[max(0, row + 1 - AVERAGED) : row + 1].mean() for row in rows])
     newest = {f"newest_{name}": prices.column(name)[rows] for name in known}
@@ -46,4 +46,4 @@ def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
 
 def naive_label(name: str) -> str:
     """A naive forecast's name for people: `newest_Close` is the newest Close."""
-    return LABELS.get(name) or f"the {name.replace('_', ' ')}"
+    return NAIVE_LABELS.get(name) or f"the {name.replace('_', ' ')}"

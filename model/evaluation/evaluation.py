@@ -1,4 +1,4 @@
-"""Forecasts beside what happened and beside the naive forecasts, on the same sessions, in dollars."""
+"""Forecasts compared with actual prices and with naive forecasts of the same sessions, in dollars."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -25,9 +25,9 @@ class Evaluation:
     actual:      (n,) dollars, what happened
     forecast:    (n,) dollars
     naive:       name -> (n,) dollars, made at the same moment with the same knowledge
-    statistical: likewise, where there are some; they stand beside, and are no part of the best naive forecast
-    intervals:   level -> lower and upper bounds, each (n,) dollars, made at the same moment
-    scales:      what MASE and RMSSE scale by, each (n,), from `training_scales` of each forecast's own training part
+    statistical: likewise, if there are any; they are reported, but never count as the best naive forecast
+    intervals:   level, such as 0.8 -> lower and upper bounds, each (n,) dollars, made at the same moment
+    scales:      the scales of MASE and RMSSE, each (n,), from `training_scales` of each forecast's training part
     """
 
     sessions: Days
@@ -43,12 +43,12 @@ class Evaluation:
         others = (*self.naive.values(), *self.statistical.values(), *self.scales.values(), *bounds)
         lengths = {len(self.sessions), *(len(values) for values in (self.actual, self.forecast, *others))}
         if len(lengths) != 1 or 0 in lengths or not self.naive:
-            raise ValueError(f"an evaluation wants the same sessions throughout, got lengths {sorted(lengths)}")
+            raise ValueError(f"an evaluation needs the same sessions throughout, got lengths {sorted(lengths)}")
         if not bool((np.diff(self.sessions) > np.timedelta64(0, "D")).all()):
             raise ValueError("sessions must be strictly increasing")
         for level, (lower, upper) in self.intervals.items():
             if not 0 < level < 1 or bool((lower > upper).any()):
-                raise ValueError(f"intervals at level {level} want a level between 0 and 1, and lower <= upper")
+                raise ValueError(f"intervals at level {level} need a level between 0 and 1, and lower <= upper")
 
     @property
     def rmse(self) -> float:
@@ -87,31 +87,31 @@ class Evaluation:
 
     @property
     def has_skill(self) -> bool:
-        """Whether it beats every naive forecast; what does not is labelled `no skill`."""
+        """Whether it beats every naive forecast; one that does not is labelled `no skill`."""
         return self.skill > 0
 
     @property
     def direction(self) -> Share:
-        """How often the price went, from the newest Close, to the side where it was forecast.
+        """How often the price moved from the newest Close in the direction of the forecast.
 
-        From the newest price of the column itself, where the newest Close is no naive forecast of it.
+        Where the newest Close is no naive forecast of the column: from the column's own newest price.
         """
         reference = "newest_Close" if "newest_Close" in self.naive else next(iter(self.naive))
         return metrics.directional_accuracy(self.actual, self.forecast, self.naive[reference])
 
     def against(self, other: Values) -> DieboldMariano:
-        """Whether it differs from another forecast of the same sessions by more than chance."""
+        """The Diebold-Mariano test against another forecast of the same sessions, (n,) dollars."""
         return metrics.diebold_mariano(self.actual, self.forecast, other)
 
     def coverage(self, level: float, tolerance: float = 0.0) -> Share:
-        """How many of the prices lay within the intervals at a level, or outside by no more than so many dollars."""
+        """How many prices lay within the intervals at a level, or outside by at most `tolerance` dollars."""
         lower, upper = self.intervals[level]
         return metrics.coverage(self.actual, lower - tolerance, upper + tolerance)
 
     def metrics(self) -> dict[str, float]:
-        """Every figure by name, the other forecasts' among them.
+        """Every metric by name, those of the other forecasts included.
 
-        The first six are always there, whatever they are; what else is undefined is left out.
+        The first six are always there, even if infinite or NaN; of the others, undefined ones are left out.
         """
         figures = {
             "rmse": self.rmse,
@@ -151,12 +151,13 @@ class Evaluation:
 def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split, column: str) -> Evaluation:
     """Forecast each session of the test period with what was known at the close of the one before.
 
-    forecast: from prices and a number of origins to dollars, such as Forecaster.forecast, or with intervals, such as
-              Forecaster.predict; of those, each level is judged that has bounds on all sessions
+    forecast: a function of prices and a number of origins that returns dollars, such as Forecaster.forecast, or
+              dollars with intervals, such as Forecaster.predict; levels without bounds on some session are left out
     """
     known = split.prices.until(split.prices.day(-2))
-    said = forecast(known, split.n_test)
-    made = said if isinstance(said, Forecasts) else Forecasts(values=said, lower={}, upper={})
+    made = forecast(known, split.n_test)
+    if not isinstance(made, Forecasts):
+        made = Forecasts(values=made, lower={}, upper={})
     return Evaluation(
         sessions=split.prices.sessions[len(split.train) :],
         actual=split.actual[:, COLUMNS.index(column)],

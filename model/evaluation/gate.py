@@ -1,8 +1,8 @@
 """The gate: whether a version may forecast in Production, and why, in sentences with numbers.
 
-Each check looks at the evaluations alone and says one sentence, whether it passes or not; a version passes when
-every check does. In the mode `manual` the gate advises, and a person decides. What follows from a decision (moving
-a version, asking a person) is for the caller to do.
+Each check looks at the evaluations alone and gives one sentence, whether it passes or not; a version passes when
+every check does. In the mode `manual` the gate advises, and a person decides. The caller acts on the decision: it moves
+a version, or asks a person.
 """
 
 import math
@@ -29,33 +29,33 @@ class Gate(Frozen):
     """What a version must show before it may forecast in Production."""
 
     mode: Literal["enforce", "dry_run", "manual"] = Field(
-        "enforce", description="dry_run says what it would do, moves nothing; manual advises, and waits for a person"
+        "enforce", description="dry_run only reports what it would do; manual advises, and a person decides"
     )
     min_skill: Finite = Field(0.0, description="the skill must be above it: 1 - RMSE / RMSE of the best naive forecast")
     max_rmse_ratio: Annotated[Finite, Field(gt=0)] = Field(
         1.0, description="the RMSE must be below this share of the Production version's, on the same sessions"
     )
     max_dm_p: Annotated[Finite, Field(gt=0, le=1)] = Field(
-        1.0, description="highest one-sided Diebold-Mariano p-value against the Production version; 1 only tells it"
+        1.0, description="highest one-sided Diebold-Mariano p-value against the Production version; 1: not used"
     )
     max_coverage_gap: Annotated[Finite, Field(ge=0, le=1)] = Field(
-        0.05, description="how far, beyond chance, intervals may fall short of the share of prices that they promise"
+        0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
     )
-    min_sessions: int = Field(15, ge=1, description="fewer sessions than this decide nothing")
+    min_sessions: int = Field(15, ge=1, description="with fewer sessions no version passes")
     backtest_sessions: int = Field(
-        250, ge=0, description="about so many sessions of backtests, where there are some, count beside the test period"
+        250, ge=0, description="about how many sessions of backtests, if there are any, count besides the test period"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the gate says of a version.
+    """The gate's decision on a version.
 
-    passed:   whether it met every demand
+    passed:   whether every check passed
     verdict:  promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
-    skill:    what to tag the version with: its skill, or `none` where it does not beat the naive forecasts
+    skill:    the version's tag: its skill, or `none` where it does not beat the naive forecasts
     reasons:  one sentence for every check, passed or not
-    failures: those of the reasons that speak against it
+    failures: the sentences of the checks that failed
     """
 
     passed: bool
@@ -77,11 +77,11 @@ class _Check:
 
 
 def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past: int = 0) -> Decision:
-    """Ask the gate about `candidate`; `champion` is the Production version scored again on the same sessions.
+    """Decide on `candidate`; `champion` is the Production version, scored again on the same sessions.
 
     past: how many of the sessions were forecast in backtests, by forecasters of the same configuration
 
-    ValueError where the two were judged on different sessions or prices: that is no comparison.
+    ValueError where the two were judged on different sessions or prices: they cannot be compared.
     """
     if champion is not None and not _same_sessions(candidate, champion):
         raise ValueError("candidate and champion must be judged on the same sessions of the same prices")
@@ -95,7 +95,7 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
     reasons = tuple(check.sentence for check in checks)
     verdict = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
-        reasons += (f"The gate only watches (mode dry_run): it would be {verdict}, and stays where it is.",)
+        reasons += (f"Mode dry_run: the version would be {verdict}, but it stays where it is.",)
         verdict = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
     elif gate.mode == "manual":
         reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
@@ -110,7 +110,7 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
 
 
 def skill_tag(evaluation: Evaluation) -> str:
-    """What to tag a version with: its skill, or `none` where it does not beat the naive forecasts."""
+    """A version's tag: its skill, or `none` where it does not beat the naive forecasts."""
     return f"{evaluation.skill:.4f}" if evaluation.has_skill else NO_SKILL
 
 
@@ -155,7 +155,7 @@ def _against_champion(candidate: Evaluation, champion: Evaluation | None, gate: 
             f"RMSE {ours:.2f} $ beside {theirs:.2f} $ of the version in Production: not numbers that can be compared.",
         )
         return
-    # A version without any error can be equalled, not beaten.
+    # A version without any error can be equalled, but not beaten.
     ratio = ours / theirs if theirs else 1.0 if ours == 0 else math.inf
     verb = "beats" if ours < theirs else "loses to" if ours > theirs else "only equals"
     ours_text, theirs_text = _apart(ours, theirs)
@@ -170,15 +170,15 @@ def _against_champion(candidate: Evaluation, champion: Evaluation | None, gate: 
 
 def _beyond_chance(candidate: Evaluation, champion: Evaluation, gate: Gate) -> _Check:
     test, asked = candidate.against(champion.forecast), gate.max_dm_p < 1
+    unused = " (not used: gate.max_dm_p is 1)"
     if math.isnan(test.p_better):
-        demand = f", needed a p-value of at most {gate.max_dm_p:g}" if asked else ""
-        return _Check(not asked, f"Diebold-Mariano tests nothing on {_sessions(candidate)}{demand}.")
+        needed = f", needed at most {gate.max_dm_p:g}" if asked else unused
+        return _Check(not asked, f"Diebold-Mariano against Production: undefined on {_sessions(candidate)}{needed}.")
     p_text, needed_text = _apart(test.p_better, gate.max_dm_p)
-    demand = f"needed at most {needed_text}" if asked else "which decides nothing here"
+    needed = f", needed at most {needed_text}" if asked else unused
     return _Check(
         test.p_better <= gate.max_dm_p,
-        f"Diebold-Mariano: a version no better than the one in Production would look as good "
-        f"with probability {p_text}, {demand}.",
+        f"Diebold-Mariano against Production: p = {p_text}{needed}.",
     )
 
 
@@ -186,17 +186,20 @@ def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
     """One check a level: it fails where the share of prices within falls short by more than chance explains."""
     given = {level: candidate.coverage(level, HALF_A_CENT) for level in sorted(candidate.intervals)}
     if not any(held.n for held in given.values()):
-        yield _Check(True, "No intervals came with the forecasts: their coverage is not judged.")
+        yield _Check(True, "The forecasts have no intervals: their coverage is not judged.")
         return
     for level, held in given.items():
         lowest, highest = held.bounds
         gap = max(0.0, level - highest)
-        yield _Check(
-            gap <= gate.max_coverage_gap,
-            f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * held.value:.1f} % "
-            f"({100 * lowest:.1f} to {100 * highest:.1f} % with 95 % confidence): "
-            f"{100 * gap:.1f} points short beyond chance, at most {100 * gate.max_coverage_gap:g} allowed.",
-        )
+        covered = f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices ({100 * held.value:.1f} %"
+        if gap:
+            found = (
+                f"{covered}). Even allowing for chance (up to {100 * highest:.1f} %) that is {100 * gap:.1f} points "
+                f"too low; limit {100 * gate.max_coverage_gap:g}."
+            )
+        else:
+            found = f"{covered}; {100 * lowest:.1f} to {100 * highest:.1f} % allowing for chance), which is enough."
+        yield _Check(gap <= gate.max_coverage_gap, found)
 
 
 def _sessions(evaluation: Evaluation) -> str:
@@ -207,7 +210,7 @@ def _sessions(evaluation: Evaluation) -> str:
 
 
 def _apart(*values: float) -> tuple[str, ...]:
-    """The values with as many decimals, two or more, as it takes to tell different ones apart."""
+    """The values with as many decimals, at least two, as make different ones look different."""
     for decimals in range(2, 12):
         texts = tuple(f"{value:.{decimals}f}" for value in values)
         if len(set(texts)) == len(set(values)):

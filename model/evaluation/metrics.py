@@ -1,7 +1,7 @@
-"""Measures of forecasts; docs/measures.md holds the formula and the source of each, and says what is left undefined.
+"""Metrics of forecasts. docs/measures.md holds the formula and the source of each, and where it is undefined.
 
-Prices, forecasts and bounds are (n,) dollars, one a session; an error is forecast minus actual. What is undefined
-is NaN, so that nobody takes it for a number.
+Prices, forecasts and bounds are (n,) dollars, one a session; an error is forecast minus actual. Undefined metrics are
+NaN.
 """
 
 import math
@@ -29,10 +29,10 @@ def bias(actual: Values, forecast: Values) -> float:
 
 
 def training_scales(training: Values, n: int) -> dict[str, Values]:
-    """What MASE and RMSSE scale by, for each of n sessions after the `training` prices, (n,) each.
+    """The scales of MASE and RMSSE for each of n sessions after the `training` prices, (n,) each.
 
-    `absolute` and `squared` are the mean absolute and the mean squared change from one of the prices to the next: what
-    the newest price would have been wrong by. NaN where there are fewer than two.
+    `absolute` and `squared` are the mean absolute and the mean squared change from one price to the next: the errors
+    of the newest price as a forecast. NaN where there are fewer than two prices.
     """
     changes = np.diff(training)
     return {
@@ -42,12 +42,12 @@ def training_scales(training: Values, n: int) -> dict[str, Values]:
 
 
 def mase(actual: Values, forecast: Values, scale: Values) -> float:
-    """Mean absolute scaled error: of errors as multiples of the `absolute` scale. NaN where prices never moved."""
+    """Mean absolute scaled error: the mean error in units of the `absolute` scale. NaN where prices never moved."""
     return _mean_ratio(np.abs(forecast - actual), scale)
 
 
 def rmsse(actual: Values, forecast: Values, scale: Values) -> float:
-    """Root mean squared scaled error: of errors as multiples of the `squared` scale. NaN where prices never moved."""
+    """Root mean squared scaled error: errors in units of the `squared` scale. NaN where prices never moved."""
     return math.sqrt(_mean_ratio(np.square(forecast - actual), scale))
 
 
@@ -64,7 +64,7 @@ def skill(error: float, naive_error: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many `hits` among `n` sessions."""
+    """The number of `hits` in `n` sessions."""
 
     hits: int
     n: int
@@ -93,15 +93,15 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     share, scale = hits / n, 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     reach = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # At the ends the interval reaches them exactly, which rounding would miss by a digit.
+    # With no hit, or nothing but hits, the bound is exactly 0 or 1; rounding would miss it by a digit.
     return (0.0 if hits == 0 else centre - reach), (1.0 if hits == n else centre + reach)
 
 
 def directional_accuracy(actual: Values, forecast: Values, reference: Values) -> Share:
-    """How often a forecast lay on that side of the `reference`, a price known before, to which the price went.
+    """How often forecast and price lay on the same side of the `reference`, a price known before.
 
-    Sessions whose price stayed where the reference was went nowhere, and do not count; a forecast that names no
-    direction on any other is wrong.
+    Sessions whose price equals the reference have no direction and do not count; on any other, a forecast that equals
+    the reference is wrong.
     """
     moved = actual != reference
     right = np.sign(forecast - reference)[moved] == np.sign(actual - reference)[moved]
@@ -113,8 +113,8 @@ class DieboldMariano:
     """Whether two forecasts differ by more than chance.
 
     statistic: Student's t with n - 1 degrees of freedom; below 0 the first forecast has the smaller errors
-    p_value:   two-sided: how often forecasts that are equally good differ as much
-    p_better:  one-sided: how often a first forecast that is no better looks as good as it did
+    p_value:   two-sided: how often equally good forecasts differ at least as much
+    p_better:  one-sided: how often a first forecast that is no better looks at least as good
     """
 
     statistic: float
@@ -126,8 +126,8 @@ class DieboldMariano:
 def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldMariano:
     """Test squared errors of two forecasts made one step ahead, with the correction for small samples.
 
-    Harvey, Leybourne and Newbold's. Forecasts that are wrong by the same on every session have a statistic of 0;
-    where one is worse by the same on every session it is infinite. One session tests nothing: NaN.
+    The correction is that of Harvey, Leybourne and Newbold. The statistic is 0 for forecasts with equal squared errors,
+    infinite where the difference is the same on every session, and NaN for a single session.
     """
     from scipy.special import stdtr
 
@@ -145,7 +145,7 @@ def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldM
 
 
 def coverage(actual: Values, lower: Values, upper: Values) -> Share:
-    """How often the price lay within the interval, bounds included; sessions without an interval do not count."""
+    """How often the price lay within its interval, bounds included; sessions without an interval do not count."""
     given = ~np.isnan(lower + upper)
     return Share(int(np.sum((lower <= actual) & (actual <= upper) & given)), int(given.sum()))
 
@@ -179,10 +179,12 @@ def quantile_losses(actual: Values, quantile: Values, level: float) -> Values:
 
 
 def crps(actual: Values, quantiles: Mapping[float, Values]) -> float:
-    """The mean continuous ranked probability score, from the quantiles that there are, over sessions that have all.
+    """The mean continuous ranked probability score, in dollars, over the sessions that have every quantile.
+
+    quantiles: level, such as 0.1 -> (n,) dollars
 
     Twice the integral of the quantile loss over all levels, by the trapezoidal rule; at the levels 0 and 1 the loss
-    is 0. Few quantiles give too small a number: compare only scores of the same levels.
+    is 0. With few quantiles the number is too small: compare only scores of the same levels.
     """
     levels = sorted(quantiles)
     edge = np.zeros(len(actual))

@@ -1,7 +1,7 @@
-"""Watching a version at work: rolling measures of its forecasts, and whether it is time to train again.
+"""Monitoring of a version in use: rolling metrics of its forecasts, and whether it should be trained again.
 
-One window ends at each session that was forecast and is over. A full window that breaches a limit says so in a
-sentence with its numbers; retraining is asked for when enough of the newest windows do, and the newest itself.
+One window ends at each scored session. A full window has a sentence with numbers for each limit that it breaches.
+Retraining is needed when enough of the newest windows breach a limit, the newest window among them.
 """
 
 import math
@@ -24,15 +24,19 @@ Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Monitoring(Frozen):
-    """What is watched, and from when on it is too much."""
+    """The rolling windows, and their limits."""
 
     window: int = Field(21, ge=2, description="sessions in a rolling window: a trading month")
-    windows: int = Field(5, ge=1, description="so many of the newest windows are looked at")
-    breaches: int = Field(3, ge=1, description="so many of them, the newest among them, ask for retraining")
-    cooldown: int = Field(10, ge=0, description="sessions after a request during which no other is made")
+    windows: int = Field(5, ge=1, description="how many of the newest windows are looked at")
+    breaches: int = Field(
+        3, ge=1, description="retraining is needed when so many of them, the newest among them, breach a limit"
+    )
+    cooldown: int = Field(10, ge=0, description="sessions after a request without another request")
     max_rmse_ratio: Limit = Field(1.05, description="RMSE / RMSE of the best naive forecast on the window")
     max_bias: Limit = Field(0.6, description="mean error as a share of the RMSE, either way")
-    max_coverage_gap: Limit = Field(0.05, description="how far, beyond chance, intervals may hold too few prices")
+    max_coverage_gap: Limit = Field(
+        0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
+    )
     max_drift: Limit = Field(0.3, description="Kolmogorov-Smirnov distance of the newest returns to the training's")
     drift_sessions: int = Field(63, ge=2, description="the newest returns: a quarter")
 
@@ -48,8 +52,8 @@ class Window:
     """The newest forecasts up to one session, at most as many as a window has.
 
     judged:   those forecasts beside what happened
-    drift:    how far the returns up to then are from the training part's; NaN where it is not known
-    breaches: what is wrong with it, as sentences; none of a window that is not full
+    drift:    distance of the returns up to then from the training part's, 0 to 1; NaN where it is not known
+    breaches: a sentence for each limit that it breaches; empty where the window is not full
     """
 
     judged: Evaluation
@@ -78,7 +82,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """Whether retraining is asked for, and why or why not, as sentences."""
+    """Whether retraining is to be requested, and why or why not, as sentences."""
 
     retrain: bool
     reasons: tuple[str, ...]
@@ -107,7 +111,7 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], mon
     days, returns = known.sessions[1:], _returns(known)
     ends = np.searchsorted(days, np.array(sessions, dtype="datetime64[D]"), side="right")
     first = np.searchsorted(days, training.sessions[-1], side="right")
-    # Returns that the training part holds itself would hide what came after it.
+    # Returns of the training part itself would hide what came after it.
     starts = np.maximum(ends - monitoring.drift_sessions, 0)
     enough = (ends - starts == monitoring.drift_sessions) & (starts >= first)
     return np.array(
@@ -119,19 +123,23 @@ def returns_drift(training: Prices, known: Prices, sessions: Sequence[date], mon
 
 
 def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring) -> Advice:
-    """Say whether retraining is asked for.
+    """Whether retraining is to be requested.
 
-    since: sessions from the one of the last request to the newest; 0 for a request made for this very session, which
-           stands; None where there was none
+    since: sessions since the last request; 0 for a request at the newest session, which is repeated; None for none
     """
+    scored = len(windows[-1].judged.sessions) if windows else 0
+    if scored < monitoring.window:
+        return Advice(retrain=False, reasons=(f"Not enough scored forecasts yet: {scored} of {monitoring.window}.",))
     newest = windows[-monitoring.windows :]
     broken = [window for window in newest if window.breaches]
     count = f"{len(broken)} of the newest {len(newest)} windows of {monitoring.window} sessions breach a limit"
-    if not newest or len(broken) < monitoring.breaches or not newest[-1].breaches:
-        return Advice(retrain=False, reasons=(f"{count}; {monitoring.breaches} would, and the newest among them.",))
-    reasons = (f"{count}, the newest among them; {monitoring.breaches} are enough.", *newest[-1].breaches)
+    if len(broken) < monitoring.breaches or not newest[-1].breaches:
+        return Advice(
+            retrain=False, reasons=(f"{count}; retraining needs {monitoring.breaches}, the newest among them.",)
+        )
+    reasons = (f"{count}, the newest among them; retraining needs {monitoring.breaches}.", *newest[-1].breaches)
     if since is not None and 0 < since <= monitoring.cooldown:
-        quiet = f"Retraining was asked for {since} sessions ago: no other request for {monitoring.cooldown}."
+        quiet = f"Retraining was already requested {since} sessions ago (no repeat for {monitoring.cooldown})."
         return Advice(retrain=False, reasons=(*reasons, quiet))
     return Advice(retrain=True, reasons=reasons)
 
@@ -155,8 +163,8 @@ def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Itera
         gap = level - held.bounds[1] if held.n else 0.0
         if gap > monitoring.max_coverage_gap:
             yield (
-                f"The {100 * level:g} % intervals held {held.hits} of {held.n} prices, {100 * gap:.1f} points too few "
-                f"beyond chance: at most {100 * monitoring.max_coverage_gap:g} allowed."
+                f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices; even allowing for chance that is "
+                f"{100 * gap:.1f} points too low; limit {100 * monitoring.max_coverage_gap:g}."
             )
     if drift > monitoring.max_drift:
         yield (

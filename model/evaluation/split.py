@@ -14,9 +14,9 @@ from model.market.prices import Prices, Values
 class Split:
     """Prices cut by date.
 
-    prices:  all that is used, ending with the test period
-    train:   the sessions before the test period: all that anything may be fitted on
-    n_test:  the number of sessions of the test period, the newest in `prices`
+    prices:  (n_train + n_test sessions), everything that is used; the newest n_test sessions are the test period
+    train:   (n_train sessions), those before the test period: nothing is fitted on any other
+    n_test:  the number of sessions in the test period
     """
 
     prices: Prices
@@ -35,12 +35,12 @@ class Split:
 
     @property
     def actual(self) -> Values:
-        """(n_test, 6) what happened in the test period, by column."""
+        """(n_test, 6) the prices of the test period, in the order of COLUMNS."""
         return self.prices.values[len(self.train) :]
 
 
 def split_prices(prices: Prices, wanted: EvaluationConfig, lookback: int) -> Split:
-    """Cut off the test period: a calendar month, or the newest sessions.
+    """Set the test period apart: a calendar month, or the newest sessions.
 
     Sessions after a named month are not used at all. TooFewPrices where the training part is too short for one
     window and its target; UsageError where the month has no session.

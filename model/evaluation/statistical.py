@@ -1,7 +1,7 @@
 """Statistical forecasts: exponential smoothing and ARIMA, chosen and fitted by Nixtla's statsforecast.
 
-They know the column's own past and nothing else: for the Open not even the newest Close. The library is an extra of
-the product, `statistics`, since it brings some 280 MB with it.
+They use the column's own past and nothing else: for the Open not even the newest Close. The library is an optional
+extra of the product, `statistics`, since it takes some 280 MB.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -14,9 +14,9 @@ from model.market.prices import Prices, Values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
+STATISTICAL_LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
 
-# Fewer leave models with more parameters than they can be told apart by; below seven there is none at all.
+# With fewer, models have too many parameters to choose between them; below seven there is no model at all.
 SHORTEST = 30
 
 
@@ -32,10 +32,10 @@ def statistical_forecasts(prices: Prices, column: str, origins: int, refit_every
     """Forecasts made at the newest `origins` sessions, each for the session after it, by name, (origins,) dollars.
 
     At the first of them, and at every `refit_every`-th after it, a model is chosen and fitted anew on all that was
-    known at its close; in between, that model is applied to what became known since. With `refit_every` as large
-    as `origins` it is fitted once.
+    known at its close; in between, the same model is applied to the newer prices. With `refit_every` as large as
+    `origins` it is fitted once.
 
-    TooFewPrices where the first origin has too little behind it; ConfigurationError without the extra.
+    TooFewPrices where the first origin has too little history; ConfigurationError without the extra.
     """
     if not 1 <= origins <= len(prices) or refit_every < 1:
         raise ValueError(f"{origins} origins in {len(prices)} sessions, fitted every {refit_every}")

@@ -89,10 +89,10 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
 
 
 def calibration_figure(result: BacktestResult) -> "Figure":
-    """Draw how many prices the intervals held beside how many they should hold, in all and in the course of time."""
+    """Draw the share of prices within the intervals and the share that was promised, in all and over time."""
     figure = new_figure(
         f"{result.subject}, {result.period}: calibration of the intervals",
-        "share of the prices within the intervals; on the dashed line they keep their word",
+        "share of the prices within the intervals; dashed: the share that they promise",
     )
     whole, course = figure.subplots(1, 2, width_ratios=(2, 3))
     figure.subplots_adjust(wspace=0.2, top=0.8)
@@ -112,7 +112,7 @@ def calibration_figure(result: BacktestResult) -> "Figure":
 
 
 def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
-    """Draw one preset's forecasts and intervals over what happened, and the newest of them close up."""
+    """Draw one preset's forecasts and intervals with the actual prices, and the newest of them close up."""
     seed, evaluation = next(iter(preset.by_seed.items()))
     levels = ", ".join(f"{100 * level:g}" for level in sorted(evaluation.intervals))
     figure = new_figure(
@@ -146,7 +146,7 @@ def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
 
 
 def _rows(figure: "Figure", result: BacktestResult) -> "list[tuple[Axes, PresetResult, str]]":
-    """Axes below one another, one for each preset: their sizes differ too much for a common scale."""
+    """Axes below one another, one for each preset: their values differ too much for a common scale."""
     figure.subplots_adjust(hspace=0.45, top=figure.subplotpars.top - 0.25 / figure.get_figheight())
     rows = figure.subplots(len(result.presets), 1, squeeze=False)[:, 0]
     for axes in rows[:-1]:
@@ -183,7 +183,7 @@ def _calibration(axes: "Axes", preset: PresetResult, colour: str) -> None:
 
 
 def _course(axes: "Axes", preset: PresetResult, colour: str) -> None:
-    """The coverage in a window that moves on from session to session, all seeds together."""
+    """The coverage in a moving window, all seeds together."""
     sessions = preset.evaluations[0].sessions
     window = np.ones(min(CLOSE_UP, len(sessions)))
     for level in sorted(preset.evaluations[0].intervals):

@@ -1,4 +1,4 @@
-"""The vanishing gradient, drawn: how long gradients are by layer and by step back in time."""
+"""The figure of the vanishing gradient: lengths of gradients by layer and by step back in time."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The layer that sees the prices is the darkest.
-LAYERS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
+# The layer next to the inputs is the darkest.
+LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 
 
 def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
@@ -50,7 +50,7 @@ def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Fi
 
 
 def _lines(axes: "Axes", values: Values) -> None:
-    """One line a layer, the newest step on the left; what is zero has no place on a logarithmic scale."""
+    """One line a layer, the newest step on the left; zero has no place on a logarithmic scale."""
     back = np.arange(values.shape[1])
     axes.set_xlabel("steps back in time")
     axes.set_xlim(-0.5, max(len(back) - 0.5, 1))
@@ -60,5 +60,5 @@ def _lines(axes: "Axes", values: Values) -> None:
     marker = "." if len(back) < 30 else ""
     for layer, norms in enumerate(values):
         shown = np.where(norms > 0, norms, np.nan)[::-1]
-        colour = LAYERS[layer % len(LAYERS)]
+        colour = LAYER_COLOURS[layer % len(LAYER_COLOURS)]
         axes.plot(back, shown, color=colour, linewidth=1.6, marker=marker, label=f"layer {layer + 1}")

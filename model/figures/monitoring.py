@@ -1,4 +1,4 @@
-"""The figure of a version at work: rolling errors beside the naive forecast's, coverage and drift below."""
+"""The figure of a version in use: rolling errors of it and of the naive forecast; coverage and drift below."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
-    """Draw every window at the session that it ends with; those that breach a limit are marked."""
+    """Draw every window at its last session; those that breach a limit are marked."""
     sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
     broken = np.array([bool(window.breaches) for window in windows])
     rmse = np.array([window.judged.rmse for window in windows])

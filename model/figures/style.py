@@ -1,4 +1,4 @@
-"""How every figure looks: its size, its words, its axes and its colours.
+"""How every figure looks: size, title, axes and colours.
 
 Neither pyplot nor its global state is used, so that figures can be made on any thread and without a display.
 """
@@ -23,12 +23,12 @@ DOLLARS = "price (US dollars)"
 
 
 def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
-    """Make an empty figure under a title and a quieter line that holds the numbers; the height is in inches of ten."""
+    """Make an empty figure, 10 inches wide and `height` inches high, with a title and a subtitle for the numbers."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, height), dpi=100, facecolor="white")
     figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.625 / height, wspace=0.12)
-    # Two dollar signs in one line would otherwise start a formula.
+    # Otherwise two dollar signs in one line would enclose a formula.
     figure.text(0.085, 1 - 0.325 / height, title, fontsize=14, fontweight="bold", parse_math=False)
     figure.text(0.085, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET, parse_math=False)
     return figure
@@ -44,7 +44,7 @@ def style(axes: "Axes", ylabel: str) -> None:
 
 
 def date_axis(axes: "Axes", sessions: Days) -> None:
-    """Make a date axis that spans the sessions, and never less than some days: hours mean nothing here."""
+    """Make a date axis that spans the sessions, at least some days, so that no hours are shown."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     first, last = date_number(sessions[0]), date_number(sessions[-1])
@@ -57,7 +57,7 @@ def date_axis(axes: "Axes", sessions: Days) -> None:
 
 
 def legend(axes: "Axes", *first: str) -> None:
-    """Add a legend that names these before all others, whatever was drawn first."""
+    """Add a legend that names these first, in whatever order they were drawn."""
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda at: first.index(labels[at]) if labels[at] in first else len(first))
     axes.legend([handles[at] for at in order], [labels[at] for at in order], frameon=False)

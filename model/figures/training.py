@@ -1,6 +1,6 @@
 """A training in five figures: the prices, the loss, the forecasts scaled and in dollars, and their errors.
 
-Each function gives a figure of 1000 x 500 pixels that belongs to nobody else.
+Each function makes a new figure of 1000 x 500 pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -132,9 +132,9 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
 
 
 def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
-    """Draw forecasts in dollars against what happened, and against the best naive forecast."""
+    """Draw forecasts in dollars, the actual prices, and the best naive forecast."""
     figure = new_figure(
-        f"{subject}, {_period(evaluation.sessions)}: forecast and what happened",
+        f"{subject}, {_period(evaluation.sessions)}: forecast and actual price",
         f"RMSE ${evaluation.rmse:,.2f} of the forecast, ${evaluation.naive_rmse:,.2f} of the naive one"
         f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
@@ -151,7 +151,7 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
 
 
 def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
-    """Draw forecast minus actual by session, the best naive forecast's beside it."""
+    """Draw forecast minus actual by session, for the forecast and the best naive forecast."""
     figure = new_figure(
         f"{subject}, {_period(evaluation.sessions)}: errors by session",
         f"mean absolute error ${evaluation.mae:,.2f} of the forecast, ${evaluation.naive_mae:,.2f} of the naive one"

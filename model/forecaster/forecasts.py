@@ -1,4 +1,4 @@
-"""What is said of coming sessions: a price, and intervals that should hold it."""
+"""Forecasts of coming sessions: a price, and intervals that should hold it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Forecasts:
     """Forecasts made at several origins, each for the session after, oldest first.
 
     values: (n,) dollars
-    lower:  level in per cent -> (n,) dollars; NaN where the forecaster cannot say, no level at all if it never can
+    lower:  level in per cent -> (n,) dollars; NaN where there is no bound; a level without any bound is absent
     upper:  likewise
     """
 
@@ -26,11 +26,11 @@ class Forecasts:
     def __post_init__(self) -> None:
         bounds = (*self.lower.values(), *self.upper.values())
         if self.lower.keys() != self.upper.keys() or {len(bound) for bound in bounds} - {len(self.values)}:
-            raise ValueError("intervals want a lower and an upper bound for every forecast")
+            raise ValueError("intervals need a lower and an upper bound for every forecast")
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Values]) -> Self:
-        """From the columns of `model.artifact.inference.forecast`; models of old have `forecast` alone."""
+        """From the columns of `model.artifact.inference.forecast`; a model without intervals has `forecast` alone."""
         levels = [level for level in LEVELS if f"lower_{level}" in columns]
         return cls(
             values=np.asarray(columns["forecast"], dtype=np.float64),

@@ -1,4 +1,4 @@
-"""Supervised examples: a window of what the network sees and the answer it should give."""
+"""Supervised examples: a window of inputs, and the target that the network should put out."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from model.market.prices import Days, Prices
 class Windows:
     """Supervised examples cut from one series.
 
-    inputs:   (n, lookback, features) float32, as the recipe makes them; a view, not a copy
-    targets:  (n,) float32, in the units of the network's answer, for the session after each window
+    inputs:   (n, lookback, features) float32, scaled by the recipe; a view, not a copy
+    targets:  (n,) float32, scaled likewise, for the session after each window
     sessions: (n,) datetime64[D], the trading day of each target, strictly increasing
     """
 
@@ -33,7 +33,7 @@ class Windows:
 def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -> Windows:
     """Every window of a series, or those of the newest `n_targets` sessions.
 
-    A window belongs to the part that its target lies in, so the first windows of a test period look back into the
+    A window belongs to the part that its target lies in: the first windows of a test period reach back into the
     training part. ValueError where there are fewer sessions than one window and its target.
     """
     n = len(prices) - recipe.rows if n_targets is None else n_targets

@@ -1,4 +1,4 @@
-"""What is wrong with prices: every fault in one readable line with its days. Nothing is filled in or dropped."""
+"""Checks of prices: one readable line for each kind of fault, with its days. Nothing is filled in or dropped."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,18 +10,17 @@ from pydantic import Field
 from model.config import Frozen
 from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
-from model.market.prices import COLUMNS, Days, Prices, Values
+from model.market.day_text import DAYS_SHOWN, and_more, count_days, list_days
+from model.market.prices import COLUMNS, Prices, Values
 
 PRICE_COLUMNS = COLUMNS[:5]
 
-# Sources store prices in single precision and print six decimals: an Open may stand a hair above its High.
+# Sources store prices in single precision and print six decimals: an Open may lie a little above its High.
 _ROUNDING = 1e-6
-
-_DAYS_SHOWN = 5
 
 
 class ChecksConfig(Frozen):
-    """How far prices may go before they are held to be wrong."""
+    """Limits beyond which prices count as wrong."""
 
     largest_move: Annotated[float, Field(gt=0)] = Field(
         0.4, description="largest change of the Close from one session to the next, as a fraction"
@@ -37,7 +36,7 @@ def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfi
     raise FaultyPrices(
         f"prices of {prices.security.ticker} from {prices.origin}",
         have=count + "".join(f"\n  - {fault}" for fault in faults),
-        need="a sound row for every session of the exchange, and none beside them",
+        need="one correct row for every session of the exchange, and no other row",
         remedy=_REMEDIES.get(prices.source, "look at the days that are named"),
         faults=list(faults),
     )
@@ -66,9 +65,9 @@ def _session_faults(prices: Prices, calendar: ExchangeCalendar) -> Iterator[str]
     missing = np.setdiff1d(expected, prices.sessions, assume_unique=True)
     extra = np.setdiff1d(prices.sessions, expected, assume_unique=True)
     if len(missing):
-        yield f"{_count(missing, 'session')} missing: {_days(missing)}"
+        yield f"{count_days(missing, 'session')} missing: {list_days(missing)}"
     if len(extra):
-        yield f"{_count(extra, 'row')} on a day when {calendar.exchange} did not trade: {_days(extra)}"
+        yield f"{count_days(extra, 'row')} on a day when {calendar.exchange} did not trade: {list_days(extra)}"
 
 
 def _number_faults(prices: Prices) -> Iterator[str]:
@@ -86,9 +85,9 @@ def _number_faults(prices: Prices) -> Iterator[str]:
         rows = cells.any(axis=1)
         if rows.any():
             names = ", ".join(name for name, wrong in zip(PRICE_COLUMNS, cells.any(axis=0), strict=True) if wrong)
-            yield f"{names} {what}: {_days(prices.sessions[rows])}"
+            yield f"{names} {what}: {list_days(prices.sessions[rows])}"
     if no_trade.any():
-        yield f"Volume missing, zero or negative: {_days(prices.sessions[no_trade])}"
+        yield f"Volume missing, zero or negative: {list_days(prices.sessions[no_trade])}"
 
 
 def _bar_faults(prices: Prices) -> Iterator[str]:
@@ -101,13 +100,13 @@ def _bar_faults(prices: Prices) -> Iterator[str]:
             "Close outside Low to High": ~_within(close, low, high, slack),
             "Adj Close above Close": adjusted > close + slack,
         }
-        # A price that is missing, or high and low changed about, is named once, not four times.
+        # A missing price, or High and Low in the wrong order, is reported once, not four times.
         comparable = np.isfinite(prices.values[:, :5]).all(axis=1)
         faults["Open outside Low to High"] &= ~faults["High below Low"]
         faults["Close outside Low to High"] &= ~faults["High below Low"]
     for what, rows in faults.items():
         if (rows & comparable).any():
-            yield f"{what}: {_days(prices.sessions[rows & comparable])}"
+            yield f"{what}: {list_days(prices.sessions[rows & comparable])}"
 
 
 def _within(price: Values, low: Values, high: Values, slack: Values) -> npt.NDArray[np.bool_]:
@@ -123,18 +122,6 @@ def _move_faults(prices: Prices, largest: float) -> Iterator[str]:
     if len(rows):
         shown = [
             f"{prices.sessions[row + 1]} ({before[row]:.2f} to {after[row]:.2f}, {move[row]:+.1%})"
-            for row in rows[:_DAYS_SHOWN]
+            for row in rows[:DAYS_SHOWN]
         ]
-        yield f"Close moved by more than {largest:.0%}: {', '.join(shown)}{_rest(len(rows))}"
-
-
-def _days(days: Days) -> str:
-    return ", ".join(str(day) for day in days[:_DAYS_SHOWN]) + _rest(len(days))
-
-
-def _rest(count: int) -> str:
-    return f" and {count - _DAYS_SHOWN} more" if count > _DAYS_SHOWN else ""
-
-
-def _count(days: Days, noun: str) -> str:
-    return f"{len(days)} {noun}" + ("" if len(days) == 1 else "s")
+        yield f"Close moved by more than {largest:.0%}: {', '.join(shown)}{and_more(len(rows))}"

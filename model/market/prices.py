@@ -18,7 +18,6 @@ Days = npt.NDArray[np.datetime64]
 Values = npt.NDArray[np.float64]
 
 COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
-FORECASTABLE = ("Open", "High", "Low", "Close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,10 +25,10 @@ class Prices:
     """What is known of a security, one row a completed session.
 
     sessions: (n,) datetime64[D], strictly increasing
-    values:   (n, 6) float64 in the order of COLUMNS: US dollars, split-adjusted, and shares for the volume
+    values:   (n, 6) float64 in the order of COLUMNS: prices in US dollars, split-adjusted; the volume in shares
     source:   `yahoo`, `csv` or `sample`
     origin:   where exactly they came from: an address, the files' names, the generator's seed
-    notes:    what was done to them or noticed, for the reader
+    notes:    what a reader should know about them, a sentence each
     """
 
     security: Security
@@ -76,7 +75,7 @@ class Prices:
         return self.values[:, COLUMNS.index(name)]
 
     def table(self) -> dict[str, Values]:
-        """Every column by name, as forecasts are made from them."""
+        """Every column by name, (n,) each: what forecasts are made from."""
         return {name: self.column(name) for name in COLUMNS}
 
     def until(self, day: date) -> "Prices":
@@ -85,7 +84,7 @@ class Prices:
         return replace(self, sessions=self.sessions[:rows].copy(), values=self.values[:rows].copy())
 
     def frame(self) -> "pd.DataFrame":
-        """The same as a data frame with a `Date` index, for what wants one."""
+        """The same as a data frame with a `Date` index, for libraries that need one."""
         import pandas as pd  # imported here: half a second that most of the model's users do not need
 
         index = pd.DatetimeIndex(self.sessions.astype("datetime64[us]"), name="Date")

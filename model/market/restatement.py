@@ -1,14 +1,14 @@
-"""What a source has changed of a security's past since it was asked before.
+"""What a source has changed in a security's past since the previous fetch.
 
-Whole histories are compared, since every dividend and every split rescales all that lies before it. Six verdicts, from
-nothing to the worst; the worst that applies is the comparison's, and each change has a line of its own:
+Whole histories are compared, since every dividend and every split rescales everything before it. There are six
+verdicts, from harmless to worst. A comparison gets the worst that applies, and each change has its own line:
 
 same      the same numbers, but for rounding
-grown     newer sessions stand at the end
+grown     newer sessions were added at the end
 settled   one of the newest two sessions has been corrected, which is usual for a day or two
 dividend  every older Adj Close has been multiplied by one number
 split     every older price has been multiplied by one number
-restated  anything else: sessions gone or put in, prices changed here and there
+restated  anything else: sessions removed or inserted, single prices changed
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from model.market.day_text import DAYS_SHOWN, count_days, list_days
 from model.market.prices import COLUMNS, Days, Prices, Values
 
 Verdict = Literal["same", "grown", "settled", "dividend", "split", "restated"]
-Rows = npt.NDArray[np.bool_]
+RowMask = npt.NDArray[np.bool_]
 
 SETTLING_SESSIONS = 2
 
@@ -31,10 +32,9 @@ LATE_SESSIONS = 10
 # Prices are single precision and rounded to six decimals; volumes are corrected a little for as long as a year.
 _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
 
-# Of single days, as they are settled; a split changes more.
+# Largest correction of a single day; a split changes more.
 _CORRECTION = 0.02
 
-_DAYS_SHOWN = 5
 _LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
 
 _ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
@@ -42,7 +42,7 @@ _ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How a history differs from the one before.
+    """How a history differs from the previous one.
 
     lines: a sentence for each kind of change, with its days and numbers
     days:  the days of the past that changed irregularly, as text; empty unless the verdict is `restated`
@@ -59,7 +59,7 @@ class _Factor:
 
     number: float
     rows: int
-    wrong: Rows
+    wrong: RowMask
 
     @property
     def known(self) -> bool:
@@ -95,10 +95,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
     if (wrong & settling).any():
         lines += [("settled", line) for line in _changes(days, expected, new, wrong & settling)]
     if added.size:
-        lines.append(("grown", f"{_count(added, 'session')} added: {_range(added)}"))
+        lines.append(("grown", f"{count_days(added, 'session')} added: {_range(added)}"))
     if len(shorter) < len(before):
         cut = before.sessions[len(shorter) :]
-        lines.append(("same", f"{_count(cut, 'session')} at the end not there: {_range(cut)}"))
+        lines.append(("same", f"{count_days(cut, 'session')} at the end not there: {_range(cut)}"))
     touched = np.concatenate([gone, put_in, days[irregular]])
     return Comparison(
         verdict=lines[0][0] if lines else "same",
@@ -108,10 +108,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
 
 
 def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float | None:
-    """By how much a past that was seen `then` is multiplied `now`; None where no one number says it.
+    """The factor from dollars of `then` to dollars of `now`; None where no single factor explains the difference.
 
-    Both are prices of one moment by name, made of the history up to it: the naive forecasts. All multiplied by one
-    number are a split's doing; differing by a little, corrections of single days, which leave the dollars as they were.
+    Both hold the naive forecasts of the same moment by name, made from the history as it was then and as it is now. A
+    common factor comes from a split; small differences are corrections of single days, and the factor is 1.
     """
     ratios = np.array([now[name] / price for name, price in then.items() if name in now and price > 0])
     if not len(ratios):
@@ -123,15 +123,15 @@ def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float 
 
 
 def _settled_until(prices: Prices) -> np.datetime64:
-    """The newest session that may not change any more."""
+    """The newest session whose prices are final."""
     if len(prices) <= SETTLING_SESSIONS:
         return np.datetime64("0001-01-01", "D")
     day: np.datetime64 = prices.sessions[-1 - SETTLING_SESSIONS]
     return day
 
 
-def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
-    """The factor that leaves the fewest rows unexplained, and 1 where it does as well."""
+def _factor(old: Values, new: Values, settling: RowMask) -> _Factor:
+    """The factor that leaves the fewest rows unexplained; 1 where that is as good."""
     plain = _differ(old, new)
     best = _Factor(number=1.0, rows=0, wrong=plain)
     if not (plain & ~settling).any():
@@ -148,12 +148,12 @@ def _factor(old: Values, new: Values, settling: Rows) -> _Factor:
     return best
 
 
-def _unexplained(wrong: Rows, settling: Rows) -> tuple[int, int]:
+def _unexplained(wrong: RowMask, settling: RowMask) -> tuple[int, int]:
     return int((wrong & ~settling).sum()), int(wrong.sum())
 
 
 def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
-    """The old numbers as the two factors leave them."""
+    """The old numbers, multiplied by the two factors."""
     expected = old.copy()
     expected[: split.rows, :4] *= split.number
     expected[: split.rows, _SHARES] /= split.number
@@ -161,42 +161,42 @@ def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
     return expected
 
 
-def _differ(expected: Values, found: Values) -> Rows:
-    """The rows in which any number is another, rounding aside."""
+def _differ(expected: Values, found: Values) -> RowMask:
+    """The rows in which any number differs by more than rounding."""
     differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE
-    rows: Rows = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
+    rows: RowMask = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
     return rows
 
 
-def _other_volumes(old: Values, expected: Values, new: Values) -> Rows:
-    """The rows whose volume is neither what it was nor what the split made of it."""
+def _other_volumes(old: Values, expected: Values, new: Values) -> RowMask:
+    """The rows whose volume is neither the old one nor the old one rescaled by the split."""
     as_split, as_before = np.abs(new - expected) > _VOLUME * expected, np.abs(new - old) > _VOLUME * old
-    rows: Rows = as_split & as_before
+    rows: RowMask = as_split & as_before
     return rows
 
 
-def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, irregular: Rows) -> Iterator[str]:
+def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, irregular: RowMask) -> Iterator[str]:
     if gone.size:
-        yield f"{_count(gone, 'session')} of the past gone: {_some(gone)}"
+        yield f"{count_days(gone, 'session')} of the past gone: {list_days(gone)}"
     if put_in.size:
-        yield f"{_count(put_in, 'session')} put into the past: {_some(put_in)}"
+        yield f"{count_days(put_in, 'session')} put into the past: {list_days(put_in)}"
     if irregular.any():
         yield from _changes(days, old, new, irregular)
 
 
-def _changes(days: Days, old: Values, new: Values, rows: Rows) -> Iterator[str]:
-    """A line for each of the first rows, with what was and what is, and one for the rest."""
+def _changes(days: Days, old: Values, new: Values, rows: RowMask) -> Iterator[str]:
+    """A line for each of the first rows, with old and new numbers, and one line for the rest."""
     changed = np.flatnonzero(rows)
-    for row in changed[:_DAYS_SHOWN]:
+    for row in changed[:DAYS_SHOWN]:
         cells = [
             f"{name} {_number(was)} became {_number(now)}" + (f" ({now / was - 1:+.2%})" if was else "")
             for name, was, now in zip(COLUMNS, old[row].tolist(), new[row].tolist(), strict=True)
             if abs(now - was) > _RELATIVE * abs(was) + _ABSOLUTE
         ]
         yield f"{days[row]}: {', '.join(cells)}"
-    if len(changed) > _DAYS_SHOWN:
-        rest = days[changed[_DAYS_SHOWN:]]
-        yield f"and {_count(rest, 'session')} more, {_range(rest)}"
+    if len(changed) > DAYS_SHOWN:
+        rest = days[changed[DAYS_SHOWN:]]
+        yield f"and {count_days(rest, 'session')} more, {_range(rest)}"
 
 
 def _split_line(split: _Factor, days: Days) -> str:
@@ -204,7 +204,7 @@ def _split_line(split: _Factor, days: Days) -> str:
 
 
 def _ratio(number: float) -> str:
-    """A split's ratio as people say it: 2:1, 3:2, 1:10."""
+    """A split's ratio as it is usually written: 2:1, 3:2, 1:10."""
     for below in (*range(1, _LARGEST_TERM + 1), round(1 / number)):
         above = round(number * below)
         simple = min(above, below) == 1 or max(above, below) <= _LARGEST_TERM
@@ -224,12 +224,3 @@ def _number(value: float) -> str:
 
 def _range(days: Days) -> str:
     return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
-def _some(days: Days) -> str:
-    rest = len(days) - _DAYS_SHOWN
-    return ", ".join(str(day) for day in days[:_DAYS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _count(days: Days, noun: str) -> str:
-    return f"{len(days)} {noun}" + ("" if len(days) == 1 else "s")

@@ -1,4 +1,4 @@
-"""What is traded, and how it is recognised."""
+"""What is traded, and how to recognise it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,10 +10,10 @@ _WITHOUT_VOLUME = ("CURRENCY", "INDEX", "MUTUALFUND")
 class Security:
     """One security under its present ticker.
 
-    former_tickers: symbols it was traded under before; asking for one of them means this security
+    former_tickers: earlier symbols of the same security; a request for one of them means this security
     exchange:       the exchange's calendar by its ISO 10383 code, as exchange_calendars names it
-    currency, kind: as Yahoo's chart metadata gives them (`USD`, `EQUITY`); None where nothing is known yet
-    first_session:  its first trading day; None where nothing is known yet
+    currency, kind: as Yahoo's chart metadata gives them (`USD`, `EQUITY`); None if not known yet
+    first_session:  its first trading day; None if not known yet
     """
 
     ticker: str
@@ -26,11 +26,11 @@ class Security:
 
     @property
     def has_volume(self) -> bool:
-        """Whether shares of it change hands: of an index or a currency pair there are none to count."""
+        """Whether shares of it are traded: an index or a currency pair has no volume."""
         return self.kind not in _WITHOUT_VOLUME
 
     def has_ticker(self, ticker: str) -> bool:
-        """Whether somebody who says `ticker` means this security."""
+        """Whether `ticker` is its present or a former one."""
         return ticker.upper() in (self.ticker, *self.former_tickers)
 
 

@@ -1,4 +1,4 @@
-"""A synthetic market: nothing of real prices is in it, and it says so."""
+"""A synthetic market, made without any real price; its prices carry a note that says so."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ FIRST_SESSION = date(2012, 1, 3)
 _START, _DRIFT, _PULL = 40.0, 0.0003, 0.001  # dollars; per session; per session back to the trend
 _VOLATILITY, _REACTION, _MEMORY = 0.016, 0.08, 0.90  # of a session; GARCH(1, 1)
 _NIGHT = 0.3  # the night's part of a session's variance
-_ECHO = 0.25  # the part of a session's move that goes on overnight: what there is to be learnt
+_ECHO = 0.25  # the part of a session's move that is repeated overnight: what can be learnt
 _JUMP_ABOVE, _JUMP = 2.9, 0.045  # in standard deviations: about one session in 270; its size
 _LARGEST = 0.2  # of any one part of a move, as a logarithm
 _SHARES = 20e6
@@ -23,13 +23,13 @@ _DRAWS = 7
 
 
 def sample_prices(last: date, seed: int, calendar: ExchangeCalendar) -> Prices:
-    """The market up to `last`, the same for the same seed, however far it is continued.
+    """The market up to `last`; with the same seed, a later `last` only adds sessions.
 
-    Drift around a trend, clustered volatility, overnight gaps, a few jumps, volume that grows with volatility. The
-    night carries on a quarter of the day's move: a weak regularity, so that a forecast can be better than the naive.
+    It has drift around a trend, clustered volatility, overnight gaps, a few jumps, and volume that grows with
+    volatility. The night repeats a quarter of the day's move: a weak pattern, so that a forecast can beat the naive.
     """
     sessions = calendar.sessions(FIRST_SESSION, last)
-    # One row a session from one stream: a longer market begins with the shorter one's numbers.
+    # One row of draws a session, from one stream, so that a longer market begins with the shorter one.
     draws = np.random.Generator(np.random.PCG64(seed)).standard_normal((len(sessions), _DRAWS))
     opened, close, volatility = _walk(draws)
     reach = 0.5 * volatility

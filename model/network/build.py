@@ -18,7 +18,7 @@ def build_network(
 ) -> "keras.Sequential":
     """A network from (n, lookback, features) to (n, 1).
 
-    draws: where the seeds of its layers come from; without them Keras draws from Python's global generator
+    draws: the generator of its layers' seeds; without it Keras draws from Python's global generator
     """
     import keras
 
@@ -46,10 +46,10 @@ def build_network(
 
 
 def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
-    """One network with the answers of several, (n, networks); the one itself where there is but one.
+    """One network with the outputs of several, (n, networks); a single network is returned as it is.
 
-    They are averaged by whoever asks: inside the network, the order in which they are added up, and with it the last
-    digit, would depend on whether it was just built or loaded from a file.
+    The caller averages them. Inside the network the order of the sum, and with it the last digit, would depend on
+    whether the network was just built or loaded from a file.
     """
     import keras
 
@@ -62,7 +62,7 @@ def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
 
 
 def members(network: "keras.Model") -> "list[keras.Sequential]":
-    """The networks that `side_by_side` was given."""
+    """The networks that `side_by_side` joined."""
     import keras
 
     if isinstance(network, keras.Sequential):

@@ -3,7 +3,7 @@
 x_t is the input (n, features) and h_t the output (n, units) of step t; s is the logistic function, * multiplies element
 by element. W are columns of the layer's `kernel`, U of its `recurrent_kernel`, b parts of its `bias`.
 
-shared: what all layers take: how weights start, the penalties on them, `return_sequences`
+shared: the arguments that all layers take: initial weights, penalties on weights, `return_sequences`
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def peephole(units: int, **shared: Any) -> "keras.Layer":
 
 
 def coupled(units: int, **shared: Any) -> "keras.Layer":
-    """An LSTM that takes in as much as it forgets: `model.artifact.cells.CoupledLSTMCell`."""
+    """An LSTM whose input gate also decides how much to forget: `model.artifact.cells.CoupledLSTMCell`."""
     from model.artifact.cells import CoupledLSTMCell
 
     return _stepped(CoupledLSTMCell, units, **shared)

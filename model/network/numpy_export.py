@@ -1,4 +1,4 @@
-"""From a Keras network to one that answers by NumPy alone, where that knows all its layers."""
+"""From a Keras network to the same network in NumPy, if NumpyNetwork knows all its layers."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def without_keras(network: "keras.Model", members: int = 1) -> NumpyNetwork | None:
-    """The same network without Keras; None where a layer is none that `NumpyNetwork` computes."""
+    """The same network without Keras; None if it has a layer that `NumpyNetwork` does not know."""
     parts = [network] if members == 1 else [network.get_layer(f"member_{i}") for i in range(members)]
     stacks = [_weights_of(part) for part in parts]
     known = [stack for stack in stacks if stack is not None]

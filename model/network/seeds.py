@@ -1,8 +1,8 @@
 """The seeds of a network's random parts: its fresh weights and its dropout.
 
-Keras draws those that are not given from Python's global generator. Any thread draws from that, Prefect's among them:
-between the moment it is seeded and the last layer, somebody else's draw would make another network. So they are given
-here, from a generator of one's own, in the order in which Keras would draw them.
+Keras draws seeds that are not given from Python's global generator, which every thread uses, Prefect's too: a draw by
+another thread between seeding and the last layer would change the network. So the seeds are given here, from a
+generator of our own, in the order in which Keras would draw them.
 """
 
 from random import Random
@@ -16,7 +16,7 @@ LARGEST_SEED = 10**9
 
 
 def seeded(layer: "keras.Layer", draws: Random, kind: "type[keras.Layer] | None" = None) -> "keras.Layer":
-    """The same layer, not built yet, with seeds of its own; of another `kind` that takes the same configuration."""
+    """The same layer, not built yet, with its own seeds; of another `kind`, if given, that takes its configuration."""
     import keras
 
     from model.artifact.cells import CELLS
@@ -29,7 +29,7 @@ def seeded(layer: "keras.Layer", draws: Random, kind: "type[keras.Layer] | None"
 
 def _seed(config: dict[str, Any], draws: Random) -> None:
     for name, value in config.items():
-        if name == "seed" and config.get("rate") != 0:  # a dropout of nothing needs none
+        if name == "seed" and config.get("rate") != 0:  # a dropout of 0 needs no seed
             config[name] = draws.randint(1, LARGEST_SEED)
         elif isinstance(value, dict):
             _seed(value, draws)

@@ -1,8 +1,9 @@
-"""A network as its backend trains it fastest, compiled, and kept for the next fit of the same shape.
+"""A network in the form that its backend trains fastest: compiled, and kept for the next fit of the same shape.
 
-TensorFlow traces a step before it takes the first, which lasts as long as three epochs of the tutorial's. Another
-security's network, or another member of the same forecaster, takes the same step: what a fit begins with is put back
-(weights, the seeds of dropout, the optimiser's state, the series), and no digit differs from a fit by itself.
+TensorFlow traces a step before the first one, which takes as long as three epochs of the tutorial's. Another
+security's network, or another member of the same forecaster, can use the same traced step: everything that a fit starts
+with is put back (weights, the seeds of dropout, the optimiser's state, the series), and no digit differs from a fit by
+itself.
 """
 
 import json
@@ -19,21 +20,21 @@ from model.network.seeds import seeded
 if TYPE_CHECKING:
     import keras
 
-# Batches between two looks at the world outside: Ctrl-C, callbacks. More of them change no digit of a weight.
+# Batches between two checks for Ctrl-C and callbacks. The number changes no digit of a weight.
 STEPS_AT_ONCE = 32
 
-# What a step is made of; of the rest of a configuration, such as the number of epochs, it knows nothing.
+# The settings that a compiled step depends on; the others, such as the number of epochs, do not matter to it.
 STEP = {"batch_size", "optimizer", "learning_rate", "loss", "clip_norm", "clip_value"}
 
 _kept: "dict[str, Trainable]" = {}
 
 
 class Trainable:
-    """A compiled model over the rows of a series, which has a network's weights.
+    """A compiled model over the rows of a series, with the weights of a network.
 
-    model: what is fitted, on rows and targets
+    model: the Keras model that is fitted, on rows and targets
     rows:  (n, 1) int32, where each window begins
-    shape: what the next fit must have in common with this one to take it over
+    shape: what the next fit must have in common with this one to use it again
     """
 
     def __init__(self, network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random) -> None:
@@ -47,13 +48,13 @@ class Trainable:
             self._form = fused_twin(network, draws)
         self.model, self.rows = on_rows(self._form, windows)
         optimizer = make_optimizer(config)
-        # Variables that are made while TensorFlow traces a step have it trace that step twice.
+        # Variables made during the tracing of a step would make TensorFlow trace it twice.
         optimizer.build(self.model.trainable_variables)
         self._unmoved = [np.copy(variable.numpy()) for variable in optimizer.variables]
         self.model.compile(optimizer=optimizer, loss=config.loss, steps_per_execution=STEPS_AT_ONCE)
 
     def begin(self, network: "keras.Sequential", windows: Windows, draws: Random) -> None:
-        """Have all that a new one would have, made of these; they are of the same shape."""
+        """Start again with another network and series of the same shape, as if newly made from them."""
         from model.training.input_pipeline import put_series
 
         put_series(self.model, windows)
@@ -66,15 +67,15 @@ class Trainable:
         self._form.set_weights(network.get_weights())
 
     def weights(self) -> list[npt.NDArray[Any]]:
-        """Those of the network, in its order."""
+        """The weights, in the network's order."""
         weights: list[npt.NDArray[Any]] = self._form.get_weights()
         return weights
 
 
 def take(network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random) -> Trainable:
-    """A trainable form of the network: the one that was kept, where it fits.
+    """A trainable form of the network: the kept one, if it has the same shape.
 
-    draws: where the seeds of its dropout come from
+    draws: the generator of its dropout's seeds
     """
     kept = _kept.pop(_shape(network, windows, config), None)
     if kept is None:
@@ -84,14 +85,14 @@ def take(network: "keras.Sequential", windows: Windows, config: TrainingConfig, 
 
 
 def keep(trainable: Trainable) -> None:
-    """Hold on to it for the next fit, and to none that was kept before."""
-    if fuses():  # elsewhere it is the network itself, which belongs to whoever had it fitted
+    """Keep it for the next fit, in place of the one that was kept before."""
+    if fuses():  # elsewhere it is the caller's network itself
         _kept.clear()
         _kept[trainable.shape] = trainable
 
 
 def fuses() -> bool:
-    """Whether TensorFlow's fused kernels are what trains fastest: on its CPU, since Keras has its own for a GPU."""
+    """Whether to train with TensorFlow's fused kernels: on its CPU, since Keras has kernels of its own for a GPU."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -102,7 +103,7 @@ def fuses() -> bool:
 
 
 def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
-    """Keras's optimiser as it is configured, with the clipping of gradients."""
+    """The configured optimiser, with the clipping of gradients."""
     import keras
 
     kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
@@ -121,7 +122,7 @@ def _shape(network: "keras.Sequential", windows: Windows, config: TrainingConfig
 
 
 def _without_names(config: Any) -> Any:
-    """What layers of the same kind have in common: neither their names nor their seeds."""
+    """A layer's configuration without names and seeds, which differ between layers of the same kind."""
     if isinstance(config, dict):
         return {key: _without_names(value) for key, value in config.items() if key not in ("name", "seed")}
     return [_without_names(value) for value in config] if isinstance(config, list | tuple) else config

@@ -27,7 +27,7 @@ def train_forecaster(
     """Fit recipe, network and intervals on the training part, and on nothing else.
 
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
-    parent:   whose weights the networks start with; ValueError where it must not be started from
+    parent:   the forecaster whose weights the networks start with; ValueError if it may not be used
     """
     import keras
 
@@ -71,7 +71,7 @@ def fit(
 ) -> tuple[float, ...]:
     """Fit a network in place; the mean loss of each epoch.
 
-    draws: where the seeds of its dropout come from; the order of the windows comes from the backend's seed
+    draws: the generator of its dropout's seeds; the order of the windows comes from the backend's seed
     """
     import keras
 
@@ -105,9 +105,9 @@ def fit(
 
 
 def _recentre(network: "keras.Sequential", windows: Windows, newest: int) -> None:
-    """Move the output's bias so that the errors on the newest windows have a mean of zero."""
+    """Shift the output layer's bias so that the mean error on the newest windows is 0."""
     import keras
 
-    answers = keras.ops.convert_to_numpy(network(windows.inputs[-newest:], training=False))[:, 0]
+    outputs = keras.ops.convert_to_numpy(network(windows.inputs[-newest:], training=False))[:, 0]
     *others, bias = network.get_weights()
-    network.set_weights([*others, bias + (windows.targets[-newest:] - answers).mean()])
+    network.set_weights([*others, bias + (windows.targets[-newest:] - outputs).mean()])

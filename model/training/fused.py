@@ -1,8 +1,8 @@
-"""Keras's LSTM and Adam with their loops inside kernels of TensorFlow's: the same learning, on a CPU in less time.
+"""Keras's LSTM and Adam computed by fused TensorFlow kernels: the same training in less time on a CPU.
 
-Keras steps through time in a graph of some thirty small operations a step, which costs more than their arithmetic, and
-Adam takes a dozen for every weight array: time in each batch, and in the tracing of the first.
-Only fitting uses this; what is stored and forecasts with is the network of Keras's own layers.
+Keras needs some thirty small operations for a step in time, whose overhead exceeds their arithmetic, and Adam a dozen
+for every weight array. That takes time in each batch, and in tracing the first.
+Only fitting uses this; the stored network, which forecasts, has Keras's own layers.
 """
 
 from random import Random
@@ -15,15 +15,15 @@ from model.network.seeds import seeded
 
 
 class FusedLSTM(keras.layers.LSTM):  # type: ignore[misc] # Keras comes without types
-    """A layer with the weights, the answers and the gradients of `keras.layers.LSTM`, to float32's rounding.
+    """A layer with the weights, outputs and gradients of `keras.layers.LSTM`, to float32's rounding.
 
-    It holds for what `build_network` makes: the default activations, a bias, no mask, not backwards.
+    That holds for the layers of `build_network`: default activations, a bias, no mask, not backwards.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:  # noqa: ARG002 - Keras names the parameters
         """(n, time, features) -> the last output (n, units), all of them (n, time, units), the states."""
         by_time = tf.transpose(sequences, (1, 0, 2))
-        peephole = tf.zeros(self.units)  # asked for, and unused
+        peephole = tf.zeros(self.units)  # required, but unused
         # BlockLSTMV2 takes Keras's order of gates, but TensorFlow registers the gradient of the other order for it.
         _, carries, _, _, _, _, outputs = tf.raw_ops.BlockLSTM(
             seq_len_max=tf.shape(by_time, out_type=tf.int64)[0],
@@ -45,7 +45,7 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc] # Keras comes with
     """The steps of `keras.optimizers.Adam`, to float32's rounding; without amsgrad."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move one weight array; Keras hands over TensorFlow's own variable."""
+        """Update one weight array; Keras passes TensorFlow's own variable."""
         place = self._get_variable_index(variable)
         steps = tf.cast(self.iterations.value + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
@@ -65,7 +65,7 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc] # Keras comes with
 def fused_twin(network: keras.Sequential, draws: Random) -> keras.Sequential:
     """A copy of a network with its weights, whose LSTM layers are fused; `set_weights` takes them back.
 
-    draws: where the seeds of its dropout come from
+    draws: the generator of its dropout's seeds
     """
 
     def fuse(layer: keras.Layer) -> keras.Layer:

@@ -1,12 +1,12 @@
-"""How much of a gradient is left after so many steps back in time, in every layer of a network.
+"""How much of a gradient is left after a number of steps back in time, in every layer of a network.
 
-The quantity: of one window, the loss L as it is fitted (without penalties and dropout), and h_(l,t), the output of
-layer l at step t of the window. All paths count along which h_(l,t) reaches the answer, through later steps and through
-the layers above: the gradient dL/dh_(l,t) is a vector of the layer's units. Its length (Euclidean norm) is averaged
-over windows and, where a forecaster has several, over its networks.
+For one window, let L be the loss that is fitted (without penalties and dropout), and h_(l,t) the output of layer l at
+step t of the window. The gradient dL/dh_(l,t) is a vector of the layer's units. It counts all paths from h_(l,t) to the
+network's output, through later steps and through the layers above. Its length (Euclidean norm) is averaged over windows
+and, where a forecaster has several networks, over these.
 
-A network learns what happened t steps back from gradients that have come that far. Where they shrink by the same
-factor with every step they vanish: a straight line on a logarithmic scale.
+A network learns from what happened t steps back through gradients that reach that far back. Where they shrink by the
+same factor with every step they vanish: a straight line on a logarithmic scale.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from model.forecaster.forecaster import Forecaster
 
-# So many windows, the newest of the training part, show how gradients shrink; more of them draw the same lines.
+# The newest windows of the training part; more of them would draw the same lines.
 WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientNorms:
-    """How long the gradients are, (layers, steps) each: the lowest layer first, the oldest step of a window first.
+    """Lengths of gradients, (layers, steps) each: the lowest layer first, the oldest step of a window first.
 
-    start: with fresh weights, as the seed gives them
+    start: with fresh weights, as the seed makes them
     end:   after the fit
     """
 
@@ -43,7 +43,7 @@ class GradientNorms:
     end: Values
 
     def ratios(self) -> dict[str, float]:
-        """Oldest step / newest step, in the layer that sees the prices; absent where its gradients are zero."""
+        """Oldest step / newest step, in the layer next to the inputs; absent where its gradients are zero."""
         found = {"gradient_ratio_start": _ratio(self.start[0]), "gradient_ratio": _ratio(self.end[0])}
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
@@ -62,34 +62,34 @@ def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | N
 
 
 def fresh_norms(config: ForecasterConfig, recipe: Recipe, train: Prices) -> Values:
-    """(layers, steps) the lengths with the weights that the configuration's seeds give; on TensorFlow."""
+    """(layers, steps) the lengths with the fresh weights of the configuration's seeds; on TensorFlow."""
     draws = [Random(seed) for seed in config.training.seeds]  # noqa: S311 - no secrets
     networks = [build_network(config.network, config.lookback, recipe.features, each) for each in draws]
     return _mean_norms(networks, _newest(train, recipe), config.training.loss)
 
 
 def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values:
-    """(layers, steps) mean length of dL/dh over windows, one network's; on TensorFlow."""
+    """(layers, steps) mean length of dL/dh over windows, for one network; on TensorFlow."""
     import keras
     import tensorflow as tf
 
     measure = keras.losses.get(loss)
     with tf.GradientTape() as tape:
-        outputs, answers = _stepped(network, windows)
+        outputs, predicted = _run_stepwise(network, windows)
         # A sum, so that each window's gradient is of its own loss.
-        total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], answers))
+        total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], predicted))
     gradients = tape.gradient(total, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    # In float64: the squares of what is left of a vanished gradient are too small for float32.
+    # In float64: the squares of vanished gradients are too small for float32.
     lengths = [
         np.linalg.norm(np.stack([step.numpy() for step in layer]).astype(np.float64), axis=-1) for layer in gradients
     ]
     return np.array([of_layer.mean(axis=-1) for of_layer in lengths])
 
 
-def _stepped(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
-    """Every layer's output at every step, (n, units) each, and the answers, (n, 1): the network run step by step.
+def _run_stepwise(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
+    """The network run step by step: each layer's output at each step, (n, units) each, and the predictions, (n, 1).
 
-    Keras's own loop over time is one operation, whose inside no gradient can be asked for.
+    Keras's own loop over time is a single operation, which gives no gradient of a step inside it.
     """
     import tensorflow as tf
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from model.forecaster.windows import Windows
 
-Rows = npt.NDArray[np.int32]
+RowNumbers = npt.NDArray[np.int32]
 Targets = npt.NDArray[np.float32]
 
 
@@ -37,26 +37,26 @@ class WindowsOf(keras.layers.Layer):  # type: ignore[misc] # Keras comes without
         return keras.ops.take(self.series, first + self.steps, axis=0)
 
 
-def on_rows(network: "keras.Model", windows: Windows) -> tuple["keras.Model", Rows]:
-    """The network with the series inside, which shares its weights, and what to fit it on: (n, 1), a row each."""
+def on_rows(network: "keras.Model", windows: Windows) -> tuple["keras.Model", RowNumbers]:
+    """A model that holds the series and shares the network's weights, and the rows to fit it on, (n, 1)."""
     first = keras.Input((1,), dtype="int32")
     rows = np.arange(len(windows), dtype=np.int32)[:, np.newaxis]
     return keras.Model(first, network(WindowsOf(_series(windows), windows.inputs.shape[1])(first))), rows
 
 
 def put_series(model: "keras.Model", windows: Windows) -> None:
-    """Have a model of `on_rows` cut its windows from another series, as long as the one that it was made for."""
+    """Make a model of `on_rows` cut its windows from another series of the same length."""
     model.layers[1].series.assign(_series(windows))
 
 
-def to_fit(rows: Rows, targets: Targets, batch_size: int) -> dict[str, Any]:
+def to_fit(rows: RowNumbers, targets: Targets, batch_size: int) -> dict[str, Any]:
     """Arguments of `fit`: rows (n, 1) with their targets (n,), in an order that the backend's seed decides."""
     if _on_tensorflow():
         return {"x": _batches(rows, targets, batch_size, shuffled=True), "shuffle": False}  # not once more
     return {"x": rows, "y": targets, "batch_size": batch_size}
 
 
-def to_judge(rows: Rows, targets: Targets, batch_size: int) -> Any:
+def to_judge(rows: RowNumbers, targets: Targets, batch_size: int) -> Any:
     """The `validation_data` of a fit: rows (n, 1) with their targets (n,), in their own order."""
     if _on_tensorflow():
         return _batches(rows, targets, batch_size, shuffled=False)
@@ -71,7 +71,7 @@ def _on_tensorflow() -> bool:
     return bool(keras.backend.backend() == "tensorflow")
 
 
-def _batches(rows: Rows, targets: Targets, batch_size: int, *, shuffled: bool) -> Any:
+def _batches(rows: RowNumbers, targets: Targets, batch_size: int, *, shuffled: bool) -> Any:
     import tensorflow as tf
 
     with tf.device("CPU"):  # where batches are made; as arrays they would be copied into the graph that makes them

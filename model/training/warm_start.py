@@ -1,8 +1,8 @@
-"""A start from weights that were fitted before: what may be started from, and what may not.
+"""A start from previously fitted weights, and when that is allowed.
 
-The weights are taken as they are, though the scale they were fitted with was another: a new highest price of the
-training part stretches the range of 0 to 1, by some per cent from one training to the next. The network answers with
-a level in the same units as its inputs, so both shrink together, and the first epochs take up what is left.
+The weights are used unchanged, though they were fitted with another scale: a new highest price stretches the range
+that is scaled to 0..1 by some per cent from one training to the next. Inputs and output of the network have the same
+units, so both shrink together, and the first epochs correct the rest.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 Weights = tuple[npt.NDArray[Any], ...]
 
-# How weights are made and held in check while they are fitted: two networks may differ in it and still be of one shape.
+# How weights start and are regularised: two networks may differ in it and still have the same shape.
 NO_SHAPE = {"dropout", "kernel_initializer", "recurrent_initializer", "output_initializer", "l1", "l2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Past:
-    """What a fitted network came from, as far as it matters to whoever starts from it.
+    """The origin of a fitted network, as far as it matters for a start from it.
 
-    name:          what it is called, such as `META-Open version 3`
+    name:          the version's name, such as `META-Open version 3`
     trained_until: the last session that it, or any network before it in the lineage, was fitted on
-    generation:    0 for a network that was fitted from the beginning, 1 for one that started from such a one, ...
+    generation:    0 for a network fitted from fresh weights, 1 for one that started from such a network, ...
     """
 
     name: str
@@ -38,7 +38,7 @@ class Past:
     generation: int = 0
 
     def refusal(self, train: Prices, config: ForecasterConfig) -> str | None:
-        """Why a fit on `train` must not start from it; None where it may."""
+        """Why a fit on `train` may not start from it; None if it may."""
         every = config.training.cold_start_every
         if self.generation + 1 >= every:
             return f"{self.name} is of generation {self.generation}, and one training in {every} starts afresh"
@@ -54,7 +54,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parent:
-    """A fitted network as another one's beginning.
+    """A fitted network from which another one starts.
 
     weights: of each member, in Keras's order
     """
@@ -64,7 +64,7 @@ class Parent:
 
 
 def shape(config: ForecasterConfig) -> list[tuple[str, object]]:
-    """What decides whether weights of one configuration mean the same in another."""
+    """The settings that must be equal for weights of one configuration to be usable in another."""
     network = [(f"network.{name}", getattr(config.network, name)) for name in NetworkConfig.model_fields]
     return [
         ("column", config.column),

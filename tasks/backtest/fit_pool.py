@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from model.backtest.fit import Assignment, Fitted, carry_out
+from model.backtest.fit import Assignment, Fitted, run_fit
 from tasks.system.keras_backend import ONE_THREAD, load_backend
 from tasks.system.process_pool import Workers
 
@@ -51,4 +51,4 @@ def fit_afresh(given: Assignment) -> Fitted:
     import keras
 
     keras.backend.clear_session()
-    return carry_out(given)
+    return run_fit(given)

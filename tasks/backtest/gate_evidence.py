@@ -4,15 +4,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.backtest.plan import EXPANDING, Key, Plan, with_seed
 from model.backtest.result import join
 from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from tasks.backtest.cache_key import evidence_key
-from tasks.backtest.runs import EVIDENCE, stored_evaluation
+from tasks.backtest.evaluation_file import stored_evaluation
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+EVIDENCE = "backtest.evidence"
+
+
+def evidence_tags(plan: Plan, key: Key) -> dict[str, str]:
+    """The tag by which the gate finds an origin's forecasts, where a training would have made the same forecaster."""
+    for config in plan.forecasters:
+        if config.preset == key.forecaster and plan.config.window == EXPANDING and not config.training.warm_start:
+            return {EVIDENCE: evidence_key(plan.prices.security.ticker, with_seed(config, key.seed))}
+    return {}
 
 
 def past_origins(

@@ -24,7 +24,7 @@ LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
 def log_report(run: TrackedRun, result: BacktestResult) -> None:
-    """Log what came out, the page and the note that shows first among it."""
+    """Log the results: figures, tables, metrics, the page, and the note that shows first."""
     figures = {name: _png(figure) for name, figure in backtest_figures(result).items()}
     with TemporaryDirectory() as folder:
         for name, png in figures.items():

@@ -5,9 +5,6 @@ a parent and children behind that say RUNNING: the next one with the same plan t
 children as KILLED, and computes what they had not.
 """
 
-import json
-import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,28 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.backtest.fit import Fitted, period_split
-from model.backtest.plan import EXPANDING, Fit, Key, Plan, with_seed
+from model.backtest.fit import Fitted
+from model.backtest.plan import Fit, Key, Plan
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.split import Split
-from tasks.backtest.cache_key import evidence_key, origin_keys, plan_key, series_key
-from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
+from tasks.backtest.cache_key import origin_keys, plan_key, series_key
+from tasks.backtest.evaluation_file import EVALUATION_FILE, evaluation_json, stored_evaluation
+from tasks.backtest.gate_evidence import evidence_tags
+from tasks.backtest.parent_run import KEY, KIND, parent_run
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
-from tasks.tracking.run import Status, TrackedRun, start_run, training_tags
+from tasks.tracking.run import Status, TrackedRun, start_run
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
 
-KEY, SERIES, KIND = "backtest.key", "backtest.series", "backtest.kind"
-EVIDENCE = "backtest.evidence"
+SERIES = "backtest.series"
 TAKEN_FROM = "backtest.taken_from"
 PARENT = "mlflow.parentRunId"
-EVALUATION_FILE = "evaluation.json"
 PAGE = 1000
-
-logger = logging.getLogger(__name__)
 
 
 class BacktestRuns:
@@ -73,7 +66,7 @@ class BacktestRuns:
                 self._open[key] = self._open_child(key)
 
     def finish(self, fit: Fit, fitted: Fitted) -> None:
-        """Keep what came out of a fit, each evaluation with its run, and close them."""
+        """Keep the results of a fit, each evaluation with its run, and close the runs."""
         self.fit_seconds += fitted.fit_seconds
         for key, evaluation in fitted.evaluations.items():
             if key not in self.done:
@@ -150,18 +143,10 @@ class BacktestRuns:
                 "security": plan.prices.security.ticker,
                 "column": plan.column,
                 "preset": key.forecaster,
-                **self._evidence(key),
+                **evidence_tags(plan, key),
                 **(tags or {}),
             },
         )
-
-    def _evidence(self, key: Key) -> dict[str, str]:
-        """The tag by which the gate finds these forecasts: where a training would have come to the same forecaster."""
-        plan = self.plan
-        for config in plan.forecasters:
-            if config.preset == key.forecaster and plan.config.window == EXPANDING and not config.training.warm_start:
-                return {EVIDENCE: evidence_key(plan.prices.security.ticker, with_seed(config, key.seed))}
-        return {}
 
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
         run.log_params({"origin": key.origin, "preset": key.forecaster, "seed": key.seed, **params})
@@ -171,28 +156,16 @@ class BacktestRuns:
         self.done[key] = evaluation
 
 
-def stored_evaluation(run: "Run") -> Evaluation | None:
-    """What the run of an origin holds; None where that is gone or cannot be read, which is no result."""
-    from mlflow.artifacts import load_text
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return read_evaluation(json.loads(load_text(f"{run.info.artifact_uri}/{EVALUATION_FILE}")))
-    except (MlflowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        logger.warning("run %s holds no result that can be read, and counts for none: %s", run.info.run_id, error)
-        return None
-
-
 @contextmanager
 def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> Iterator[BacktestRuns]:
-    """The runs of a backtest, those of an earlier try taken over; they are closed when the block is left.
+    """The runs of a backtest, those of a previous try taken over; they are closed when the block is left.
 
     ConfigurationError where another process is at the same backtest.
     """
     key = plan_key(plan)
     with (
         locked(tracking.settings, f"backtest-{key[:16]}", patience=0),
-        _parent(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
+        parent_run(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
     ):
         runs = BacktestRuns(parent, plan)
         try:
@@ -204,41 +177,6 @@ def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> It
         finally:
             # What signals raise is no Exception.
             runs.close("KILLED")
-
-
-def _parent(client: "MlflowClient", experiment: str, plan: Plan, key: str, tags: Mapping[str, str]) -> TrackedRun:
-    """The run of an earlier try with the same plan, running again, or a new one."""
-    filter_ = f"tags.`{KEY}` = '{key}' and tags.`{KIND}` = 'backtest'"
-    earlier = client.search_runs([experiment], filter_, max_results=1, order_by=["attributes.start_time DESC"])
-    if earlier:
-        info = earlier[0].info
-        client.update_run(info.run_id, status="RUNNING")
-        run = TrackedRun(client, info.run_id, experiment, info.start_time, clock=time.monotonic, every=2.0)
-        run.set_tags(tags)
-        return run
-    names = ", ".join(config.preset for config in plan.forecasters)
-    first, last = plan.origins[0].name, plan.config.last
-    return start_run(
-        client,
-        experiment,
-        f"{plan.prices.security.ticker} {plan.column} backtest {first} to {last}: {names}",
-        {**training_tags(plan.prices, plan.forecasters[0]), "preset": names, KIND: "backtest", KEY: key, **tags},
-    )
-
-
-def log_plan(run: TrackedRun, plan: Plan) -> None:
-    """Log what is known before anything is fitted; what an earlier try has logged stays as it is."""
-    presets = {config.preset: config for config in plan.forecasters}
-    run.log_params({"backtest": plan.config.model_dump(mode="json")})
-    run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
-    run.log_datasets(whole_split(plan))
-    run.log_prices(plan.prices)
-
-
-def whole_split(plan: Plan) -> Split:
-    """All that is forecast as one test period, after all that came before it."""
-    first, last = plan.origins[0], plan.origins[-1]
-    return period_split(plan.prices, replace(first, stop=last.stop))
 
 
 def _fit_params(plan: Plan, fit: Fit) -> dict[str, Any]:

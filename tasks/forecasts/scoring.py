@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from model.errors import NothingInProduction
 from model.evaluation.monitoring import Advice, Window, advise, rolling
@@ -18,9 +17,6 @@ from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,6 +1,6 @@
-"""The ledger's database: opened, made where there is none, brought from an older release's tables to this one's.
+"""The ledger's database: opened, and its tables made where there are none.
 
-SQLite in the state directory by default, PostgreSQL by its address. Whoever opens it first makes or migrates it,
+SQLite in the state directory by default, PostgreSQL by its address. The first process that opens it makes the tables,
 all or nothing, while the others wait.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from model.errors import ConfigurationError
-from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version, metadata
+from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version
 from tasks.system import durations
 from tasks.system.disk_errors import obstacle
 
@@ -24,7 +24,7 @@ DRIVERS = {
 
 
 class LedgerDatabase:
-    """The tables at `uri`, ready; ConfigurationError when they cannot be had.
+    """The tables at `uri`, ready for use; ConfigurationError where that is not possible.
 
     No connection is kept between calls, so that an instance may be used from any thread, process or task.
     """
@@ -58,7 +58,7 @@ class LedgerDatabase:
             yield connection
 
     def _open(self) -> None:
-        """See that the tables are there, and of the version that this code knows."""
+        """Make sure that the tables are there, in the version that this code knows."""
         with self._engine.connect() as connection:
             found = _version(connection)
         if found is None or found < LEDGER_VERSION:
@@ -86,7 +86,7 @@ class LedgerDatabase:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what the database says into an error that names the ledger, and no password."""
+        """Turn the database's errors into one that names the ledger, without its password."""
         try:
             yield
         except sa.exc.DBAPIError as error:
@@ -108,25 +108,24 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _make_ready(connection: sa.Connection) -> int:
-    """Make the tables, or bring older ones to this version; whoever comes second finds it done."""
+    """Bring the tables to this release's version, unless another process has done so meanwhile; the version found."""
     found = _version(connection)
-    if found is None:
-        # A table of that name which is not ours is an error, not ours to use.
-        metadata.create_all(connection, checkfirst=False)
-        connection.execute(sa.insert(ledger_version).values(version=LEDGER_VERSION))
-    elif found < LEDGER_VERSION:
-        from tasks.ledger.migrations import migrate  # imported here: Alembic is needed once in a ledger's life
+    if found is not None and found >= LEDGER_VERSION:
+        return found
+    from tasks.ledger.migrations import migrate  # imported here: Alembic is needed once in a ledger's life
 
-        migrate(connection, found)
-        connection.execute(sa.update(ledger_version).values(version=LEDGER_VERSION))
-    return LEDGER_VERSION if found is None else max(found, LEDGER_VERSION)
+    # A table of the same name that is not ours is an error, and is left alone.
+    migrate(connection, found)
+    connection.execute(sa.delete(ledger_version))
+    connection.execute(sa.insert(ledger_version).values(version=LEDGER_VERSION))
+    return LEDGER_VERSION
 
 
 def _url(uri: str) -> sa.URL:
     try:
         url = sa.make_url(uri)
     except (sa.exc.ArgumentError, ValueError):
-        # Not shown: what cannot be taken apart may hold a password anywhere.
+        # The address is not shown: it cannot be parsed, so a password may be anywhere in it.
         raise _unusable("its address", "an address that cannot be read") from None
     if url.drivername not in DRIVERS:
         raise _unusable(url.render_as_string(hide_password=True), f"a database of kind {url.drivername}")

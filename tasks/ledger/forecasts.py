@@ -1,7 +1,7 @@
 """The ledger: what was forecast, when and by which version, and what happened.
 
-A row is written once. It is never changed or removed, except that what happened is filled in, once; the database
-itself refuses anything else.
+A row is written once and never removed. It changes once, when what happened is filled in; the database itself refuses
+anything else.
 """
 
 import math
@@ -27,15 +27,14 @@ class RecordedForecast:
     as_of:            the newest session that was known
     session:          the session that is forecast
     lower, upper:     the interval that should hold the price with probability `level`; all three or none
-    intervals:        level in per cent -> lower and upper bound: all there are; none in rows of older releases
+    intervals:        level in per cent -> lower and upper bound
     naive:            the naive forecast of the same price, by the method `naive_name`
-    naives:           every naive forecast by name; none in rows of older releases
-    stale:            whether its prices are an earlier fetch's, since the source was not to be had
+    naives:           every naive forecast by name
+    stale:            whether its prices are those of a previous fetch, since the source was not available
     run_id:           the MLflow run that trained the version
     fingerprint:      of the prices it was made from
     made_at:          when it was made
-    late:             whether that was after its session had begun, so that it is no forecast; None where an older
-                      release did not note it
+    late:             whether that was after its session had begun, so that it is no forecast
     observed:         the price that came, and when it was filled in
     """
 
@@ -53,21 +52,14 @@ class RecordedForecast:
     run_id: str
     fingerprint: str
     made_at: datetime
+    naives: Mapping[str, float] = field(hash=False)
+    late: bool
     lower: float | None = None
     upper: float | None = None
     level: float | None = None
     observed: float | None = None
     observed_at: datetime | None = None
     intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
-    naives: Mapping[str, float] = field(default_factory=dict, hash=False)
-    late: bool | None = None
-
-    @property
-    def known_intervals(self) -> Mapping[int, tuple[float, float]]:
-        """Its intervals; of a row of an older release, the widest."""
-        if self.intervals or self.lower is None or self.upper is None or self.level is None:
-            return self.intervals
-        return {round(100 * self.level): (self.lower, self.upper)}
 
     def __post_init__(self) -> None:
         if self.session <= self.as_of:
@@ -86,7 +78,7 @@ class RecordedForecast:
 
 
 class Ledger:
-    """The table of forecasts at `uri`, made when it is not there; ConfigurationError when it cannot be had.
+    """The table of forecasts at `uri`, made where there is none; ConfigurationError where that is not possible.
 
     No connection is kept between calls, so that an instance may be used from any thread, process or task.
     """
@@ -98,9 +90,9 @@ class Ledger:
         return f"Ledger({self._database.place})"
 
     def append(self, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
-        """Record a forecast; the row that stands, and whether this call made it.
+        """Record a forecast; return the row that is in the ledger then, and whether this call made it.
 
-        Where the version has already forecast as of that session, that row stands, whatever is in this one.
+        A row that is there already for this version and day is returned as it is.
         """
         insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         statement = insert(forecasts).values(asdict(forecast)).on_conflict_do_nothing(index_elements=KEY)
@@ -113,11 +105,11 @@ class Ledger:
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime
     ) -> tuple[RecordedForecast, ...]:
-        """Fill in the price that came for each forecast, in the dollars of its row; all of them, as they then stand.
+        """Fill in the price that came for each forecast, in the dollars of its row; return all rows as they are then.
 
-        A row in which something is filled in already stays as it is, whatever is said now.
+        A row that is filled in already stays as it is.
         """
-        # In one order, so that two who do the same never wait for each other.
+        # Always in the same order, so that two processes never wait for each other.
         known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version))
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
@@ -131,7 +123,7 @@ class Ledger:
     def rows(
         self, model: str | None = None, *, version: int | None = None, session: date | None = None
     ) -> tuple[RecordedForecast, ...]:
-        """Give what is recorded, oldest first: all of it, or of one model, version or session that is forecast."""
+        """What is recorded, oldest first: all of it, or of one model, version or forecast session."""
         wanted = {"model": model, "version": version, "session": session}
         which = [forecasts.c[name] == value for name, value in wanted.items() if value is not None]
         with self._database.reading() as connection:

@@ -1,4 +1,4 @@
-"""Requests to train again, kept in the ledger's database, so that every process knows when the last one was."""
+"""Requests to train again, kept in the ledger's database, so that every process knows the newest one."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from tasks.ledger.schema import retraining
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request, made for the windows that end at `session`, because of the `version` in Production then."""
+    """A request, made for the windows that end at `session` of the `version` that was in Production then."""
 
     model: str
     session: date
@@ -35,7 +35,7 @@ class Requests:
             return None if row is None else Request(**row._mapping)
 
     def ask(self, request: Request) -> bool:
-        """Record a request; whether this call did, since one for that session stands as it is."""
+        """Record a request; whether this call did: one that is there already for that session is kept."""
         insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         statement = insert(retraining).values(asdict(request)).on_conflict_do_nothing()
         with self._database.writing() as connection:

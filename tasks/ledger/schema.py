@@ -1,4 +1,4 @@
-"""The ledger's tables as this release makes them; `migrations` brings an older release's to the same state."""
+"""The ledger's tables, for queries; `migrations` makes them in a database."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,13 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from tasks.ledger.triggers import append_only, forecasts_stand
-
-LEDGER_VERSION = 2
+LEDGER_VERSION = 1
 # PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made or migrated.
 LEDGER_LOCK = 0x7064_6572
-
-FILLED_IN = ("observed", "observed_at")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -34,18 +30,14 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Named(TypeDecorator[Mapping[str, Any]]):
-    """Name -> numbers, as JSON, which keeps every bit of them; NULL stands for none."""
+    """Name -> numbers, as JSON, which keeps every bit of them."""
 
-    impl = sa.JSON(none_as_null=True)
+    impl = sa.JSON
     cache_ok = True
 
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002
-        """Keep it, the names as text."""
-        return {str(name): numbers for name, numbers in value.items()} if value else None
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Mapping[str, Any]:  # noqa: ARG002
-        """Give it back."""
-        return value or {}
+    def process_bind_param(self, value: Mapping[Any, Any] | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        """Keep the names as text."""
+        return None if value is None else {str(name): numbers for name, numbers in value.items()}
 
 
 metadata = sa.MetaData()
@@ -72,13 +64,10 @@ forecasts = sa.Table(
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("observed", sa.Double),
     sa.Column("observed_at", Moment),
-    # Since version 2; NULL in rows that are older.
-    sa.Column("intervals", Named),
-    sa.Column("naives", Named),
-    sa.Column("late", sa.Boolean),
+    sa.Column("intervals", Named, nullable=False),
+    sa.Column("naives", Named, nullable=False),
+    sa.Column("late", sa.Boolean, nullable=False),
     sa.Index("forecasts_of_a_session", "model", "session"),
-    # Without it INSERT OR REPLACE could name a row by SQLite's hidden number and take its place.
-    sqlite_with_rowid=False,
 )
 
 stage_changes = sa.Table(
@@ -97,7 +86,6 @@ stage_changes = sa.Table(
     sa.Column("forced", sa.Text),
     sa.Column("skill", sa.Text),
     sa.Index("changes_of_a_version", "model", "version", "id"),
-    sqlite_autoincrement=True,
 )
 
 retraining = sa.Table(
@@ -108,19 +96,6 @@ retraining = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("reasons", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))
-
-TRIGGERS = (
-    (forecasts, forecasts_stand([column.name for column in forecasts.c if column.name not in FILLED_IN], FILLED_IN)),
-    (stage_changes, append_only("stage_changes", "id = NEW.id", "a recorded stage change")),
-    (retraining, append_only("retraining", "model = NEW.model AND session = NEW.session", "a recorded request")),
-)
-
-for _table, _statements in TRIGGERS:
-    for _dialect, _statement in _statements:
-        # A percent sign would be read as a placeholder of DDL's own; there is none in them.
-        _trigger = sa.DDL(_statement)  # type: ignore[no-untyped-call]
-        sa.event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))

@@ -18,12 +18,13 @@ from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
 
-from model.errors import ConfigurationError, FaultyPrices
+from model.errors import FaultyPrices
 from model.market.prices import Prices
 from model.market.restatement import compare_prices
 from tasks.prices.fetch_record import Acceptance, FetchRecord
 from tasks.prices.parquet import check_fingerprint, read_price_file, write_price_file
 from tasks.settings import Settings
+from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import make_folder_durably, remove_unfinished, write_durably
 from tasks.system.lock import locked, state_directory
 
@@ -212,12 +213,7 @@ class SnapshotStore:
         try:
             yield
         except OSError as error:
-            raise ConfigurationError(
-                f"price snapshots in {self._root}",
-                have=error.strerror or str(error),
-                need="a folder that can be written to, and room in it",
-                remedy="make room, or set TOMORROW_HOME, or home in mlflow.yaml, to another place",
-            ) from None
+            raise folder_fault(f"price snapshots in {self._root}", error) from None
 
 
 def _name(file: Path) -> FetchName | None:

@@ -1,7 +1,7 @@
 """The registry of versions: what is registered, in which stage, by whose decision.
 
 The stages are MLflow's own. Beside them stand the aliases `production` and `staging`, each one atomic pointer, and
-on every version that was moved here the tag `stage`. What a version is in is told apart so:
+on every version that was moved here the tag `stage`. The stages mean:
 
 - Production: at most one version, and stage, alias and tag agree on it. A version that is superseded is archived.
 - Staging: any number of versions wait here. The alias names the one with the highest number, as

@@ -1,7 +1,7 @@
 """The history of stages: which version was put where, when, by whom and why. Lines are added, and never changed.
 
 It stands in the ledger's database. A move is recorded before it is made, so that one whose process is killed can be
-completed by the next that looks; stage_writer.py says how that is told from a change made by hand.
+completed by the next that looks; stage_writer.py says how it differs from a change made by hand.
 """
 
 from collections.abc import Iterator, Sequence

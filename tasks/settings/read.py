@@ -1,6 +1,7 @@
 """Reads mlflow.yaml and the environment, whose variables count more than the file.
 
-The file is the one that TOMORROW_CONFIG names, else the one beside the packages.
+The file is the one that TOMORROW_CONFIG names, else the one beside the packages, or the one that an installed wheel
+brings.
 """
 
 import os
@@ -19,13 +20,19 @@ from tasks.settings.schema import Settings
 
 
 def project_folder() -> Path:
-    """The folder that the packages flows, tasks and model lie in, and mlflow.yaml and prefect.yaml beside them."""
+    """The folder that the packages flows, tasks and model lie in."""
     return Path(__file__).resolve().parents[2]
+
+
+def project_file(name: str) -> Path:
+    """mlflow.yaml or prefect.yaml: beside the packages in a checkout; in an installed wheel among those of tasks."""
+    installed = _installed(name)
+    return installed if installed.is_file() else project_folder() / name
 
 
 def default_config_file() -> Path:
     """The mlflow.yaml that is read when TOMORROW_CONFIG names none."""
-    return project_folder() / "mlflow.yaml"
+    return project_file("mlflow.yaml")
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -37,13 +44,23 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(merged(_parse(file), Variables(variables)()))
     except ValidationError as error:
         raise _fault(file, variables, error) from None
-    home = settings.home if settings.home.is_absolute() else file.parent / settings.home
-    return settings.model_copy(update={"home": home.resolve()})
+    return settings.model_copy(update={"home": _state_directory(file, settings.home, env).resolve()})
 
 
 def webhook_address(environment: Mapping[str, str] = os.environ) -> str | None:
     """Where alarms are sent, with whatever secret it holds; it never stands in a file or in the settings."""
     return environment.get("TOMORROW_WEBHOOK", "").strip() or None
+
+
+def _installed(name: str) -> Path:
+    return project_folder() / "tasks" / name
+
+
+def _state_directory(file: Path, home: Path, environment: Mapping[str, str]) -> Path:
+    """`home`, relative to its file; but nothing is written among installed packages, so by default for the user."""
+    if home.is_absolute() or file != _installed(file.name):
+        return file.parent / home
+    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tomorrow"
 
 
 def _parse(file: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""What keeps a command from writing, and is no fault of ours: a full or read-only disk, a server that has gone silent.
+"""What stops a command without a fault of ours: a full or read-only disk, or a server that does not answer.
 
-The libraries tell it in many ways: the system's error number, SQLite's result code, or that of SQLite within an error
-of SQLAlchemy's within one of MLflow's. All of them are told in the same words here.
+Libraries report a full disk in many ways: the system's error number, SQLite's result code, or that of SQLite within an
+error of SQLAlchemy within one of MLflow. Here, and only here, all of them get the same words. A command, a task's run
+and a worker process hand over whatever stopped them; a store names itself and takes the words from here.
 """
 
 import errno
@@ -22,7 +23,7 @@ PRIMARY = 0xFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """What keeps anything from being written, what is needed, and what to do."""
+    """Why nothing can be written, what is needed, and what to do."""
 
     have: str
     need: str
@@ -44,12 +45,12 @@ SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 
 
 def obstacle(error: BaseException) -> Obstacle | None:
-    """What kept the one who met this error from writing; None where the error is another."""
+    """Why the disk could not be written, if that is what the error is about; else None."""
     return next((found for cause in _causes(error) if (found := _of(cause))), None)
 
 
 def storage_fault(error: BaseException) -> ConfigurationError | None:
-    """The error to tell instead of this one, where what is kept could not be written; None for any other."""
+    """The error to show in place of this one, if a disk or a server is the reason; else None."""
     if isinstance(error, TomorrowError):
         return None
     for cause in _causes(error):
@@ -59,6 +60,17 @@ def storage_fault(error: BaseException) -> ConfigurationError | None:
                 _subject(cause), have=f"{found.have} ({_room()})", need=found.need, remedy=found.remedy
             )
     return _silent_server(error)
+
+
+def folder_fault(subject: str, error: OSError) -> ConfigurationError:
+    """The error to show where a place in the state directory cannot be made, read or written."""
+    found = obstacle(error)
+    return ConfigurationError(
+        subject,
+        have=error.strerror or str(error),
+        need=found.need if found else "a folder that can be made, and written to",
+        remedy=found.remedy if found else "set TOMORROW_HOME, or home in mlflow.yaml, to another",
+    )
 
 
 def _of(cause: BaseException) -> Obstacle | None:
@@ -97,9 +109,9 @@ def _room() -> str:
 
 
 def _silent_server(error: BaseException) -> ConfigurationError | None:
-    """A server that was there when the command began, and was asked in vain.
+    """A server that stopped answering after the command had begun.
 
-    MLflow's client has tried again by then, and is the only one to ask with `requests`; Prefect's asks with `httpx`.
+    MLflow's client, which has retried by then, is the only one that uses `requests`; Prefect's uses `httpx`.
     """
     import httpx
     import requests

@@ -1,4 +1,4 @@
-"""Keras and the backend it runs on, loaded without TensorFlow's talk."""
+"""Loads Keras and its backend, without TensorFlow's start-up messages."""
 
 import ctypes
 import os
@@ -9,32 +9,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # TensorFlow writes these before it reads the variable that would silence them: 'I0000 00:00:... port.cc:153] ...'
-TALK = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
+MESSAGES = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
 
-# A second thread makes an epoch of a network as small as the tutorial's a fifth slower, and processes side by side get
-# in each other's way with it. Read by TensorFlow when it starts.
+# With a second thread an epoch of a network as small as the tutorial's is a fifth slower, and processes side by side
+# disturb each other. TensorFlow reads these when it starts.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-# Names, numbers and values of glibc's: how many freed bytes at the end of its heap it gives back to the system, and
-# from what size on a piece goes back by itself. 32 MiB is the most that it takes for the second.
+# Names, numbers and values of two settings of glibc: how many freed bytes at the end of its heap it keeps, and from
+# what size on a piece is given back to the system at once. For the second it accepts no more than 32 MiB.
 MEMORY = (("MALLOC_TRIM_THRESHOLD_", -1, 1 << 30), ("MALLOC_MMAP_THRESHOLD_", -3, 32 << 20))
 
 
 def load_backend() -> str:
-    """Import Keras and make its backend ready, which takes seconds the first time; the backend's name."""
+    """Import Keras and prepare its backend, which takes seconds the first time; return the backend's name."""
     keep_freed_memory()
-    with without_talk():
+    with without_messages():
         import keras
 
-        keras.ops.zeros(1)  # finds the devices, which TensorFlow speaks of, too
+        keras.ops.zeros(1)  # finds the devices, which TensorFlow also writes about
     return str(keras.backend.backend())
 
 
 def keep_freed_memory() -> None:
-    """Have this process keep what it frees, where its C library (glibc) can be told to and the user has not told it.
+    """Let this process keep the memory that it frees, if its C library is glibc and the user has not configured it.
 
-    Each step of a fit takes and frees the same megabytes. Left to itself, about half of the processes gave them back to
-    the system each time and waited for fresh pages, tens of thousands an epoch (docs/performance.md).
+    Each step of a fit takes and frees the same megabytes. Without this, about half of the processes gave them back to
+    the system each time and waited for fresh pages, tens of thousands in an epoch (docs/performance.md).
     """
     choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if choose is None or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
@@ -45,8 +45,8 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
-def without_talk() -> Iterator[None]:
-    """Hold back what is written to standard error, native code's writing too, and let through all but the talk."""
+def without_messages() -> Iterator[None]:
+    """Hold back what this process writes to standard error, native code included; then pass on all but the messages."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -59,5 +59,5 @@ def without_talk() -> Iterator[None]:
             os.close(terminal)
             held.seek(0)
             for line in held:
-                if not TALK.match(line):
+                if not MESSAGES.match(line):
                     os.write(2, line)

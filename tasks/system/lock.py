@@ -14,6 +14,7 @@ from uuid import uuid4
 from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.system import durations
+from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
 
 if TYPE_CHECKING:
@@ -25,12 +26,7 @@ def state_directory(settings: Settings) -> Path:
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(
-            f"state directory {settings.home}",
-            have=error.strerror or str(error),
-            need="a folder that can be made and written to",
-            remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
-        ) from None
+        raise folder_fault(f"state directory {settings.home}", error) from None
     return settings.home
 
 
@@ -38,9 +34,9 @@ def state_directory(settings: Settings) -> Path:
 def locked(settings: Settings, name: str, patience: float | None = None) -> Iterator[None]:
     """Hold the lock of that name among all processes on one state directory; the holder may take it again.
 
-    It belongs to the thread that took it, and goes when its process goes.
+    It belongs to the thread that took it, and is released when its process ends.
 
-    patience: the seconds that another holder is waited for
+    patience: how many seconds to wait for another holder
     """
     seconds = durations.LOCK if patience is None else patience
     lock = _acquire(settings, name, seconds)
@@ -54,9 +50,9 @@ def locked(settings: Settings, name: str, patience: float | None = None) -> Iter
 
 @contextmanager
 def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold the lock of that name, after whoever holds it now: `say` is told who that is.
+    """Hold the lock of that name, after waiting for the present holder, whom `say` is called with.
 
-    since: the time, for those who come later
+    since: the time now, which is written down for those who wait
     """
     lock = _acquire(settings, name, 0)
     holder = _folder(settings) / f"{quote(name, safe='')}.holder"
@@ -74,7 +70,7 @@ def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], 
 
 
 def state_id(settings: Settings) -> str:
-    """What names this state directory wherever it is moved to, and from whatever machine or container it is used."""
+    """A name for this state directory that stays the same wherever it is moved to or used from."""
     file = _folder(settings) / "id"
     if not file.exists():
         with locked(settings, "id"):
@@ -84,22 +80,17 @@ def state_id(settings: Settings) -> str:
 
 
 def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | None":
-    """The lock, held; None where another holder kept it for so long."""
+    """The lock, held; None if another holder kept it for so long."""
     from filelock import FileLock, Timeout
 
     try:
-        # One object for each file in a process: only so may a thread that holds the lock take it again elsewhere.
+        # One object for each file in a process, so that a thread that holds the lock may take it again elsewhere.
         lock = FileLock(_folder(settings) / f"{quote(name, safe='')}.lock", is_singleton=True)
         lock.acquire(timeout=seconds)
     except Timeout:
         return None
     except OSError as error:
-        raise ConfigurationError(
-            f"lock {name!r} in {settings.home}",
-            have=error.strerror or str(error),
-            need="a state directory that can be written to",
-            remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
-        ) from None
+        raise folder_fault(f"lock {name!r} in {settings.home}", error) from None
     return lock
 
 
@@ -110,7 +101,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _holder(file: Path) -> str:
-    """Who wrote the file last; whoever has just taken the lock may not have written it yet."""
+    """Who wrote the file last; a process that has just taken the lock may not have written it yet."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError:
@@ -131,4 +122,4 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return f"user {os.getuid()}"
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "an unknown user"

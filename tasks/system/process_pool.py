@@ -1,7 +1,7 @@
-"""Processes that prepare themselves once and then work off one assignment after the other.
+"""Processes that prepare themselves once and then carry out one assignment after the other.
 
-They are spawned, since neither TensorFlow nor Prefect's threads survive a fork. Each ends with the process that
-started it, however that ends.
+They are spawned, since neither TensorFlow nor Prefect's threads survive a fork. Each ends when the process that started
+it ends, for whatever reason.
 """
 
 import functools
@@ -24,7 +24,7 @@ from tasks.system.disk_errors import storage_fault
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 
-AGAIN = "the same command goes on with what is not done yet"
+AGAIN = "run the same command again: it does what is not done yet"
 
 
 class _Reply(NamedTuple):
@@ -73,7 +73,7 @@ class Workers(Generic[Given, Answer]):
                     self._hand_out(connection, waiting, busy, started)
                     yield given, reply.answer  # type: ignore[misc] # it is what `work` gave
         finally:
-            # Whoever goes on with these processes must not be given what the others still work on.
+            # The next call must not get the answers of this one.
             for connection in busy:
                 self._start(self._end(connection))
 
@@ -148,7 +148,7 @@ class Workers(Generic[Given, Answer]):
 
 
 def _serve(connection: Connection, work: Callable[[Given], Answer], prepare: Callable[[], object]) -> None:
-    """The life of a process: Ctrl-C is for the one that started it, and so is standard output."""
+    """What a process does: it leaves Ctrl-C and standard output to the process that started it."""
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -166,10 +166,10 @@ def _attempt(do: Callable[[], object]) -> _Reply:
         return _Reply(do(), None)
     except TomorrowError as error:
         return _Reply(None, error)
-    except Exception as error:  # noqa: BLE001 - told to the process that waits, whatever it is
-        told = storage_fault(error)
-        if told is not None:
-            return _Reply(None, told)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the waiting process gets it
+        fault = storage_fault(error)
+        if fault is not None:
+            return _Reply(None, fault)
         traceback.print_exc()
         return _Reply(None, _fault(error))
 
@@ -178,7 +178,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-    # A fit in the middle of native code heeds nothing gentler.
+    # Nothing gentler ends a fit that is in the middle of native code.
     os._exit(1)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 
+# What MLflow's own selector of an experiment's type sets: its pages are those for training models, not for agents.
+EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
+
 # Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
 # (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
 ENVIRONMENT = {
@@ -50,7 +53,8 @@ class Tracking:
         if experiment is None:
             try:
                 # A server decides for itself where artifacts go.
-                return str(self.client.create_experiment(name, None if is_server else self.settings.artifact_place))
+                place = None if is_server else self.settings.artifact_place
+                return str(self.client.create_experiment(name, place, tags=EXPERIMENT_KIND))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -62,6 +66,9 @@ class Tracking:
                 need="an experiment that runs can be added to",
                 remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
             )
+        for tag, kind in EXPERIMENT_KIND.items():
+            if tag not in experiment.tags:
+                self.client.set_experiment_tag(experiment.experiment_id, tag, kind)
         return str(experiment.experiment_id)
 
 

@@ -5,47 +5,48 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model.evaluation.split import Split
-from model.market.prices import COLUMNS, Prices
+from model.market.prices import Prices
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput
+    from mlflow.entities import Dataset, DatasetInput
 
 # MLflow keeps this much of a digest; the whole one is a tag of the run.
 DIGEST_LENGTH = 36
 
 
 def dataset_inputs(split: Split) -> "list[DatasetInput]":
-    """Give the training part and the test period, in MLflow's contexts `training` and `test`.
+    """Give the training part and the test period, in MLflow's contexts `training` and `test`."""
+    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-    Their digests are of our own: MLflow's do not notice a changed last row among many, nor a changed day.
+    parts = {"training": price_dataset(split.train), "test": dataset_of_test(split)}
+    return [DatasetInput(part, [InputTag(MLFLOW_DATASET_CONTEXT, context)]) for context, part in parts.items()]
+
+
+def dataset_of_test(split: Split) -> "Dataset":
+    """Give the test period as a data set."""
+    rows, prices = len(split.train), split.prices
+    return price_dataset(replace(prices, sessions=prices.sessions[rows:].copy(), values=prices.values[rows:].copy()))
+
+
+def price_dataset(prices: Prices) -> "Dataset":
+    """Give prices as a data set.
+
+    Its digest is our own: MLflow's does not notice a changed last row among many, nor a changed day.
     """
-    rows = len(split.train)
-    prices = split.prices
-    test = replace(prices, sessions=prices.sessions[rows:].copy(), values=prices.values[rows:].copy())
-    return [_dataset_input(split.train, "training"), _dataset_input(test, "test")]
-
-
-def _dataset_input(prices: Prices, context: str) -> "DatasetInput":
-    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.data.dataset_source_registry import get_dataset_source_from_json
+    from mlflow.data.pandas_dataset import from_pandas
+    from mlflow.entities import Dataset
 
     kind, source = _source(prices)
-    columns = [{"type": "datetime", "name": "Date", "required": True}]
-    columns += [{"type": "double", "name": name, "required": True} for name in COLUMNS]
-    profile = {
-        "num_rows": len(prices),
-        "num_elements": int(prices.values.size),
-        "first": prices.first.isoformat(),
-        "last": prices.last.isoformat(),
-    }
-    dataset = Dataset(
+    described = from_pandas(
+        prices.frame().reset_index(),
+        source=get_dataset_source_from_json(json.dumps(source), kind),
         name=f"{prices.security.ticker} prices",
         digest=prices.fingerprint[:DIGEST_LENGTH],
-        source_type=kind,
-        source=json.dumps(source),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps(profile),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+    ).to_dict()
+    days = {"first": prices.first.isoformat(), "last": prices.last.isoformat()}
+    return Dataset(**{**described, "profile": json.dumps({**json.loads(described["profile"]), **days})})
 
 
 def _source(prices: Prices) -> tuple[str, dict[str, object]]:

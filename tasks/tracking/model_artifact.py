@@ -120,9 +120,9 @@ def load_forecaster(model_uri: str) -> PackagedForecaster:
     """The forecaster behind an address such as `models:/META-Open/1` or `models:/m-...`."""
     import mlflow
 
-    from tasks.system.keras_backend import without_talk
+    from tasks.system.keras_backend import without_messages
 
-    with without_talk():  # a network that NumPy cannot compute is loaded with Keras
+    with without_messages():  # a network that NumPy cannot compute is loaded with Keras
         return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(model_uri))
 
 

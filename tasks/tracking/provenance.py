@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from model.config import ForecasterConfig
+from model.market.prices import Prices
 from tasks.settings import project_folder
 
 # What a forecast can depend on; of the Keras backends, those that are installed.
@@ -68,6 +70,20 @@ def _installed(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
+    """Give the tags by which a training is found again, and what it was made with."""
+    return {
+        "mlflow.source.name": "tomorrow",
+        "security": prices.security.ticker,
+        "column": config.column,
+        "preset": config.preset,
+        "source": prices.source,
+        "fingerprint": prices.fingerprint,
+        "code_version": code_version(),
+        **{f"library.{name}": version for name, version in library_versions().items()},
+    }
 
 
 def digest(content: object) -> str:

@@ -1,35 +1,25 @@
-"""One training as an MLflow run: parameters, losses, metrics, prices, figures, and how it ended.
+"""One training as an MLflow run: parameters, losses, metrics, and how it ended; what else it keeps: artifacts.py.
 
 Everything goes through a client and an explicit run id. MLflow's active run is bound to a thread, and Prefect runs
 tasks on threads of its own.
 """
 
-import csv
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from model.config import ForecasterConfig
-from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
-from model.market.prices import Prices
-from tasks.prices.parquet import write_price_file
 from tasks.settings import Settings
 from tasks.tracking.datasets import dataset_inputs
-from tasks.tracking.provenance import code_version, library_versions
-from tasks.tracking.run_inputs import FINGERPRINT, PRICES_FILE
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
+    from mlflow.entities import Dataset, Metric
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -113,44 +103,29 @@ class TrackedRun:
             self._sent = self._clock()
             logger.warning("losses not logged yet, will try again: %s", error)
 
-    def log_metrics(self, metrics: Mapping[str, float], model_id: str | None = None) -> None:
-        """Log metrics, and with a `model_id` show them beside that logged model, too."""
+    def log_metrics(
+        self, metrics: Mapping[str, float], *, model_id: str | None = None, dataset: "Dataset | None" = None
+    ) -> None:
+        """Log metrics; with a `model_id` that logged model's page shows them, too, beside what they were measured on.
+
+        dataset: what they were measured on, one of the run's data sets
+        """
         from mlflow.entities import Metric
 
         # What was noted before them is there when they are.
         self._flush()
-        now = self._now()
-        batch = [Metric(key, float(value), now, 0, model_id=model_id) for key, value in metrics.items()]
-        self.client.log_batch(self.run_id, metrics=batch)
-
-    def log_prices(self, prices: Prices) -> None:
-        """Keep these prices with the run, to the last bit, so that a later version can be judged on the same ones."""
-        with TemporaryDirectory() as folder:
-            write_price_file(prices, Path(folder, PRICES_FILE))
-            self.client.log_artifacts(self.run_id, folder)
-        self.set_tags({FINGERPRINT: prices.fingerprint})
+        name, digest = (None, None) if dataset is None else (dataset.name, dataset.digest)
+        self.client.log_batch(
+            self.run_id,
+            metrics=[
+                Metric(key, float(value), self._now(), 0, model_id=model_id, dataset_name=name, dataset_digest=digest)
+                for key, value in metrics.items()
+            ],
+        )
 
     def log_datasets(self, split: Split) -> None:
         """Log the training part and the test period as data sets."""
         self.client.log_inputs(self.run_id, dataset_inputs(split))
-
-    def log_figures(self, figures: Mapping[str, "Figure"]) -> None:
-        """Log figures as `figures/NAME.png`."""
-        with TemporaryDirectory() as folder:
-            for name, figure in figures.items():
-                figure.savefig(Path(folder, f"{name}.png"), metadata={"Software": None})
-            self.client.log_artifacts(self.run_id, folder, "figures")
-
-    def log_predictions(self, evaluation: Evaluation) -> None:
-        """Log the forecasts of the test period twice: as a table that MLflow's pages show, and as CSV."""
-        table = predictions_table(evaluation)
-        self.client.log_table(self.run_id, table, "predictions.json")
-        with TemporaryDirectory() as folder:
-            with Path(folder, "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(table)
-                writer.writerows(zip(*table.values(), strict=True))
-            self.client.log_artifacts(self.run_id, folder)
 
     def log_note(self, markdown: str) -> None:
         """Set the note that MLflow shows above the run."""
@@ -196,20 +171,6 @@ class TrackedRun:
         self._sent = self._clock()
 
 
-def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
-    """Give the tags by which a training is found again, and what it was made with."""
-    return {
-        "mlflow.source.name": "tomorrow",
-        "security": prices.security.ticker,
-        "column": config.column,
-        "preset": config.preset,
-        "source": prices.source,
-        FINGERPRINT: prices.fingerprint,
-        "code_version": code_version(),
-        **{f"library.{name}": version for name, version in library_versions().items()},
-    }
-
-
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Give what stands in nested mappings under dotted keys."""
     for key, value in values.items():
@@ -217,17 +178,6 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
-    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, in dollars."""
-    return {
-        "session": [str(session) for session in evaluation.sessions],
-        "actual": evaluation.actual.tolist(),
-        "forecast": evaluation.forecast.tolist(),
-        "error": (evaluation.forecast - evaluation.actual).tolist(),
-        **{name: values.tolist() for name, values in evaluation.naive.items()},
-    }
 
 
 def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:

@@ -44,7 +44,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
 def find_previous(
     client: "MlflowClient", registry: Registry, model: str, key: str
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
-    """The newest version of that key and what its training came to; None where there is none, or its run is gone."""
+    """The newest version of that key and the results of its training; None where there is none, or its run is gone."""
     from mlflow.exceptions import MlflowException
 
     for version in reversed(registry.tagged(model, KEY, key)):
@@ -58,7 +58,7 @@ def find_previous(
 
 
 def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
-    """What a training came to, from its run."""
+    """The results of a training, from its run."""
     from mlflow.artifacts import load_dict
 
     place = client.get_run(run_id).info.artifact_uri

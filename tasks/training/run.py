@@ -12,10 +12,13 @@ from model.figures.training import training_figures
 from model.forecaster.forecaster import Forecaster
 from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
-from tasks.registry.version import AS_OF, RegisteredVersion
+from tasks.registry.version import AS_OF, RegisteredVersion, logged_model_id
 from tasks.settings import Settings
+from tasks.tracking.artifacts import log_figures, log_predictions, log_prices
 from tasks.tracking.client import Tracking
-from tasks.tracking.run import TrackedRun, start_run, training_tags
+from tasks.tracking.datasets import dataset_of_test
+from tasks.tracking.provenance import training_tags
+from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import CONFIG_FILE, RunConfig
 from tasks.training.description import run_note
 
@@ -23,7 +26,7 @@ RESULTS_FILE = "results.json"
 
 
 class TrainingResults(BaseModel):
-    """What came out of a training, as it is stored with the run.
+    """The results of a training, as they are stored with the run.
 
     rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
     epochs:         of all networks; the first and the last one's mean loss
@@ -56,13 +59,13 @@ def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:
     run.log_params(config)
     run.client.log_dict(run.run_id, config.model_dump(mode="json"), CONFIG_FILE)
     run.log_datasets(split)
-    run.log_prices(split.prices)
+    log_prices(run, split.prices)
 
 
 def log_results(
     run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
 ) -> TrainingResults:
-    """Log what came out: metrics, figures, the table of predictions, and the note that sums it up."""
+    """Log the results: metrics, figures, the table of predictions, and the note that sums it up."""
     from keras import backend
 
     column = forecaster.config.column
@@ -77,9 +80,11 @@ def log_results(
         backend=str(backend.backend()),
         metrics=judged.metrics(),
     )
-    run.log_metrics({**results.metrics, "fit_seconds": forecaster.fit_seconds})
+    model_id = logged_model_id(model_uri)
+    run.log_metrics(results.metrics, model_id=model_id, dataset=dataset_of_test(split))
+    run.log_metrics({"fit_seconds": forecaster.fit_seconds}, model_id=model_id)
     run.client.log_dict(run.run_id, results.model_dump(), RESULTS_FILE)
-    run.log_predictions(judged)
+    log_predictions(run, judged)
     figures = training_figures(
         split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
     )
@@ -90,7 +95,7 @@ def log_results(
     else:
         run.log_metrics(norms.ratios())
         figures = {**figures, "gradients": gradients_figure(norms, f"{split.prices.security.ticker} {column}")}
-    run.log_figures(figures)
+    log_figures(run, figures)
     run.log_note(note)
     run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})
     return results

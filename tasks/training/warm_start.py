@@ -76,7 +76,7 @@ def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, confi
 
 
 def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
-    """What a version came from, out of its run; where that does not say, what is wrong with it."""
+    """How a version was trained, from its run; where that cannot be read, what is wrong with it."""
     from mlflow.exceptions import MlflowException
 
     name = f"{version.model} version {version.version}"

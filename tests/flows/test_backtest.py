@@ -101,6 +101,7 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     assert figures(undisturbed) == figures(resumed)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_ends_all_of_it(home: Path, client: "MlflowClient", tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows.cli.main", "backtest", *SAMPLE, *TINY[:-1], "100000", "--jobs", "1"]
     environment = {**os.environ, "TOMORROW_HOME": str(home)}

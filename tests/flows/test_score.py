@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +23,6 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.run import log_setup, start_training_run
 from tests.flows.conftest import Run
-
-if TYPE_CHECKING:
-    pass
 
 MODEL = "SAMPLE-Open"
 LAST = date(2013, 9, 30)

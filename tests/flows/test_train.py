@@ -170,6 +170,7 @@ def test_the_tutorials_known_answers(run: Run, real_prices: Path) -> None:
     assert answer["metrics"]["naive_mae"] == pytest.approx(2.127, abs=5e-4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_training_leaves_a_killed_run_and_no_version(
     home: Path, client: "MlflowClient", tmp_path: Path
 ) -> None:

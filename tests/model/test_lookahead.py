@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact.inference import Spread
+from model.artifact.inference import PRICES, Spread
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.evaluation import evaluate
@@ -23,10 +23,12 @@ from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
 from model.forecaster.scaling import fit_recipe, sessions_needed
 from model.forecaster.windows import make_windows
-from model.market.prices import COLUMNS, FORECASTABLE, Prices, Values
+from model.market.prices import COLUMNS, Prices, Values
 from model.training.fit import train_forecaster
 from tests.lineage import as_parent
 from tests.market import TEST, make_prices, weekdays
+
+pytestmark = pytest.mark.slow
 
 CONFIGS = {
     **PRESETS,
@@ -123,7 +125,7 @@ def test_nothing_after_an_origin_is_seen_by_anything_said_at_it(
                 assert (values[known:] != others[name][known:]).all(), f"{name} should have moved after the origin"
 
 
-@pytest.mark.parametrize("column", FORECASTABLE)
+@pytest.mark.parametrize("column", PRICES)
 @pytest.mark.parametrize("inputs", ["level", "changes"])
 @given(origin=st.integers(60, 98), tampering=st.sampled_from(TAMPERINGS))
 @settings(max_examples=25, deadline=None)
@@ -146,7 +148,7 @@ def test_no_feature_target_or_scale_knows_what_comes_after_it(
 def test_no_naive_forecast_knows_what_comes_after_it(origin: int, tampering: Tampering) -> None:
     prices = make_prices(100)
     other = tampering(prices, origin)
-    for column in FORECASTABLE:
+    for column in PRICES:
         one, two = (naive_forecasts(some, column, len(some)) for some in (prices, other))
         for name, values in one.items():
             np.testing.assert_array_equal(values[: origin + 1], two[name][: origin + 1])

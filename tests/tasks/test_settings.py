@@ -147,3 +147,17 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert read_settings(write(tmp_path, "")).tracking == Settings().tracking
+
+
+def test_an_installed_wheel_keeps_its_state_in_a_place_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "tasks" / "mlflow.yaml"
+    installed.parent.mkdir()
+    installed.write_text("home: var\n", encoding="utf-8")
+    monkeypatch.setattr("tasks.settings.read.project_folder", lambda: tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    assert default_config_file() == installed
+    assert read_settings({}).home == tmp_path / "ada" / ".local" / "state" / "tomorrow"
+    assert read_settings({"XDG_STATE_HOME": str(tmp_path / "state")}).home == tmp_path / "state" / "tomorrow"
+    assert read_settings({"TOMORROW_HOME": str(tmp_path / "other")}).home == tmp_path / "other"

@@ -39,7 +39,7 @@ class PredictAnswer(Answer):
     lower: float | None = of("forecast.lower")
     upper: float | None = of("forecast.upper")
     level: float | None = of("forecast.level")
-    intervals: Intervals = of("forecast.known_intervals")
+    intervals: Intervals = of("forecast.intervals")
     naive: float = of("forecast.naive")
     naive_name: str = of("forecast.naive_name")
     naives: Mapping[str, float] = of("forecast.naives")
@@ -82,7 +82,7 @@ def _text(report: "PredictReport") -> str:
     made = report.forecast
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.known_intervals.items()),
+        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

@@ -8,7 +8,7 @@ from typing import Any
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.settings import project_folder
+from tasks.settings import project_file
 from tasks.system import durations
 
 WORK_POOL = "local-pool"
@@ -20,14 +20,12 @@ def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[st
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     """
-    project = project_folder()
-    if not (project / "prefect.yaml").is_file():
+    file = project_file("prefect.yaml")
+    if not file.is_file():
         raise ConfigurationError(
-            str(project / "prefect.yaml"),
-            have="no such file",
-            need="the deployments, in a file beside the packages",
-            remedy="put it back, or run from a checkout: pip install -e .",
+            str(file), have="no such file", need="the deployments, in a file beside the packages", remedy="put it back"
         )
+    project = file.parent
     paused = _paused(api)
     if not api.has_pool(WORK_POOL):
         _prefect(project, variables, "work-pool", "create", WORK_POOL, "--type", "process")

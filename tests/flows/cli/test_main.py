@@ -158,6 +158,7 @@ def test_an_error_with_json_is_one_object_on_standard_output(capsys: pytest.Capt
     assert {"message", "subject", "have", "need", "remedy"} <= set(error)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -177,6 +178,7 @@ def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, ar
     assert "Exception" not in done.stderr
 
 
+@pytest.mark.slow
 def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
     command = f"{sys.executable} -c 'from flows.cli.main import main; main()' status | true"
     environment = {**os.environ, "TOMORROW_HOME": str(home)}

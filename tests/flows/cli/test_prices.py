@@ -21,6 +21,8 @@ from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 CALENDAR = ExchangeCalendar()
 TOMORROW = Path(sys.executable).parent / "tomorrow"
 FACEBOOK = {

@@ -1,11 +1,14 @@
 """A command's result: JSON from a report's attributes, and text with tables on a terminal and elsewhere."""
 
 import json
+import pickle
 from datetime import UTC, date, datetime
 
 import pytest
 
-from flows.cli.result import Answer, Moment, PricesAnswer, lines, of, rendered, table
+from flows.cli.result import Answer, CommandResult, Moment, PricesAnswer, for_each, lines, of, rendered, table
+from model.config import PriceRequest
+from model.errors import UnknownSymbol
 from tasks.prices.fetch import FetchedPrices
 from tests.market import zigzag
 
@@ -67,3 +70,29 @@ def test_where_something_on_the_way_is_not_there_the_default_is_meant() -> None:
         at = datetime(2020, 1, 2, 3, tzinfo=UTC)
 
     assert json.loads(Somewhere.model_validate(Report()).as_json()) == {"last": None, "at": "2020-01-02T03:00:00+00:00"}
+
+
+class Priced(Answer):
+    """An answer about one security."""
+
+    ticker: str
+
+
+def test_of_several_securities_the_failure_of_one_stands_among_the_others_answers() -> None:
+    def run(request: PriceRequest) -> CommandResult:
+        if request.ticker == "NIX":
+            raise UnknownSymbol("NIX", have="no such symbol", need="a symbol", remedy="correct it")
+        return CommandResult(Priced(ticker=request.ticker), lines(request.ticker, table(HEAD, ROWS)))
+
+    requests = [PriceRequest(ticker=ticker) for ticker in ("A", "NIX", "B")]
+    # A process of its own hands its result over.
+    result = pickle.loads(pickle.dumps(for_each(requests, 0, run)))  # noqa: S301 - our own
+    answer = json.loads(result.answer.as_json())
+    assert [each["ticker"] for each in answer["securities"]] == ["A", "NIX", "B"]
+    assert answer["securities"][1]["error"]["kind"] == "UnknownSymbol"
+    assert (answer["failed"], result.exit_code) == (1, 3)
+    assert rendered(result.text, terminal=False).splitlines()[-1] == "2 of 3 securities done"
+    alone = for_each(requests[:1], 0, run)
+    assert (alone.answer, alone.exit_code) == (Priced(ticker="A"), 0)
+    with pytest.raises(UnknownSymbol):
+        for_each(requests[1:2], 0, run)

@@ -122,6 +122,7 @@ def test_a_stored_network_answers_as_it_did(cell: Cell, tmp_path: Path) -> None:
     assert len(loaded.losses) == len(network.losses) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_seed_fits_the_same_network_of_any_cell(cell: Cell) -> None:
     network = NetworkConfig(cell=cell, units=(3, 2))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.backtest.fit import assignment, carry_out, period_split, training_part
+from model.backtest.fit import assignment, period_split, run_fit, training_part
 from model.backtest.plan import BacktestConfig, Key, Plan, plan_backtest
 from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
 from model.errors import TooFewPrices, UsageError
@@ -150,7 +150,7 @@ def test_forecasts_and_intervals_stay_bit_for_bit_when_later_prices_change() -> 
     (fit,) = made.fits
     changed = made.origins[1].start + 7
     other = replace(made, prices=changed_from(made.prices, changed))
-    once, again = (carry_out(assignment(which, fit)) for which in (made, other))
+    once, again = (run_fit(assignment(which, fit)) for which in (made, other))
     assert once.losses == again.losses
     for origin, one, two in zip(fit.origins, once.evaluations.values(), again.evaluations.values(), strict=True):
         # The forecast for the session whose price changed was made the day before.
@@ -178,12 +178,12 @@ def test_the_statistical_forecasts_are_fitted_where_the_presets_are() -> None:
     n = made.n_sessions
     known = made.prices.until(made.prices.day(-2))
     expected = statistical_forecasts(known, "Open", n, refit_every=n)
-    done = carry_out(assignment(made, fit)).evaluations
+    done = run_fit(assignment(made, fit)).evaluations
     for name, values in expected.items():
         parts = [done[Key(name, 0, origin.name)].forecast for origin in made.origins]
         assert np.array_equal(np.concatenate(parts), values)
     # Half of it again, as after a kill, is still fitted at the same origin.
-    half = carry_out(assignment(made, replace(fit, origins=made.origins[1:]))).evaluations
+    half = run_fit(assignment(made, replace(fit, origins=made.origins[1:]))).evaluations
     for name in expected:
         key = Key(name, 0, made.origins[1].name)
         assert np.array_equal(half[key].forecast, done[key].forecast)

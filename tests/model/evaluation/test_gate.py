@@ -39,7 +39,7 @@ def test_the_tutorials_network_is_refused_and_told_by_how_much() -> None:
         "RMSE 7.83 $ on 21 sessions from 2020-01-02 to 2020-01-30 loses to the newest Close, 4.06 $: "
         "skill -0.93 is no skill, needed above 0.00.",
         "Nothing is in Production to compare with.",
-        "No intervals came with the forecasts: their coverage is not judged.",
+        "The forecasts have no intervals: their coverage is not judged.",
     )
     assert decision.failures == decision.reasons[1:2]
     assert (decision.verdict, decision.skill) == ("refused", "none")
@@ -127,12 +127,10 @@ def test_diebold_mariano_is_told_and_decides_only_where_a_limit_is_set() -> None
     p = stats.ttest_1samp([16 - 4.41, 4 - 16.81] * 10 + [16 - 4.41], 0, alternative="less").pvalue
     told = decide(candidate, champion, Gate())
     assert told.passed
-    assert told.reasons[3] == (
-        "Diebold-Mariano: a version no better than the one in Production would look as good "
-        f"with probability {p:.2f}, which decides nothing here."
-    )
+    unused = " (not used: gate.max_dm_p is 1)"
+    assert told.reasons[3] == f"Diebold-Mariano against Production: p = {p:.2f}{unused}."
     asked = decide(candidate, champion, Gate(max_dm_p=0.05))
-    assert asked.failures == (told.reasons[3].replace("which decides nothing here", "needed at most 0.05"),)
+    assert asked.failures == (told.reasons[3].replace(unused, ", needed at most 0.05"),)
     assert decide(judged(3.0), judged(3.1), Gate(max_dm_p=0.05)).passed
 
 
@@ -140,10 +138,12 @@ def test_one_session_tells_nothing_of_chance() -> None:
     one = Gate(min_sessions=1)
     decision = decide(judged(3.0, sessions=1), judged(3.1, sessions=1), one)
     assert decision.passed
-    assert decision.reasons[3] == "Diebold-Mariano tests nothing on 1 session, 2020-01-02."
+    assert decision.reasons[3] == (
+        "Diebold-Mariano against Production: undefined on 1 session, 2020-01-02 (not used: gate.max_dm_p is 1)."
+    )
     asked = one.model_copy(update={"max_dm_p": 0.1})
     assert decide(judged(3.0, sessions=1), judged(3.1, sessions=1), asked).failures == (
-        "Diebold-Mariano tests nothing on 1 session, 2020-01-02, needed a p-value of at most 0.1.",
+        "Diebold-Mariano against Production: undefined on 1 session, 2020-01-02, needed at most 0.1.",
     )
 
 
@@ -158,8 +158,8 @@ def test_intervals_that_hold_too_few_prices_are_refused_with_the_numbers() -> No
     # Wilson's interval of 65 in 100 is 0.5525 to 0.7364: at least 6.4 points below 80 %.
     decision = decide(holding(65), None, Gate())
     assert decision.failures == (
-        "The 80 % intervals held 65 of 100 prices, 65.0 % (55.3 to 73.6 % with 95 % confidence): "
-        "6.4 points short beyond chance, at most 5 allowed.",
+        "80 % interval: covered 65 of 100 prices (65.0 %). Even allowing for chance (up to 73.6 %) that is 6.4 points "
+        "too low; limit 5.",
     )
     assert decide(holding(65), None, Gate(max_coverage_gap=0.07)).passed
     assert decide(holding(70), None, Gate()).passed
@@ -172,23 +172,25 @@ def test_intervals_that_hold_more_than_they_promise_are_no_reason_to_refuse() ->
 def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
     exact = judged(0.0, sessions=100)
     near = {0.8: (exact.actual + 0.004, exact.actual + 1)}
-    assert "held 100 of 100" in decide(replace(exact, intervals=near), None, Gate()).reasons[3]
+    assert "covered 100 of 100" in decide(replace(exact, intervals=near), None, Gate()).reasons[3]
     far = {0.8: (exact.actual + 0.006, exact.actual + 1)}
-    assert "held 0 of 100" in decide(replace(exact, intervals=far), None, Gate()).reasons[3]
+    assert "covered 0 of 100" in decide(replace(exact, intervals=far), None, Gate()).reasons[3]
 
 
 def test_what_chance_explains_is_no_reason_to_refuse_intervals() -> None:
     # 14 of 21 are two thirds; Wilson's interval reaches from 45.4 to 82.8 %.
     decision = decide(holding(14, sessions=21), None, Gate(max_coverage_gap=0))
     assert decision.passed
-    assert "held 14 of 21 prices, 66.7 % (45.4 to 82.8 % with 95 % confidence): 0.0 points short" in decision.reasons[3]
+    assert (
+        "covered 14 of 21 prices (66.7 %; 45.4 to 82.8 % allowing for chance), which is enough" in decision.reasons[3]
+    )
 
 
 def test_each_level_is_judged_and_a_forecaster_that_gives_no_interval_is_not() -> None:
     good, bad = holding(80).intervals[0.8], holding(65).intervals[0.8]
     both = replace(judged(3.0, sessions=100), intervals={0.95: bad, 0.8: good})
     decision = decide(both, None, Gate())
-    assert [reason.split(" intervals")[0] for reason in decision.reasons[3:]] == ["The 80 %", "The 95 %"]
+    assert [reason.split(" interval")[0] for reason in decision.reasons[3:]] == ["80 %", "95 %"]
     assert decision.failures == decision.reasons[4:]
     none = np.full(100, math.nan)
     silent = decide(replace(both, intervals={0.8: (none, none)}), None, Gate())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.errors import ConfigurationError, TooFewPrices
-from model.evaluation.statistical import LABELS, SHORTEST, statistical_forecasts
+from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS, statistical_forecasts
 from model.market.prices import Prices, Values
 from tests.market import changed_from, make_prices
 
@@ -25,13 +25,14 @@ def cross_validated(values: Values, origins: int, refit: int) -> dict[str, Value
     return {"auto_ets": made["AutoETS"].to_numpy(), "auto_arima": made["AutoARIMA"].to_numpy()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refit_every", [1, 3, 8])
 def test_they_are_what_the_librarys_own_cross_validation_gives(refit_every: int) -> None:
     prices = make_prices(80)
     known = prices.until(prices.day(-2))
     found = statistical_forecasts(known, "Close", 8, refit_every)
     expected = cross_validated(prices.column("Close"), 8, refit_every)
-    assert set(found) == set(LABELS) == set(expected)
+    assert set(found) == set(STATISTICAL_LABELS) == set(expected)
     for name, made in found.items():
         np.testing.assert_allclose(made, expected[name], rtol=1e-9)
 

@@ -9,6 +9,8 @@ from model.training import compiled
 from model.training.fit import train_forecaster
 from tests.market import make_prices
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ForecasterConfig(
     lookback=6,
     network=NetworkConfig(units=(4, 3), dropout=0.2, l2=0.001),

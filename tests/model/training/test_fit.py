@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     assert one.losses != other.losses
 
 
+@pytest.mark.slow
 def test_other_threads_that_draw_random_numbers_change_no_weight() -> None:
     prices, stop = make_prices(120), threading.Event()
 
@@ -123,6 +124,7 @@ def test_the_remedies_for_gradients_reach_the_network_and_the_optimiser() -> Non
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_clipped_to_nearly_nothing_moves_no_weight() -> None:
     prices = make_prices(60)
     settings = {"epochs": 1, "optimizer": "sgd", "learning_rate": 0.01}
@@ -150,6 +152,7 @@ def test_the_anchored_preset_starts_as_the_newest_close() -> None:
     assert (answers == 0).all()
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_back() -> None:
     prices = make_prices(160)
     given = {"epochs": 200, "patience": 3, "held_back": 30, "learning_rate": 0.05}
@@ -175,6 +178,7 @@ def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_av
     assert plain.losses == recentred.losses
 
 
+@pytest.mark.slow
 def test_several_members_answer_with_their_mean_and_count_their_epochs_on() -> None:
     prices, heard = make_prices(120), []
     several = SMALL.model_copy(update={"training": TrainingConfig(epochs=2, members=3, seed=5)})

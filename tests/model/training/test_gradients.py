@@ -108,6 +108,7 @@ def test_clipping_bounds_the_gradient_of_each_array_of_weights_and_keeps_its_dir
         np.testing.assert_allclose(short, long * 0.5 / np.linalg.norm(long), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "peephole", "coupled", "gru"])
 def test_every_cell_has_gradients_at_every_step_with_fresh_weights_and_after_a_fit(cell: Cell) -> None:
     network = SMALL.network.model_copy(update={"cell": cell})

@@ -1,6 +1,6 @@
 """What the gate finds of a configuration's backtests: the same configuration, prices and code, and nothing of later."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +10,11 @@ from model.config import ForecasterConfig, preset
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from tasks.backtest.gate_evidence import past_origins
-from tasks.backtest.runs import log_plan, open_backtest
+from tasks.backtest.parent_run import log_plan
+from tasks.backtest.runs import open_backtest
 from tasks.tracking.client import Tracking
 from tests.market import changed_from
 from tests.tasks.backtest.test_runs import LAST_OF_MARCH, PRICES, carry_out, plan
-
-if TYPE_CHECKING:
-    pass
 
 TUTORIAL = ForecasterConfig(preset="tutorial")
 UNTIL_MARCH = PRICES.until(PRICES.day(LAST_OF_MARCH - 1))

@@ -19,8 +19,9 @@ from model.evaluation.evaluation import Evaluation, evaluate
 from model.market.prices import Prices
 from tasks.backtest.cache_key import COMPUTED_BY, origin_keys, plan_key
 from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
+from tasks.backtest.parent_run import KEY, log_plan
 from tasks.backtest.report import REPORT_FILE, log_report
-from tasks.backtest.runs import KEY, PARENT, TAKEN_FROM, BacktestRuns, log_plan, open_backtest
+from tasks.backtest.runs import PARENT, TAKEN_FROM, BacktestRuns, open_backtest
 from tasks.settings import Settings
 from tasks.tracking import provenance
 from tasks.tracking.client import Tracking, open_tracking

@@ -61,7 +61,6 @@ def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:
     whole = replace(whole, intervals=bounds, naives=naives)
     assert Ledger(uri).append(whole) == (whole, True)
     assert Ledger(uri).rows() == (whole,)
-    assert Ledger(uri).rows()[0].known_intervals == bounds
 
 
 def test_times_come_back_in_utc(uri: str) -> None:
@@ -194,6 +193,7 @@ def eight() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
+@pytest.mark.slow
 def test_eight_processes_with_the_same_forecast_make_one_row(uri: str, eight: ProcessPoolExecutor) -> None:
     candidates = [replace(FORECAST, forecast=200.0 + n) for n in range(8)]
     answers = list(eight.map(_append, [uri] * 8, candidates))
@@ -203,6 +203,7 @@ def test_eight_processes_with_the_same_forecast_make_one_row(uri: str, eight: Pr
     assert standing in candidates
 
 
+@pytest.mark.slow
 def test_eight_processes_with_different_forecasts_lose_none(uri: str, eight: ProcessPoolExecutor) -> None:
     candidates = [replace(FORECAST, version=n) for n in range(1, 161)]
     answers = list(eight.map(_append, [uri] * len(candidates), candidates))
@@ -214,19 +215,6 @@ def test_eight_processes_agree_on_what_happened(uri: str, eight: ProcessPoolExec
     Ledger(uri).append(FORECAST)
     answers = set(eight.map(_fill_in, [uri] * 8, [100.0 + n for n in range(8)]))
     assert answers == {Ledger(uri).rows()}
-
-
-def _newer(uri: str) -> None:
-    Ledger(uri)
-    with sa.create_engine(uri).begin() as connection:
-        connection.execute(sa.text("UPDATE ledger_version SET version = 99"))
-
-
-def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
-    _newer(uri)
-    with pytest.raises(ConfigurationError, match="version 99") as refusal:
-        Ledger(uri)
-    assert refusal.value.exit_code == 2
 
 
 def test_a_table_of_that_name_that_is_not_ours_is_left_alone(uri: str, tmp_path: Path) -> None:

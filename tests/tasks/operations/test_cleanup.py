@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,13 +19,11 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Stage
+from tasks.tracking.artifacts import log_prices
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
 from tasks.tracking.run_inputs import load_prices
 from tests.light import market
-
-if TYPE_CHECKING:
-    pass
 
 # Whatever files a test makes are old by then.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
@@ -61,7 +58,7 @@ def train(tracking: Tracking, days_ago: int, tags: dict[str, str]) -> Registered
     record = SnapshotStore(tracking.settings).store(prices, at=at)
     all_tags = {"mlflow.source.name": "tomorrow", "prices.snapshot": record.fingerprint, **tags}
     with start_run(tracking.client, tracking.experiment_id(), "a training", all_tags) as run:
-        run.log_prices(prices)
+        log_prices(run, prices)
         logged = tracking.client.create_logged_model(run.experiment_id, name="forecaster", source_run_id=run.run_id)
     tracking.client.set_terminated(run.run_id, end_time=int(at.timestamp() * 1000))
     return Registry(tracking).register(MODEL, run_id=run.run_id, model_uri=f"models:/{logged.model_id}")
@@ -79,6 +76,8 @@ def forecast_with(version: RegisteredVersion, days_ago: int) -> RecordedForecast
         forecast=100.0,
         naive=100.0,
         naive_name="newest_close",
+        naives={"newest_close": 100.0},
+        late=False,
         source="yahoo",
         stale=False,
         run_id=version.run_id,
@@ -146,6 +145,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     assert store.newest("META") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
     make_world(tracking, seed)
@@ -168,6 +168,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     load_everything_in_use(tracking)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [2, 5])
 def test_cleaning_that_was_killed_is_completed_by_the_next(killed_after: int, tracking: Tracking) -> None:
     make_world(tracking, seed=1)

@@ -1,10 +1,9 @@
-"""Prices with a memory: vintages, what was known on a day, restatements, and what is used when Yahoo is down."""
+"""Prices with a memory: vintages, what was known on a day, and restatements."""
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,46 +16,24 @@ from model.config import PriceRequest
 from model.errors import (
     FaultyPrices,
     PricesUnavailable,
-    RateLimited,
     RestatedPrices,
     TooFewPrices,
-    UnknownSymbol,
     UsageError,
-    WrongSecurity,
 )
-from model.market.prices import COLUMNS, Prices
-from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
+from model.market.prices import COLUMNS
+from tasks.prices.fetch import fetch_prices
 from tasks.prices.request import resolve
 from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import Settings
 from tests.facebook import AFTER_CLOSE, LAST, MARKET, facebook_settings, obtain, until
-from tests.fakes.yahoo import FakeYahoo, Fault
+from tests.fakes.yahoo import FakeYahoo
 from tests.project import ROOT
-
-WANTED = PriceRequest(ticker="FB", source="yahoo")
-
-
-@pytest.fixture
-def yahoo() -> Iterator[FakeYahoo]:
-    with FakeYahoo() as server:
-        server.serve("META", MARKET)
-        yield server
+from tests.tasks.prices.conftest import evening, with_close
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return facebook_settings(tmp_path)
-
-
-def evening(day: str) -> datetime:
-    """Some hours after New York's close, in any season."""
-    return datetime.fromisoformat(f"{day}T22:00:00").replace(tzinfo=UTC)
-
-
-def with_close(prices: Prices, row: int, factor: float) -> Prices:
-    values = prices.values.copy()
-    values[row, COLUMNS.index("Close")] *= factor
-    return replace(prices, values=values)
 
 
 def test_prices_are_fetched_kept_and_say_what_has_changed(yahoo: FakeYahoo, settings: Settings) -> None:
@@ -206,6 +183,7 @@ def test_before_the_first_session_there_are_too_few_prices(yahoo: FakeYahoo, set
             obtain(yahoo, settings, as_of=day)
 
 
+@pytest.mark.slow
 @given(as_of=st.dates(date(2012, 1, 4), LAST), factor=st.floats(0.8, 1.2), fetched=st.booleans())
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_price_after_as_of_is_visible(
@@ -230,91 +208,6 @@ def test_no_price_after_as_of_is_visible(
     assert seen[0][0] == replace(MARKET.until(as_of), security=prices.security).fingerprint
 
 
-# When Yahoo is down.
-
-
-def failing(yahoo: FakeYahoo, settings: Settings, now: datetime) -> PricesUnavailable:
-    with pytest.raises(PricesUnavailable) as caught:
-        obtain(yahoo, settings, now=now)
-    return caught.value
-
-
-def falls_back(yahoo: FakeYahoo, settings: Settings, now: datetime, allowed: int | None) -> FetchedPrices:
-    return fall_back(resolve(WANTED, settings, now), settings, now, allowed, failing(yahoo, settings, now))
-
-
-def test_the_last_good_snapshot_stands_in_where_it_lacks_no_more_than_is_allowed(
-    yahoo: FakeYahoo, settings: Settings
-) -> None:
-    good = obtain(yahoo, settings).prices
-    yahoo.misbehave(Fault(status=502))
-    monday = evening("2013-04-01")  # the session after 28 March: Good Friday was the 29th
-    stale = falls_back(yahoo, settings, monday, 1)
-    assert stale.prices.fingerprint == good.fingerprint
-    assert (stale.stale, stale.missing) == (True, (date(2013, 4, 1),))
-    assert stale.prices.notes[0].startswith("stale: Yahoo was not to be had (no usable answer (HTTP 502")
-    assert "which lacks 1 session" in stale.prices.notes[0]
-    with pytest.raises(PricesUnavailable, match="which lacks 1 session; 0 sessions may be lacking") as caught:
-        falls_back(yahoo, settings, monday, 0)
-    assert caught.value.data["missing"] == ["2013-04-01"]
-    with pytest.raises(PricesUnavailable, match="1 session may be lacking"):
-        falls_back(yahoo, settings, evening("2013-04-02"), 1)
-
-
-def test_a_snapshot_that_lacks_nothing_may_stand_in_unless_none_may(yahoo: FakeYahoo, settings: Settings) -> None:
-    obtain(yahoo, settings)
-    yahoo.misbehave(Fault(status=429, body="Too Many Requests\r\n"))
-    good_friday = evening("2013-03-29")
-    stale = falls_back(yahoo, settings, good_friday, 0)
-    assert (stale.stale, stale.missing) == (True, ())
-    with pytest.raises(RateLimited, match="no snapshot may be used instead"):
-        falls_back(yahoo, settings, good_friday, None)
-
-
-def test_without_a_snapshot_the_reason_stands(yahoo: FakeYahoo, settings: Settings) -> None:
-    yahoo.misbehave(Fault(reset=True))
-    with pytest.raises(PricesUnavailable, match="no usable answer"):
-        falls_back(yahoo, settings, AFTER_CLOSE, 5)
-
-
-def test_an_answer_without_the_newest_session_is_kept_and_can_stand_in(yahoo: FakeYahoo, settings: Settings) -> None:
-    yahoo.serve("META", until("2013-03-27"))
-    stale = falls_back(yahoo, settings, AFTER_CLOSE, 1)
-    assert stale.prices.last == date(2013, 3, 27)
-    assert stale.missing == (LAST,)
-
-
-def test_a_restated_snapshot_never_stands_in(yahoo: FakeYahoo, settings: Settings) -> None:
-    good = obtain(yahoo, settings).prices
-    yahoo.serve("META", with_close(MARKET, 100, 1.001))
-    with pytest.raises(RestatedPrices):
-        obtain(yahoo, settings)
-    yahoo.misbehave(Fault(body=""))
-    assert falls_back(yahoo, settings, AFTER_CLOSE, 0).prices.fingerprint == good.fingerprint
-
-
-def test_a_damaged_snapshot_gives_way_to_the_one_before(yahoo: FakeYahoo, settings: Settings) -> None:
-    yahoo.serve("META", until("2013-03-27"))
-    older = obtain(yahoo, settings, now=evening("2013-03-27")).prices
-    yahoo.serve("META", MARKET)
-    newest = obtain(yahoo, settings)
-    assert newest.record is not None
-    SnapshotStore(settings).file(newest.record).write_bytes(b"torn")
-    yahoo.misbehave(Fault(body=""))
-    stale = falls_back(yahoo, settings, AFTER_CLOSE, 1)
-    assert stale.prices.fingerprint == older.fingerprint
-    assert "passed over: snapshot" in stale.prices.notes[-1]
-
-
-def test_other_faults_are_no_reason_to_use_old_prices(yahoo: FakeYahoo, settings: Settings) -> None:
-    obtain(yahoo, settings)
-    yahoo.serve("META", MARKET, instrumentType="ETF")
-    with pytest.raises(WrongSecurity):
-        obtain(yahoo, settings)
-    with pytest.raises(UnknownSymbol):
-        obtain(yahoo, settings, "NIX")
-
-
 # Many processes.
 
 FETCH = """
@@ -335,6 +228,7 @@ print(got.prices.fingerprint)
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_fetch_the_same_security_at_once(yahoo: FakeYahoo, settings: Settings) -> None:
     tickers = ["FB", "META"] * 4
     processes = [

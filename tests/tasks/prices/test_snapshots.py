@@ -222,6 +222,7 @@ for number in range(rounds):
 """
 
 
+@pytest.mark.slow
 def test_no_snapshot_is_torn_or_lost_when_its_process_is_killed_at_any_moment(settings: Settings) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(settings.home), "200"], cwd=ROOT, capture_output=True, text=True, check=True

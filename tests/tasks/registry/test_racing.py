@@ -3,6 +3,8 @@
 import multiprocessing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from model.errors import NothingInProduction
 from tasks.registry.registry import Registry
 from tasks.settings import Settings
@@ -28,6 +30,7 @@ def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None
         line.wait(PATIENCE)
 
 
+@pytest.mark.slow
 def test_racing_promotions_leave_exactly_one_version_in_production(tracking: Tracking) -> None:
     for _ in range(RACERS):
         train(tracking)
@@ -66,6 +69,7 @@ def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
             registry.move(MODEL, number, "Production", PASSED)
 
 
+@pytest.mark.slow
 def test_a_decision_and_its_move_are_one_step(tracking: Tracking) -> None:
     for _ in range(4):
         train(tracking)

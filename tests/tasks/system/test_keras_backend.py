@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
+from tasks.system.keras_backend import keep_freed_memory
 from tests.project import ROOT
 
 # Twenty times, every page of 16 pieces of a megabyte is written to, and all are freed.
@@ -32,16 +33,23 @@ print(faults[-1] - faults[0])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's allocator is told what to keep")
 def test_memory_that_is_freed_serves_again_without_fresh_pages() -> None:
     assert 10 * _fresh_pages("kept") < _fresh_pages("as it comes")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's allocator is told what to keep")
 def test_what_the_user_has_told_the_allocator_holds() -> None:
     theirs = {"MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
 
     assert 10 * _fresh_pages("kept") < _fresh_pages("kept", theirs)
+
+
+def test_another_c_library_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: SimpleNamespace())
+    keep_freed_memory()
 
 
 def _fresh_pages(kind: str, variables: Mapping[str, str] = MappingProxyType({})) -> int:

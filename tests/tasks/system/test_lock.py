@@ -1,5 +1,6 @@
 """The lock holds between processes, for the thread that took it, and goes when its holder does."""
 
+import getpass
 import os
 import signal
 import stat
@@ -13,7 +14,7 @@ import pytest
 from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.system import durations
-from tasks.system.lock import locked, state_directory
+from tasks.system.lock import locked, state_directory, user_name
 from tests.project import ROOT
 
 HOLDER = """
@@ -82,3 +83,13 @@ def test_a_name_makes_a_file_in_the_folder_of_locks_only(settings: Settings) -> 
     with locked(settings, "../../x/META Open"):
         pass
     assert [path.name for path in (settings.home / "locks").iterdir()] == ["..%2F..%2Fx%2FMETA%20Open.lock"]
+
+
+def test_a_user_without_a_name_is_a_number_where_the_system_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("no such user")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert user_name() == f"user {os.getuid()}"
+    monkeypatch.delattr(os, "getuid")
+    assert user_name() == "an unknown user"

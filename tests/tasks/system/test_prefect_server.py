@@ -174,6 +174,7 @@ def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monk
     assert "PREFECT_HOME" in refusal.value.remedy
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and not listened on
@@ -183,6 +184,7 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert f"ConfigurationError: Prefect's server at {url}" in process.stderr
 
 
+@pytest.mark.slow
 def test_no_server_where_none_may_be_started_is_told(tmp_path: Path) -> None:
     process = _python(RUN, _bare_environment(tmp_path, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="false"), tmp_path)
     assert process.returncode == 1

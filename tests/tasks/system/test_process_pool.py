@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model.errors import TomorrowError, TooFewPrices
@@ -72,8 +73,8 @@ def write_number(file: str) -> None:
 
 def alive(pid: int) -> bool:
     try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -153,6 +154,7 @@ def test_processes_end_with_the_block_in_the_middle_of_their_work(tmp_path: Path
     assert ended(int(file.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "starter.py"
     script.write_text(STARTER, encoding="utf-8")

@@ -28,6 +28,8 @@ from tests.project import ROOT
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
+    from mlflow import MlflowClient
+
 
 RACERS = 4
 _barrier: "Barrier"
@@ -98,6 +100,7 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settin
         yield with_uri(settings, address)
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: Settings) -> None:
     settings, spawn = new_place, multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
@@ -105,6 +108,21 @@ def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place:
     assert len(set(numbers)) == 1
     names = sorted(experiment.name for experiment in open_tracking(settings).client.search_experiments())
     assert names == ["Default", "tomorrow"]
+
+
+def test_an_experiment_opens_in_the_pages_for_training_unless_somebody_chose_others(
+    settings: Settings, client: "MlflowClient"
+) -> None:
+    kind, wanted = "mlflow.experimentKind", "custom_model_development"
+    number = Tracking(client, settings).experiment_id()
+    assert client.get_experiment(number).tags[kind] == wanted
+    other = settings.model_copy(update={"tracking": TrackingSettings(experiment="made by hand")})
+    number = client.create_experiment("made by hand")
+    for given, expected in ((None, wanted), ("genai_development", "genai_development")):
+        if given is not None:
+            client.set_experiment_tag(number, kind, given)
+        assert Tracking(client, other).experiment_id() == number
+        assert client.get_experiment(number).tags[kind] == expected
 
 
 def test_an_experiment_that_was_deleted_is_not_written_to(tracking: Tracking) -> None:
@@ -176,6 +194,7 @@ def test_a_newer_database_asks_for_an_upgrade_of_ours(settings: Settings) -> Non
     assert error.remedy.startswith("upgrade tomorrow")
 
 
+@pytest.mark.slow
 def test_an_older_database_is_refused_unchanged_and_the_command_named_repairs_it(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var")
     database = settings.home / "mlflow.db"
@@ -246,6 +265,7 @@ def test_a_database_server_that_is_away_is_told_without_its_password(settings: S
     assert "secret" not in str(error.as_json())
 
 
+@pytest.mark.slow
 def test_usage_telemetry_is_off(settings: Settings) -> None:
     code = """
 import sys

@@ -1,7 +1,5 @@
 """One artefact: what was fitted is what is served, with its intervals, from raw prices and nothing else."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -14,9 +12,6 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.tracking.run import start_run
 from tests.market import make_prices
-
-if TYPE_CHECKING:
-    pass
 
 CONFIGS = {
     **PRESETS,

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import pytest
 
 from model.errors import PricesError
 from model.market.calendar import ExchangeCalendar
@@ -122,6 +123,7 @@ def outcome(session: YahooSession) -> Prices | PricesError:
         return error
 
 
+@pytest.mark.slow
 def test_no_broken_answer_gets_through_or_breaks_anything_else() -> None:
     rng = random.Random(0)
     outcomes = []

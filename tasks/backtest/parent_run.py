@@ -1,0 +1,53 @@
+"""The one run for all of a backtest: opened, or taken over from a previous try, with what is known before any fit."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from model.backtest.fit import period_split
+from model.backtest.plan import Plan
+from model.evaluation.split import Split
+from tasks.tracking.artifacts import log_prices
+from tasks.tracking.provenance import training_tags
+from tasks.tracking.run import TrackedRun, start_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KEY, KIND = "backtest.key", "backtest.kind"
+
+
+def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, tags: Mapping[str, str]) -> TrackedRun:
+    """The run of a previous try with the same plan, running again, or a new one."""
+    filter_ = f"tags.`{KEY}` = '{key}' and tags.`{KIND}` = 'backtest'"
+    previous = client.search_runs([experiment], filter_, max_results=1, order_by=["attributes.start_time DESC"])
+    if previous:
+        info = previous[0].info
+        client.update_run(info.run_id, status="RUNNING")
+        run = TrackedRun(client, info.run_id, experiment, info.start_time, clock=time.monotonic, every=2.0)
+        run.set_tags(tags)
+        return run
+    names = ", ".join(config.preset for config in plan.forecasters)
+    first, last = plan.origins[0].name, plan.config.last
+    return start_run(
+        client,
+        experiment,
+        f"{plan.prices.security.ticker} {plan.column} backtest {first} to {last}: {names}",
+        {**training_tags(plan.prices, plan.forecasters[0]), "preset": names, KIND: "backtest", KEY: key, **tags},
+    )
+
+
+def log_plan(run: TrackedRun, plan: Plan) -> None:
+    """Log what is known before anything is fitted; what a previous try has logged stays as it is."""
+    presets = {config.preset: config for config in plan.forecasters}
+    run.log_params({"backtest": plan.config.model_dump(mode="json")})
+    run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
+    run.log_datasets(whole_split(plan))
+    log_prices(run, plan.prices)
+
+
+def whole_split(plan: Plan) -> Split:
+    """All that is forecast as one test period, after all that came before it."""
+    first, last = plan.origins[0], plan.origins[-1]
+    return period_split(plan.prices, replace(first, stop=last.stop))

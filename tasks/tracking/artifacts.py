@@ -1,0 +1,55 @@
+"""What a run keeps as files: its prices, its figures, and the forecasts of the test period."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from model.evaluation.evaluation import Evaluation
+from model.market.prices import Prices
+from tasks.prices.parquet import write_price_file
+from tasks.tracking.run import TrackedRun
+from tasks.tracking.run_inputs import FINGERPRINT, PRICES_FILE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def log_prices(run: TrackedRun, prices: Prices) -> None:
+    """Keep these prices with the run, to the last bit, so that a later version can be judged on the same ones."""
+    with TemporaryDirectory() as folder:
+        write_price_file(prices, Path(folder, PRICES_FILE))
+        run.client.log_artifacts(run.run_id, folder)
+    run.set_tags({FINGERPRINT: prices.fingerprint})
+
+
+def log_figures(run: TrackedRun, figures: Mapping[str, "Figure"]) -> None:
+    """Log figures as `figures/NAME.png`."""
+    with TemporaryDirectory() as folder:
+        for name, figure in figures.items():
+            figure.savefig(Path(folder, f"{name}.png"), metadata={"Software": None})
+        run.client.log_artifacts(run.run_id, folder, "figures")
+
+
+def log_predictions(run: TrackedRun, evaluation: Evaluation) -> None:
+    """Log the forecasts of the test period twice: as a table that MLflow's pages show, and as CSV."""
+    table = predictions_table(evaluation)
+    run.client.log_table(run.run_id, table, "predictions.json")
+    with TemporaryDirectory() as folder:
+        with Path(folder, "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(table)
+            writer.writerows(zip(*table.values(), strict=True))
+        run.client.log_artifacts(run.run_id, folder)
+
+
+def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
+    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, in dollars."""
+    return {
+        "session": [str(session) for session in evaluation.sessions],
+        "actual": evaluation.actual.tolist(),
+        "forecast": evaluation.forecast.tolist(),
+        "error": (evaluation.forecast - evaluation.actual).tolist(),
+        **{name: values.tolist() for name, values in evaluation.naive.items()},
+    }

@@ -1,0 +1,27 @@
+"""What came out of a training is shown with its run, and with the model that it logged."""
+
+from model.config import EvaluationConfig, ForecasterConfig, NetworkConfig, TrainingConfig
+from model.evaluation.evaluation import evaluate
+from model.evaluation.split import split_prices
+from model.training.fit import train_forecaster
+from tasks.tracking.client import Tracking
+from tasks.tracking.model_artifact import log_forecaster
+from tasks.training.previous import read_results
+from tasks.training.run import log_results, start_training_run
+from tests.market import make_prices
+
+
+def test_the_logged_models_page_has_the_metrics_of_the_test_period(tracking: Tracking) -> None:
+    config = ForecasterConfig(lookback=5, network=NetworkConfig(units=(3,)), training=TrainingConfig(epochs=1))
+    split = split_prices(make_prices(120), EvaluationConfig(test_sessions=21), lookback=5)
+    with start_training_run(tracking, split, config, {}) as run:
+        run.log_datasets(split)
+        fitted = train_forecaster(split.train, config)
+        judged = evaluate(fitted.predict, split, config.column)
+        uri = log_forecaster(run.run_id, fitted, split.train)
+        results = log_results(run, split, fitted, judged, uri)
+    logged = tracking.client.get_logged_model(uri.removeprefix("models:/"))
+    shown = {metric.key: metric.value for metric in logged.metrics or ()}
+    assert shown == {**results.metrics, "fit_seconds": results.fit_seconds}
+    assert shown["rmse"] == judged.rmse
+    assert read_results(tracking.client, run.run_id) == results
