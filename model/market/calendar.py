@@ -1,6 +1,6 @@
 """The days on which an exchange trades, when each of them is over, and what a schedule has to do on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -34,15 +34,12 @@ class _Hours:
     zone: ZoneInfo
 
 
+@dataclass(frozen=True, slots=True)
 class ExchangeCalendar:
     """The sessions of one exchange, by its ISO 10383 code, without closures announced at short notice."""
 
-    def __init__(self, exchange: str = "XNYS", extra_closures: Sequence[date] = ()) -> None:
-        self.exchange = exchange
-        self.extra_closures = tuple(sorted(set(extra_closures)))
-
-    def __repr__(self) -> str:
-        return f"ExchangeCalendar({self.exchange!r}, extra_closures={list(map(str, self.extra_closures))})"
+    exchange: str = "XNYS"
+    extra_closures: tuple[date, ...] = ()
 
     def sessions(self, first: date, last: date) -> Days:
         """Every session from `first` to `last`, both included."""
@@ -83,7 +80,8 @@ class ExchangeCalendar:
         return moment.astimezone(self._hours(moment.date(), moment.date()).zone).date()
 
     def _hours(self, first: date, last: date) -> _Hours:
-        years = min(first.year, _FIRST_YEAR), max(last.year + 2, _LAST_YEAR)
+        # A year more at either end: the newest session before the first day, the next one after the last.
+        years = min(first.year - 1, _FIRST_YEAR), max(last.year + 2, _LAST_YEAR)
         return _load(self.exchange, self.extra_closures, *years)
 
     def _row(self, hours: _Hours, session: date) -> int:
@@ -132,8 +130,7 @@ def missed_sessions(calendar: ExchangeCalendar, done: Collection[date], last: da
     """The sessions up to `last`, oldest first, of which nothing was done though something was done before them."""
     if not done:
         return ()
-    sessions = calendar.sessions(min(done), last)
-    return tuple(day for day in (_date(session) for session in sessions) if day not in done)
+    return tuple(day for day in map(_date, calendar.sessions(min(done), last)) if day not in done)
 
 
 @lru_cache(maxsize=16)

@@ -33,7 +33,7 @@ def test_closures_at_short_notice_and_holidays_are_no_sessions(closed: str) -> N
 
 
 def test_a_closure_from_the_configuration_is_no_session() -> None:
-    closed = ExchangeCalendar("XNYS", [date(2026, 11, 12)])
+    closed = ExchangeCalendar("XNYS", (date(2026, 11, 12),))
     assert [str(day) for day in closed.sessions(date(2026, 11, 11), date(2026, 11, 13))] == ["2026-11-11", "2026-11-13"]
     assert closed.next_session(date(2026, 11, 11)) == date(2026, 11, 13)
     assert closed.last_completed(new_york("2026-11-12", "20:00")) == date(2026, 11, 11)
@@ -79,6 +79,11 @@ def test_the_next_session_skips_weekends_and_holidays() -> None:
 def test_years_beyond_the_common_ones_are_there_when_they_are_asked_for() -> None:
     assert CALENDAR.next_session(date(2033, 12, 30)) == date(2034, 1, 3)
     assert str(CALENDAR.sessions(date(1985, 1, 1), date(1985, 1, 5))[0]) == "1985-01-02"
+
+
+def test_on_the_first_day_of_all_years_the_newest_session_is_the_one_before_it() -> None:
+    assert CALENDAR.last_completed(datetime(1990, 1, 1, 12, tzinfo=UTC)) == date(1989, 12, 29)
+    assert CALENDAR.last_completed(datetime(1970, 1, 1, tzinfo=UTC)) == date(1969, 12, 31)
 
 
 def test_an_exchange_without_a_calendar_is_named() -> None:
@@ -132,7 +137,7 @@ def test_there_is_something_to_do_on_days_of_the_exchange_with_a_session(due: da
 
 
 def test_an_extra_closure_is_no_session() -> None:
-    closed = ExchangeCalendar("XNYS", [date(2019, 7, 3)])
+    closed = ExchangeCalendar("XNYS", (date(2019, 7, 3),))
     due = datetime(2019, 7, 3, 21, 30, tzinfo=UTC)
     assert not occasion(closed, due, due, ALLOWED).is_session
 
