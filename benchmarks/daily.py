@@ -105,7 +105,7 @@ def _measure(side: str, month: str, prices: Prices, parent: Parent | None, optio
     seconds = time.process_time() - start
     judged = evaluate(fitted.predict, split, config.column)
     if side == "daily":
-        (weights,) = member_weights(fitted.network, config.training.members)
+        (weights,) = member_weights(fitted.network)
         np.savez(options.keep / f"{month}.npz", *weights)
     return {
         "side": side,

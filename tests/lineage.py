@@ -8,5 +8,5 @@ def as_parent(fitted: Forecaster, name: str) -> Parent:
     """What a later training of the registry would make of it."""
     return Parent(
         past=Past(name=name, config=fitted.config, trained_until=fitted.trained_until, generation=fitted.generation),
-        weights=member_weights(fitted.network, fitted.config.training.members),
+        weights=member_weights(fitted.network),
     )

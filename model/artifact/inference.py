@@ -109,9 +109,9 @@ class Recipe(ABC):
         """The sessions that one forecast needs."""
 
     @property
-    @abstractmethod
     def features(self) -> int:
-        """The numbers that the network sees of one session."""
+        """The numbers that the network sees of one session: one for each column."""
+        return len(self.columns)
 
     @abstractmethod
     def inputs(self, table: Table, origins: int = 1) -> Inputs:
@@ -171,11 +171,6 @@ class LevelRecipe(Recipe):
         """A window."""
         return self.lookback
 
-    @property
-    def features(self) -> int:
-        """The price."""
-        return 1
-
     def scaled(self, dollars: Values) -> Inputs:
         """Prices in units of the training part's range; prices beyond it lie outside 0..1."""
         return ((dollars - self.minimum) / (self.maximum - self.minimum)).astype(np.float32)
@@ -218,11 +213,6 @@ class ChangeRecipe(Recipe):
     def rows(self) -> int:
         """A window, the scale before its first session, and the Close before that."""
         return self.lookback + self.spread.rows
-
-    @property
-    def features(self) -> int:
-        """One for each column."""
-        return len(self.columns)
 
     def inputs(self, table: Table, origins: int = 1) -> Inputs:
         """(origins, lookback, 5): open, high, low and close against the Close before, and the change of the volume."""

@@ -62,7 +62,7 @@ def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
 
 
 def members(network: "keras.Model") -> "list[keras.Sequential]":
-    """The networks that `side_by_side` joined."""
+    """The networks that `side_by_side` joined, in their order, in a stored network too."""
     import keras
 
     if isinstance(network, keras.Sequential):

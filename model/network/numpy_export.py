@@ -3,30 +3,28 @@
 from typing import TYPE_CHECKING
 
 from model.artifact.numpy_network import Layer, NumpyNetwork
+from model.network.build import members
 
 if TYPE_CHECKING:
     import keras
 
 
-def without_keras(network: "keras.Model", members: int = 1) -> NumpyNetwork | None:
+def without_keras(network: "keras.Model") -> NumpyNetwork | None:
     """The same network without Keras; None if it has a layer that `NumpyNetwork` does not know."""
-    parts = [network] if members == 1 else [network.get_layer(f"member_{i}") for i in range(members)]
-    stacks = [_weights_of(part) for part in parts]
-    known = [stack for stack in stacks if stack is not None]
+    stacks = [_weights_of(member) for member in members(network)]
+    known = [stack for stack in stacks if stack]
     return NumpyNetwork(known) if len(known) == len(stacks) else None
 
 
-def _weights_of(network: "keras.Sequential") -> list[Layer] | None:
+def _weights_of(network: "keras.Sequential") -> list[Layer]:
+    """The weights of each layer that has some; empty if one of the layers is not known."""
     import keras
 
-    found: list[Layer] = []
-    layers = [layer for layer in network.layers if type(layer) is not keras.layers.Dropout]
-    if not layers or not _is_linear(layers[-1]) or not all(_is_plain_lstm(layer) for layer in layers[:-1]):
-        return None
-    for layer in layers:
-        names = ("kernel", "bias") if layer is layers[-1] else ("kernel", "recurrent", "bias")
-        found.append(dict(zip(names, layer.get_weights(), strict=True)))
-    return found
+    *recurrent, last = [layer for layer in network.layers if type(layer) is not keras.layers.Dropout]
+    if not _is_linear(last) or not all(_is_plain_lstm(layer) for layer in recurrent):
+        return []
+    named = [(layer, ("kernel", "recurrent", "bias")) for layer in recurrent] + [(last, ("kernel", "bias"))]
+    return [dict(zip(names, layer.get_weights(), strict=True)) for layer, names in named]
 
 
 def _is_linear(layer: "keras.Layer") -> bool:

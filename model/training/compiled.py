@@ -11,7 +11,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from model.config import TrainingConfig
 from model.forecaster.windows import Windows
@@ -32,7 +31,8 @@ _kept: "dict[str, Trainable]" = {}
 class Trainable:
     """A compiled model over the rows of a series, with the weights of a network.
 
-    model: the Keras model that is fitted, on rows and targets
+    form:  the network that is fitted: the given one, or its fused twin; its weights have the same order
+    model: the Keras model around it, from rows to targets
     rows:  (n, 1) int32, where each window begins
     shape: what the next fit must have in common with this one to use it again
     """
@@ -41,12 +41,12 @@ class Trainable:
         from model.training.input_pipeline import on_rows
 
         self.shape = _shape(network, windows, config)
-        self._form = network
+        self.form = network
         if fuses():
             from model.training.fused import fused_twin
 
-            self._form = fused_twin(network, draws)
-        self.model, self.rows = on_rows(self._form, windows)
+            self.form = fused_twin(network, draws)
+        self.model, self.rows = on_rows(self.form, windows)
         optimizer = make_optimizer(config)
         # Variables made during the tracing of a step would make TensorFlow trace it twice.
         optimizer.build(self.model.trainable_variables)
@@ -60,16 +60,11 @@ class Trainable:
         put_series(self.model, windows)
         for variable, value in zip(self.model.optimizer.variables, self._unmoved, strict=True):
             variable.assign(value)
-        for layer, own in zip(self._form.layers, network.layers, strict=True):
+        for layer, own in zip(self.form.layers, network.layers, strict=True):
             fresh = seeded(own, draws)
             if getattr(fresh, "rate", 0):
                 layer.seed_generator.state.assign(fresh.seed_generator.state)
-        self._form.set_weights(network.get_weights())
-
-    def weights(self) -> list[npt.NDArray[Any]]:
-        """The weights, in the network's order."""
-        weights: list[npt.NDArray[Any]] = self._form.get_weights()
-        return weights
+        self.form.set_weights(network.get_weights())
 
 
 def take(network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random) -> Trainable:

@@ -52,7 +52,7 @@ def train_forecaster(
         config=config,
         recipe=recipe,
         network=network,
-        predictor=without_keras(network, len(networks)) or network,
+        predictor=without_keras(network) or network,
         losses=losses,
         fit_seconds=seconds,
         trained_until=train.last,
@@ -83,8 +83,7 @@ def fit(
 
     callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
     trained = take(network, windows, config, draws)
-    rows = trained.rows
-    n, judge = len(windows), None
+    rows, n, judge = trained.rows, len(windows), None
     if config.patience is not None:
         n -= min(config.held_back, n // 4)
         judge = to_judge(rows[n:], windows.targets[n:], config.batch_size) if n < len(windows) else None
@@ -97,7 +96,7 @@ def fit(
         callbacks=callbacks,
         verbose=0,
     )
-    network.set_weights(trained.weights())
+    network.set_weights(trained.form.get_weights())
     keep(trained)
     if config.recentre is not None:
         _recentre(network, windows, config.recentre)

@@ -44,8 +44,9 @@ class GradientNorms:
 
     def ratios(self) -> dict[str, float]:
         """Oldest step / newest step, in the layer next to the inputs; absent where its gradients are zero."""
-        found = {"gradient_ratio_start": _ratio(self.start[0]), "gradient_ratio": _ratio(self.end[0])}
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        lowest = {"gradient_ratio_start": self.start[0], "gradient_ratio": self.end[0]}
+        ratios = {name: float(norms[0] / norms[-1]) for name, norms in lowest.items() if norms[-1] > 0}
+        return {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
 
 
 def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | None:
@@ -80,10 +81,8 @@ def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values
         total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], predicted))
     gradients = tape.gradient(total, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     # In float64: the squares of vanished gradients are too small for float32.
-    lengths = [
-        np.linalg.norm(np.stack([step.numpy() for step in layer]).astype(np.float64), axis=-1) for layer in gradients
-    ]
-    return np.array([of_layer.mean(axis=-1) for of_layer in lengths])
+    by_layer = [np.stack([step.numpy() for step in layer]).astype(np.float64) for layer in gradients]
+    return np.array([np.linalg.norm(steps, axis=-1).mean(axis=-1) for steps in by_layer])
 
 
 def _run_stepwise(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
@@ -113,7 +112,3 @@ def _mean_norms(networks: Sequence["keras.Sequential"], windows: Windows, loss: 
 
 def _newest(train: Prices, recipe: Recipe) -> Windows:
     return make_windows(train, recipe, min(WINDOWS, len(train) - recipe.rows))
-
-
-def _ratio(norms: Values) -> float:
-    return float(norms[0] / norms[-1]) if norms[-1] > 0 else float("nan")

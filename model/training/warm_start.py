@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from model.config import ForecasterConfig, NetworkConfig
 from model.market.prices import Prices
+from model.network.build import members
 
 if TYPE_CHECKING:
     import keras
@@ -65,17 +66,16 @@ class Parent:
 
 def shape(config: ForecasterConfig) -> list[tuple[str, object]]:
     """The settings that must be equal for weights of one configuration to be usable in another."""
-    network = [(f"network.{name}", getattr(config.network, name)) for name in NetworkConfig.model_fields]
+    names = [name for name in NetworkConfig.model_fields if name not in NO_SHAPE]
     return [
         ("column", config.column),
         ("inputs", config.inputs),
         ("lookback", config.lookback),
         ("training.members", config.training.members),
-        *((name, value) for name, value in network if name.removeprefix("network.") not in NO_SHAPE),
+        *((f"network.{name}", getattr(config.network, name)) for name in names),
     ]
 
 
-def member_weights(network: "keras.Model", members: int) -> tuple[Weights, ...]:
-    """The weights of each member of a forecaster's network, as `model.network.build.side_by_side` put them together."""
-    parts = [network] if members == 1 else [network.get_layer(f"member_{i}") for i in range(members)]
-    return tuple(tuple(part.get_weights()) for part in parts)
+def member_weights(network: "keras.Model") -> tuple[Weights, ...]:
+    """The weights of each member of a forecaster's network."""
+    return tuple(tuple(member.get_weights()) for member in members(network))

@@ -71,7 +71,7 @@ def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, confi
     refusal = past if isinstance(past, str) else past.refusal(split.train, config)
     if refusal or isinstance(past, str):
         return Start(reason=f"Starts afresh: {refusal}.")
-    parent = Parent(past=past, weights=member_weights(load_network(version.model_uri), config.training.members))
+    parent = Parent(past=past, weights=member_weights(load_network(version.model_uri)))
     return Start(reason=f"Starts from the weights of {past.name}.", version=version, parent=parent)
 
 
