@@ -1,20 +1,15 @@
 """The result of a backtest by preset, seed and month, compared with naive forecasts of the same sessions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from model.backtest.plan import Key, Plan, seeds_of
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
-from model.evaluation.evaluation import Evaluation
+from model.evaluation.evaluation import Evaluation, join
 from model.evaluation.statistical import STATISTICAL_LABELS
-from model.market.prices import Days
-
-Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,27 +135,21 @@ class BacktestResult:
 def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
     """Every forecast over all sessions: the presets, then the naive forecasts, then the statistical ones."""
     reference = result.reference
-    several = len(result.presets[0].by_seed) > 1
     found = [
         ComparisonRow(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
         for preset in result.presets
     ]
-    if several:
-        found += [
-            ComparisonRow(
-                name=preset.name,
-                label=f"{preset.name}, its seeds averaged",
-                kind="ensemble",
-                metrics=preset.ensemble.metrics(),
-            )
-            for preset in result.presets
-        ]
-    for kind, forecasts in (("naive", reference.naive), ("statistical", reference.statistical)):
-        for name, values in forecasts.items():
-            label = f"naive: {naive_label(name)}" if kind == "naive" else STATISTICAL_LABELS[name]
-            # The reference's intervals belong to a preset.
-            judged = replace(reference, forecast=values, intervals={})
-            found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=judged.metrics()))
+    others = [
+        (preset.name, f"{preset.name}, its seeds averaged", "ensemble", preset.ensemble.forecast)
+        for preset in result.presets
+        if len(preset.by_seed) > 1
+    ]
+    others += [(name, f"naive: {naive_label(name)}", "naive", made) for name, made in reference.naive.items()]
+    others += [(name, STATISTICAL_LABELS[name], "statistical", made) for name, made in reference.statistical.items()]
+    for name, label, kind, forecast in others:
+        # The reference's intervals belong to a preset.
+        metrics = replace(reference, forecast=forecast, intervals={}).metrics()
+        found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=metrics))
     return tuple(found)
 
 
@@ -192,38 +181,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
 def by_month(evaluation: Evaluation) -> dict[str, Evaluation]:
     """The evaluation of each calendar month."""
     months = evaluation.sessions.astype("datetime64[M]")
-
-    def of(month: np.datetime64) -> Combine:
-        return lambda arrays: arrays[0][months == month]
-
-    return {str(month): _rebuilt([evaluation], of(month)) for month in np.unique(months)}
-
-
-def join(parts: Sequence[Evaluation]) -> Evaluation:
-    """One evaluation of consecutive periods, with the forecasts and levels that all of them have."""
-    return _rebuilt(parts, np.concatenate)
-
-
-def within(evaluation: Evaluation, sessions: Days) -> Evaluation:
-    """The evaluation of those of its sessions that are among `sessions`; ValueError if none is."""
-    wanted = np.isin(evaluation.sessions, sessions)
-    return _rebuilt([evaluation], lambda arrays: arrays[0][wanted])
-
-
-def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
-    """An evaluation whose arrays are combined from those in the same place of the parts."""
-    names = [field.name for field in fields(Evaluation)]
-    return Evaluation(**{name: _combined([getattr(part, name) for part in parts], combine) for name in names})
-
-
-def _combined(values: Sequence[Any], combine: Combine) -> Any:
-    first = values[0]
-    if isinstance(first, Mapping):
-        common = [name for name in first if all(name in value for value in values)]
-        return {name: _combined([value[name] for value in values], combine) for name in common}
-    if isinstance(first, tuple):
-        return tuple(_combined(inner, combine) for inner in zip(*values, strict=True))
-    return combine(values)
+    return {str(month): evaluation.part(months == month) for month in np.unique(months)}
 
 
 def _means(every: Sequence[Mapping[str, float]]) -> dict[str, float]:

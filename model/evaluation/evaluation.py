@@ -1,10 +1,12 @@
 """Forecasts compared with actual prices and with naive forecasts of the same sessions, in dollars."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from model.evaluation import metrics
 from model.evaluation.baselines import Naive, naive_forecasts
@@ -15,6 +17,7 @@ from model.market.prices import COLUMNS, Days, Prices, Values
 
 # From a level, such as 0.8, to the lower and the upper bounds.
 Intervals = dict[float, tuple[Values, Values]]
+Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +90,7 @@ class Evaluation:
 
     @property
     def has_skill(self) -> bool:
-        """Whether it beats every naive forecast; one that does not is labelled `no skill`."""
+        """Whether it beats every naive forecast."""
         return self.skill > 0
 
     @property
@@ -98,6 +101,10 @@ class Evaluation:
         """
         reference = "newest_Close" if "newest_Close" in self.naive else next(iter(self.naive))
         return metrics.directional_accuracy(self.actual, self.forecast, self.naive[reference])
+
+    def part(self, rows: slice | npt.NDArray[np.bool_]) -> "Evaluation":
+        """The evaluation of some of the sessions."""
+        return _rebuilt([self], lambda arrays: arrays[0][rows])
 
     def against(self, other: Values) -> DieboldMariano:
         """The Diebold-Mariano test against another forecast of the same sessions, (n,) dollars."""
@@ -113,14 +120,7 @@ class Evaluation:
 
         The first six are always there, even if infinite or NaN; of the others, undefined ones are left out.
         """
-        figures = {
-            "rmse": self.rmse,
-            "mae": self.mae,
-            "bias": self.bias,
-            "naive_rmse": self.naive_rmse,
-            "naive_mae": self.naive_mae,
-            "skill": self.skill,
-        }
+        figures = {name: getattr(self, name) for name in ("rmse", "mae", "bias", "naive_rmse", "naive_mae", "skill")}
         for name, values in {**self.naive, **self.statistical}.items():
             figures[f"{name}_rmse"] = metrics.rmse(self.actual, values)
             figures[f"{name}_mae"] = metrics.mae(self.actual, values)
@@ -154,7 +154,7 @@ def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split
     forecast: a function of prices and a number of origins that returns dollars, such as Forecaster.forecast, or
               dollars with intervals, such as Forecaster.predict; levels without bounds on some session are left out
     """
-    known = split.prices.until(split.prices.day(-2))
+    known = split.prices.rows(0, len(split.prices) - 1)
     made = forecast(known, split.n_test)
     if not isinstance(made, Forecasts):
         made = Forecasts(values=made, lower={}, upper={})
@@ -166,3 +166,24 @@ def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split
         intervals=made.complete(),
         scales=training_scales(split.train.column(column), split.n_test),
     )
+
+
+def join(parts: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation of consecutive periods, with the forecasts and levels that all of them have."""
+    return _rebuilt(parts, np.concatenate)
+
+
+def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
+    """An evaluation whose arrays are combined from those in the same place of the parts."""
+    names = [each.name for each in fields(Evaluation)]
+    return Evaluation(**{name: _combined([getattr(part, name) for part in parts], combine) for name in names})
+
+
+def _combined(values: Sequence[Any], combine: Combine) -> Any:
+    first = values[0]
+    if isinstance(first, Mapping):
+        common = [name for name in first if all(name in value for value in values)]
+        return {name: _combined([value[name] for value in values], combine) for name in common}
+    if isinstance(first, tuple):
+        return tuple(_combined(inner, combine) for inner in zip(*values, strict=True))
+    return combine(values)

@@ -92,12 +92,10 @@ def rolling(judged: Evaluation, drifts: Values, monitoring: Monitoring) -> tuple
     """One window for each session; `drifts` is (n,), as `returns_drift` gives it for each of them."""
     windows = []
     for row in range(len(judged.sessions)):
-        part = _part(judged, slice(max(0, row + 1 - monitoring.window), row + 1))
-        full = len(part.sessions) == monitoring.window
-        drift = float(drifts[row])
-        windows.append(
-            Window(judged=part, drift=drift, breaches=tuple(_breaches(part, drift, monitoring)) if full else ())
-        )
+        part = judged.part(slice(max(0, row + 1 - monitoring.window), row + 1))
+        drift, full = float(drifts[row]), len(part.sessions) == monitoring.window
+        breaches = tuple(_breaches(part, drift, monitoring)) if full else ()
+        windows.append(Window(judged=part, drift=drift, breaches=breaches))
     return tuple(windows)
 
 
@@ -134,9 +132,8 @@ def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring)
     broken = [window for window in newest if window.breaches]
     count = f"{len(broken)} of the newest {len(newest)} windows of {monitoring.window} sessions breach a limit"
     if len(broken) < monitoring.breaches or not newest[-1].breaches:
-        return Advice(
-            retrain=False, reasons=(f"{count}; retraining needs {monitoring.breaches}, the newest among them.",)
-        )
+        missing = f"{count}; retraining needs {monitoring.breaches}, the newest among them."
+        return Advice(retrain=False, reasons=(missing,))
     reasons = (f"{count}, the newest among them; retraining needs {monitoring.breaches}.", *newest[-1].breaches)
     if since is not None and 0 < since <= monitoring.cooldown:
         quiet = f"Retraining was already requested {since} sessions ago (no repeat for {monitoring.cooldown})."
@@ -171,16 +168,6 @@ def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Itera
             f"Returns have drifted from the training part's by {drift:.2f} (Kolmogorov-Smirnov): "
             f"at most {monitoring.max_drift:g} allowed."
         )
-
-
-def _part(judged: Evaluation, rows: slice) -> Evaluation:
-    return Evaluation(
-        sessions=judged.sessions[rows],
-        actual=judged.actual[rows],
-        forecast=judged.forecast[rows],
-        naive={name: values[rows] for name, values in judged.naive.items()},
-        intervals={level: (low[rows], high[rows]) for level, (low, high) in judged.intervals.items()},
-    )
 
 
 def _returns(prices: Prices) -> Values:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.backtest.plan import EXPANDING, Key, Plan, with_seed
-from model.backtest.result import join
 from model.config import ForecasterConfig
-from model.evaluation.evaluation import Evaluation
+from model.evaluation.evaluation import Evaluation, join
 from model.market.prices import Prices
 from tasks.backtest.cache_key import evidence_key
 from tasks.backtest.evaluation_file import stored_evaluation

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.backtest.result import join, within
 from model.errors import NothingInProduction
-from model.evaluation.evaluation import Evaluation, evaluate
+from model.evaluation.evaluation import Evaluation, evaluate, join
 from model.evaluation.gate import Decision, Gate, decide
 from model.evaluation.split import Split
 from tasks.backtest.gate_evidence import past_origins
@@ -65,7 +64,7 @@ def _forecast_before(
             return []
         found.append(past)
     common = functools.reduce(np.intersect1d, [past.sessions for past in found])
-    return [within(past, common) for past in found] if len(common) else []
+    return [past.part(np.isin(past.sessions, common)) for past in found] if len(common) else []
 
 
 def _judge(version: RegisteredVersion, split: Split, column: str) -> Evaluation:
