@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from model.backtest.plan import Fit, Key, Origin, Plan
 from model.evaluation.evaluation import Evaluation, evaluate
@@ -35,20 +35,18 @@ class Fitted:
 
 def assignment(plan: Plan, fit: Fit) -> Assignment:
     """A fit of the plan with the prices that it may use."""
-    return Assignment(fit=fit, prices=plan.prices.until(plan.prices.day(fit.origins[-1].stop - 1)))
+    return Assignment(fit=fit, prices=plan.prices.rows(0, fit.origins[-1].stop))
 
 
 def training_part(prices: Prices, fit: Fit) -> Prices:
     """The prices that are fitted on: the sessions of the fit's window, all before its first origin's period."""
-    return _rows(prices, fit.first, fit.stop)
+    return prices.rows(fit.first, fit.stop)
 
 
 def period_split(prices: Prices, origin: Origin) -> Split:
     """An origin's period as test period, with all earlier sessions as training part."""
     return Split(
-        prices=prices.until(prices.day(origin.stop - 1)),
-        train=prices.until(prices.day(origin.start - 1)),
-        n_test=origin.stop - origin.start,
+        prices=prices.rows(0, origin.stop), train=prices.rows(0, origin.start), n_test=origin.stop - origin.start
     )
 
 
@@ -79,7 +77,7 @@ def _statistical(fit: Fit, prices: Prices) -> Fitted:
     """The same for the statistical forecasts, whose models are chosen and fitted at the fit's origin."""
     start = time.perf_counter()
     stop = fit.origins[-1].stop
-    known = _rows(prices, fit.first, stop - 1)
+    known = prices.rows(fit.first, stop - 1)
     made = statistical_forecasts(known, fit.column, stop - fit.stop, refit_every=stop - fit.stop)
     evaluations = {}
     for key, origin in zip(fit.keys, (origin for origin in fit.origins for _ in fit.names), strict=True):
@@ -91,7 +89,3 @@ def _statistical(fit: Fit, prices: Prices) -> Fitted:
 def _ready_made(forecast: Values) -> Callable[[Prices, int], Values]:
     """A forecaster that returns these forecasts."""
     return lambda _prices, _origins: forecast
-
-
-def _rows(prices: Prices, first: int, stop: int) -> Prices:
-    return replace(prices, sessions=prices.sessions[first:stop].copy(), values=prices.values[first:stop].copy())

@@ -143,7 +143,7 @@ def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[
     if config.statistical:
         fits += _fits(prices, config, None, origins, forecasters[0].column)
     return Plan(
-        prices=prices.until(prices.day(origins[-1].stop - 1)),
+        prices=prices.rows(0, origins[-1].stop),
         config=config.model_copy(
             update={"first": origins[0].name, "last": str(prices.sessions[origins[-1].stop - 1])[:7]}
         ),

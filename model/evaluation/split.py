@@ -59,7 +59,7 @@ def split_prices(prices: Prices, wanted: EvaluationConfig, lookback: int) -> Spl
             need=f"more than {lookback + n_test}: a window of {lookback} sessions, its target, and the test period",
             remedy="give more history, a smaller --lookback, or a shorter or later test period",
         )
-    return Split(prices=used, train=used.until(used.day(n_train - 1)), n_test=n_test)
+    return Split(prices=used, train=used.rows(0, n_train), n_test=n_test)
 
 
 def _month(prices: Prices, month: str) -> tuple[int, Prices]:

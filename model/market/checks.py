@@ -27,9 +27,9 @@ class ChecksConfig(Frozen):
     )
 
 
-def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfig | None = None) -> None:
+def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfig = ChecksConfig()) -> None:
     """Raise FaultyPrices where anything is wrong; the error's `faults` has a line for each kind of fault."""
-    faults = find_faults(prices, calendar, limits or ChecksConfig())
+    faults = find_faults(prices, calendar, limits)
     if not faults:
         return
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"

@@ -1,7 +1,7 @@
 """Daily prices of one security, checked once and frozen."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Prices:
     origin: str
     sessions: Days
     values: Values
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.sessions), len(COLUMNS)):
@@ -78,10 +78,13 @@ class Prices:
         """Every column by name, (n,) each: what forecasts are made from."""
         return {name: self.column(name) for name in COLUMNS}
 
+    def rows(self, first: int, stop: int) -> "Prices":
+        """The sessions from one row to before another."""
+        return replace(self, sessions=self.sessions[first:stop].copy(), values=self.values[first:stop].copy())
+
     def until(self, day: date) -> "Prices":
         """What was known at the close of `day`."""
-        rows = int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right"))
-        return replace(self, sessions=self.sessions[:rows].copy(), values=self.values[:rows].copy())
+        return self.rows(0, int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right")))
 
     def frame(self) -> "pd.DataFrame":
         """The same as a data frame with a `Date` index, for libraries that need one."""
