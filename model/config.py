@@ -10,6 +10,7 @@ from model.errors import UsageError
 
 Column = Literal["Open", "High", "Low", "Close"]
 Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
+Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=0)]
 
 
@@ -33,7 +34,7 @@ class NetworkConfig(Frozen):
     """A stack of recurrent layers, each followed by dropout, and one dense output."""
 
     cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
-    units: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (45, 45, 45, 45)
+    units: Annotated[tuple[Count, ...], Field(min_length=1)] = (45, 45, 45, 45)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")
     recurrent_initializer: str = Field("orthogonal", description="Keras's name for the recurrent weights' start")
@@ -45,30 +46,27 @@ class NetworkConfig(Frozen):
 class TrainingConfig(Frozen):
     """How the network is fitted."""
 
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    epochs: Count = 100
+    batch_size: Count = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     loss: Literal["mean_squared_error", "mean_absolute_error", "huber"] = "mean_squared_error"
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
     clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
-    patience: Annotated[int, Field(ge=1)] | None = Field(
+    patience: Count | None = Field(
         None, description="stop after so many epochs without a better loss on the held-back windows"
     )
-    held_back: Annotated[int, Field(ge=1)] = Field(
+    held_back: Count = Field(
         250, description="with patience: how many of the training part's newest windows are not fitted on"
     )
-    recentre: Annotated[int, Field(ge=1)] | None = Field(
-        None,
-        description="after the last epoch, shift the output so that errors on so many newest windows average 0",
+    recentre: Count | None = Field(
+        None, description="after the last epoch, shift the output so that errors on so many newest windows average 0"
     )
-    members: Annotated[int, Field(ge=1)] = Field(
-        1, description="number of networks, each from its own seed, whose outputs are averaged"
-    )
+    members: Count = Field(1, description="number of networks, each from its own seed, whose outputs are averaged")
     warm_start: bool = Field(
         False, description="start from the weights of the version in Production, if they have the same shape"
     )
-    cold_start_every: Annotated[int, Field(ge=1)] = Field(
+    cold_start_every: Count = Field(
         20, description="with warm_start: one training in so many starts from fresh weights all the same"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -95,7 +93,7 @@ class ForecasterConfig(Frozen):
 
     preset: str = "tutorial"
     column: Column = "Open"
-    lookback: Annotated[int, Field(ge=1)] = Field(40, description="the number of sessions the network looks back")
+    lookback: Count = Field(40, description="the number of sessions the network looks back")
     inputs: Literal["level", "changes"] = Field(
         "level", description="the column's scaled price, or every price's change from the Close before"
     )
@@ -109,7 +107,7 @@ class ForecasterConfig(Frozen):
 class EvaluationConfig(Frozen):
     """Which sessions the forecaster is judged on: the newest, or a calendar month."""
 
-    test_sessions: Annotated[int, Field(ge=1)] = 21
+    test_sessions: Count = 21
     test_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
 
 
@@ -167,9 +165,11 @@ def fill_in(raw: Any) -> Any:
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Both configurations as one, key by key; where both have a value, the one `above` counts."""
-    both = {key: (below[key], above[key]) for key in below.keys() & above.keys()}
-    nested = {key: merged(*pair) for key, pair in both.items() if all(isinstance(one, Mapping) for one in pair)}
-    return {**below, **above, **nested}
+    return {**below, **above} | {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
 
 
 # What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name.

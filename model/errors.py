@@ -17,6 +17,7 @@ TomorrowError                  1  a fault of ours
 Each names its subject, what was found, what was needed and what to do about it, and keeps them as data.
 """
 
+from functools import partial
 from typing import Any, ClassVar
 
 
@@ -43,7 +44,7 @@ class TomorrowError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pass between processes without losing the keyword arguments."""
-        return _rebuild, (type(self), self.subject, self.have, self.need, self.remedy, self.data)
+        return partial(type(self), self.subject, have=self.have, need=self.need, remedy=self.remedy, **self.data), ()
 
     def as_json(self) -> dict[str, object]:
         """The object that stands under `error` in a command's JSON."""
@@ -56,12 +57,6 @@ class TomorrowError(Exception):
             "remedy": self.remedy,
             **self.data,
         }
-
-
-def _rebuild(
-    kind: type[TomorrowError], subject: str, have: str, need: str, remedy: str, data: dict[str, object]
-) -> TomorrowError:
-    return kind(subject, have=have, need=need, remedy=remedy, **data)
 
 
 class UsageError(TomorrowError):

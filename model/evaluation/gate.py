@@ -8,7 +8,7 @@ a version, or asks a person.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -70,8 +70,7 @@ class Decision:
         return self.verdict == DecisionWord.PROMOTED
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(NamedTuple):
     passed: bool
     sentence: str
 
@@ -91,8 +90,9 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
         *_against_champion(candidate, champion, gate),
         *_intervals(candidate, gate),
     )
-    passed = all(check.passed for check in checks)
     reasons = tuple(check.sentence for check in checks)
+    failures = tuple(check.sentence for check in checks if not check.passed)
+    passed = not failures
     verdict = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
         reasons += (f"Mode dry_run: the version would be {verdict}, but it stays where it is.",)
@@ -103,15 +103,10 @@ def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past:
     return Decision(
         passed=passed,
         verdict=verdict,
-        skill=skill_tag(candidate),
+        skill=f"{candidate.skill:.4f}" if candidate.has_skill else NO_SKILL,
         reasons=reasons,
-        failures=tuple(check.sentence for check in checks if not check.passed),
+        failures=failures,
     )
-
-
-def skill_tag(evaluation: Evaluation) -> str:
-    """A version's tag: its skill, or `none` where it does not beat the naive forecasts."""
-    return f"{evaluation.skill:.4f}" if evaluation.has_skill else NO_SKILL
 
 
 def _same_sessions(one: Evaluation, other: Evaluation) -> bool:
@@ -133,14 +128,13 @@ def _against_naive(candidate: Evaluation, gate: Gate) -> _Check:
     name = naive_label(candidate.best_naive)
     if not (math.isfinite(ours) and math.isfinite(naive)):
         return _Check(False, f"RMSE {ours:.2f} $ beside {naive:.2f} $ of {name}: not numbers that can be compared.")
-    verb = "beats" if ours < naive else "loses to" if ours > naive else "only equals"
     ours_text, naive_text = _apart(ours, naive)
     skill_text, needed_text = _apart(skill, gate.min_skill)
-    verdict = "" if candidate.has_skill else " is no skill"
+    no_skill = "" if candidate.has_skill else " is no skill"
     return _Check(
         skill > gate.min_skill,
-        f"RMSE {ours_text} $ on {_sessions(candidate)} {verb} {name}, {naive_text} $: "
-        f"skill {skill_text}{verdict}, needed above {needed_text}.",
+        f"RMSE {ours_text} $ on {_sessions(candidate)} {_verb(ours, naive)} {name}, {naive_text} $: "
+        f"skill {skill_text}{no_skill}, needed above {needed_text}.",
     )
 
 
@@ -150,19 +144,16 @@ def _against_champion(candidate: Evaluation, champion: Evaluation | None, gate: 
         return
     ours, theirs = candidate.rmse, champion.rmse
     if not (math.isfinite(ours) and math.isfinite(theirs)):
-        yield _Check(
-            False,
-            f"RMSE {ours:.2f} $ beside {theirs:.2f} $ of the version in Production: not numbers that can be compared.",
-        )
+        beside = f"RMSE {ours:.2f} $ beside {theirs:.2f} $ of the version in Production"
+        yield _Check(False, f"{beside}: not numbers that can be compared.")
         return
     # A version without any error can be equalled, but not beaten.
     ratio = ours / theirs if theirs else 1.0 if ours == 0 else math.inf
-    verb = "beats" if ours < theirs else "loses to" if ours > theirs else "only equals"
     ours_text, theirs_text = _apart(ours, theirs)
     ratio_text, needed_text = _apart(ratio, gate.max_rmse_ratio)
     yield _Check(
         ratio < gate.max_rmse_ratio,
-        f"RMSE {ours_text} $ {verb} the version in Production, {theirs_text} $ on the same sessions: "
+        f"RMSE {ours_text} $ {_verb(ours, theirs)} the version in Production, {theirs_text} $ on the same sessions: "
         f"ratio {ratio_text}, needed below {needed_text}.",
     )
     yield _beyond_chance(candidate, champion, gate)
@@ -176,10 +167,7 @@ def _beyond_chance(candidate: Evaluation, champion: Evaluation, gate: Gate) -> _
         return _Check(not asked, f"Diebold-Mariano against Production: undefined on {_sessions(candidate)}{needed}.")
     p_text, needed_text = _apart(test.p_better, gate.max_dm_p)
     needed = f", needed at most {needed_text}" if asked else unused
-    return _Check(
-        test.p_better <= gate.max_dm_p,
-        f"Diebold-Mariano against Production: p = {p_text}{needed}.",
-    )
+    return _Check(test.p_better <= gate.max_dm_p, f"Diebold-Mariano against Production: p = {p_text}{needed}.")
 
 
 def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
@@ -200,6 +188,10 @@ def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
         else:
             found = f"{covered}; {100 * lowest:.1f} to {100 * highest:.1f} % allowing for chance), which is enough."
         yield _Check(gap <= gate.max_coverage_gap, found)
+
+
+def _verb(ours: float, theirs: float) -> str:
+    return "beats" if ours < theirs else "loses to" if ours > theirs else "only equals"
 
 
 def _sessions(evaluation: Evaluation) -> str:

@@ -34,11 +34,8 @@ def training_scales(training: Values, n: int) -> dict[str, Values]:
     `absolute` and `squared` are the mean absolute and the mean squared change from one price to the next: the errors
     of the newest price as a forecast. NaN where there are fewer than two prices.
     """
-    changes = np.diff(training)
-    return {
-        "absolute": np.full(n, np.mean(np.abs(changes)) if len(changes) else np.nan),
-        "squared": np.full(n, np.mean(np.square(changes)) if len(changes) else np.nan),
-    }
+    changes = np.diff(training) if len(training) > 1 else np.array([np.nan])
+    return {"absolute": np.full(n, np.mean(np.abs(changes))), "squared": np.full(n, np.mean(np.square(changes)))}
 
 
 def mase(actual: Values, forecast: Values, scale: Values) -> float:
@@ -80,8 +77,8 @@ class Share:
         return wilson(self.hits, self.n)
 
 
-def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval for a share, without correction for continuity.
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's interval for a share with a confidence of 95 %, without correction for continuity.
 
     SciPy's `binomtest` has it too, with another last digit and half a second of import.
     """
@@ -89,7 +86,7 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
     if n == 0:
         return 0.0, 1.0
-    z = float(ndtri((1 + confidence) / 2))
+    z = float(ndtri(0.975))
     share, scale = hits / n, 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     reach = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -120,7 +117,6 @@ class DieboldMariano:
     statistic: float
     p_value: float
     p_better: float
-    n: int
 
 
 def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldMariano:
@@ -134,14 +130,14 @@ def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldM
     difference = np.square(forecast - actual) - np.square(other - actual)
     n, mean = len(difference), float(np.mean(difference))
     if n < 2:
-        return DieboldMariano(math.nan, math.nan, math.nan, n)
+        return DieboldMariano(math.nan, math.nan, math.nan)
     deviation = math.sqrt(float(np.mean(np.square(difference - mean))) / n)
     if deviation == 0:
         statistic = math.copysign(math.inf, mean) if mean else 0.0
     else:
         statistic = mean / deviation * math.sqrt((n - 1) / n)
     p_value = min(1.0, 2 * float(stdtr(n - 1, -abs(statistic))))
-    return DieboldMariano(statistic, p_value, float(stdtr(n - 1, statistic)), n)
+    return DieboldMariano(statistic, p_value, float(stdtr(n - 1, statistic)))
 
 
 def coverage(actual: Values, lower: Values, upper: Values) -> Share:
