@@ -1,5 +1,6 @@
 """Prices for tests, made on the spot: short, plain, and known in every digit."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -33,13 +34,7 @@ def changed_from(prices: Prices, row: int, factor: float = 3.0) -> Prices:
     """The same prices up to a row, and other prices from it on."""
     values = prices.values.copy()
     values[row:, : COLUMNS.index("Volume")] *= factor
-    return Prices(
-        security=prices.security,
-        source=prices.source,
-        origin=prices.origin,
-        sessions=prices.sessions.copy(),
-        values=values,
-    )
+    return replace(prices, values=values)
 
 
 def zigzag(n: int = 200, first: date = date(2019, 1, 2), low: float = 100.0, high: float = 110.0) -> Prices:

@@ -114,8 +114,7 @@ def test_nothing_after_an_origin_is_seen_by_anything_said_at_it(
     after = fitted(tampering(make_prices(ROWS), TRAIN - 1), before.config)
     assert after.recipe == before.recipe
     assert after.losses == before.losses
-    for first, second in zip(before.network.get_weights(), after.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(before.network.get_weights(), after.network.get_weights())
     for origin in (TRAIN - 1, TRAIN + 7):
         others = said(after, tampering(make_prices(ROWS), origin))
         known = origin - TRAIN + 2  # the origins up to this one, the first being the training part's last session
@@ -182,8 +181,7 @@ def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() 
     for tampering in TAMPERINGS:
         after = lineage(tampering(prices, TRAIN - 1))
         assert after.losses == before.losses
-        for first, second in zip(before.network.get_weights(), after.network.get_weights(), strict=True):
-            np.testing.assert_array_equal(first, second)
+        np.testing.assert_equal(before.network.get_weights(), after.network.get_weights())
 
 
 def test_nothing_starts_from_weights_that_were_fitted_on_its_test_period() -> None:

@@ -1,7 +1,5 @@
 """The cells against their equations, written down again in NumPy; every cell as a network that is fitted and kept."""
 
-import ast
-import sys
 from pathlib import Path
 from random import Random
 from typing import get_args
@@ -130,25 +128,14 @@ def test_the_same_seed_fits_the_same_network_of_any_cell(cell: Cell) -> None:
     one, two = (train_forecaster(make_prices(90), config) for _ in range(2))
     assert one.losses == two.losses
     assert one.losses[-1] < one.losses[0]
-    for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(one.network.get_weights(), two.network.get_weights())
 
 
+@pytest.mark.usefixtures("on_tensorflow")
 @pytest.mark.parametrize("cell", CELLS)
 def test_only_lstm_layers_are_fused(cell: Cell) -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("the fused layer is TensorFlow's")
     from model.training.fused import FusedLSTM, fused_twin
 
     network = build_network(NetworkConfig(cell=cell, units=(3,)), 4)
     kind = type(fused_twin(network, Random(0)).layers[0])
     assert kind is (FusedLSTM if cell == "lstm" else type(network.layers[0]))
-
-
-def test_the_cells_that_are_stored_know_nothing_but_keras_and_the_standard_library() -> None:
-    tree = ast.parse(Path(cells.__file__).read_text(encoding="utf-8"))
-    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in named} <= sys.stdlib_module_names | {"keras"}

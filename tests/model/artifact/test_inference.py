@@ -24,11 +24,12 @@ class Echo:
         return windows[:, -1, :1]
 
 
-def test_it_knows_nothing_but_numpy_and_the_standard_library() -> None:
-    tree = ast.parse(Path(inference.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("part", "library"), [("inference", "numpy"), ("numpy_network", "numpy"), ("cells", "keras")])
+def test_what_is_stored_knows_one_library_and_the_standard_library(part: str, library: str) -> None:
+    tree = ast.parse(Path(inference.__file__).with_name(f"{part}.py").read_text(encoding="utf-8"))
     named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in named} <= sys.stdlib_module_names | {"numpy"}
+    assert {name.split(".")[0] for name in named} <= sys.stdlib_module_names | {library}
 
 
 @pytest.mark.parametrize("recipe", [LEVEL, CHANGE])

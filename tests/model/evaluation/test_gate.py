@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.gate import Gate, decide, skill_tag
+from model.evaluation.gate import Gate, decide
 
 ERRORS = st.floats(min_value=0, max_value=50)
 
@@ -32,8 +32,7 @@ def judged(
 
 def test_the_tutorials_network_is_refused_and_told_by_how_much() -> None:
     decision = decide(judged(7.83), None, Gate())
-    assert not decision.passed
-    assert not decision.promoted
+    assert (decision.passed, decision.promoted) == (False, False)
     assert decision.reasons == (
         "Judged on 21 sessions from 2020-01-02 to 2020-01-30, needed at least 15.",
         "RMSE 7.83 $ on 21 sessions from 2020-01-02 to 2020-01-30 loses to the newest Close, 4.06 $: "
@@ -47,10 +46,8 @@ def test_the_tutorials_network_is_refused_and_told_by_how_much() -> None:
 
 def test_a_version_better_than_naive_and_than_production_is_promoted() -> None:
     decision = decide(judged(3.0), judged(3.5), Gate())
-    assert decision.passed
-    assert decision.promoted
+    assert (decision.passed, decision.promoted, decision.failures) == (True, True, ())
     assert (decision.verdict, decision.skill) == ("promoted", "0.2614")
-    assert decision.failures == ()
     assert decision.reasons[1].startswith("RMSE 3.00 $ on 21 sessions")
     assert "beats the newest Close, 4.06 $: skill 0.26, needed above 0.00." in decision.reasons[1]
     assert decision.reasons[2] == (
@@ -59,31 +56,25 @@ def test_a_version_better_than_naive_and_than_production_is_promoted() -> None:
 
 
 def test_what_only_equals_production_is_refused() -> None:
-    decision = decide(judged(3.0), judged(3.0), Gate())
-    assert not decision.passed
-    assert decision.failures == (
+    assert decide(judged(3.0), judged(3.0), Gate()).failures == (
         "RMSE 3.00 $ only equals the version in Production, 3.00 $ on the same sessions: "
         "ratio 1.00, needed below 1.00.",
     )
 
 
 def test_what_only_equals_the_naive_forecast_is_refused() -> None:
-    decision = decide(judged(4.062), None, Gate())
-    assert not decision.passed
-    assert "only equals the newest Close" in decision.failures[0]
+    assert "only equals the newest Close" in decide(judged(4.062), None, Gate()).failures[0]
 
 
 def test_a_loss_too_small_for_two_decimals_is_shown_with_more() -> None:
-    decision = decide(judged(3.0001), judged(3.0), Gate())
-    assert decision.failures == (
+    assert decide(judged(3.0001), judged(3.0), Gate()).failures == (
         "RMSE 3.0001 $ loses to the version in Production, 3.0000 $ on the same sessions: "
         "ratio 1.00003, needed below 1.00000.",
     )
 
 
 def test_too_few_sessions_decide_nothing() -> None:
-    decision = decide(judged(3.0, sessions=14), None, Gate(min_sessions=15))
-    assert decision.failures == (
+    assert decide(judged(3.0, sessions=14), None, Gate(min_sessions=15)).failures == (
         "Judged on 14 sessions from 2020-01-02 to 2020-01-21: too few to decide on, needed at least 15.",
     )
 
@@ -104,14 +95,10 @@ def test_thresholds_are_those_of_the_gate() -> None:
 
 
 def test_dry_run_says_so_and_promotes_nothing() -> None:
-    passing, failing = decide(judged(3.0), None, Gate(mode="dry_run")), decide(judged(9.0), None, Gate(mode="dry_run"))
-    assert passing.passed
-    assert not passing.promoted
-    assert passing.verdict == "watched"
+    passing, failing = (decide(judged(error), None, Gate(mode="dry_run")) for error in (3.0, 9.0))
+    assert (passing.passed, passing.promoted, passing.verdict) == (True, False, "watched")
     assert "would be promoted" in passing.reasons[-1]
-    assert not failing.passed
-    assert not failing.promoted
-    assert failing.verdict == "refused"
+    assert (failing.passed, failing.promoted, failing.verdict) == (False, False, "refused")
     assert "would be refused" in failing.reasons[-1]
 
 
@@ -207,11 +194,9 @@ def test_in_the_mode_manual_every_version_waits_for_a_person_and_the_gate_advise
     assert decision.reasons[:-1] == decide(judged(error), None, Gate()).reasons
 
 
-def test_the_skill_that_a_version_is_tagged_with() -> None:
-    assert skill_tag(judged(3.0)) == "0.2614"
-    assert skill_tag(judged(4.062)) == "none"
-    assert skill_tag(judged(9.0)) == "none"
-    assert skill_tag(judged(math.nan)) == "none"
+@pytest.mark.parametrize(("error", "tag"), [(3.0, "0.2614"), (4.062, "none"), (9.0, "none"), (math.nan, "none")])
+def test_the_skill_that_a_version_is_tagged_with(error: float, tag: str) -> None:
+    assert decide(judged(error), None, Gate()).skill == tag
 
 
 @pytest.mark.parametrize("error", [math.nan, math.inf])
@@ -222,8 +207,7 @@ def test_a_forecast_that_is_no_number_fails(error: float) -> None:
 
 
 def test_a_production_version_that_answers_no_number_is_not_silently_replaced() -> None:
-    decision = decide(judged(3.0), judged(math.nan), Gate())
-    assert decision.failures == (
+    assert decide(judged(3.0), judged(math.nan), Gate()).failures == (
         "RMSE 3.00 $ beside nan $ of the version in Production: not numbers that can be compared.",
     )
 

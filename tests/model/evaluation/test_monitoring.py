@@ -1,6 +1,7 @@
 """Rolling windows, drift and the request to train again, with answers known beforehand."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -100,13 +101,7 @@ def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
     drift = returns_drift(training, prices, days, MONITORING)
     # Thirty returns after the training part are there from its thirtieth session on.
     assert [math.isnan(value) for value in drift] == [True, True, False, False]
-    halved = type(prices)(
-        security=prices.security,
-        source=prices.source,
-        origin=prices.origin,
-        sessions=prices.sessions.copy(),
-        values=prices.values * 0.5,
-    )
+    halved = replace(prices, values=prices.values * 0.5)
     np.testing.assert_allclose(returns_drift(training, halved, days, MONITORING), drift)
     closes = np.log(prices.column("Close"))
     assert drift[3] == pytest.approx(ks_distance(np.diff(closes[:120]), np.diff(closes)[-30:]))

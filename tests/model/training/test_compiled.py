@@ -20,10 +20,7 @@ PRICES, OTHERS = make_prices(120), make_prices(120, seed=8)
 
 
 @pytest.fixture(autouse=True)
-def _alone() -> None:
-    keras = pytest.importorskip("keras")
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("only TensorFlow traces what is kept")
+def _alone(on_tensorflow: None) -> None:  # noqa: ARG001 - only TensorFlow traces what is kept
     compiled._kept.clear()
 
 
@@ -32,9 +29,7 @@ def kept() -> list[compiled.Trainable]:
 
 
 def weights(fitted: Forecaster) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    network = fitted.network
-    assert network is not None
-    return [np.array(each) for each in network.get_weights()]
+    return [np.array(each) for each in fitted.network.get_weights()]
 
 
 def same(one: Forecaster, other: Forecaster) -> bool:

@@ -43,8 +43,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     one, two = trained(prices), trained(prices)
     other = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, seed=1)}))
     assert one.losses == two.losses
-    for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(one.network.get_weights(), two.network.get_weights())
     assert one.losses != other.losses
 
 
@@ -64,8 +63,7 @@ def test_other_threads_that_draw_random_numbers_change_no_weight() -> None:
     finally:
         stop.set()
         thread.join()
-    for first, second in zip(quiet.network.get_weights(), disturbed.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(quiet.network.get_weights(), disturbed.network.get_weights())
 
 
 def test_a_networks_seeds_are_those_that_keras_would_draw() -> None:
@@ -74,8 +72,7 @@ def test_a_networks_seeds_are_those_that_keras_would_draw() -> None:
     config = NetworkConfig(units=(4, 3))
     ours = build_network(config, 5, draws=random.Random(7))
     keras.utils.set_random_seed(7)
-    for first, second in zip(ours.get_weights(), build_network(config, 5).get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(ours.get_weights(), build_network(config, 5).get_weights())
 
 
 def test_changing_the_test_period_moves_no_weight_and_no_earlier_forecast() -> None:
@@ -83,8 +80,7 @@ def test_changing_the_test_period_moves_no_weight_and_no_earlier_forecast() -> N
     changed = changed_from(prices, 110)
     one, two = trained(prices), trained(changed)
     assert one.recipe == two.recipe
-    for first, second in zip(one.network.get_weights(), two.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(one.network.get_weights(), two.network.get_weights())
     judged = [
         evaluate(forecaster.forecast, split_prices(some, WANTED, 5), "Open")
         for forecaster, some in ((one, prices), (two, changed))
@@ -160,8 +156,7 @@ def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_b
     assert 4 <= len(stopped.losses) < 200
     best = len(stopped.losses) - 3
     short = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**{**given, "epochs": best})}))
-    for first, second in zip(stopped.network.get_weights(), short.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
+    np.testing.assert_equal(stopped.network.get_weights(), short.network.get_weights())
 
 
 def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_average_on_the_newest_windows() -> None:

@@ -8,22 +8,16 @@ import pytest
 from model.config import NetworkConfig
 from model.network.build import build_network
 
-
-@pytest.fixture
-def inputs() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.random.default_rng(0).random((7, 40, 1)).astype(np.float32)
+pytestmark = pytest.mark.usefixtures("on_tensorflow")
 
 
-def test_a_fused_twin_answers_and_learns_as_keras_own_layers(
-    inputs: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-) -> None:
+def test_a_fused_twin_answers_and_learns_as_keras_own_layers() -> None:
     import keras
     import tensorflow as tf
 
     from model.training.fused import FusedLSTM, fused_twin
 
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("the fused layer is TensorFlow's")
+    inputs = np.random.default_rng(0).random((7, 40, 1)).astype(np.float32)
     keras.utils.set_random_seed(0)
     network = build_network(NetworkConfig(dropout=0, l2=0.01), 40)
     twin = fused_twin(network, Random(0))
@@ -46,8 +40,6 @@ def test_fused_adam_moves_weights_as_keras_own(clipping: dict[str, float]) -> No
 
     from model.training.fused import FusedAdam
 
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("the fused optimiser is TensorFlow's")
     gradients = np.random.default_rng(1).standard_normal((20, 3, 4)).astype(np.float32)
     moved = []
     for kind in (keras.optimizers.Adam, FusedAdam):

@@ -19,15 +19,9 @@ from tests.market import make_prices, weekdays
 if TYPE_CHECKING:
     import keras
 
+pytestmark = pytest.mark.usefixtures("on_tensorflow")
+
 SMALL = ForecasterConfig(lookback=5, network=NetworkConfig(units=(4, 3)), training=TrainingConfig(epochs=1))
-
-
-@pytest.fixture(autouse=True)
-def _on_tensorflow() -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("gradients are TensorFlow's")
 
 
 def some_windows(lookback: int, n: int = 6) -> Windows:

@@ -21,13 +21,6 @@ LOOKBACK = 6
 BATCH = 16
 
 
-@pytest.fixture
-def on_tensorflow() -> None:
-    keras = pytest.importorskip("keras")
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("elsewhere Keras is given the arrays")
-
-
 def windows_of(preset: str) -> Windows:
     config = PRESETS[preset].model_copy(update={"lookback": LOOKBACK})
     return make_windows(PRICES, fit_recipe(PRICES, config))
@@ -44,12 +37,11 @@ def test_the_windows_are_those_that_were_given(preset: str) -> None:
     np.testing.assert_array_equal(unchanged.predict_on_batch(rows), windows.inputs)
 
 
+@pytest.mark.usefixtures("on_tensorflow")
 @pytest.mark.parametrize("preset", ["tutorial", "anchored"])
 def test_the_weights_are_those_of_a_fit_on_the_windows_themselves(preset: str) -> None:
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("the fused layer is TensorFlow's")
     from model.training.fused import fused_twin
 
     windows, config = windows_of(preset), TrainingConfig(epochs=3, batch_size=16)
@@ -65,8 +57,7 @@ def test_the_weights_are_those_of_a_fit_on_the_windows_themselves(preset: str) -
         else:
             fit(network, windows, config, draws, ())
         weights.append(network.get_weights())
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_equal(*weights)
 
 
 def arrays(n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

@@ -33,8 +33,7 @@ def test_a_fit_that_moves_nothing_leaves_the_weights_that_it_started_from(member
     first = train_forecaster(PRICES, SMALL.model_copy(update={"training": training}))
     still = SMALL.model_copy(update={"training": TrainingConfig(**STANDS_STILL, members=members, seed=9)})
     second = train_forecaster(PRICES, still, parent=as_parent(first, "the first"))
-    for before, after in zip(first.network.get_weights(), second.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
+    np.testing.assert_equal(first.network.get_weights(), second.network.get_weights())
     assert (first.generation, second.generation) == (0, 1)
     assert second.trained_until == PRICES.last
 
