@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from model.config import NetworkConfig
 from model.errors import UsageError
-from model.network.layers import LAYERS
+from model.network.layers import recurrent_layer
 from model.network.seeds import seeded
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def build_network(
 
     for i, units in enumerate(config.units):
         add(
-            LAYERS[config.cell](
+            recurrent_layer(
+                config.cell,
                 units,
                 return_sequences=i < last,
                 kernel_initializer=_initializer(config.kernel_initializer),

@@ -11,7 +11,7 @@ from model.artifact import cells
 from model.config import Cell, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.market.prices import Values
 from model.network.build import build_network
-from model.network.layers import LAYERS
+from model.network.layers import recurrent_layer
 from model.training.fit import train_forecaster
 from tests.market import make_prices
 
@@ -63,20 +63,14 @@ def gru_step(weights: list[Values], x: Values, states: States) -> States:
     return (z * h + (1 - z) * np.tanh(x_g + logistic(x_r + h_r) * h_g),)
 
 
-STEPS = {
-    "simple_rnn": simple_rnn_step,
-    "lstm": lstm_step,
-    "peephole": peephole_step,
-    "coupled": coupled_step,
-    "gru": gru_step,
-}
+STEPS = dict(zip(CELLS, (simple_rnn_step, lstm_step, peephole_step, coupled_step, gru_step), strict=True))
 
 
 @pytest.mark.parametrize("steps", [1, 9])
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_cell_computes_its_equations(cell: Cell, steps: int) -> None:
     rng = np.random.default_rng(7)
-    layer = LAYERS[cell](UNITS, return_sequences=True)
+    layer = recurrent_layer(cell, UNITS, return_sequences=True)
     layer.build((None, steps, FEATURES))
     weights = [rng.normal(0, 0.5, weight.shape) for weight in layer.get_weights()]
     layer.set_weights(weights)
@@ -99,7 +93,7 @@ def test_a_peephole_cell_starts_as_an_lstm() -> None:
 
 
 def test_a_coupled_cell_starts_with_the_forget_gate_of_an_lstm() -> None:
-    layer = LAYERS["coupled"](UNITS, return_sequences=False)
+    layer = recurrent_layer("coupled", UNITS, return_sequences=False)
     layer.build((None, 5, FEATURES))
     bias = layer.get_weights()[2]
     np.testing.assert_allclose(1 - logistic(bias[:UNITS]), logistic(np.ones(UNITS)), atol=1e-7)
