@@ -8,6 +8,7 @@ from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.evaluation.baselines import naive_label
 
 Metric = tuple[str, str, str]
+Row = tuple[Sequence[str], Mapping[str, float]]
 
 # The metrics of the comparison: name, heading, and how a number is written.
 METRICS: tuple[Metric, ...] = (
@@ -82,28 +83,28 @@ def verdict(preset: PresetResult) -> str:
 
 def _comparison(result: BacktestResult) -> ReportTable:
     rows = comparison_rows(result)
-    shown = [metric for metric in METRICS if any(metric[0] in row.metrics for row in rows)]
-    return ReportTable(
-        head=["forecast", *(heading for _, heading, _ in shown)],
-        rows=[[row.label, *_cells(row.metrics, shown)] for row in rows],
-        kinds=[row.kind for row in rows],
-    )
+    table = _table(["forecast"], [([row.label], row.metrics) for row in rows], METRICS)
+    return table._replace(kinds=[row.kind for row in rows])
 
 
 def _seeds(preset: PresetResult) -> ReportTable:
-    shown = [metric for metric in METRICS if metric[0] in preset.metrics]
-    rows = [[str(seed), *_cells(evaluation.metrics(), shown)] for seed, evaluation in preset.by_seed.items()]
+    rows: list[Row] = [([str(seed)], evaluation.metrics()) for seed, evaluation in preset.by_seed.items()]
     for label, part in (("lowest", "minimum"), ("highest", "maximum"), ("standard deviation", "sd")):
-        values = {name: getattr(spread, part) for name, spread in preset.spread.items()}
-        rows.append([label, *_cells(values, shown)])
-    return ReportTable(head=["seed", *(heading for _, heading, _ in shown)], rows=rows)
+        rows.append(([label], {name: getattr(spread, part) for name, spread in preset.spread.items()}))
+    return _table(["seed"], rows, [metric for metric in METRICS if metric[0] in preset.metrics])
 
 
 def _months(preset: PresetResult) -> ReportTable:
-    shown = [metric for metric in MONTHLY if any(metric[0] in month.metrics for month in preset.months)]
+    rows = [([month.month, str(month.sessions)], month.metrics) for month in preset.months]
+    return _table(["month", "sessions"], rows, MONTHLY)
+
+
+def _table(head: Sequence[str], rows: Sequence[Row], metrics: Sequence[Metric]) -> ReportTable:
+    """Each row's cells and metrics; a metric that no row has gets no column."""
+    shown = [metric for metric in metrics if any(metric[0] in values for _, values in rows)]
     return ReportTable(
-        head=["month", "sessions", *(heading for _, heading, _ in shown)],
-        rows=[[month.month, str(month.sessions), *_cells(month.metrics, shown)] for month in preset.months],
+        head=[*head, *(heading for _, heading, _ in shown)],
+        rows=[[*cells, *_cells(values, shown)] for cells, values in rows],
     )
 
 

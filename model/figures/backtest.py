@@ -9,7 +9,19 @@ import numpy as np
 from model.backtest.result import BacktestResult, PresetResult
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
-from model.figures.style import ACTUAL, DOLLARS, FORECAST, NAIVE, QUIET, date_axis, legend, new_figure, signed, style
+from model.figures.style import (
+    ACTUAL,
+    DOLLARS,
+    FORECAST,
+    NAIVE,
+    QUIET,
+    date_numbers,
+    legend,
+    new_figure,
+    panel_title,
+    signed,
+    style,
+)
 from model.market.prices import Values
 
 if TYPE_CHECKING:
@@ -35,30 +47,22 @@ def skill_figure(result: BacktestResult) -> "Figure":
     """Draw each month's skill against the naive forecast that is best over all; whiskers reach over the seeds."""
     figure = new_figure(
         f"{result.subject}, {result.period}: skill by month",
-        f"above 0 is better than {naive_label(result.reference.best_naive)}" + _whiskers(result),
+        f"above 0 is better than {naive_label(result.reference.best_naive)}"
+        + ("   ·   bars: mean of the seeds, whiskers: lowest to highest" if _several_seeds(result) else ""),
         _height(result),
     )
     for axes, preset, colour in _rows(figure, result):
         months = preset.months
         # Each bar stands in the middle of its month.
-        days = np.array([month.month for month in months], dtype="datetime64[M]").astype(
-            "datetime64[D]"
-        ) + np.timedelta64(14, "D")
+        days = np.array([f"{month.month}-15" for month in months], dtype="datetime64[D]")
         # A month in which the naive forecast made no error has no finite skill.
         skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
         mean = skills.mean(axis=1)
         reach = np.abs(np.stack([skills.min(axis=1), skills.max(axis=1)]) - mean)
-        style(axes, "skill")
-        date_axis(axes, np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
-        axes.bar(
-            days.astype(np.float64),
-            mean,
-            22,
-            color=colour,
-            label=preset.name,
-            yerr=reach if len(preset.by_seed) > 1 else None,
-            error_kw={"elinewidth": 1, "ecolor": QUIET},
-        )
+        style(axes, "skill", np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
+        whiskers = {"elinewidth": 1, "ecolor": QUIET}
+        yerr = reach if _several_seeds(result) else None
+        axes.bar(date_numbers(days), mean, 22, color=colour, label=preset.name, yerr=yerr, error_kw=whiskers)
         axes.axhline(0, color=ACTUAL, linewidth=0.9)
         better = int((mean > 0).sum())
         _name(axes, f"{preset.name}: better in {better} of {len(months)} months, skill {preset.metrics['skill']:+.4f}")
@@ -71,14 +75,13 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
     figure = new_figure(
         f"{result.subject}, {result.period}: cumulated squared error",
         f"of {naive_label(naive)}, less the forecast's own: rising is better than naive"
-        + ("   ·   thin: seed by seed" if len(result.presets[0].by_seed) > 1 else ""),
+        + ("   ·   thin: seed by seed" if _several_seeds(result) else ""),
         _height(result),
     )
     for axes, preset, colour in _rows(figure, result):
         saved = np.array([_saved(evaluation, naive) for evaluation in preset.evaluations])
         sessions = result.reference.sessions
-        style(axes, "squared dollars")
-        date_axis(axes, sessions)
+        style(axes, "squared dollars", sessions)
         if len(saved) > 1:
             for line in saved:
                 axes.plot(sessions, line, color=colour, linewidth=0.7, alpha=0.5)
@@ -97,16 +100,15 @@ def calibration_figure(result: BacktestResult) -> "Figure":
     whole, course = figure.subplots(1, 2, width_ratios=(2, 3))
     figure.subplots_adjust(wspace=0.2, top=0.8)
     style(whole, "held (%)")
-    style(course, "")
+    style(course, "", result.reference.sessions)
     whole.set_xlabel("meant to hold (%)", fontsize=11)
     for preset, colour in zip(result.presets, cycle(COLOURS), strict=False):
         _calibration(whole, preset, colour)
         _course(course, preset, colour)
     low = min(*whole.get_ylim(), *whole.get_xlim())
     whole.plot([low, 100], [low, 100], color=NAIVE, linestyle="--", linewidth=1.1)
-    date_axis(course, result.reference.sessions)
     window = min(CLOSE_UP, len(result.reference.sessions))
-    course.set_title(f"of the {window} sessions before", fontsize=10, color=QUIET, loc="left")
+    panel_title(course, f"of the {window} sessions before")
     legend(whole)
     return figure
 
@@ -123,25 +125,17 @@ def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
     n = len(evaluation.sessions)
     for axes, start in zip(figure.subplots(1, 2, width_ratios=(3, 2)), (0, max(0, n - CLOSE_UP)), strict=True):
         sessions = evaluation.sessions[start:]
-        style(axes, DOLLARS if start == 0 else "")
-        date_axis(axes, sessions)
+        style(axes, DOLLARS if start == 0 else "", sessions)
         for level, (lower, upper) in sorted(evaluation.intervals.items(), reverse=True):
+            look = {"color": FORECAST, "alpha": 0.12 if level > 0.9 else 0.25, "linewidth": 0}
             label = f"{100 * level:g} %"
-            axes.fill_between(
-                sessions.astype("datetime64[D]").astype(np.float64),
-                lower[start:],
-                upper[start:],
-                color=FORECAST,
-                alpha=0.12 if level > 0.9 else 0.25,
-                linewidth=0,
-                label=label,
-            )
+            axes.fill_between(date_numbers(sessions), lower[start:], upper[start:], label=label, **look)
         axes.plot(sessions, evaluation.forecast[start:], color=FORECAST, linewidth=1.3, label="forecast")
         axes.plot(sessions, evaluation.actual[start:], color=ACTUAL, linewidth=1.0, label="actual")
         if start == 0:
             legend(axes, "actual", "forecast")
         else:
-            axes.set_title("the newest sessions, close up", fontsize=10, color=QUIET, loc="left")
+            panel_title(axes, "the newest sessions, close up")
     return figure
 
 
@@ -155,7 +149,7 @@ def _rows(figure: "Figure", result: BacktestResult) -> "list[tuple[Axes, PresetR
 
 
 def _name(axes: "Axes", text: str) -> None:
-    axes.set_title(text, fontsize=10, color=QUIET, loc="left", parse_math=False)
+    panel_title(axes, text)
     axes.set_xlabel("")
 
 
@@ -163,15 +157,13 @@ def _height(result: BacktestResult) -> float:
     return max(5.0, 1.5 + ROW * len(result.presets))
 
 
-def _whiskers(result: BacktestResult) -> str:
-    return "   ·   bars: mean of the seeds, whiskers: lowest to highest" if len(result.presets[0].by_seed) > 1 else ""
+def _several_seeds(result: BacktestResult) -> bool:
+    return len(result.presets[0].by_seed) > 1
 
 
 def _saved(evaluation: Evaluation, naive: str) -> Values:
-    saved: Values = np.cumsum(
-        np.square(evaluation.naive[naive] - evaluation.actual) - np.square(evaluation.forecast - evaluation.actual)
-    )
-    return saved
+    theirs, ours = (np.square(made - evaluation.actual) for made in (evaluation.naive[naive], evaluation.forecast))
+    return np.cumsum(theirs - ours)
 
 
 def _calibration(axes: "Axes", preset: PresetResult, colour: str) -> None:

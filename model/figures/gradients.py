@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.figures.style import QUIET, new_figure, style
+from model.figures.style import QUIET, new_figure, panel_title, style
 from model.market.prices import Values
 from model.training.gradients import GradientNorms
 
@@ -40,7 +40,7 @@ def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Fi
     (row,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
     for axes, (name, values) in zip(row, panels.items(), strict=True):
         style(axes, "mean norm of dL/dh (log scale)" if axes is row[0] else "")
-        axes.set_title(name, fontsize=10, color=QUIET, loc="left")
+        panel_title(axes, name)
         _lines(axes, values)
     drawn = [axes for axes in row if axes.get_lines()]
     if drawn:

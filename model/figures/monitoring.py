@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.evaluation.monitoring import Monitoring, Window
-from model.figures.style import FORECAST, NAIVE, QUIET, date_axis, legend, new_figure, style
+from model.figures.style import FORECAST, NAIVE, QUIET, legend, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
     if broken.any():
         above.scatter(sessions[broken], rmse[broken], color="#b3261e", s=18, zorder=3, label="breaches a limit")
     legend(above, "forecast")
-    style(below, "share")
+    style(below, "share", sessions)
     for level, line in zip(sorted(windows[-1].judged.intervals), (":", "-"), strict=False):
         held = [w.judged.coverage(level).value if level in w.judged.intervals else np.nan for w in windows]
         label = f"held by the {100 * level:g} % intervals"
@@ -41,5 +41,4 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
     below.plot(sessions, drifts, color=QUIET, marker=marker, label="drift of the returns")
     below.set_ylim(-0.02, 1.02)
     legend(below)
-    date_axis(below, sessions)
     return figure

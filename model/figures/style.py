@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.market.prices import Days
+from model.market.prices import Days, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,20 +34,22 @@ def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
     return figure
 
 
-def style(axes: "Axes", ylabel: str) -> None:
-    """Quiet axes with a grid behind what is drawn."""
+def style(axes: "Axes", ylabel: str, sessions: Days | None = None) -> None:
+    """Quiet axes with a grid behind what is drawn; with sessions, over their dates."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, axis="y", color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_ylabel(ylabel, fontsize=11)
     axes.tick_params(labelsize=10)
+    if sessions is not None:
+        _date_axis(axes, sessions)
 
 
-def date_axis(axes: "Axes", sessions: Days) -> None:
+def _date_axis(axes: "Axes", sessions: Days) -> None:
     """Make a date axis that spans the sessions, at least some days, so that no hours are shown."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    first, last = date_number(sessions[0]), date_number(sessions[-1])
+    first, last = date_numbers(sessions[[0, -1]])
     margin = max(0.02 * (last - first), 2.5 if last - first < 4 else 0.8)
     axes.set_xlim(first - margin, last + margin)
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
@@ -63,9 +65,14 @@ def legend(axes: "Axes", *first: str) -> None:
     axes.legend([handles[at] for at in order], [labels[at] for at in order], frameon=False)
 
 
-def date_number(session: np.datetime64) -> float:
-    """Give the place of a session on a date axis: days since 1970."""
-    return float(session.astype("datetime64[D]").astype(np.int64))
+def panel_title(axes: "Axes", text: str) -> None:
+    """Give one of several axes a quiet title of its own."""
+    axes.set_title(text, fontsize=10, color=QUIET, loc="left", parse_math=False)
+
+
+def date_numbers(sessions: Days) -> Values:
+    """Give the places of sessions on a date axis: days since 1970."""
+    return sessions.astype("datetime64[D]").astype(np.float64)
 
 
 def signed(value: float, unit: str = "") -> str:

@@ -18,10 +18,10 @@ from model.figures.style import (
     MINUS,
     NAIVE,
     QUIET,
-    date_axis,
-    date_number,
+    date_numbers,
     legend,
     new_figure,
+    panel_title,
     signed,
     style,
 )
@@ -68,21 +68,15 @@ def prices_figure(split: Split, column: str) -> "Figure":
     figure.subplots_adjust(top=0.8)
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
-        style(axes, DOLLARS if axes is whole else "")
-        date_axis(axes, prices.sessions[start:])
-        axes.axvspan(
-            date_number(prices.sessions[n_train]) - 0.5,
-            date_number(prices.sessions[-1]) + 0.5,
-            color=FORECAST,
-            alpha=0.12,
-            linewidth=0,
-        )
+        style(axes, DOLLARS if axes is whole else "", prices.sessions[start:])
+        first, last = date_numbers(prices.sessions[[n_train, -1]])
+        axes.axvspan(first - 0.5, last + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
         values = prices.column(column)
         # The line is joined at the last session of the training part.
         axes.plot(prices.sessions[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
         axes.plot(prices.sessions[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
     legend(whole, "training", "test")
-    near.set_title("the test period, close up", fontsize=10, color=QUIET, loc="left")
+    panel_title(near, "the test period, close up")
     return figure
 
 
@@ -120,8 +114,7 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
         f"0 is the training part's lowest price, ${minimum:,.2f}; 1 its highest, ${maximum:,.2f}",
     )
     axes = figure.subplots()
-    style(axes, "scaled price")
-    date_axis(axes, evaluation.sessions)
+    style(axes, "scaled price", evaluation.sessions)
     _lines(axes, evaluation.sessions, actual, forecast)
     low, high = axes.get_ylim()
     for bound, name in ((0.0, "lowest"), (1.0, "highest")):
@@ -139,8 +132,7 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
         f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
     axes = figure.subplots()
-    style(axes, DOLLARS)
-    date_axis(axes, evaluation.sessions)
+    style(axes, DOLLARS, evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive]
     label = f"naive: {naive_label(evaluation.best_naive)}"
     marker = "o" if len(naive) == 1 else ""
@@ -158,9 +150,8 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
         f"   ·   bias {signed(evaluation.bias, '$')}",
     )
     axes = figure.subplots()
-    style(axes, f"forecast {MINUS} actual (US dollars)")
-    date_axis(axes, evaluation.sessions)
-    days = evaluation.sessions.astype("datetime64[D]").astype(np.float64)
+    style(axes, f"forecast {MINUS} actual (US dollars)", evaluation.sessions)
+    days = date_numbers(evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive] - evaluation.actual
     error, label = evaluation.forecast - evaluation.actual, f"naive: {naive_label(evaluation.best_naive)}"
     if len(days) <= MARKED_SESSIONS:
