@@ -8,7 +8,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from flows.runs.artifacts import flow_run_tags
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
-from flows.runs.fits import carry_out
+from flows.runs.fits import run_fits
 from flows.runs.progress import backtest_progress
 from flows.runs.story import log_backtest, start_run
 from model.backtest.plan import BacktestConfig
@@ -64,7 +64,7 @@ def backtest(
             log_plan_task(runs.parent, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:
-                carry_out(runs, workers, pending, show)
+                run_fits(runs, workers, pending, show)
             result = assemble_task(plan, runs.done)
             log_report_task(runs.parent, result)
     log_backtest(result)

@@ -104,7 +104,7 @@ def train(
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         if previous is not None:
             log_repeated(previous[0])
-        trained, results = previous or _carry_out(tracking, split, config, tags, key)
+        trained, results = previous or _fit_and_register(tracking, split, config, tags, key)
         log_errors(results.metrics)
         if previous is not None and is_settled(trained):
             version, decision = trained, recorded_decision(trained)
@@ -128,7 +128,7 @@ def train(
     )
 
 
-def _carry_out(
+def _fit_and_register(
     tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str], key: str
 ) -> tuple[RegisteredVersion, TrainingResults]:
     """Fit, evaluate, log and register."""

@@ -80,7 +80,7 @@ def _programs() -> Path | None:
 def _unprivileged_user() -> str | None:
     """Who may run the server, which refuses to run as root."""
     if os.geteuid() != 0:
-        return _own_name()
+        return _own_name() if os.geteuid() in {entry.pw_uid for entry in pwd.getpwall()} else None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names and shutil.which("runuser") else None
 

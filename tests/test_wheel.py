@@ -56,7 +56,7 @@ def test_it_holds_the_packages_and_both_files_of_settings(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"flows", "tasks", "model", "tomorrow.py"}
-    assert {"tasks/mlflow.yaml", "tasks/prefect.yaml"} <= set(names)
+    assert {"tasks/project/mlflow.yaml", "tasks/project/prefect.yaml"} <= set(names)
 
 
 def test_whatever_the_packages_hold_is_in_it(wheel: Path) -> None:

@@ -12,7 +12,7 @@ from tasks.prefect_tasks import timed, wait_for_fit_task
 from tasks.system.process_pool import Workers
 
 
-def carry_out(
+def run_fits(
     runs: BacktestRuns, workers: Workers[Assignment, Fitted], pending: Sequence[Fit], show: Callable[[Fit], None]
 ) -> None:
     """Have every fit that is pending carried out, and keep what comes out of it.

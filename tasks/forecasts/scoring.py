@@ -11,7 +11,7 @@ from model.market.prices import Prices
 from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
 from tasks.forecasts.summary import ForecastSummary, judge_rows, summarise
 from tasks.ledger.forecasts import RecordedForecast
-from tasks.ledger.retraining_requests import Request, Requests
+from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
@@ -91,14 +91,16 @@ def _ask(
 ) -> tuple[Advice, bool]:
     if production is None:
         return Advice(retrain=False, reasons=("Nothing is in Production.",)), False
-    requests = Requests(settings.ledger_uri)
+    requests = RetrainingRequests(settings.ledger_uri)
     last = requests.newest(production.model)
     since = None if last is None or not windows else _sessions_between(calendar, last.session, windows[-1].session)
     advice = advise(windows, since, settings.score)
     if not advice.retrain:
         return advice, False
     session, reasons = windows[-1].session, "\n".join(advice.reasons)
-    request = Request(model=production.model, session=session, version=production.version, at=now, reasons=reasons)
+    request = RetrainingRequest(
+        model=production.model, session=session, version=production.version, at=now, reasons=reasons
+    )
     asked = requests.ask(request)
     if asked:
         registry.note(production, {"retrain": f"asked for after {session}:\n{reasons}"})

@@ -66,7 +66,7 @@ class LedgerDatabase:
         if found > LEDGER_VERSION:
             raise ConfigurationError(
                 f"the ledger {self.place}",
-                have=f"tables of version {found}, made by a newer release",
+                have=f"tables of version {found}, made by a newer release or a development version",
                 need=f"version {LEDGER_VERSION} or older",
                 remedy="install the newer release again, or name another ledger in mlflow.yaml",
             )

@@ -11,7 +11,7 @@ from tasks.ledger.schema import retraining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RetrainingRequest:
     """A request, made for the windows that end at `session` of the `version` that was in Production then."""
 
     model: str
@@ -21,20 +21,20 @@ class Request:
     reasons: str
 
 
-class Requests:
+class RetrainingRequests:
     """The requests at `uri`, the ledger's address."""
 
     def __init__(self, uri: str) -> None:
         self._database = LedgerDatabase(uri)
 
-    def newest(self, model: str) -> Request | None:
+    def newest(self, model: str) -> RetrainingRequest | None:
         """The request for the newest session, if there is any."""
         query = sa.select(retraining).where(retraining.c.model == model).order_by(retraining.c.session.desc()).limit(1)
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
-            return None if row is None else Request(**row._mapping)
+            return None if row is None else RetrainingRequest(**row._mapping)
 
-    def ask(self, request: Request) -> bool:
+    def ask(self, request: RetrainingRequest) -> bool:
         """Record a request; whether this call did: one that is there already for that session is kept."""
         insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         statement = insert(retraining).values(asdict(request)).on_conflict_do_nothing()

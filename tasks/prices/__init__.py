@@ -1,1 +1,1 @@
-"""Prices from outside: asked for, fetched, kept as snapshots, counted."""
+"""Prices: requested, fetched from a source, kept as snapshots."""

@@ -30,10 +30,10 @@ LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FetchedPrices:
-    """Prices, and how they were come by.
+    """Prices, and where they come from.
 
-    record:  the fetch that they are from; None for files and the sample market, which are their own record
-    stale:   whether Yahoo was not to be had, so that these are the prices of an earlier fetch
+    record:  the record of their fetch; None for files and the sample market, of which no snapshot is kept
+    stale:   whether these are the prices of a previous fetch, because Yahoo was not available
     missing: the newest sessions that stale prices lack
     """
 
@@ -44,16 +44,16 @@ class FetchedPrices:
 
     @property
     def verdict(self) -> str:
-        """What had changed when they were fetched, in a word."""
+        """One word for what had changed when they were fetched."""
         return self.record.verdict if self.record else "not compared"
 
     @property
     def snapshot(self) -> str | None:
-        """The whole name of the snapshot, for --vintage."""
+        """The full name of the snapshot, for --vintage."""
         return self.record.fingerprint if self.record else None
 
     def tags(self) -> dict[str, str]:
-        """The same for an MLflow run."""
+        """The same as tags of an MLflow run."""
         if self.record is None:
             return {}
         return {
@@ -69,10 +69,10 @@ class FetchedPrices:
 def fetch_prices(
     resolved: ResolvedRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
 ) -> FetchedPrices:
-    """The prices that are asked for; PricesError where they are not to be had, wrong, or irregularly restated.
+    """The prices that are asked for; PricesError if they are not available, wrong, or irregularly restated.
 
-    From Yahoo with a `vintage` it is that snapshot, with an `as_of` the one that was known then, if there is one; else
-    Yahoo is asked, through `session` or one of its own.
+    With the source yahoo: a `vintage` names the snapshot to use; with an `as_of` it is the snapshot that was known on
+    that day, if there is one. In all other cases Yahoo is asked, through `session` or a session of its own.
     """
     request = resolved.request
     if request.source != "yahoo":
@@ -94,9 +94,9 @@ def fetch_prices(
 def fall_back(
     resolved: ResolvedRequest, settings: Settings, now: datetime, allowed: int | None, error: PricesUnavailable
 ) -> FetchedPrices:
-    """The last good snapshot in place of prices that are not to be had, where it lacks no more sessions than `allowed`.
+    """The last good snapshot, if it lacks no more sessions than `allowed`, in place of prices that are not available.
 
-    Otherwise the error that was the reason is raised, with what is there.
+    Otherwise the given error is raised again, with what is there.
     """
     request, store = resolved.request, SnapshotStore(settings)
     record, prices, notes = store.newest_readable(resolved.security.ticker)
@@ -128,7 +128,7 @@ def fall_back(
 def _fetch(
     store: SnapshotStore, resolved: ResolvedRequest, settings: Settings, now: datetime, session: "YahooSession"
 ) -> FetchedPrices:
-    """Ask Yahoo once; whatever is sound is kept, even if it is not enough."""
+    """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
     found = download(_remembered(store, resolved.security), settings, now, session)
     record = store.store(
         found.prices,
@@ -144,13 +144,13 @@ def _fetch(
     check_newest(found, until)
     if until < prices.last:
         note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
-        # Nothing else is said: what was noticed or had changed may lie after that day.
+        # The other notes are left out: they may be about later days.
         prices = replace(known_until(prices, until), notes=(note,))
     return FetchedPrices(prices=prices, record=record)
 
 
 def _remembered(store: SnapshotStore, security: Security) -> Security:
-    """A security that the table says nothing of, as it was when it was first fetched."""
+    """A security that mlflow.yaml does not describe, as its first fetch described it."""
     if security.kind is not None:
         return security
     known = store.newest(security.ticker)
@@ -158,7 +158,7 @@ def _remembered(store: SnapshotStore, security: Security) -> Security:
 
 
 def check_good(store: SnapshotStore, record: FetchRecord) -> None:
-    """RestatedPrices where a fetch has changed the past irregularly, and nobody has accepted it."""
+    """Raise RestatedPrices if a fetch has changed the past irregularly, and nobody has accepted that."""
     if record.good:
         return
     raise RestatedPrices(
@@ -186,7 +186,7 @@ def _changes(record: FetchRecord) -> tuple[str, ...]:
 def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
     """The snapshot whose name begins as the request says."""
     digits, ticker, as_of = resolved.request.vintage or "", resolved.security.ticker, resolved.request.as_of
-    # Names hold the first digits only: what agrees in those is opened for the others.
+    # Names hold only the first digits; the other digits are in the records.
     names = [name for name in store.fetches(ticker) if digits.startswith(name.digits[: len(digits)])]
     records = [record for record in map(store.record, names) if record.fingerprint.startswith(digits)]
     found = {record.fingerprint: record for record in records}

@@ -1,4 +1,4 @@
-"""What is written down of each fetch, beside the prices themselves: what came, when, and what had changed."""
+"""The record of a fetch, beside the prices themselves: what came, when, and what had changed."""
 
 from datetime import date
 from typing import Literal
@@ -10,7 +10,7 @@ from model.market.security import Security
 
 
 class Acceptance(BaseModel):
-    """Who took an irregular restatement for right."""
+    """Who accepted an irregular restatement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

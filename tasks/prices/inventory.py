@@ -1,4 +1,4 @@
-"""What is stored of a security: how many snapshots, how fresh, what was restated, what is damaged."""
+"""What is stored of a security: how many snapshots, which sessions are missing, what was restated or is damaged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from tasks.settings import Settings
 class Holding:
     """One security in the store.
 
-    newest:       the newest good fetch; None where there is none yet
-    missing:      the completed sessions that it lacks by now
-    fetches:      how often it was fetched, and how many different snapshots came of that
+    newest:       the newest good fetch; None if there is none yet
+    missing:      the completed sessions that it lacks
+    fetches:      how often it was fetched; snapshots: how many different ones are stored
     restatements: every fetch that had changed the past irregularly, oldest first
-    records:      every fetch, oldest first, where they were asked for
-    damaged:      a line for each file that can no longer be read, of those that were opened
+    records:      every fetch, oldest first; only of named securities
+    damaged:      a line for each file that was opened and cannot be read
     """
 
     ticker: str
@@ -39,13 +39,13 @@ class Holding:
 
 
 def stored_prices(tickers: Sequence[str], settings: Settings, now: datetime) -> list[Holding]:
-    """What is stored of the securities that are named, down to the last file; of all, if none is."""
+    """What is stored of the named securities, every file checked; of all, if none is named."""
     store = SnapshotStore(settings)
-    return [take_stock(store, ticker, settings, now, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
+    return [_holding(store, ticker, settings, now, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
 
 
-def take_stock(store: SnapshotStore, ticker: str, settings: Settings, now: datetime, *, all_of_it: bool) -> Holding:
-    """Look through what is stored of a security; with `all_of_it` every record and every snapshot is read."""
+def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetime, *, all_of_it: bool) -> Holding:
+    """What is stored of a security; with `all_of_it` every record and every snapshot is read."""
     damaged: list[str] = []
     records: list[FetchRecord] = []
     names = sorted(store.fetches(ticker), key=lambda name: (name.moment, name.file.name))
@@ -75,7 +75,7 @@ def take_stock(store: SnapshotStore, ticker: str, settings: Settings, now: datet
 
 
 def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> tuple[date, ...]:
-    """The sessions completed by now that a fetch does not hold."""
+    """The sessions that are completed now and that a fetch does not have."""
     calendar = calendar_for(record.security, settings)
     sessions = calendar.sessions(record.last, calendar.last_completed(now))
     return tuple(date.fromisoformat(str(day)) for day in sessions[1:])

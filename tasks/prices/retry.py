@@ -7,14 +7,14 @@ from typing import TypeVar
 from model.errors import PricesUnavailable, RateLimited
 from tasks.settings import RetrySettings
 
-Answer = TypeVar("Answer")
+R = TypeVar("R")
 
 
 def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
-    """Seconds until the next try after an error, when so many have been made again already; None to give up.
+    """Seconds to wait before the next try, after an error and so many retries; None to give up.
 
-    Only what passes is tried again: not an unknown symbol, another security, faulty or restated prices, nor a file
-    that is not there.
+    Only errors that may pass are retried: not an unknown symbol, another security, faulty or restated prices, or a
+    missing file.
     """
     if not isinstance(error, PricesUnavailable) or error.data.get("source") != "yahoo":
         return None
@@ -25,13 +25,13 @@ def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled:
 
 
 def patiently(
-    ask: Callable[[], Answer],
+    ask: Callable[[], R],
     retries: RetrySettings,
     *,
     sleep: Callable[[float], object] = time.sleep,
     say: Callable[[str], object] | None = None,
-) -> Answer:
-    """Ask as often as somebody at the command line has the patience for, and `say` what one waits for."""
+) -> R:
+    """Ask, and retry as often as is right for an interactive command; `say` is called before each wait."""
     retried = 0
     while True:
         try:

@@ -1,10 +1,10 @@
-"""Snapshots of prices in the state directory: every history that was ever fetched, and a record of each fetch.
+"""Snapshots of prices in the state directory: every price history that was fetched, and a record of each fetch.
 
     prices/META/ab12...ef.parquet                                              named by the fingerprint of what is in it
     prices/META/fetches/20261120T213000.000000Z_2026-11-20_grown_ab12cd34ef56.json
 
-Nothing that stands there is ever changed. The records' names are the index: when, the newest session, what had
-changed, the snapshot's first digits.
+No file is ever changed. The records' names are the index: the time, the newest session, what had changed, and the
+snapshot's first digits.
 """
 
 import re
@@ -35,7 +35,7 @@ _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchName:
-    """What the name of a fetch's record says without its being opened."""
+    """What the name of a fetch's record says, before the file is opened."""
 
     file: Path
     moment: str
@@ -57,7 +57,7 @@ class FetchName:
 class SnapshotStore:
     """The snapshots of one state directory, shared by all its processes.
 
-    A process that is killed leaves no half of anything: what `store` has returned from is there for good.
+    A process that is killed leaves no half-written file; when `store` has returned, everything is on the disk.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,19 +65,19 @@ class SnapshotStore:
         self._root = settings.home / "prices"
 
     def tickers(self) -> tuple[str, ...]:
-        """The securities of which there is anything."""
+        """The securities that have at least one file."""
         if not self._root.is_dir():
             return ()
         return tuple(sorted(unquote(folder.name) for folder in self._root.iterdir() if folder.is_dir()))
 
     def fetches(self, ticker: str) -> tuple[FetchName, ...]:
-        """Every fetch of a security, the one with the newest session last, of several the latest."""
+        """Every fetch of a security, by its newest session and then by when it was fetched."""
         folder = self._folder(ticker) / "fetches"
         names = [name for name in map(_name, folder.iterdir()) if name] if folder.is_dir() else []
         return tuple(sorted(names, key=lambda name: (name.newest, name.moment, name.file.name)))
 
     def record(self, name: FetchName) -> FetchRecord:
-        """What was written down of a fetch; FaultyPrices names the file where it is damaged."""
+        """The record of a fetch; FaultyPrices names the file if it is damaged."""
         try:
             return FetchRecord.model_validate_json(name.file.read_bytes())
         except (OSError, ValidationError) as error:
@@ -90,7 +90,7 @@ class SnapshotStore:
             ) from None
 
     def read(self, record: FetchRecord) -> Prices:
-        """The prices of a fetch; FaultyPrices names the file where it is torn, altered or gone."""
+        """The prices of a fetch; FaultyPrices names the file if it is damaged, changed or missing."""
         file = self.file(record)
         try:
             prices = read_price_file(file)
@@ -110,17 +110,17 @@ class SnapshotStore:
         return self._folder(record.security.ticker) / f"{record.fingerprint}.parquet"
 
     def files(self, ticker: str) -> tuple[Path, ...]:
-        """Every snapshot of a security, by its fingerprint."""
+        """Every snapshot of a security, sorted by fingerprint."""
         return tuple(sorted(self._folder(ticker).glob("*.parquet")))
 
     def remove(self, ticker: str, files: Iterable[Path]) -> None:
-        """Remove records of fetches and snapshots, one after the other: a record comes before its snapshot."""
+        """Remove files in this order: records of fetches have to come before their snapshots."""
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
             for file in files:
                 file.unlink(missing_ok=True)
 
     def newest(self, ticker: str) -> FetchRecord | None:
-        """The record of the newest good fetch, damaged ones passed over."""
+        """The record of the newest good fetch; damaged records are skipped."""
         for name in reversed(self.fetches(ticker)):
             with suppress(FaultyPrices):
                 record = self.record(name)
@@ -149,9 +149,9 @@ class SnapshotStore:
         libraries: dict[str, str] | None = None,
         accept: Acceptance | None = None,
     ) -> FetchRecord:
-        """Keep a history and the record of its fetch, with what has changed since the one before.
+        """Keep fetched prices and the record of their fetch, with what has changed since the previous fetch.
 
-        `accept` takes an irregular restatement for right; without it such a fetch is kept, but is not good.
+        `accept`: who accepts an irregular restatement; without it such a fetch is kept, but is not good.
         """
         ticker = prices.security.ticker
         with self._errors(), locked(self._settings, f"prices-{ticker}"):

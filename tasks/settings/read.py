@@ -25,7 +25,7 @@ def project_folder() -> Path:
 
 
 def project_file(name: str) -> Path:
-    """mlflow.yaml or prefect.yaml: beside the packages in a checkout; in an installed wheel among those of tasks."""
+    """mlflow.yaml or prefect.yaml: beside the packages in a checkout; in an installed wheel in tasks/project."""
     installed = _installed(name)
     return installed if installed.is_file() else project_folder() / name
 
@@ -53,7 +53,7 @@ def webhook_address(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _installed(name: str) -> Path:
-    return project_folder() / "tasks" / name
+    return project_folder() / "tasks" / "project" / name
 
 
 def _state_directory(file: Path, home: Path, environment: Mapping[str, str]) -> Path:

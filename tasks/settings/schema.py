@@ -67,7 +67,7 @@ class RetrySettings(Section):
     """Seconds before each further try; three at most, so that there are no more than four tries in all.
 
     unavailable, rate_limited: for runs of a deployment, by what went wrong
-    command_line:              for somebody who waits, whatever went wrong
+    command_line:              for interactive commands, whatever went wrong
     """
 
     unavailable: Waits = (60, 300, 900)
@@ -76,14 +76,14 @@ class RetrySettings(Section):
 
 
 class StaleSettings(Section):
-    """How many of the newest sessions the last good snapshot may lack when Yahoo is down; null: never use it."""
+    """How many of the newest sessions the last good snapshot may lack if Yahoo is down; null: never use it."""
 
     train: Annotated[int, Field(ge=0)] | None = 0
     predict: Annotated[int, Field(ge=0)] | None = 1
 
 
 class PriceSettings(Section):
-    """How Yahoo is asked, and what is made of its answers."""
+    """How prices are fetched from Yahoo and checked."""
 
     largest_move: float = Field(0.4, gt=0)
     first_trade_date: Literal["warning", "error"] = "warning"
@@ -97,17 +97,17 @@ AlarmKind = Literal["flow.failed", "prices.stale", "prices.restated", "model.no-
 
 
 class AlarmSettings(Section):
-    """Which alarms the webhook is told, and the seconds that it has to take one."""
+    """Which alarms the webhook is sent, and the seconds that it has to answer."""
 
     kinds: tuple[AlarmKind, ...] = get_args(AlarmKind)
     timeout: float = Field(5.0, gt=0)
 
 
 class ScheduleSettings(Section):
-    """What is held to be late, and how much of what was missed is caught up.
+    """Which runs count as late, and how many missed sessions are caught up.
 
-    late_minutes: a run that starts so many minutes after it was due says so
-    catch_up:     the most sessions that are caught up at once, the newest of those that were missed
+    late_minutes: a run that starts so many minutes after it was due is reported as late
+    catch_up:     at most so many missed sessions are caught up at once, the newest ones
     """
 
     late_minutes: float = Field(30, ge=0)
@@ -115,13 +115,13 @@ class ScheduleSettings(Section):
 
 
 class HousekeepingSettings(Section):
-    """The days after which `tomorrow clean` takes away what nothing refers to.
+    """After how many days `tomorrow clean` removes what nothing uses.
 
     archive:   from Staging to Archived
     remove:    versions and runs
     snapshots: fetched prices, and the records of their fetches
     logs:      of the stack
-    prefect:   flow runs, which Prefect's server of the stack removes by itself
+    prefect:   flow runs, which the Prefect server of the stack removes itself
     """
 
     archive_days: int = Field(30, ge=0)
@@ -174,7 +174,7 @@ class Settings(Section):
 
     @cached_property
     def artifact_place(self) -> str:
-        """Where artifacts go: an address as it stands, a folder as an absolute file address."""
+        """Where artifacts are stored: an address as it is, a folder as an absolute file address."""
         place = self.tracking.artifacts
         return place if "://" in place else (self.home / place).resolve().as_uri()
 
@@ -187,7 +187,7 @@ class Settings(Section):
         return self.extra_closures.get(exchange, ())
 
     def security(self, ticker: str) -> Security:
-        """The security that `ticker`, present or former, stands for."""
+        """The security with that present or former ticker."""
         if ticker.upper() == SAMPLE.ticker:
             return SAMPLE
         for row in self.securities:

@@ -49,27 +49,28 @@ def obstacle(error: BaseException) -> Obstacle | None:
     return next((found for cause in _causes(error) if (found := _of(cause))), None)
 
 
-def storage_fault(error: BaseException) -> ConfigurationError | None:
-    """The error to show in place of this one, if a disk or a server is the reason; else None."""
+def storage_fault(error: BaseException, subject: str | None = None) -> ConfigurationError | None:
+    """The error to show in place of this one, if a disk or a server is the reason; else None.
+
+    subject: what could not be written; by default what the error names
+    """
     if isinstance(error, TomorrowError):
         return None
     for cause in _causes(error):
         found = _of(cause)
         if found is not None:
-            return ConfigurationError(
-                _subject(cause), have=f"{found.have} ({_room()})", need=found.need, remedy=found.remedy
-            )
+            have = f"{found.have} ({_room()})"
+            return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
     return _silent_server(error)
 
 
 def folder_fault(subject: str, error: OSError) -> ConfigurationError:
-    """The error to show where a place in the state directory cannot be made, read or written."""
-    found = obstacle(error)
-    return ConfigurationError(
+    """The error to show if a place in the state directory cannot be made, read or written."""
+    return storage_fault(error, subject) or ConfigurationError(
         subject,
         have=error.strerror or str(error),
-        need=found.need if found else "a folder that can be made, and written to",
-        remedy=found.remedy if found else "set TOMORROW_HOME, or home in mlflow.yaml, to another",
+        need="a folder that can be made, and written to",
+        remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
     )
 
 

@@ -22,7 +22,7 @@ from tasks.system import durations
 from tasks.system.disk_errors import storage_fault
 
 Given = TypeVar("Given")
-Answer = TypeVar("Answer")
+R = TypeVar("R")
 
 AGAIN = "run the same command again: it does what is not done yet"
 
@@ -34,14 +34,14 @@ class _Reply(NamedTuple):
     error: TomorrowError | None
 
 
-class Workers(Generic[Given, Answer]):
+class Workers(Generic[Given, R]):
     """A number of processes; to be used in a `with` statement, which ends them.
 
     work:    called in a process for each assignment; what it takes and gives travels between processes
     prepare: called in each process when it starts
     """
 
-    def __init__(self, count: int, work: Callable[[Given], Answer], prepare: Callable[[], object]) -> None:
+    def __init__(self, count: int, work: Callable[[Given], R], prepare: Callable[[], object]) -> None:
         self.count = count
         self._work = work
         self._prepare = prepare
@@ -54,7 +54,7 @@ class Workers(Generic[Given, Answer]):
 
     def run(
         self, assignments: Sequence[Given], started: Callable[[Given], object] = lambda _: None
-    ) -> Iterator[tuple[Given, Answer]]:
+    ) -> Iterator[tuple[Given, R]]:
         """Each assignment with its answer, in the order in which they come in.
 
         started: called when a process has been given an assignment. The first that fails ends the iteration.
@@ -147,7 +147,7 @@ class Workers(Generic[Given, Answer]):
             self._end(connection)
 
 
-def _serve(connection: Connection, work: Callable[[Given], Answer], prepare: Callable[[], object]) -> None:
+def _serve(connection: Connection, work: Callable[[Given], R], prepare: Callable[[], object]) -> None:
     """What a process does: it leaves Ctrl-C and standard output to the process that started it."""
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from model.evaluation.decision import DecisionWord
 from model.evaluation.split import split_prices
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.ledger.retraining_requests import Requests
+from tasks.ledger.retraining_requests import RetrainingRequests
 from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.registry.registry import Registry
@@ -109,7 +109,7 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert (again["filled"], again["retrain"], again["asked"]) == (0, True, False)
     assert [row.observed for row in ledger.rows()] == [*prices.column("Open")[-SESSIONS:], None]
 
-    request = Requests(tracking.settings.ledger_uri).newest(MODEL)
+    request = RetrainingRequests(tracking.settings.ledger_uri).newest(MODEL)
     assert request is not None
     assert (request.session, request.version) == (LAST, 1)
     version = tracking.client.get_model_version(MODEL, "1")

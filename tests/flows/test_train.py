@@ -76,7 +76,7 @@ def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient"
     params = client.get_run(run_id).data.params
     assert params["forecaster.network.units"] == "[4]"
     assert params["forecaster.training.seed"] == "7"
-    assert params["prices.as_of"] == "2013-06-28"
+    assert params["request.as_of"] == "2013-06-28"
     assert split.n_test == 21
     assert len(client.get_metric_history(run_id, "loss")) == 2
     inputs = client.get_run(run_id).inputs

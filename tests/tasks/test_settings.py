@@ -152,8 +152,8 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 def test_an_installed_wheel_keeps_its_state_in_a_place_of_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = tmp_path / "tasks" / "mlflow.yaml"
-    installed.parent.mkdir()
+    installed = tmp_path / "tasks" / "project" / "mlflow.yaml"
+    installed.parent.mkdir(parents=True)
     installed.write_text("home: var\n", encoding="utf-8")
     monkeypatch.setattr("tasks.settings.read.project_folder", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "ada"))

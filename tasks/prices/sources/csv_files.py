@@ -18,7 +18,7 @@ LAYOUT = ("Date", *COLUMNS)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
-# What exports write where they have no number; the checks name the days.
+# What exports write in place of a missing number; the checks name the days.
 _NOTHING = {"", "null", "none", "na", "n/a", "-"}
 
 _SINGLE_PRECISION = 2.0**-23
@@ -36,7 +36,7 @@ class _Row:
 
 
 def read_csv_files(files: Sequence[str], security: Security) -> Prices:
-    """Join the files by day; a day that stands twice must agree to the rounding of the text."""
+    """Join the files by day; a day that is there twice must have the same numbers, up to the rounding of the text."""
     rows: dict[date, _Row] = {}
     notes: list[str] = []
     names = tuple(Path(file).name for file in files)
@@ -102,7 +102,7 @@ def _read(path: Path) -> str:
 
 
 def _places(path: Path, header: list[str]) -> tuple[int, ...]:
-    """Where each column of the layout stands; others beside them are allowed."""
+    """The position of each column of the layout; other columns are allowed."""
     names = [name.strip() for name in header]
     missing = [name for name in LAYOUT if name not in names]
     if missing:
@@ -167,7 +167,7 @@ def _check_agreement(known: _Row, other: _Row) -> None:
 
 
 def _agree(first: str, second: str, a: float, b: float) -> bool:
-    """Whether two numbers are the same but for the digits that were printed, cents at the coarsest."""
+    """Whether two numbers agree in the digits that were printed, at least to the cent."""
     if not (np.isfinite(a) and np.isfinite(b)):
         return a == b or bool(np.isnan(a) and np.isnan(b))
     digits = max(2, min(_decimals(first), _decimals(second)))

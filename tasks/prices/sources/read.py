@@ -51,7 +51,7 @@ def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) ->
 
 
 def download(security: Security, settings: Settings, now: datetime, session: "YahooSession") -> Download:
-    """Ask Yahoo once, and take nothing but what is sound: PricesError says what is wrong otherwise."""
+    """Ask Yahoo once; PricesError if anything in the answer is wrong."""
     chart = fetch_chart(security, session)
     known, notes = identify(chart, security, settings.prices.first_trade_date)
     calendar = calendar_for(known, settings)
@@ -76,13 +76,13 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
 
 
 def check(prices: Prices, settings: Settings) -> None:
-    """Raise FaultyPrices where anything is wrong by the settings' measure."""
+    """Raise FaultyPrices if anything is wrong by the limits in the settings."""
     limits = ChecksConfig(largest_move=settings.prices.largest_move)
     check_prices(prices, calendar_for(prices.security, settings), limits)
 
 
 def known_until(prices: Prices, until: date) -> Prices:
-    """What was known at the close of a day; TooFewPrices where that is nothing."""
+    """What was known at the close of a day; TooFewPrices if that is nothing."""
     known = prices.until(until)
     if not len(known):
         raise TooFewPrices(
@@ -95,7 +95,7 @@ def known_until(prices: Prices, until: date) -> Prices:
 
 
 def _without_unfinished(prices: Prices, completed: date) -> Prices:
-    """The rows of completed sessions; a note names the others."""
+    """Only the completed sessions; a note names the other rows."""
     unfinished = prices.sessions[prices.sessions > np.datetime64(completed, "D")]
     if not len(unfinished):
         return prices
@@ -105,7 +105,7 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
 
 
 def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
-    """Without a newest row that lacks numbers, since Yahoo has not got them yet; and in words what is lacking."""
+    """Without the newest row if numbers are missing in it, since Yahoo will add them later; and what is missing."""
     row = prices.values[-1]
     gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=True) if gap)
     if len(prices) < 2 or not gaps:
@@ -115,7 +115,7 @@ def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
 
 
 def check_newest(found: Download, until: date) -> None:
-    """PricesUnavailable where any session up to a day is missing at the end."""
+    """Raise PricesUnavailable if the newest sessions up to a day are missing."""
     due = [day for day in found.missing if day <= until]
     if due:
         raise PricesUnavailable(

@@ -1,6 +1,6 @@
-"""Daily prices from Yahoo, through yfinance; nothing else in the project knows of either.
+"""Daily prices from Yahoo, through yfinance; no other room of the project knows either of them.
 
-Whatever goes wrong ends in PricesUnavailable, RateLimited, UnknownSymbol or WrongSecurity. Nothing is retried here.
+Every fault ends in PricesUnavailable, RateLimited, UnknownSymbol or WrongSecurity. Nothing is retried here.
 """
 
 import logging
@@ -26,7 +26,7 @@ from tasks.prices.sources.yahoo_exchanges import calendar_of
 if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
-# Asked for where the first session of a security is not known.
+# Where the first session of a security is not known, prices are asked for from this day on.
 EARLIEST = date(1990, 1, 1)
 
 # yfinance has one session and one memory for the whole process.
@@ -53,7 +53,6 @@ class Chart:
     metadata: what Yahoo says that the symbol is, as text
     """
 
-    symbol: str
     sessions: Days
     values: Values
     metadata: dict[str, str | None]
@@ -71,7 +70,7 @@ def yahoo_session(timeout: float) -> Iterator["YahooSession"]:
 
 
 def address(ticker: str) -> str:
-    """Where a person finds what the charts are drawn from."""
+    """The page where a person finds the same prices."""
     return f"https://finance.yahoo.com/quote/{ticker}/history"
 
 
@@ -83,7 +82,7 @@ def client_versions() -> dict[str, str]:
 
 def fetch_chart(security: Security, session: "YahooSession") -> Chart:
     """Ask Yahoo once for the whole history of a security, unadjusted for dividends."""
-    import yfinance  # imported here: over a second, and it must not be told anything before it is used
+    import yfinance  # imported here: it takes over a second, and is configured just before each use
     from yfinance.exceptions import YFPricesMissingError, YFRateLimitError
 
     symbol = security.ticker
@@ -144,25 +143,25 @@ def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Char
         raise ValueError(f"a row of {sessions[0]}, before the days that were asked for")
     # One key at a time: taking them all sends another request.
     metadata = {key: _text(ticker.history_metadata.get(key)) for key in _METADATA}
-    return Chart(symbol=symbol, sessions=sessions, values=values, metadata=metadata)
+    return Chart(sessions=sessions, values=values, metadata=metadata)
 
 
 def _prepare(client: Any) -> None:
-    """Take yfinance's silence, its memory and its chatter from it."""
+    """Let yfinance raise its errors, remember nothing and log no warnings."""
     client.config.debug.hide_exceptions = False
     client.data.YfData.cache_get.cache_clear()
     # A place where no folder can be: its caches on disk, one of which is a pickle, are then not used at all.
     client.set_tz_cache_location(os.devnull)
-    # It warns of every cookie that is not to be had, for which nothing depends on it.
+    # It warns of every cookie that Yahoo does not give, although prices do not depend on them.
     logging.getLogger("yfinance").setLevel(logging.ERROR)
-    # And it has pandas warn, at each fetch, of what it will have to change in itself.
+    # At each fetch pandas warns of what yfinance will have to change.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
 
 def identify(
     chart: Chart, security: Security, first_trade_date: Literal["warning", "error"] = "warning"
 ) -> tuple[Security, tuple[str, ...]]:
-    """The security with what the chart says of it, and notes on what is merely unexpected; another one is refused."""
+    """The security with what the chart says of it, and notes on what is unexpected; WrongSecurity if it is another."""
     for key in ("symbol", "instrumentType", "currency"):
         if chart.metadata[key] is None:
             raise _unavailable(security.ticker, f"an answer that does not say its {key}")
@@ -194,7 +193,7 @@ def identify(
 
 
 def _described(security: Security, metadata: dict[str, str | None]) -> Security:
-    """What is known of a security already stands; what is not is taken from the chart."""
+    """The security with its unknown fields filled in from the chart."""
     if security.kind is not None:
         return security
     name = metadata["exchangeName"]

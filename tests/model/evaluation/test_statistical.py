@@ -37,6 +37,7 @@ def test_they_are_what_the_librarys_own_cross_validation_gives(refit_every: int)
         np.testing.assert_allclose(made, expected[name], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_later_prices_change_no_earlier_forecast() -> None:
     prices = make_prices(80)
     before = statistical_forecasts(prices, "Open", 10, 4)

@@ -103,6 +103,7 @@ Ledger(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statements", [0, 6])
 def test_a_process_that_is_killed_while_it_makes_the_tables_leaves_none(uri: str, statements: int) -> None:
     command = [sys.executable, "-c", KILLED, uri, str(statements)]
@@ -112,6 +113,7 @@ def test_a_process_that_is_killed_while_it_makes_the_tables_leaves_none(uri: str
     assert Ledger(uri).append(FORECAST) == (FORECAST, True)
 
 
+@pytest.mark.slow
 def test_an_open_ledger_of_this_version_never_loads_alembic(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/ledger.db"
     Ledger(address)

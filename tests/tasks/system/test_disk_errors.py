@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from model.errors import ConfigurationError, TooFewPrices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.settings import Settings
-from tasks.system.disk_errors import FULL, READ_ONLY, Obstacle, obstacle, storage_fault
+from tasks.system.disk_errors import FULL, READ_ONLY, Obstacle, folder_fault, obstacle, storage_fault
 from tasks.tracking.client import open_tracking
 from tests.tasks.ledger.test_forecasts import FORECAST
 
@@ -112,6 +112,15 @@ def test_a_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
 )
 def test_the_systems_numbers_are_told_apart(number: int | None, expected: Obstacle | None) -> None:
     assert obstacle(OSError("nothing") if number is None else OSError(number, os.strerror(number))) == expected
+
+
+def test_a_place_is_named_and_a_full_disk_is_said_as_everywhere() -> None:
+    full = folder_fault("price snapshots in /var", OSError(errno.ENOSPC, "No space left on device"))
+    assert (full.subject, full.need, full.remedy) == ("price snapshots in /var", FULL.need, FULL.remedy)
+    assert full.have.startswith(FULL.have)
+    denied = folder_fault("price snapshots in /var", OSError(errno.EACCES, "Permission denied"))
+    assert denied.have == "Permission denied"
+    assert "TOMORROW_HOME" in denied.remedy
 
 
 def save() -> None:

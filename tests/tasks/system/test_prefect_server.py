@@ -200,6 +200,7 @@ def _flat(table: dict[str, object], prefix: str = "PREFECT") -> Iterator[tuple[s
             yield key, str(value).lower()
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_projects_file_is_known_to_prefect_and_the_same_as_elsewhere(tmp_path: Path) -> None:
     in_file = dict(_flat(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["prefect"]))
     elsewhere = environment(Settings(home=tmp_path), quiet=True)

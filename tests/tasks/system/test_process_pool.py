@@ -17,6 +17,8 @@ from model.errors import TomorrowError, TooFewPrices
 from tasks.system.process_pool import Workers
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 STARTER = """
 import sys, time
 from tasks.system.process_pool import Workers

@@ -46,6 +46,7 @@ def refusal(settings: Settings) -> ConfigurationError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_new_database_is_made_with_everything_in_the_state_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,6 +71,7 @@ def test_opening_again_leaves_the_database_as_it_is(settings: Settings) -> None:
     assert hashlib.sha256(database.read_bytes()).hexdigest() == before
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_half_made_is_made_anew(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var")
     settings.home.mkdir()

@@ -142,6 +142,7 @@ def test_what_a_worker_has_started_outlives_it_but_not_the_stack(home: Path, sta
     assert processes(home) == ()
 
 
+@pytest.mark.slow
 def test_a_part_that_cannot_start_ends_the_stack_with_its_log(home: Path) -> None:
     failed = start(home, "fails")
     said, _ = failed.communicate(timeout=PATIENCE)
