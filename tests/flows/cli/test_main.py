@@ -1,6 +1,7 @@
 """Every user's mistake: its exit code, a message that names it, nothing registered, no bare traceback."""
 
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -180,7 +181,7 @@ def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, ar
 
 @pytest.mark.slow
 def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
-    command = f"{sys.executable} -c 'from flows.cli.main import main; main()' status | true"
+    command = f"{shlex.quote(sys.executable)} -c 'from flows.cli.main import main; main()' status | true"
     environment = {**os.environ, "TOMORROW_HOME": str(home)}
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
     assert done.stderr == ""

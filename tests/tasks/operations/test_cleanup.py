@@ -36,7 +36,7 @@ STAGES: dict[str, Stage] = {
     "forced": "Production",
     "refused": "Staging",
     "waiting": "Staging",
-    "archived": "Archived",
+    "moved": "Archived",
 }
 DAYS_AGO = (200, 170, 140, 120, 60, 20)
 
@@ -95,7 +95,7 @@ def make_world(tracking: Tracking, seed: int) -> None:
         SnapshotStore(tracking.settings).store(prices_of(days_ago + 5), at=NOW - timedelta(days=days_ago + 5))
         tags = {"started_from.run_id": before.run_id} if before and chance.random() < 0.4 else {}
         before = version = train(tracking, days_ago, tags)
-        fate = chance.choice(("promoted", "forced", "refused", "waiting", "archived", "left"))
+        fate = chance.choice(("promoted", "forced", "refused", "waiting", "moved", "left"))
         if fate != "left":
             registry.move(MODEL, version.version, STAGES[fate], ruling(fate))
         if chance.random() < 0.3:
