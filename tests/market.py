@@ -45,6 +45,15 @@ def zigzag(n: int = 200, first: date = date(2019, 1, 2), low: float = 100.0, hig
     return Prices(security=TEST, source="csv", origin="made by a test", sessions=sessions.copy(), values=values)
 
 
+def read_csv(file: Path) -> Prices:
+    """Read a file of real prices in that layout, as a security of the tests."""
+    rows = [row.split(",") for row in file.read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["Date", *COLUMNS]
+    sessions = np.array([row[0] for row in rows[1:]], dtype="datetime64[D]")
+    values = np.array([row[1:] for row in rows[1:]], dtype=np.float64)
+    return Prices(security=TEST, source="csv", origin=file.name, sessions=sessions, values=values)
+
+
 def write_csv(prices: Prices, file: Path) -> Path:
     """Write prices in the layout of Yahoo's export."""
     rows = (

@@ -39,8 +39,7 @@ def test_the_figures_of_a_worked_example() -> None:
     # errors 3, -4: RMSE sqrt(25/2), MAE 3.5, bias -0.5; naive errors 1, -1: RMSE 1
     judged = evaluation([10, 20], [13, 16], newest_Open=[11, 19], newest_Close=[15, 20])
     assert judged.rmse == pytest.approx(math.sqrt(12.5))
-    assert judged.mae == 3.5
-    assert judged.bias == -0.5
+    assert (judged.mae, judged.bias) == (3.5, -0.5)
     assert judged.best_naive == "newest_Open"
     assert (judged.naive_rmse, judged.naive_mae) == (1, 1)
     assert judged.skill == pytest.approx(1 - math.sqrt(12.5))
@@ -95,8 +94,7 @@ def test_what_is_undefined_has_no_figure() -> None:
 
 def test_half_the_error_of_the_best_naive_forecast_is_a_skill_of_a_half() -> None:
     judged = evaluation([10, 10], [11, 9], newest_Open=[12, 8], newest_Close=[50, 50])
-    assert judged.skill == 0.5
-    assert judged.has_skill
+    assert (judged.skill, judged.has_skill) == (0.5, True)
 
 
 def test_what_only_equals_the_naive_forecast_or_is_no_number_has_no_skill() -> None:

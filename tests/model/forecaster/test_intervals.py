@@ -9,9 +9,9 @@ from model.artifact.inference import ChangeRecipe
 from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
 from model.forecaster.forecasts import Forecasts
 from model.forecaster.intervals import calibrate, conformal_widths
-from model.market.prices import COLUMNS, Prices
+from model.market.prices import Prices
 from model.training.fit import train_forecaster
-from tests.market import TEST, make_prices, weekdays
+from tests.market import TEST, make_prices, read_csv, weekdays
 
 RECIPE = ChangeRecipe(column="Close", lookback=5, shrinkage=0.0, ordinary=1.0)
 
@@ -97,17 +97,13 @@ def test_a_bound_that_is_not_a_number_is_no_interval() -> None:
 @pytest.mark.parametrize("name", ["FB_2012_2020", "AAPL_2010_2020", "MSFT_2010_2020", "NVDA_2010_2020", "KO_2010_2020"])
 def test_on_real_prices_the_scale_alone_keeps_the_word_for_the_close(real_prices: Path, name: str) -> None:
     """Thirty-five months from 2018, calibrated before each; the newest Close is the forecast."""
-    text = np.genfromtxt(real_prices / f"{name}.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
-    sessions = text["Date"].astype("datetime64[D]")
-    values = np.column_stack([text[column.replace(" ", "_")] for column in COLUMNS]).astype(np.float64)
-    prices = Prices(security=TEST, source="csv", origin=name, sessions=sessions, values=values)
+    prices = read_csv(real_prices / f"{name}.csv")
     inside: dict[int, list[bool]] = {80: [], 95: []}
     for month in np.arange("2018-01", "2020-12", dtype="datetime64[M]"):
-        first, end = (int(start) for start in np.searchsorted(sessions, [month, month + np.timedelta64(1, "M")]))
-        recipe = calibrate(Silent(), RECIPE, prices.until(prices.day(first - 1)))
+        first, end = (int(start) for start in np.searchsorted(prices.sessions, [month, month + np.timedelta64(1, "M")]))
+        recipe = calibrate(Silent(), RECIPE, prices.rows(0, first))
         close = prices.column("Close")[first - 1 : end]
-        known = prices.until(prices.day(end - 2))
-        half = recipe.spread.dollars(known.table(), end - first)
+        half = recipe.spread.dollars(prices.rows(0, end - 1).table(), end - first)
         for level, found in inside.items():
             found += (np.abs(np.diff(close)) <= half * recipe.spread.widths[str(level)]).tolist()
     assert len(inside[80]) > 700

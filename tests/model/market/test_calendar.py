@@ -37,6 +37,8 @@ def test_a_closure_from_the_configuration_is_no_session() -> None:
     assert [str(day) for day in closed.sessions(date(2026, 11, 11), date(2026, 11, 13))] == ["2026-11-11", "2026-11-13"]
     assert closed.next_session(date(2026, 11, 11)) == date(2026, 11, 13)
     assert closed.last_completed(new_york("2026-11-12", "20:00")) == date(2026, 11, 11)
+    due = new_york("2026-11-12", "17:30")
+    assert not occasion(closed, due, due, ALLOWED).is_session
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,7 @@ def test_a_session_is_over_half_an_hour_after_its_close(clock: str, completed: s
 
 @pytest.mark.parametrize(("clock", "completed"), [("13:29", "2026-11-25"), ("13:30", "2026-11-27")])
 def test_a_half_day_is_over_early(clock: str, completed: str) -> None:
+    assert CALENDAR.opens(date(2026, 11, 27)) == new_york("2026-11-27", "09:30")
     assert CALENDAR.closes(date(2026, 11, 27)) == new_york("2026-11-27", "13:00")
     assert CALENDAR.last_completed(new_york("2026-11-27", clock)) == date.fromisoformat(completed)
 
@@ -110,18 +113,6 @@ def test_the_newest_completed_session_is_over_and_the_next_is_not(now: datetime)
 
 
 @pytest.mark.parametrize(
-    ("session", "opening"),
-    [
-        (date(2020, 1, 2), datetime(2020, 1, 2, 14, 30, tzinfo=UTC)),
-        (date(2020, 7, 1), datetime(2020, 7, 1, 13, 30, tzinfo=UTC)),
-        (date(2019, 11, 29), datetime(2019, 11, 29, 14, 30, tzinfo=UTC)),
-    ],
-)
-def test_new_york_opens_at_half_past_nine_summer_and_winter(session: date, opening: datetime) -> None:
-    assert ExchangeCalendar("XNYS").opens(session) == opening
-
-
-@pytest.mark.parametrize(
     ("due", "is_session"),
     [
         (datetime(2019, 7, 3, 21, 30, tzinfo=UTC), True),  # trading ended at 13:00 in New York
@@ -134,12 +125,6 @@ def test_new_york_opens_at_half_past_nine_summer_and_winter(session: date, openi
 def test_there_is_something_to_do_on_days_of_the_exchange_with_a_session(due: datetime, is_session: bool) -> None:
     found = occasion(CALENDAR, due, due, ALLOWED)
     assert (found.is_session, found.as_of, found.late) == (is_session, None, None)
-
-
-def test_an_extra_closure_is_no_session() -> None:
-    closed = ExchangeCalendar("XNYS", (date(2019, 7, 3),))
-    due = datetime(2019, 7, 3, 21, 30, tzinfo=UTC)
-    assert not occasion(closed, due, due, ALLOWED).is_session
 
 
 def test_a_late_run_works_as_of_the_session_that_was_due_once_another_is_over() -> None:

@@ -1,6 +1,5 @@
 """Each kind of fault is found and named with its days; sound prices have none."""
 
-import csv
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,8 +13,8 @@ from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
 from model.market.checks import ChecksConfig, check_prices, find_faults
 from model.market.prices import COLUMNS, Prices
-from model.market.security import Security
 from model.market.synthetic import sample_prices
+from tests.market import read_csv
 
 CALENDAR = ExchangeCalendar()
 SOUND = sample_prices(date(2013, 12, 31), 0, CALENDAR)
@@ -68,16 +67,17 @@ def test_a_hair_of_rounding_is_no_fault() -> None:
     assert faults(with_cell("Open", high + 2e-6)) == []
 
 
+def without(*rows: int) -> Prices:
+    kept = np.delete(np.arange(len(SOUND)), rows)
+    return replace(SOUND, sessions=SOUND.sessions[kept], values=SOUND.values[kept])
+
+
 def test_missing_sessions_are_named() -> None:
-    kept = np.delete(np.arange(len(SOUND)), [ROW, ROW + 1])
-    holed = replace(SOUND, sessions=SOUND.sessions[kept], values=SOUND.values[kept])
-    assert faults(holed) == [f"2 sessions missing: {DAY}, {SOUND.sessions[ROW + 1]}"]
+    assert faults(without(ROW, ROW + 1)) == [f"2 sessions missing: {DAY}, {SOUND.sessions[ROW + 1]}"]
 
 
 def test_many_missing_sessions_are_counted_and_the_first_five_named() -> None:
-    kept = np.delete(np.arange(len(SOUND)), range(10, 30))
-    holed = replace(SOUND, sessions=SOUND.sessions[kept], values=SOUND.values[kept])
-    (line,) = faults(holed)
+    (line,) = faults(without(*range(10, 30)))
     assert line.startswith(f"20 sessions missing: {SOUND.sessions[10]}, ")
     assert line.endswith(f"{SOUND.sessions[14]} and 15 more")
 
@@ -136,12 +136,4 @@ def test_the_real_files_are_sound(real_prices: Path) -> None:
     files = [file for file in sorted(real_prices.glob("*.csv")) if not file.stem.startswith("VIX")]
     assert files
     for file in files:
-        rows = list(csv.DictReader(file.read_text().splitlines()))
-        prices = Prices(
-            security=Security(ticker=file.stem, kind="EQUITY"),
-            source="csv",
-            origin=file.name,
-            sessions=np.array([row["Date"] for row in rows], dtype="datetime64[D]"),
-            values=np.array([[float(row[name]) for name in COLUMNS] for row in rows]),
-        )
-        assert faults(prices) == [], file.name
+        assert faults(read_csv(file)) == [], file.name

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,11 @@ from tests.market import changed_from, make_prices
 
 SMALL = ForecasterConfig(lookback=5, network=NetworkConfig(units=(4, 3)), training=TrainingConfig(epochs=2))
 WANTED = EvaluationConfig(test_sessions=20)
+
+
+def small(**training: Any) -> ForecasterConfig:
+    """The small configuration, fitted in another way."""
+    return SMALL.model_copy(update={"training": TrainingConfig(**training)})
 
 
 def trained(prices: Prices, config: ForecasterConfig = SMALL) -> Forecaster:
@@ -41,7 +47,7 @@ def test_the_tutorials_preset_is_the_tutorials_network() -> None:
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     prices = make_prices(120)
     one, two = trained(prices), trained(prices)
-    other = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, seed=1)}))
+    other = trained(prices, small(epochs=2, seed=1))
     assert one.losses == two.losses
     np.testing.assert_equal(one.network.get_weights(), two.network.get_weights())
     assert one.losses != other.losses
@@ -125,9 +131,7 @@ def test_a_gradient_that_is_clipped_to_nearly_nothing_moves_no_weight() -> None:
     prices = make_prices(60)
     settings = {"epochs": 1, "optimizer": "sgd", "learning_rate": 0.01}
     weights = [
-        trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**settings, clip_norm=norm)}))
-        .network.layers[0]
-        .get_weights()[0]
+        trained(prices, small(**settings, clip_norm=norm)).network.layers[0].get_weights()[0]
         for norm in (1e-12, 1e-11, 1.0)
     ]
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-9)
@@ -152,20 +156,17 @@ def test_the_anchored_preset_starts_as_the_newest_close() -> None:
 def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_back() -> None:
     prices = make_prices(160)
     given = {"epochs": 200, "patience": 3, "held_back": 30, "learning_rate": 0.05}
-    stopped = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**given)}))
+    stopped = trained(prices, small(**given))
     assert 4 <= len(stopped.losses) < 200
     best = len(stopped.losses) - 3
-    short = trained(prices, SMALL.model_copy(update={"training": TrainingConfig(**{**given, "epochs": best})}))
+    short = trained(prices, small(**{**given, "epochs": best}))
     np.testing.assert_equal(stopped.network.get_weights(), short.network.get_weights())
 
 
 @pytest.mark.slow
 def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_average_on_the_newest_windows() -> None:
     prices = make_prices(120)
-    plain, recentred = (
-        train_forecaster(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, recentre=newest)}))
-        for newest in (None, 7)
-    )
+    plain, recentred = (train_forecaster(prices, small(epochs=2, recentre=newest)) for newest in (None, 7))
     known = prices.until(prices.day(-2))
     errors = [prices.column("Open")[-7:] - one.forecast(known, 7) for one in (plain, recentred)]
     assert abs(errors[0].mean()) > 0.1
@@ -177,15 +178,12 @@ def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_av
 @pytest.mark.slow
 def test_several_members_answer_with_their_mean_and_count_their_epochs_on() -> None:
     prices, heard = make_prices(120), []
-    several = SMALL.model_copy(update={"training": TrainingConfig(epochs=2, members=3, seed=5)})
+    several = small(epochs=2, members=3, seed=5)
     fitted = train_forecaster(prices, several, [lambda epoch, loss: heard.append((epoch, loss))])
     assert several.training.seeds == (15, 16, 17)
     assert several.training.most_epochs == 6
     assert heard == list(enumerate(fitted.losses, start=1))
-    alone = [
-        train_forecaster(prices, SMALL.model_copy(update={"training": TrainingConfig(epochs=2, seed=seed)}))
-        for seed in several.training.seeds
-    ]
+    alone = [train_forecaster(prices, small(epochs=2, seed=seed)) for seed in several.training.seeds]
     assert fitted.losses == sum((one.losses for one in alone), ())
     np.testing.assert_allclose(
         fitted.forecast(prices, 4), np.mean([one.forecast(prices, 4) for one in alone], axis=0), rtol=1e-6
