@@ -46,10 +46,7 @@ class ExchangeCalendar:
         if last < first:
             return np.empty(0, dtype="datetime64[D]")
         sessions = self._hours(first, last).sessions
-        low, high = np.searchsorted(
-            sessions, [np.datetime64(first, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")]
-        )
-        return sessions[low:high].copy()
+        return sessions[(sessions >= np.datetime64(first, "D")) & (sessions <= np.datetime64(last, "D"))]
 
     def last_completed(self, now: datetime) -> date:
         """The newest session whose close lies half an hour or more before `now`."""
@@ -66,13 +63,13 @@ class ExchangeCalendar:
 
     def opens(self, session: date) -> datetime:
         """When trading begins, in UTC."""
-        hours = self._hours(session, session)
-        return _moment(hours.opens[self._row(hours, session)])
+        hours, row = self._row(session)
+        return _moment(hours.opens[row])
 
     def closes(self, session: date) -> datetime:
         """When trading ends, in UTC; earlier on half days."""
-        hours = self._hours(session, session)
-        return _moment(hours.closes[self._row(hours, session)])
+        hours, row = self._row(session)
+        return _moment(hours.closes[row])
 
     def today(self, now: datetime) -> date:
         """The date at the exchange, in its own time zone."""
@@ -84,12 +81,12 @@ class ExchangeCalendar:
         years = min(first.year - 1, _FIRST_YEAR), max(last.year + 2, _LAST_YEAR)
         return _load(self.exchange, self.extra_closures, *years)
 
-    def _row(self, hours: _Hours, session: date) -> int:
-        day = np.datetime64(session, "D")
-        row = int(np.searchsorted(hours.sessions, day))
-        if row == len(hours.sessions) or hours.sessions[row] != day:
+    def _row(self, session: date) -> tuple[_Hours, int]:
+        hours = self._hours(session, session)
+        rows = np.flatnonzero(hours.sessions == np.datetime64(session, "D"))
+        if not len(rows):
             raise ValueError(f"{session} is no session of {self.exchange}")
-        return row
+        return hours, int(rows[0])
 
 
 def same_exchange(first: str, second: str) -> bool:
