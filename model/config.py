@@ -12,6 +12,7 @@ Column = Literal["Open", "High", "Low", "Close"]
 Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=0)]
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 class Frozen(BaseModel):
@@ -108,7 +109,7 @@ class EvaluationConfig(Frozen):
     """Which sessions the forecaster is judged on: the newest, or a calendar month."""
 
     test_sessions: Count = 21
-    test_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
+    test_month: Month | None = None
 
 
 class PriceRequest(Frozen):

@@ -11,21 +11,17 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from model.config import ForecasterConfig, Frozen
+from model.config import ForecasterConfig, Frozen, Month
 from model.errors import TooFewPrices, UsageError
 from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 
-MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
-WINDOW = r"^(expanding|sliding:[1-9]\d?)$"
 EXPANDING = "expanding"
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DEFAULT_MONTHS = 12
 # Choosing an ARIMA takes about as long as a hundred epochs.
 STATISTICAL_EPOCHS = 100
-
-Month = Annotated[str, Field(pattern=MONTH)]
 
 
 class BacktestConfig(Frozen):
@@ -38,7 +34,7 @@ class BacktestConfig(Frozen):
         "each",
         description="where everything is fitted again: at each origin, at every n-th, or at the first only (never)",
     )
-    window: Annotated[str, Field(pattern=WINDOW)] = Field(
+    window: Annotated[str, Field(pattern=r"^(expanding|sliding:[1-9]\d?)$")] = Field(
         EXPANDING, description="the prices to fit on: all before the origin, or sliding:YEARS for only the newest years"
     )
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(

@@ -53,9 +53,8 @@ def split_prices(prices: Prices, wanted: EvaluationConfig, lookback: int) -> Spl
     if n_train <= lookback:
         raise TooFewPrices(
             f"prices of {prices.security.ticker}",
-            have=f"{len(used)} sessions"
-            + (f" up to the end of {wanted.test_month}" if wanted.test_month else "")
-            + f", of which {n_test} are the test period",
+            have=f"{len(used)} sessions{f' up to the end of {wanted.test_month}' if wanted.test_month else ''}, "
+            f"of which {n_test} are the test period",
             need=f"more than {lookback + n_test}: a window of {lookback} sessions, its target, and the test period",
             remedy="give more history, a smaller --lookback, or a shorter or later test period",
         )
@@ -64,15 +63,12 @@ def split_prices(prices: Prices, wanted: EvaluationConfig, lookback: int) -> Spl
 
 def _month(prices: Prices, month: str) -> tuple[int, Prices]:
     """The number of sessions in a month, and the prices up to its end."""
-    start = np.datetime64(month, "M")
-    months = prices.sessions.astype("datetime64[M]")
-    n_test = int((months == start).sum())
-    if n_test == 0:
+    rows = np.flatnonzero(prices.sessions.astype("datetime64[M]") == np.datetime64(month, "M"))
+    if not len(rows):
         raise UsageError(
             f"test month {month}",
             have=f"no session in it; the prices of {prices.security.ticker} reach from {prices.first} to {prices.last}",
             need="a month with sessions, after enough history to train on",
             remedy="choose another --test-month, or give the files that hold it",
         )
-    end = date.fromisoformat(str((start + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")))
-    return n_test, prices.until(end)
+    return len(rows), prices.rows(0, int(rows[-1]) + 1)

@@ -6,6 +6,7 @@ stays bit for bit.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
@@ -26,7 +27,7 @@ from model.forecaster.windows import make_windows
 from model.market.prices import COLUMNS, Prices, Values
 from model.training.fit import train_forecaster
 from tests.lineage import as_parent
-from tests.market import TEST, make_prices, weekdays
+from tests.market import make_prices, weekdays
 
 pytestmark = pytest.mark.slow
 
@@ -37,26 +38,23 @@ CONFIGS = {
 ROWS, TRAIN = 130, 110  # the training part ends with row 109, and every origin from there on is tried
 
 
-def rewritten(values: Values) -> Prices:
-    return Prices(security=TEST, source="csv", origin="made by a test", sessions=weekdays(len(values)), values=values)
-
-
 def changed(prices: Prices, origin: int) -> Prices:
     """Everything after the origin is another world: other prices, other volumes."""
     values = prices.values.copy()
-    values[origin + 1 :] = values[origin + 1 :] * np.array([7.0, 9.0, 3.0, 5.0, 5.0, 11.0])
-    return rewritten(values)
+    values[origin + 1 :] *= np.array([7.0, 9.0, 3.0, 5.0, 5.0, 11.0])
+    return replace(prices, values=values)
 
 
 def removed(prices: Prices, origin: int) -> Prices:
     """Of what comes after the origin, one session is left."""
-    return rewritten(prices.values[: origin + 2].copy())
+    return prices.rows(0, origin + 2)
 
 
 def appended(prices: Prices, origin: int) -> Prices:
     """What comes after the origin goes on for longer, and wildly."""
     more = np.abs(np.random.default_rng(origin).normal(100, 40, (9, len(COLUMNS)))) + 1
-    return rewritten(np.concatenate([prices.values, more]))
+    values = np.concatenate([prices.values, more])
+    return replace(prices, sessions=weekdays(len(values)), values=values)
 
 
 TAMPERINGS = (changed, removed, appended)

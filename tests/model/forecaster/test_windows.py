@@ -12,6 +12,7 @@ from model.forecaster.windows import make_windows
 from tests.market import changed_from, make_prices
 
 CONFIG = ForecasterConfig(lookback=3)
+UNSCALED = LevelRecipe(column="Open", lookback=3, minimum=0.0, maximum=1.0)
 
 
 def test_the_range_is_that_of_the_training_part() -> None:
@@ -35,7 +36,7 @@ def test_constant_prices_cannot_be_scaled() -> None:
 
 def test_each_window_is_followed_by_its_target() -> None:
     prices = make_prices(opens=np.arange(1.0, 8.0))
-    windows = make_windows(prices, LevelRecipe(column="Open", lookback=3, minimum=0.0, maximum=1.0))
+    windows = make_windows(prices, UNSCALED)
     assert windows.inputs.shape == (4, 3, 1)
     np.testing.assert_array_equal(windows.inputs[0, :, 0], [1, 2, 3])
     np.testing.assert_array_equal(windows.targets, [4, 5, 6, 7])
@@ -44,7 +45,7 @@ def test_each_window_is_followed_by_its_target() -> None:
 
 def test_a_test_period_looks_back_into_the_training_part() -> None:
     prices = make_prices(opens=np.arange(1.0, 8.0))
-    windows = make_windows(prices, LevelRecipe(column="Open", lookback=3, minimum=0.0, maximum=1.0), n_targets=2)
+    windows = make_windows(prices, UNSCALED, n_targets=2)
     np.testing.assert_array_equal(windows.inputs[:, :, 0], [[3, 4, 5], [4, 5, 6]])
     np.testing.assert_array_equal(windows.targets, [6, 7])
 

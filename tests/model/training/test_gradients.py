@@ -1,7 +1,7 @@
 """Gradients back in time: known answers, vanishing and what is done against it, and the figure."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -102,13 +102,17 @@ def test_clipping_bounds_the_gradient_of_each_array_of_weights_and_keeps_its_dir
         np.testing.assert_allclose(short, long * 0.5 / np.linalg.norm(long), atol=1e-5)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "peephole", "coupled", "gru"])
-def test_every_cell_has_gradients_at_every_step_with_fresh_weights_and_after_a_fit(cell: Cell) -> None:
-    network = SMALL.network.model_copy(update={"cell": cell})
-    fitted = train_forecaster(make_prices(60), SMALL.model_copy(update={"network": network}))
+def norms_of_a_fit(**changes: object) -> GradientNorms:
+    fitted = train_forecaster(make_prices(60), SMALL.model_copy(update=changes))
     norms = gradient_norms(fitted, make_prices(60))
     assert norms is not None
+    return norms
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", get_args(Cell))
+def test_every_cell_has_gradients_at_every_step_with_fresh_weights_and_after_a_fit(cell: Cell) -> None:
+    norms = norms_of_a_fit(network=SMALL.network.model_copy(update={"cell": cell}))
     for values in (norms.start, norms.end):
         assert values.shape == (2, 5)
         assert (values > 0).all()
@@ -121,17 +125,12 @@ def test_every_cell_has_gradients_at_every_step_with_fresh_weights_and_after_a_f
 
 def test_the_fresh_weights_are_those_that_the_fit_began_with() -> None:
     standing = TrainingConfig(epochs=1, members=2, seed=3, optimizer="sgd", learning_rate=1e-12)
-    fitted = train_forecaster(make_prices(60), SMALL.model_copy(update={"training": standing}))
-    norms = gradient_norms(fitted, make_prices(60))
-    assert norms is not None
+    norms = norms_of_a_fit(training=standing)
     np.testing.assert_allclose(norms.start, norms.end, rtol=1e-5)
 
 
 def test_a_network_that_starts_as_the_naive_forecast_has_no_gradient_there_and_no_ratio() -> None:
-    network = NetworkConfig(units=(3,), output_initializer="zeros")
-    fitted = train_forecaster(make_prices(60), SMALL.model_copy(update={"network": network}))
-    norms = gradient_norms(fitted, make_prices(60))
-    assert norms is not None
+    norms = norms_of_a_fit(network=NetworkConfig(units=(3,), output_initializer="zeros"))
     assert (norms.start == 0).all()
     assert norms.ratios().keys() == {"gradient_ratio"}
 
