@@ -19,12 +19,8 @@ LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 
 def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
     """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale."""
-    ratios = norms.ratios()
-    parts = [
-        f"{ratios[key]:.1e} {when}"
-        for key, when in (("gradient_ratio_start", "with fresh weights"), ("gradient_ratio", "after the fit"))
-        if key in ratios
-    ]
+    when = {"gradient_ratio_start": "with fresh weights", "gradient_ratio": "after the fit"}
+    parts = [f"{ratio:.1e} {when[name]}" for name, ratio in norms.ratios().items()]
     steps = norms.end.shape[1]
     return norms_figure(
         {"with fresh weights": norms.start, "after the fit": norms.end},

@@ -89,9 +89,12 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
     if gone.size or put_in.size or irregular.any():
         lines += [("restated", line) for line in _restated(gone, put_in, days, expected, new, irregular)]
     if split.known:
-        lines.append(("split", _split_line(split, days)))
+        what = f"split {_ratio(1 / split.number)}: prices up to {days[split.rows - 1]}"
+        lines.append(("split", f"{what} multiplied by {split.number:.6g}"))
     if adjusted.known and not np.isclose(adjusted.number, split.number, rtol=_RELATIVE, atol=0):
-        lines.append(("dividend", _dividend_line(adjusted.number / split.number, days[adjusted.rows - 1])))
+        paid = adjusted.number / split.number
+        what = f"dividend{'' if paid < 1 else ' taken back'}: Adj Close up to {days[adjusted.rows - 1]}"
+        lines.append(("dividend", f"{what} multiplied by {paid:.6g}"))
     if (wrong & settling).any():
         lines += [("settled", line) for line in _changes(days, expected, new, wrong & settling)]
     if added.size:
@@ -199,10 +202,6 @@ def _changes(days: Days, old: Values, new: Values, rows: RowMask) -> Iterator[st
         yield f"and {count_days(rest, 'session')} more, {_range(rest)}"
 
 
-def _split_line(split: _Factor, days: Days) -> str:
-    return f"split {_ratio(1 / split.number)}: prices up to {days[split.rows - 1]} multiplied by {split.number:.6g}"
-
-
 def _ratio(number: float) -> str:
     """A split's ratio as it is usually written: 2:1, 3:2, 1:10."""
     for below in (*range(1, _LARGEST_TERM + 1), round(1 / number)):
@@ -211,11 +210,6 @@ def _ratio(number: float) -> str:
         if above > 0 and simple and abs(above / below / number - 1) < _RELATIVE:
             return f"{above}:{below}"
     return f"{number:.4g}:1"
-
-
-def _dividend_line(number: float, day: np.datetime64) -> str:
-    what = "dividend" if number < 1 else "dividend taken back"
-    return f"{what}: Adj Close up to {day} multiplied by {number:.6g}"
 
 
 def _number(value: float) -> str:

@@ -18,8 +18,8 @@ ADJUSTED, VOLUME = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
 N = len(BEFORE)
 
 
-def with_values(values: Values, prices: Prices = BEFORE) -> Prices:
-    return replace(prices, values=values)
+def with_values(values: Values) -> Prices:
+    return replace(BEFORE, values=values)
 
 
 def without_rows(*rows: int) -> Prices:
