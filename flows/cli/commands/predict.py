@@ -14,7 +14,6 @@ from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_eac
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
-    from model.config import PriceRequest
 
 LATE = "made after that session opened. It is recorded but will not be scored."
 
@@ -65,10 +64,9 @@ def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     with orchestrated(meanwhile=load_libraries):
         from flows.predict import predict as flow
 
-        def run(request: "PriceRequest") -> CommandResult:
-            return predict_result(flow(request=request, column=name))
-
-        return for_each(requests, settings.prices.pause, run)
+        return for_each(
+            requests, settings.prices.pause, lambda request: predict_result(flow(request=request, column=name))
+        )
 
 
 def predict_result(report: "PredictReport") -> CommandResult:

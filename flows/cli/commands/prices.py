@@ -1,6 +1,5 @@
 """`tomorrow prices`: what is stored, and a fetch of one or many securities. It needs neither Prefect nor MLflow."""
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from pydantic import BeforeValidator
 from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import AcceptRestatement, Ticker, TickersFile, tickers
-from flows.cli.result import Answer, CommandResult, lines, table
+from flows.cli.result import Answer, CommandResult, lines, say, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,7 +94,7 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool)
 
     wanted = fetchable(named, settings)
     with fetching_progress(len(wanted)) as show:
-        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=_say)
+        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=say)
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     answer = OutcomesAnswer(
@@ -108,10 +107,6 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool)
     # The first failure's; where Yahoo was not asked any more there was one.
     exit_code = next((outcome.error.exit_code for outcome in outcomes if outcome.error is not None), 0)
     return CommandResult(answer, _fetch_text(outcomes, answer), exit_code)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"tomorrow: {line}\n")
 
 
 def _outcome(outcome: "Outcome") -> dict[str, Any]:

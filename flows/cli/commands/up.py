@@ -4,14 +4,13 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import PriceFiles, count, option
-from flows.cli.result import Answer, CommandResult
+from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
@@ -71,15 +70,15 @@ def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: Pric
     with only_stack(settings):
         check_free(planned.parts)
         _make_database(settings, planned)
-        with Supervisor(settings, planned, now, _say) as running:
-            _say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
+        with Supervisor(settings, planned, now, say) as running:
+            say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
             running.deploy({} if request is None else {"request": request.model_dump(mode="json", exclude_unset=True)})
             running.start_worker()
             running.tell(_ready(planned))
             running.watch()
-        _say(f"ended ({running.asked})")
+        say(f"ended ({running.asked})")
     return UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
 
 
@@ -104,12 +103,6 @@ def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceR
         files=tuple(str(Path(file).resolve()) for file in files) or None,
     )
     return validated(PriceRequest, named) if named else None
-
-
-def _say(line: str) -> None:
-    """A line for whoever watches."""
-    sys.stderr.write(f"tomorrow: {line}\n")
-    sys.stderr.flush()
 
 
 def _make_database(settings: "Settings", planned: "Stack") -> None:
