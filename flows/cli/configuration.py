@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound=Frozen)
 
 
-def column(name: str) -> Column:
+def parse_column(name: str) -> Column:
     """The price that is forecast."""
     return validated(ForecasterConfig, {"column": name}).column
 

@@ -139,14 +139,13 @@ def backtest(
     """
     from model.backtest.plan import BacktestConfig
 
-    requests = prices.requests()
     options = given(
         first=first, last=last, every=every, refit=_refit(refit), window=window, seeds=seeds, statistical=statistical
     )
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)
     forecasters, workers = _forecasters(presets, training), jobs(processes)
-    settings, requests = prepare(requests)
+    settings, requests = prepare(prices.requests())
     from tasks.backtest.fit_pool import fitting_workers
     from tasks.system.prefect_server import orchestrated
 

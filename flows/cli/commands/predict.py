@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.configuration import column as parse_column
-from flows.cli.configuration import prepare
+from flows.cli.configuration import parse_column, prepare
 from flows.cli.options import ColumnName, PriceOptions
 from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_each, of
 
@@ -56,8 +55,8 @@ class PredictAnswer(Answer):
 @command("tomorrow predict --source sample")
 def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     """Load the Production version, forecast the next session, and write the forecast to the ledger."""
-    requests, name = prices.requests(), parse_column(column)
-    settings, requests = prepare(requests)
+    name = parse_column(column)
+    settings, requests = prepare(prices.requests())
     from tasks.system.prefect_server import orchestrated
     from tasks.tracking.model_artifact import load_libraries
 

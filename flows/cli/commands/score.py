@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.configuration import column as parse_column
-from flows.cli.configuration import prepare
+from flows.cli.configuration import parse_column, prepare
 from flows.cli.options import ColumnName, PriceOptions
 from flows.cli.result import Answer, CommandResult, Count, FetchAnswer, for_each, of
 
@@ -85,8 +84,8 @@ class ScoreAnswer(Answer):
 @command("tomorrow score --ticker META --column Open")
 def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     """Fill in what happened, score the forecasts beside the naive ones, and request retraining where it is due."""
-    requests, name = prices.requests(), parse_column(column)
-    settings, requests = prepare(requests)
+    name = parse_column(column)
+    settings, requests = prepare(prices.requests())
     from tasks.system.prefect_server import orchestrated
 
     with orchestrated():

@@ -49,24 +49,14 @@ def up(
     """
     wanted = _request(ticker, source, prices)
     settings, _ = prepare(() if wanted is None else (wanted,))
-    answer = run_stack(
-        _with_ports(settings, server=mlflow_port, prefect=prefect_port), os.environ.get("PREFECT_API_URL"), wanted
-    )
-    return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
-
-
-def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: PriceRequest | None) -> UpAnswer:
-    """Run the stack in this process until a signal ends it.
-
-    request: what the deployments fetch in place of what their flows fetch by themselves
-    """
+    settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import check_free
     from tasks.operations.stack.state import only_stack
     from tasks.operations.stack.supervisor import Supervisor
 
-    planned = stack(settings, prefect_elsewhere)
+    planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     with only_stack(settings):
         check_free(planned.parts)
         _make_database(settings, planned)
@@ -74,12 +64,15 @@ def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: Pric
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
-            running.deploy({} if request is None else {"request": request.model_dump(mode="json", exclude_unset=True)})
+            # What the deployments fetch in place of what their flows fetch by themselves.
+            running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
-            running.tell(_ready(planned))
+            addresses = (f"  {part.title:9} {part.address}" for part in planned.parts if part.address)
+            running.tell("\n".join(["the stack is up; Ctrl-C ends it", *addresses]))
             running.watch()
         say(f"ended ({running.asked})")
-    return UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
+    answer = UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
+    return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
 
 
 def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
@@ -121,8 +114,3 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
 
 def _nothing() -> None:
     pass
-
-
-def _ready(planned: "Stack") -> str:
-    addresses = [f"  {part.title:9} {part.address}" for part in planned.parts if part.address]
-    return "\n".join(["the stack is up; Ctrl-C ends it", *addresses])
