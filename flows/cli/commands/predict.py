@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING
 
 from flows.cli.command import command
 from flows.cli.configuration import parse_column, prepare
@@ -17,15 +15,8 @@ if TYPE_CHECKING:
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 
-# The bounds by level in per cent, which JSON has as text.
-Intervals = Annotated[
-    dict[str, tuple[float, float]],
-    BeforeValidator(lambda known: {str(level): bounds for level, bounds in known.items()}),
-]
-
-
 class PredictAnswer(Answer):
-    """The object of `tomorrow predict --json`, as the ledger holds the forecast."""
+    """The object of `tomorrow predict --json`, as the ledger holds the forecast: `intervals` by level in per cent."""
 
     model: str = of("forecast.model")
     version: int = of("forecast.version")
@@ -37,7 +28,7 @@ class PredictAnswer(Answer):
     lower: float | None = of("forecast.lower")
     upper: float | None = of("forecast.upper")
     level: float | None = of("forecast.level")
-    intervals: Intervals = of("forecast.intervals")
+    intervals: dict[int, tuple[float, float]] = of("forecast.intervals")
     naive: float = of("forecast.naive")
     naive_name: str = of("forecast.naive_name")
     naives: Mapping[str, float] = of("forecast.naives")

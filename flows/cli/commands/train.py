@@ -139,10 +139,7 @@ def _answer(report: "TrainReport") -> TrainAnswer:
     split, came = report.split, report.results
     trained, window = len(split.train) - came.rows, (report.config.lookback, came.features)
     test = TestPart(
-        inputs=(split.n_test, *window),
-        series=split.n_test + came.rows,
-        first=split.first_test,
-        last=split.last_test,
+        inputs=(split.n_test, *window), series=split.n_test + came.rows, first=split.first_test, last=split.last_test
     )
     found = SimpleNamespace(
         **{field.name: getattr(report, field.name) for field in fields(report)},
