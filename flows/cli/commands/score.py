@@ -1,7 +1,6 @@
 """`tomorrow score`: its options, its call, its JSON and its text."""
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
@@ -33,13 +32,18 @@ def _versions(scored: "Scored") -> list[dict[str, Any]]:
     ]
 
 
-def _judged(figure: "Callable[[Evaluation], Any]", otherwise: Any = None) -> BeforeValidator:
-    """A figure of the forecasts that count; `otherwise` where there are none."""
-    return BeforeValidator(lambda judged: otherwise if judged is None else figure(judged))
+def _level(judged: "Evaluation | None") -> float | None:
+    return None if judged is None else max(judged.intervals, default=None)
 
 
-def _widest(judged: "Evaluation") -> float | None:
-    return max(judged.intervals, default=None)
+def _coverages(judged: "Evaluation | None") -> dict[str, float]:
+    if judged is None:
+        return {}
+    return {f"{100 * level:g}": judged.coverage(level).value for level in sorted(judged.intervals)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class ScoreAnswer(Answer):
@@ -60,18 +64,11 @@ class ScoreAnswer(Answer):
     rmse: float | None = of("scored.rmse")
     naive_rmse: float | None = of("scored.naive_rmse")
     naive_name: str | None = of("scored.judged.best_naive", None)
-    skill: Annotated[float | None, BeforeValidator(lambda skill: skill if math.isfinite(skill) else None)] = of(
-        "scored.judged.skill", None
-    )
+    skill: Annotated[float | None, BeforeValidator(_finite)] = of("scored.judged.skill", None)
     bias: float | None = of("scored.judged.bias", None)
-    level: Annotated[float | None, _judged(_widest)] = of("scored.judged")
+    level: Annotated[float | None, BeforeValidator(_level)] = of("scored.judged")
     coverage: float | None = of("scored.coverage")
-    coverages: Annotated[
-        dict[str, float],
-        _judged(
-            lambda judged: {f"{100 * level:g}": judged.coverage(level).value for level in sorted(judged.intervals)}, {}
-        ),
-    ] = of("scored.judged")
+    coverages: Annotated[dict[str, float], BeforeValidator(_coverages)] = of("scored.judged")
     retrain: bool = of("scored.advice.retrain")
     asked: bool = of("scored.asked")
     reasons: tuple[str, ...] = of("scored.advice.reasons")
