@@ -35,6 +35,11 @@ def option(name: str, metavar: str, text: str, **more: Any) -> Any:
     return typer.Option(name, metavar=metavar, help=text, **more)
 
 
+def flag(name: str, text: str) -> Any:
+    """An option without a value."""
+    return typer.Option(name, help=text)
+
+
 def count(name: str, text: str) -> Any:
     """An option whose value is a whole number."""
     return option(name, "N", text, parser=number)
@@ -49,10 +54,7 @@ PriceFiles = Annotated[
     list[str], option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.")
 ]
 AcceptRestatement = Annotated[
-    bool,
-    typer.Option(
-        "--accept-restatement", help="Yahoo only: accept unexplained changes to past prices; this is recorded."
-    ),
+    bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
 ]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, option
+from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, flag, option
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
 from model.errors import UsageError
 
@@ -129,7 +128,7 @@ def backtest(
     ] = "expanding",
     seeds: Annotated[int, count("--seeds", "Fit each N times, with another seed each.")] = 1,
     statistical: Annotated[
-        bool, typer.Option("--statistical", help="Compare with AutoETS and AutoARIMA as well; needs the extra.")
+        bool, flag("--statistical", "Compare with AutoETS and AutoARIMA as well; needs the extra.")
     ] = False,
     processes: Jobs = None,
 ) -> CommandResult:

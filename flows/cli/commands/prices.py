@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import AcceptRestatement, Ticker, TickersFile, tickers
+from flows.cli.options import AcceptRestatement, Ticker, TickersFile, flag, tickers
 from flows.cli.result import Answer, CommandResult, lines, say, table
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def prices(
     ticker: Ticker = [],  # noqa: B006 - typer makes a list of its own
     tickers_file: TickersFile = None,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch the prices from Yahoo, and keep a snapshot of each security's.")
+        bool, flag("--fetch", "Fetch the prices from Yahoo, and keep a snapshot of each security's.")
     ] = False,
     accept_restatement: AcceptRestatement = False,
 ) -> CommandResult:

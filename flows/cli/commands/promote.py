@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from flows.cli.command import command
 from flows.cli.commands.train import GateAnswer, gate_phrase
 from flows.cli.configuration import prepare
-from flows.cli.options import Model, Reason, Version, option
+from flows.cli.options import Model, Reason, Version, flag, option
 from flows.cli.result import Answer, CommandResult, of
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def promote(
     model: Model,
     version: Version,
     to: Annotated[str, option("--to", "STAGE", "staging, production, archived or none.")] = "Production",
-    force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs a --reason, and is recorded.")] = False,
+    force: Annotated[bool, flag("--force", "Pass the gate; needs a --reason, and is recorded.")] = False,
     reason: Reason = "",
 ) -> CommandResult:
     """Move a version to a stage; into Production only if the gate lets it pass."""

@@ -5,11 +5,9 @@ from datetime import date
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, option
+from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, option
 from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 from model.evaluation.decision import DecisionWord
@@ -105,7 +103,7 @@ def train(
     test: EvaluationOptions,
     training: TrainingOptions,
     preset: Preset = "tutorial",
-    again: Annotated[bool, typer.Option("--again", help="Train again even if an identical training exists.")] = False,
+    again: Annotated[bool, flag("--again", "Train again even if an identical training exists.")] = False,
     processes: Jobs = None,
 ) -> CommandResult:
     """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
