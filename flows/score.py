@@ -33,6 +33,12 @@ class ScoreReport:
     scored: Scored
     seconds: dict[str, float]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed about the outcomes, and about the version in Production."""
+        production = self.scored.production
+        return (*self.outcomes.notes, *(production.notes if production else ()))
+
 
 @flow(
     name="score",

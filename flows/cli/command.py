@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from itertools import pairwise
 from typing import Annotated, Any, get_type_hints
 
@@ -74,15 +74,14 @@ def _flat(function: Callable[..., CommandResult]) -> Callable[..., CommandResult
         for name, parameter in inspect.signature(function).parameters.items():
             if name in groups:
                 extras = get_type_hints(groups[name], include_extras=True)
-                yield from (_parameter(field, extras[field.name]) for field in fields(groups[name]))
+                for field in fields(groups[name]):
+                    default = field.default if field.default_factory is MISSING else field.default_factory()
+                    yield inspect.Parameter(
+                        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=extras[field.name]
+                    )
             else:
                 yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
         yield inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json)
 
     flat.__signature__ = inspect.Signature(list(parameters()))  # type: ignore[attr-defined]
     return flat
-
-
-def _parameter(field: "Field[Any]", annotation: Any) -> inspect.Parameter:
-    default = field.default if field.default_factory is MISSING else field.default_factory()
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Config = TypeVar("Config", bound=Frozen)
 
 
-def column(name: str) -> Column:
+def parse_column(name: str) -> Column:
     """The price that is forecast."""
     return validated(ForecasterConfig, {"column": name}).column
 
@@ -90,12 +90,10 @@ def _put(raw: dict[str, Any], key: str, value: Any) -> None:
 
 def _number(value: Any) -> Any:
     """YAML takes 1e-4 for a text; nobody who writes it means one."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str] | None = None) -> Config:

@@ -35,6 +35,11 @@ def option(name: str, metavar: str, text: str, **more: Any) -> Any:
     return typer.Option(name, metavar=metavar, help=text, **more)
 
 
+def flag(name: str, text: str) -> Any:
+    """An option without a value."""
+    return typer.Option(name, help=text)
+
+
 def count(name: str, text: str) -> Any:
     """An option whose value is a whole number."""
     return option(name, "N", text, parser=number)
@@ -45,26 +50,12 @@ Ticker = Annotated[
     option("--ticker", "TICKER", "Ticker symbol; repeat the option for several (default: META).", show_default=False),
 ]
 TickersFile = Annotated[str | None, option("--tickers-file", "FILE", "Text file with a ticker on each line.")]
-Source = Annotated[str, option("--source", "yahoo|csv|sample", "Where prices come from.")]
 PriceFiles = Annotated[
     list[str], option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.")
 ]
-AsOf = Annotated[
-    date | None,
-    option(
-        "--as-of", "DATE", "Use what was known at the close of that day (YYYY-MM-DD), and no later price.", parser=day
-    ),
-]
-Vintage = Annotated[
-    str | None, option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits.")
-]
 AcceptRestatement = Annotated[
-    bool,
-    typer.Option(
-        "--accept-restatement", help="Yahoo only: accept unexplained changes to past prices; this is recorded."
-    ),
+    bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
 ]
-MarketSeed = Annotated[int | None, count("--market-seed", "With sample: which synthetic market.")]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
 Version = Annotated[int, typer.Argument(parser=number, metavar="VERSION", help="The version's number.")]
@@ -79,12 +70,23 @@ class PriceOptions:
 
     ticker: Ticker = field(default_factory=list)
     tickers_file: TickersFile = None
-    source: Source = "yahoo"
+    source: Annotated[str, option("--source", "yahoo|csv|sample", "Where prices come from.")] = "yahoo"
     prices: PriceFiles = field(default_factory=list)
-    as_of: AsOf = None
-    vintage: Vintage = None
+    as_of: Annotated[
+        date | None,
+        option(
+            "--as-of",
+            "DATE",
+            "Use what was known at the close of that day (YYYY-MM-DD), and no later price.",
+            parser=day,
+        ),
+    ] = None
+    vintage: Annotated[
+        str | None,
+        option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits."),
+    ] = None
     accept_restatement: AcceptRestatement = False
-    market_seed: MarketSeed = None
+    market_seed: Annotated[int | None, count("--market-seed", "With sample: which synthetic market.")] = None
 
     def requests(self) -> tuple[PriceRequest, ...]:
         """Which prices are wanted, of one security after the other."""
@@ -96,21 +98,15 @@ class PriceOptions:
                 need="one, whose prices the source gives",
                 remedy="run it once for each, or use --source yahoo",
             )
-        return tuple(self._request(ticker) for ticker in named)
-
-    def _request(self, ticker: str | None) -> PriceRequest:
-        return validated(
-            PriceRequest,
-            given(
-                ticker=ticker,
-                source=self.source,
-                files=tuple(self.prices),
-                as_of=self.as_of,
-                vintage=self.vintage,
-                accept_restatement=self.accept_restatement,
-                market_seed=self.market_seed,
-            ),
+        shared = given(
+            source=self.source,
+            files=tuple(self.prices),
+            as_of=self.as_of,
+            vintage=self.vintage,
+            accept_restatement=self.accept_restatement,
+            market_seed=self.market_seed,
         )
+        return tuple(validated(PriceRequest, given(ticker=ticker) | shared) for ticker in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,18 +149,15 @@ def _read_tickers(file: str) -> tuple[str, ...]:
     """The tickers in the order of the file: one on a line, what follows a # is for people."""
     try:
         lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+        have = "no ticker in it"
     except (OSError, UnicodeDecodeError) as error:
-        raise _useless(file, getattr(error, "strerror", None) or str(error)) from None
+        lines, have = [], getattr(error, "strerror", None) or str(error)
     found = tuple(ticker for line in lines if (ticker := line.partition("#")[0].strip()))
     if not found:
-        raise _useless(file, "no ticker in it")
+        raise UsageError(
+            f"--tickers-file {file}",
+            have=have,
+            need="a text file with a ticker on each line",
+            remedy="correct the path, or name tickers with --ticker",
+        )
     return found
-
-
-def _useless(file: str, have: str) -> UsageError:
-    return UsageError(
-        f"--tickers-file {file}",
-        have=have,
-        need="a text file with a ticker on each line",
-        remedy="correct the path, or name tickers with --ticker",
-    )

@@ -25,34 +25,25 @@ Exit codes:
 
 `tomorrow COMMAND --help` explains a command with an example."""
 
-# Where each command is, and what it does in a line.
+# In which file of flows/cli/commands each command is, and what it does in a line.
 COMMANDS = {
-    "train": ("flows.cli.commands.train:train", "Fetch prices, train, evaluate, register, and ask the gate."),
-    "catchup": ("flows.cli.commands.catchup:catchup", "Train and forecast as of each session that was missed."),
+    "train": ("train", "Fetch prices, train, evaluate, register, and ask the gate."),
+    "catchup": ("catchup", "Train and forecast as of each session that was missed."),
     "backtest": (
-        "flows.cli.commands.backtest:backtest",
+        "backtest",
         "Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.",
     ),
-    "promote": ("flows.cli.commands.promote:promote", "Move a version to a stage, through the gate."),
-    "approve": ("flows.cli.commands.promote:approve", "Let a version that waits for a person go to Production."),
-    "reject": ("flows.cli.commands.promote:reject", "Keep a version that waits for a person out of Production."),
-    "rollback": ("flows.cli.commands.promote:rollback", "Give Production back to the version that was there before."),
-    "history": (
-        "flows.cli.commands.history:history",
-        "Show which version was in which stage when, by whose decision and why.",
-    ),
-    "predict": ("flows.cli.commands.predict:predict", "Forecast the next session with the version in Production."),
-    "score": (
-        "flows.cli.commands.score:score",
-        "Fill in what happened, score the forecasts, and request retraining where it is due.",
-    ),
-    "prices": (
-        "flows.cli.commands.prices:prices",
-        "Show which prices are stored and how fresh they are, or fetch them.",
-    ),
-    "up": ("flows.cli.commands.up:up", "Start the servers and a worker with the schedules, and keep them running."),
-    "status": ("flows.cli.commands.status:status", "Show what runs, what is next, and how prices and forecasts are."),
-    "clean": ("flows.cli.commands.clean:clean", "Remove versions, runs, prices and logs that are old and not in use."),
+    "promote": ("promote", "Move a version to a stage, through the gate."),
+    "approve": ("promote", "Let a version that waits for a person go to Production."),
+    "reject": ("promote", "Keep a version that waits for a person out of Production."),
+    "rollback": ("promote", "Give Production back to the version that was there before."),
+    "history": ("history", "Show which version was in which stage when, by whose decision and why."),
+    "predict": ("predict", "Forecast the next session with the version in Production."),
+    "score": ("score", "Fill in what happened, score the forecasts, and request retraining where it is due."),
+    "prices": ("prices", "Show which prices are stored and how fresh they are, or fetch them."),
+    "up": ("up", "Start the servers and a worker with the schedules, and keep them running."),
+    "status": ("status", "Show what runs, what is next, and how prices and forecasts are."),
+    "clean": ("clean", "Remove versions, runs, prices and logs that are old and not in use."),
 }
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -75,10 +66,9 @@ class LateCommand(TyperCommand):
 def parse(arguments: Sequence[str]) -> Call | int:
     """The call of a command, or the exit code where nothing is left to do, as after --help; UsageError if wrong."""
     try:
-        asked: Call | int = parser().main(list(arguments), prog_name="tomorrow", standalone_mode=False)
+        return parser().main(list(arguments), prog_name="tomorrow", standalone_mode=False)  # type: ignore[no-any-return]
     except typer.TyperException as error:
         raise _wrong_use(error) from None
-    return asked
 
 
 def parser() -> TyperGroup:
@@ -93,8 +83,8 @@ def parser() -> TyperGroup:
     app.callback()(_top)
     group = get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - what typer makes of an application with a callback
-    for name, (place, summary) in COMMANDS.items():
-        group.add_command(LateCommand(name, place, summary))
+    for name, (file, summary) in COMMANDS.items():
+        group.add_command(LateCommand(name, f"flows.cli.commands.{file}:{name}", summary))
     return group
 
 

@@ -1,6 +1,7 @@
 """What a command comes to: one JSON object for programs, the same as text for people, an exit code."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,11 @@ def lines(*parts: "RenderableType") -> "RenderableType":
     from rich.console import Group
 
     return Group(*parts)
+
+
+def say(line: str) -> None:
+    """Write a line for whoever watches, beside the answer."""
+    sys.stderr.write(f"tomorrow: {line}\n")
 
 
 def look(run_url: str, settings: "Settings") -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tasks.system.process_pool import Workers
 _life = ExitStack()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """What one run of the flow is given."""
 
@@ -31,14 +31,6 @@ class Training:
     forecaster: ForecasterConfig
     evaluation: EvaluationConfig
     again: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
-    """What a process is given: a training, and the address of the server that it reports to."""
-
-    server: str
-    training: Training
 
 
 def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> CommandResult:
@@ -49,9 +41,9 @@ def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Command
     results: dict[str, CommandResult] = {}
     # The processes load Keras while the server starts; each learns its address with the first training.
     with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
-        given = [_Given(server=server, training=training) for training in trainings]
-        for done, result in workers.run(given, started=lambda _: time.sleep(pause)):
-            ticker = done.training.request.ticker
+        given = [(server, training) for training in trainings]
+        for (_, done), result in workers.run(given, started=lambda _: time.sleep(pause)):
+            ticker = done.request.ticker
             results[ticker] = result
             sys.stderr.write(f"{ticker}: {len(results)} of {len(trainings)} securities done\n")
     return together([results[training.request.ticker] for training in trainings])
@@ -62,16 +54,14 @@ def train_security(training: Training) -> CommandResult:
     from flows.cli.commands.train import train_result
     from flows.train import train
 
-    report = train(
-        request=training.request, forecaster=training.forecaster, evaluation=training.evaluation, again=training.again
-    )
-    return train_result(report, read_settings())
+    return train_result(train(**vars(training)), read_settings())
 
 
-def _train_one(given: _Given) -> CommandResult:
-    """The same of one among several; what went wrong with it is its result."""
-    _join(given.server)
-    return attempt(given.training.request, lambda _: train_security(given.training))
+def _train_one(given: tuple[str, Training]) -> CommandResult:
+    """The same of one among several, reported to the server at an address; what went wrong with it is its result."""
+    server, training = given
+    _join(server)
+    return attempt(training.request, lambda _: train_security(training))
 
 
 def _load() -> None:

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, option
+from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, flag, option
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
 from model.errors import UsageError
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.backtest import BacktestReport
-    from model.backtest.plan import BacktestConfig, Plan
-    from model.backtest.result import BacktestResult, ComparisonRow, PresetResult
+    from model.backtest.plan import Plan
+    from model.backtest.result import BacktestResult, PresetResult
     from model.config import ForecasterConfig, PriceRequest
     from tasks.settings import Settings
 
@@ -34,44 +33,6 @@ SHOWN = (
     ("coverage_95", "95 % held", "{:.1%}"),
 )
 
-Figures = dict[str, float | None]
-
-
-class FiguresAnswer(Answer):
-    """Whose figures stand beside the rest by name; null where one is infinite, for which JSON has no number."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: Figures
-
-
-class SeedAnswer(FiguresAnswer):
-    """One seed."""
-
-    seed: int
-
-
-class MonthAnswer(FiguresAnswer):
-    """One month."""
-
-    month: str
-    sessions: int
-
-
-class PresetAnswer(FiguresAnswer):
-    """A preset: its figures, those of each seed and month, how they spread, and those of the seeds' mean forecast."""
-
-    seeds: tuple[SeedAnswer, ...]
-    spread: dict[str, Figures]
-    ensemble: Figures
-    months: tuple[MonthAnswer, ...]
-
-
-class RowAnswer(FiguresAnswer):
-    """One forecast among all that are compared."""
-
-    name: str
-    kind: str
-
 
 class ForecastPart(Answer):
     """The sessions that are forecast."""
@@ -81,21 +42,43 @@ class ForecastPart(Answer):
     last: date
 
 
-def _rows(result: "BacktestResult") -> tuple[RowAnswer, ...]:
-    from model.backtest.result import comparison_rows
-
-    return tuple(RowAnswer(name=row.name, kind=row.kind, **_finite(row.metrics)) for row in comparison_rows(result))
-
-
-def _presets(presets: "Sequence[PresetResult]") -> dict[str, PresetAnswer]:
-    return {preset.name: _preset(preset) for preset in presets}
-
-
 def _test(plan: "Plan") -> ForecastPart:
     first, last = plan.origins[0], plan.origins[-1]
     return ForecastPart(
         sessions=plan.n_sessions, first=plan.prices.day(first.start), last=plan.prices.day(last.stop - 1)
     )
+
+
+def _presets(presets: "Sequence[PresetResult]") -> dict[str, dict[str, Any]]:
+    """Each preset's figures, those of each seed and month, how they spread, and those of the seeds' mean forecast."""
+    return {
+        preset.name: {
+            **_finite(preset.metrics),
+            "seeds": [{"seed": seed, **_brief(judged.metrics())} for seed, judged in preset.by_seed.items()],
+            "spread": {name: _finite(asdict(spread)) for name, spread in preset.spread.items() if name in BRIEF},
+            "ensemble": _finite(preset.ensemble.metrics()),
+            "months": [
+                {"month": month.month, "sessions": month.sessions, **_brief(month.metrics)} for month in preset.months
+            ],
+        }
+        for preset in presets
+    }
+
+
+def _rows(result: "BacktestResult") -> list[dict[str, Any]]:
+    """Every forecast that is compared, with its figures."""
+    from model.backtest.result import comparison_rows
+
+    return [{"name": row.name, "kind": row.kind, **_finite(row.metrics)} for row in comparison_rows(result)]
+
+
+def _brief(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return _finite({name: metrics[name] for name in BRIEF if name in metrics})
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no infinity, which the skill is against a naive forecast without any error."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 class BacktestAnswer(Answer):
@@ -119,8 +102,8 @@ class BacktestAnswer(Answer):
     test: Annotated[ForecastPart, BeforeValidator(_test)] = of("result.plan")
     remarks: tuple[str, ...] = of("result.remarks")
     best_naive: str = of("result.reference.best_naive")
-    presets: Annotated[dict[str, PresetAnswer], BeforeValidator(_presets)] = of("result.presets")
-    forecasts: Annotated[tuple[RowAnswer, ...], BeforeValidator(_rows)] = of("result")
+    presets: Annotated[dict[str, dict[str, Any]], BeforeValidator(_presets)] = of("result.presets")
+    forecasts: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_rows)] = of("result")
     resumed: int
     computed: int
     jobs: int
@@ -145,7 +128,7 @@ def backtest(
     ] = "expanding",
     seeds: Annotated[int, count("--seeds", "Fit each N times, with another seed each.")] = 1,
     statistical: Annotated[
-        bool, typer.Option("--statistical", help="Compare with AutoETS and AutoARIMA as well; needs the extra.")
+        bool, flag("--statistical", "Compare with AutoETS and AutoARIMA as well; needs the extra.")
     ] = False,
     processes: Jobs = None,
 ) -> CommandResult:
@@ -153,12 +136,15 @@ def backtest(
 
     An interrupted backtest goes on where it was when the same command is run again.
     """
-    requests = prices.requests()
-    config = _config(
+    from model.backtest.plan import BacktestConfig
+
+    options = given(
         first=first, last=last, every=every, refit=_refit(refit), window=window, seeds=seeds, statistical=statistical
     )
+    names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
+    config = validated(BacktestConfig, options, names)
     forecasters, workers = _forecasters(presets, training), jobs(processes)
-    settings, requests = prepare(requests)
+    settings, requests = prepare(prices.requests())
     from tasks.backtest.fit_pool import fitting_workers
     from tasks.system.prefect_server import orchestrated
 
@@ -170,13 +156,6 @@ def backtest(
             return CommandResult(BacktestAnswer.model_validate(report), _text(report, settings))
 
         return for_each(requests, settings.prices.pause, run)
-
-
-def _config(**options: Any) -> "BacktestConfig":
-    from model.backtest.plan import BacktestConfig
-
-    names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
-    return validated(BacktestConfig, given(**options), names)
 
 
 def _refit(text: str) -> int | str:
@@ -205,38 +184,14 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
     return tuple(training.forecaster(name) for name in named)
 
 
-def _preset(preset: "PresetResult") -> PresetAnswer:
-    spread = preset.spread
-    return PresetAnswer(
-        **_finite(preset.metrics)
-        | {
-            "seeds": tuple(
-                SeedAnswer(seed=seed, **_brief(evaluation.metrics())) for seed, evaluation in preset.by_seed.items()
-            ),
-            "spread": {name: _finite(asdict(spread[name])) for name in BRIEF if name in spread},
-            "ensemble": _finite(preset.ensemble.metrics()),
-            "months": tuple(
-                MonthAnswer(month=month.month, sessions=month.sessions, **_brief(month.metrics))
-                for month in preset.months
-            ),
-        }
-    )
-
-
-def _brief(metrics: Mapping[str, float]) -> dict[str, Any]:
-    return _finite({name: metrics[name] for name in BRIEF if name in metrics})
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, Any]:
-    """JSON has no infinity, which the skill is against a naive forecast without any error."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
 def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
     from model.backtest.html_report import verdict
     from model.backtest.result import comparison_rows
 
     result, config = report.result, report.result.plan.config
+    rows = comparison_rows(result)
+    shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
+    seeds = [(preset.name, preset.spread["rmse"]) for preset in result.presets if len(preset.by_seed) > 1]
     refit = f"every {config.refit} origins" if isinstance(config.refit, int) else config.refit
     return lines(
         f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions, "
@@ -244,33 +199,24 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         f"  refit {refit}, window {config.window}, {config.seeds} seed{'s' if config.seeds > 1 else ''}; "
         f"{report.computed} results computed" + (f", {report.resumed} there before" if report.resumed else ""),
         "",
-        _comparison(comparison_rows(result)),
+        table(
+            ("", *(heading for _, heading, _ in shown)),
+            [
+                (row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown))
+                for row in rows
+            ],
+            figures=True,
+            indent=2,
+        ),
         "",
         *(f"  {verdict(preset)}" for preset in result.presets),
-        *(_spread_line(preset) for preset in result.presets if len(preset.by_seed) > 1),
+        *(
+            f"  {name} from seed to seed: RMSE ${spread.minimum:,.3f} to ${spread.maximum:,.3f}, "
+            f"standard deviation ${spread.sd:,.3f}."
+            for name, spread in seeds
+        ),
         *(f"  {remark}" for remark in result.remarks),
         "",
         f"  report   {report.report_uri.removeprefix('file://')}",
         *look(report.run_url, settings),
-    )
-
-
-def _comparison(rows: "Sequence[ComparisonRow]") -> "RenderableType":
-    shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
-    return table(
-        ("", *(heading for _, heading, _ in shown)),
-        [
-            (row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown))
-            for row in rows
-        ],
-        figures=True,
-        indent=2,
-    )
-
-
-def _spread_line(preset: "PresetResult") -> str:
-    spread = preset.spread["rmse"]
-    return (
-        f"  {preset.name} from seed to seed: RMSE ${spread.minimum:,.3f} to ${spread.maximum:,.3f}, "
-        f"standard deviation ${spread.sd:,.3f}."
     )

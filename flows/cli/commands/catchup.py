@@ -28,8 +28,8 @@ def catchup(
     prices: PriceOptions, test: EvaluationOptions, training: TrainingOptions, preset: Preset = "tutorial"
 ) -> CommandResult:
     """Train and forecast as of each session that was missed, oldest first."""
-    requests, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
-    settings, requests = prepare(requests)
+    forecaster, evaluation = training.forecaster(preset), test.config()
+    settings, requests = prepare(prices.requests())
     from tasks.system.keras_backend import load_backend
     from tasks.system.prefect_server import orchestrated
 

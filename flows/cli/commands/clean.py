@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import number, option
+from flows.cli.options import flag, number, option
 from flows.cli.result import Answer, CommandResult, of
 from model.errors import UsageError
 
@@ -39,7 +37,7 @@ def clean(
             "--older-than", "DAYS", "Use this age for everything, instead of the ages in mlflow.yaml.", parser=number
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+    dry_run: Annotated[bool, flag("--dry-run", "Only list what would be removed.")] = False,
 ) -> CommandResult:
     """Remove versions, runs, prices and logs that are old and that nothing refers to."""
     if older_than is not None and older_than < 0:

@@ -2,32 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING
 
 from flows.cli.command import command
-from flows.cli.configuration import column as parse_column
-from flows.cli.configuration import prepare
+from flows.cli.configuration import parse_column, prepare
 from flows.cli.options import ColumnName, PriceOptions
 from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_each, of
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
-    from model.config import PriceRequest
 
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 
-# The bounds by level in per cent, which JSON has as text.
-Intervals = Annotated[
-    dict[str, tuple[float, float]],
-    BeforeValidator(lambda known: {str(level): bounds for level, bounds in known.items()}),
-]
-
-
 class PredictAnswer(Answer):
-    """The object of `tomorrow predict --json`, as the ledger holds the forecast."""
+    """The object of `tomorrow predict --json`, as the ledger holds the forecast: `intervals` by level in per cent."""
 
     model: str = of("forecast.model")
     version: int = of("forecast.version")
@@ -39,7 +28,7 @@ class PredictAnswer(Answer):
     lower: float | None = of("forecast.lower")
     upper: float | None = of("forecast.upper")
     level: float | None = of("forecast.level")
-    intervals: Intervals = of("forecast.intervals")
+    intervals: dict[int, tuple[float, float]] = of("forecast.intervals")
     naive: float = of("forecast.naive")
     naive_name: str = of("forecast.naive_name")
     naives: Mapping[str, float] = of("forecast.naives")
@@ -57,18 +46,17 @@ class PredictAnswer(Answer):
 @command("tomorrow predict --source sample")
 def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     """Load the Production version, forecast the next session, and write the forecast to the ledger."""
-    requests, name = prices.requests(), parse_column(column)
-    settings, requests = prepare(requests)
+    name = parse_column(column)
+    settings, requests = prepare(prices.requests())
     from tasks.system.prefect_server import orchestrated
     from tasks.tracking.model_artifact import load_libraries
 
     with orchestrated(meanwhile=load_libraries):
         from flows.predict import predict as flow
 
-        def run(request: "PriceRequest") -> CommandResult:
-            return predict_result(flow(request=request, column=name))
-
-        return for_each(requests, settings.prices.pause, run)
+        return for_each(
+            requests, settings.prices.pause, lambda request: predict_result(flow(request=request, column=name))
+        )
 
 
 def predict_result(report: "PredictReport") -> CommandResult:

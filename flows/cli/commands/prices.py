@@ -1,17 +1,15 @@
 """`tomorrow prices`: what is stored, and a fetch of one or many securities. It needs neither Prefect nor MLflow."""
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import AcceptRestatement, Ticker, TickersFile, tickers
-from flows.cli.result import Answer, CommandResult, lines, table
+from flows.cli.options import AcceptRestatement, Ticker, TickersFile, flag, tickers
+from flows.cli.result import Answer, CommandResult, lines, say, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,12 +22,12 @@ if TYPE_CHECKING:
 SHORT = 12  # digits of a snapshot's name that people are shown; six are enough for --vintage
 
 
-def _record(record: "FetchRecord | None") -> dict[str, Any] | None:
+def _dumped(record: "FetchRecord") -> dict[str, Any]:
     """One fetch, as its record holds it."""
-    return None if record is None else record.model_dump(mode="json", exclude={"format"})
+    return record.model_dump(mode="json", exclude={"format"})
 
 
-Record = Annotated[dict[str, Any] | None, BeforeValidator(_record)]
+Record = Annotated[dict[str, Any], BeforeValidator(_dumped)]
 
 
 class HoldingAnswer(Answer):
@@ -40,7 +38,7 @@ class HoldingAnswer(Answer):
     missing: tuple[date, ...]
     snapshots: int
     fetches: int
-    newest: Record
+    newest: Record | None
     restatements: tuple[Record, ...]
     records: tuple[Record, ...]
     damaged: tuple[str, ...]
@@ -67,7 +65,7 @@ def prices(
     ticker: Ticker = [],  # noqa: B006 - typer makes a list of its own
     tickers_file: TickersFile = None,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Fetch the prices from Yahoo, and keep a snapshot of each security's.")
+        bool, flag("--fetch", "Fetch the prices from Yahoo, and keep a snapshot of each security's.")
     ] = False,
     accept_restatement: AcceptRestatement = False,
 ) -> CommandResult:
@@ -95,11 +93,11 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool)
 
     wanted = fetchable(named, settings)
     with fetching_progress(len(wanted)) as show:
-        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=_say)
+        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=say)
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     answer = OutcomesAnswer(
-        securities=tuple(_outcome(outcome) for outcome in outcomes),
+        securities=tuple(map(_outcome, outcomes)),
         fetched=sum(outcome.record is not None and not outcome.kept for outcome in outcomes),
         kept=sum(outcome.kept for outcome in outcomes),
         failed=sum(outcome.error is not None for outcome in outcomes),
@@ -110,14 +108,10 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool)
     return CommandResult(answer, _fetch_text(outcomes, answer), exit_code)
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"tomorrow: {line}\n")
-
-
 def _outcome(outcome: "Outcome") -> dict[str, Any]:
     if outcome.record is None:
-        return {"ticker": outcome.ticker, "error": outcome.error.as_json() if outcome.error else None}
-    return {"ticker": outcome.ticker, "kept": outcome.kept, **(_record(outcome.record) or {})}
+        return {"ticker": outcome.ticker, "error": outcome.error and outcome.error.as_json()}
+    return {"ticker": outcome.ticker, "kept": outcome.kept, **_dumped(outcome.record)}
 
 
 def _holdings_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "RenderableType":
@@ -142,31 +136,28 @@ def _holding_row(holding: "Holding") -> tuple[str, ...]:
         return holding.ticker, "none", "no", counts, "", "", restatements
     lacking = len(holding.missing)
     fresh = "yes" if not lacking else f"no, lacks {lacking} session" + ("" if lacking == 1 else "s")
-    fetched = f"{newest.fetched_at:%Y-%m-%d %H:%M}"
-    return holding.ticker, str(newest.last), fresh, counts, fetched, newest.verdict, restatements
+    return holding.ticker, str(newest.last), fresh, counts, _moment(newest), newest.verdict, restatements
 
 
 def _restatements(holding: "Holding") -> list[str]:
     found = []
     for record in holding.restatements:
         settled = f"accepted by {record.accepted.by}" if record.accepted else "not accepted"
-        found.append(f"  {holding.ticker} restated, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC, {settled}:")
+        found.append(f"  {holding.ticker} restated, fetched {_moment(record)} UTC, {settled}:")
         found += [f"    - {line}" for line in record.changes]
     return found
 
 
 def _fetches(holding: "Holding") -> "RenderableType":
     rows = (
-        (
-            f"{record.fetched_at:%Y-%m-%d %H:%M}",
-            record.verdict,
-            str(record.sessions),
-            str(record.last),
-            record.fingerprint[:SHORT],
-        )
-        for record in holding.records
+        (_moment(each), each.verdict, str(each.sessions), str(each.last), each.fingerprint[:SHORT])
+        for each in holding.records
     )
     return table(("fetched (UTC)", "change", "sessions", "newest", "snapshot"), rows, indent=2)
+
+
+def _moment(record: "FetchRecord") -> str:
+    return f"{record.fetched_at:%Y-%m-%d %H:%M}"
 
 
 def _fetch_text(outcomes: "Sequence[Outcome]", answer: OutcomesAnswer) -> str:
@@ -174,13 +165,9 @@ def _fetch_text(outcomes: "Sequence[Outcome]", answer: OutcomesAnswer) -> str:
     width = max(len(outcome.ticker) for outcome in outcomes)
     shown = [line for outcome in outcomes for line in _outcome_lines(outcome, width)]
     if len(outcomes) > 1:
-        counts = {
-            "fetched": answer.fetched,
-            "fetched before": answer.kept,
-            "failed": answer.failed,
-            "not asked for": answer.not_asked,
-        }
-        shown += ["", ", ".join(f"{count} {word}" for word, count in counts.items() if count)]
+        words = ("fetched", "fetched before", "failed", "not asked for")
+        counts = zip((answer.fetched, answer.kept, answer.failed, answer.not_asked), words, strict=True)
+        shown += ["", ", ".join(f"{count} {word}" for count, word in counts if count)]
     if answer.not_asked:
         shown.append("Yahoo asks us to wait. In half an hour the same command goes on with the rest.")
     return "\n".join(shown)

@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from flows.cli.command import command
 from flows.cli.commands.train import GateAnswer, gate_phrase
 from flows.cli.configuration import prepare
-from flows.cli.options import Model, Reason, Version, option
+from flows.cli.options import Model, Reason, Version, flag, option
 from flows.cli.result import Answer, CommandResult, of
 
 if TYPE_CHECKING:
@@ -31,55 +29,42 @@ def promote(
     model: Model,
     version: Version,
     to: Annotated[str, option("--to", "STAGE", "staging, production, archived or none.")] = "Production",
-    force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs a --reason, and is recorded.")] = False,
+    force: Annotated[bool, flag("--force", "Pass the gate; needs a --reason, and is recorded.")] = False,
     reason: Reason = "",
 ) -> CommandResult:
     """Move a version to a stage; into Production only if the gate lets it pass."""
     from tasks.registry.version import parse_stage
-    from tasks.system.prefect_server import orchestrated
 
-    stage = parse_stage(to)
-    prepare()
-    with orchestrated():
-        from flows.promote import promote as flow
-
-        return promote_result(flow(model=model, version=version, to=stage, force=force, reason=reason))
+    return _run("promote", model=model, version=version, to=parse_stage(to), force=force, reason=reason)
 
 
 @command("tomorrow approve META-Open 3")
 def approve(model: Model, version: Version, reason: Reason = "") -> CommandResult:
     """Let a version that waits for a person go to Production."""
-    prepare()
-    from tasks.system.prefect_server import orchestrated
-
-    with orchestrated():
-        from flows.promote import approve as flow
-
-        return promote_result(flow(model=model, version=version, reason=reason))
+    return _run("approve", model=model, version=version, reason=reason)
 
 
 @command('tomorrow reject META-Open 3 --reason "its intervals are too narrow"')
 def reject(model: Model, version: Version, reason: Reason = "") -> CommandResult:
     """Keep a version that waits for a person out of Production."""
-    prepare()
-    from tasks.system.prefect_server import orchestrated
-
-    with orchestrated():
-        from flows.promote import reject as flow
-
-        return promote_result(flow(model=model, version=version, reason=reason))
+    return _run("reject", model=model, version=version, reason=reason)
 
 
 @command('tomorrow rollback META-Open --reason "its errors have doubled since Monday"')
 def rollback(model: Model, reason: Reason = "") -> CommandResult:
     """Give Production back to the version that was there before."""
+    return _run("rollback", model=model, reason=reason)
+
+
+def _run(name: str, **given: object) -> CommandResult:
+    """Run one of the flows of flows/promote.py."""
     prepare()
     from tasks.system.prefect_server import orchestrated
 
     with orchestrated():
-        from flows.promote import rollback as flow
+        import flows.promote
 
-        return promote_result(flow(model=model, reason=reason))
+        return promote_result(getattr(flows.promote, name)(**given))
 
 
 def promote_result(report: "PromotionReport") -> CommandResult:

@@ -1,75 +1,88 @@
 """`tomorrow score`: its options, its call, its JSON and its text."""
 
 import math
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.configuration import column as parse_column
-from flows.cli.configuration import prepare
+from flows.cli.configuration import parse_column, prepare
 from flows.cli.options import ColumnName, PriceOptions
-from flows.cli.result import Answer, CommandResult, FetchAnswer, for_each
+from flows.cli.result import Answer, CommandResult, Count, FetchAnswer, for_each, of
 
 if TYPE_CHECKING:
     from flows.score import ScoreReport
     from model.config import PriceRequest
     from model.evaluation.evaluation import Evaluation
+    from tasks.forecasts.scoring import Scored
 
 
-class VersionScore(Answer):
-    """The newest window of one version's forecasts, with its figures by name."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, float]
-
-    version: int
-    run_id: str
-    sessions: int
-    last: date
-    breaches: tuple[str, ...]
-
-
-class ScoreFigures(Answer):
-    """The figures of all forecasts that count; `coverage` is that of the widest intervals, at `level`."""
-
-    rmse: float | None = None
-    naive_rmse: float | None = None
-    naive_name: str | None = None
-    skill: float | None = None
-    bias: float | None = None
-    level: float | None = None
-    coverage: float | None = None
-    coverages: dict[str, float]
+def _versions(scored: "Scored") -> list[dict[str, Any]]:
+    """The newest window of each version's forecasts, with its figures by name."""
+    return [
+        {
+            "version": version,
+            "run_id": scored.runs[version],
+            "sessions": len(windows),
+            "last": windows[-1].session,
+            **windows[-1].metrics(),
+            "breaches": windows[-1].breaches,
+        }
+        for version, windows in scored.windows.items()
+    ]
 
 
-class ScoreAnswer(ScoreFigures):
-    """The object of `tomorrow score --json`; what is undefined is null."""
+def _level(judged: "Evaluation | None") -> float | None:
+    return None if judged is None else max(judged.intervals, default=None)
+
+
+def _coverages(judged: "Evaluation | None") -> dict[str, float]:
+    if judged is None:
+        return {}
+    return {f"{100 * level:g}": judged.coverage(level).value for level in sorted(judged.intervals)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+class ScoreAnswer(Answer):
+    """The object of `tomorrow score --json`; what is undefined is null.
+
+    The figures are those of all forecasts that count; `coverage` is that of the widest intervals, at `level`.
+    """
 
     model: str
     ticker: str
     column: str
-    version: int | None
-    forecasts: int
-    scored: int
-    counted: int
+    version: int | None = of("scored.production.version", None)
+    forecasts: Count = of("scored.rows")
+    scored: Count = of("scored.counted")
+    counted: Count = of("scored.counted")
     filled: int
-    waiting: int
-    retrain: bool
-    asked: bool
-    reasons: tuple[str, ...]
-    versions: tuple[VersionScore, ...]
+    waiting: int = of("outcomes.waiting")
+    rmse: float | None = of("scored.rmse")
+    naive_rmse: float | None = of("scored.naive_rmse")
+    naive_name: str | None = of("scored.judged.best_naive", None)
+    skill: Annotated[float | None, BeforeValidator(_finite)] = of("scored.judged.skill", None)
+    bias: float | None = of("scored.judged.bias", None)
+    level: Annotated[float | None, BeforeValidator(_level)] = of("scored.judged")
+    coverage: float | None = of("scored.coverage")
+    coverages: Annotated[dict[str, float], BeforeValidator(_coverages)] = of("scored.judged")
+    retrain: bool = of("scored.advice.retrain")
+    asked: bool = of("scored.asked")
+    reasons: tuple[str, ...] = of("scored.advice.reasons")
+    versions: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_versions)] = of("scored")
     notes: tuple[str, ...]
-    prices: FetchAnswer
+    prices: FetchAnswer = of("fetched")
     seconds: dict[str, float]
 
 
 @command("tomorrow score --ticker META --column Open")
 def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     """Fill in what happened, score the forecasts beside the naive ones, and request retraining where it is due."""
-    requests, name = prices.requests(), parse_column(column)
-    settings, requests = prepare(requests)
+    name = parse_column(column)
+    settings, requests = prepare(prices.requests())
     from tasks.system.prefect_server import orchestrated
 
     with orchestrated():
@@ -77,63 +90,9 @@ def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
 
         def run(request: "PriceRequest") -> CommandResult:
             report = flow(request=request, column=name)
-            return CommandResult(_answer(report), _text(report))
+            return CommandResult(ScoreAnswer.model_validate(report), _text(report))
 
         return for_each(requests, settings.prices.pause, run)
-
-
-def _answer(report: "ScoreReport") -> ScoreAnswer:
-    scored, production = report.scored, report.scored.production
-    return ScoreAnswer(
-        model=report.model,
-        ticker=report.ticker,
-        column=report.column,
-        version=None if production is None else production.version,
-        forecasts=len(scored.rows),
-        scored=scored.scored,
-        counted=len(scored.counted),
-        filled=report.filled,
-        waiting=report.outcomes.waiting,
-        **_figures(scored.judged),
-        retrain=scored.advice.retrain,
-        asked=scored.asked,
-        reasons=scored.advice.reasons,
-        versions=tuple(
-            VersionScore(
-                version=version,
-                run_id=scored.runs[version],
-                sessions=len(windows),
-                last=windows[-1].session,
-                **windows[-1].metrics() | {"breaches": windows[-1].breaches},
-            )
-            for version, windows in scored.windows.items()
-        ),
-        notes=_notes(report),
-        prices=FetchAnswer.model_validate(report.fetched),
-        seconds=report.seconds,
-    )
-
-
-def _figures(judged: "Evaluation | None") -> dict[str, Any]:
-    if judged is None:
-        return {"coverages": {}}
-    held = {level: judged.coverage(level) for level in sorted(judged.intervals)}
-    widest = max(held, default=None)
-    return {
-        "rmse": judged.rmse,
-        "naive_rmse": judged.naive_rmse,
-        "naive_name": judged.best_naive,
-        "skill": judged.skill if math.isfinite(judged.skill) else None,
-        "bias": judged.bias,
-        "level": widest,
-        "coverage": None if widest is None else held[widest].value,
-        "coverages": {f"{100 * level:g}": share.value for level, share in held.items()},
-    }
-
-
-def _notes(report: "ScoreReport") -> tuple[str, ...]:
-    production = report.scored.production
-    return (*report.outcomes.notes, *(production.notes if production else ()))
 
 
 def _text(report: "ScoreReport") -> str:
@@ -162,7 +121,7 @@ def _text(report: "ScoreReport") -> str:
             f"  version {version}: {len(windows)} sessions; the newest {len(newest.judged.sessions)}: RMSE "
             f"${newest.judged.rmse:.3f}, naive ${newest.judged.naive_rmse:.3f}{drift}"
         )
-    lines += [f"  note: {note}" for note in _notes(report)]
+    lines += [f"  note: {note}" for note in report.notes]
     lines.append(f"  retraining {'is asked for' if scored.advice.retrain else 'is not asked for'}:")
     lines += [f"  - {reason}" for reason in scored.advice.reasons]
     if scored.advice.retrain:

@@ -6,11 +6,8 @@ needs no Prefect, which it asks over HTTP where it runs.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
@@ -18,37 +15,10 @@ from flows.cli.result import Answer, CommandResult, Count, of
 from model.errors import TomorrowError
 
 if TYPE_CHECKING:
-    from tasks.forecasts.summary import ForecastSummary
-    from tasks.operations.stack.prefect_api import ScheduledRun
     from tasks.operations.stack.state import PartState, StackState
-    from tasks.prices.inventory import Holding
-    from tasks.registry.version import RegisteredVersion
-    from tasks.settings import Settings
 
 Found = TypeVar("Found")
-WEEKDAY_TIME = "%a %Y-%m-%d %H:%M"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """How things are at one moment.
-
-    stack:      None where none runs
-    production: None for a model without a version in Production
-    faults:     by part, why nothing is known of it
-    """
-
-    stack: "StackState | None"
-    scheduled: "tuple[ScheduledRun, ...]"
-    production: "dict[str, RegisteredVersion | None]"
-    prices: "list[Holding]"
-    forecasts: "tuple[ForecastSummary, ...]"
-    faults: dict[str, str]
-
-    @property
-    def running(self) -> bool:
-        """Whether there is a stack."""
-        return self.stack is not None
+TITLES = {"scheduled": "Next", "production": "Production", "prices": "Prices", "forecasts": "Forecasts"}
 
 
 class ScheduledStatus(Answer):
@@ -59,18 +29,11 @@ class ScheduledStatus(Answer):
 
 
 class ProductionStatus(Answer):
-    """A model and its version in Production."""
+    """A model and its version in Production; null where there is none."""
 
     model: str
     version: int | None
     notes: tuple[str, ...]
-
-
-def _production(versions: "dict[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:
-    return tuple(
-        ProductionStatus(model=model, version=found and found.version, notes=found.notes if found else ())
-        for model, found in versions.items()
-    )
 
 
 class PriceStatus(Answer):
@@ -104,12 +67,16 @@ class ForecastStatus(Answer):
 
 
 class StatusAnswer(Answer):
-    """The object of `tomorrow status --json`."""
+    """The object of `tomorrow status --json`: how things are at one moment.
+
+    stack:  as its supervisor last wrote it down; null where none runs
+    faults: by part, why nothing is known of it
+    """
 
     running: bool
-    stack: Annotated[dict[str, Any] | None, BeforeValidator(lambda stack: stack and stack.model_dump(mode="json"))]
+    stack: dict[str, Any] | None
     scheduled: tuple[ScheduledStatus, ...]
-    production: Annotated[tuple[ProductionStatus, ...], BeforeValidator(_production)]
+    production: tuple[ProductionStatus, ...]
     prices: tuple[PriceStatus, ...]
     forecasts: tuple[ForecastStatus, ...]
     faults: dict[str, str]
@@ -119,12 +86,6 @@ class StatusAnswer(Answer):
 def status() -> CommandResult:
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
-    found = take_status(settings, os.environ.get("PREFECT_API_URL"))
-    return CommandResult(StatusAnswer.model_validate(found), _text(found))
-
-
-def take_status(settings: "Settings", prefect_elsewhere: str | None) -> Status:
-    """Look at everything once."""
     from flows.runs.clock import now
     from tasks.forecasts.overview import forecast_summaries, in_production
     from tasks.operations.stack.prefect_api import PrefectApi
@@ -133,45 +94,41 @@ def take_status(settings: "Settings", prefect_elsewhere: str | None) -> Status:
 
     faults: dict[str, str] = {}
 
-    def ask(part: str, look: Callable[[], Found], otherwise: Found) -> Found:
+    def ask(part: str, look: Callable[[], Found]) -> Found | None:
         try:
             return look()
         except TomorrowError as error:
             faults[part] = f"{error.subject}: {error.have}"
-            return otherwise
+            return None
 
     stack, at = read_stack(settings), now()
-    address = stack.prefect_api if stack else prefect_elsewhere
-    return Status(
-        stack=stack,
-        scheduled=ask("scheduled", PrefectApi(address).scheduled, ()) if address else (),
-        production=ask("production", lambda: in_production(settings, at), {}),
-        prices=ask("prices", lambda: stored_prices((), settings, at), []),
-        forecasts=ask("forecasts", lambda: forecast_summaries(settings), ()),
-        faults=faults,
-    )
-
-
-def _text(status: Status) -> str:
+    address = stack.prefect_api if stack else os.environ.get("PREFECT_API_URL")
+    versions = ask("production", lambda: in_production(settings, at)) or {}
     parts = {
-        "stack": ("Stack", _stack_lines(status.stack)),
-        "scheduled": ("Next", [f"{run.deployment:9} {_local(run.at)}" for run in status.scheduled] or ["nothing"]),
-        "production": (
-            "Production",
-            [line for model, found in status.production.items() for line in _version_lines(model, found)]
-            or ["no model is registered yet"],
-        ),
-        "prices": ("Prices", [_holding_line(holding) for holding in status.prices] or ["none are stored"]),
-        "forecasts": (
-            "Forecasts",
-            [_forecasts_line(summary) for summary in status.forecasts] or ["none is made yet"],
-        ),
+        "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
+        "production": [
+            {"model": model, "version": found and found.version, "notes": found.notes if found else ()}
+            for model, found in versions.items()
+        ],
+        "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
+        "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
     }
-    blocks = []
-    for name, (title, lines) in parts.items():
-        shown = [f"not known: {status.faults[name]}"] if name in status.faults else lines
-        blocks.append("\n".join([title, *(f"  {line}" for line in shown)]))
-    return "\n\n".join(blocks)
+    shown = stack and stack.model_dump(mode="json")
+    answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
+    return CommandResult(answer, _text(answer, stack))
+
+
+def _text(answer: StatusAnswer, stack: "StackState | None") -> str:
+    parts = {
+        "Stack": _stack_lines(stack),
+        "Next": [f"{run.deployment:9} {_local(run.at)}" for run in answer.scheduled] or ["nothing"],
+        "Production": [line for model in answer.production for line in _version_lines(model)]
+        or ["no model is registered yet"],
+        "Prices": [_price_line(prices) for prices in answer.prices] or ["none are stored"],
+        "Forecasts": [_forecasts_line(made) for made in answer.forecasts] or ["none is made yet"],
+    }
+    parts |= {TITLES[part]: [f"not known: {fault}"] for part, fault in answer.faults.items()}
+    return "\n\n".join("\n  ".join([title, *lines]) for title, lines in parts.items())
 
 
 def _stack_lines(stack: "StackState | None") -> list[str]:
@@ -186,22 +143,20 @@ def _part_line(part: "PartState") -> str:
     return f"{part.name:8} {part.condition:9} since {_local(part.since)}{process}{times} {part.address or ''}".rstrip()
 
 
-def _version_lines(model: str, found: "RegisteredVersion | None") -> list[str]:
-    if found is None:
-        return [f"{model}: none"]
-    return [f"{model}: version {found.version}", *(f"  {note}" for note in found.notes)]
+def _version_lines(model: ProductionStatus) -> list[str]:
+    version = "none" if model.version is None else f"version {model.version}"
+    return [f"{model.model}: {version}", *(f"  {note}" for note in model.notes)]
 
 
-def _holding_line(holding: "Holding") -> str:
-    if holding.newest is None:
-        return f"{holding.ticker}: no good fetch"
-    lacks = f", lack {', '.join(map(str, holding.missing))}" if holding.missing else ", nothing is missing"
-    restated = f"; restated irregularly {len(holding.restatements)} times" if holding.restatements else ""
-    newest = holding.newest
-    return f"{holding.ticker}: to {newest.last}, fetched {_local(newest.fetched_at)}{lacks}{restated}"
+def _price_line(prices: PriceStatus) -> str:
+    if prices.last is None or prices.fetched_at is None:
+        return f"{prices.ticker}: no good fetch"
+    lacks = f", lack {', '.join(map(str, prices.missing))}" if prices.missing else ", nothing is missing"
+    restated = f"; restated irregularly {prices.restatements} times" if prices.restatements else ""
+    return f"{prices.ticker}: to {prices.last}, fetched {_local(prices.fetched_at)}{lacks}{restated}"
 
 
-def _forecasts_line(summary: "ForecastSummary") -> str:
+def _forecasts_line(summary: ForecastStatus) -> str:
     newest = summary.newest
     line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
     if summary.rmse is None or summary.naive_rmse is None:
@@ -215,4 +170,4 @@ def _forecasts_line(summary: "ForecastSummary") -> str:
 def _local(moment: datetime) -> str:
     """A time of day where one is, with its zone."""
     local = moment.astimezone()
-    return f"{local:{WEEKDAY_TIME}} {local.tzname()}"
+    return f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"

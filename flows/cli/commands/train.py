@@ -1,14 +1,13 @@
 """`tomorrow train`: its options, its call, its JSON and its text."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, option
+from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, option
 from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 from model.evaluation.decision import DecisionWord
@@ -78,22 +77,22 @@ class TrainAnswer(Answer):
 
     run_id: str
     run_url: str
-    model: str
-    version: int
-    stage: str
+    model: str = of("version.model")
+    version: int = of("version.version")
+    stage: str = of("version.stage")
     repeated: bool
     key: str
-    preset: str
-    ticker: str
-    column: str
-    source: str
+    preset: str = of("config.preset")
+    ticker: str = of("split.prices.security.ticker")
+    column: str = of("config.column")
+    source: str = of("split.prices.source")
     prices: PricesAnswer
-    stale: bool
+    stale: bool = of("fetched.stale")
     train: TrainPart
     test: TestPart
     start: dict[str, Any]
-    fit: FitAnswer
-    metrics: dict[str, float]
+    fit: FitAnswer = of("results")
+    metrics: dict[str, float] = of("results.metrics")
     decision: GateAnswer
     seconds: dict[str, float]
 
@@ -104,16 +103,15 @@ def train(
     test: EvaluationOptions,
     training: TrainingOptions,
     preset: Preset = "tutorial",
-    again: Annotated[bool, typer.Option("--again", help="Train again even if an identical training exists.")] = False,
+    again: Annotated[bool, flag("--again", "Train again even if an identical training exists.")] = False,
     processes: Jobs = None,
 ) -> CommandResult:
     """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
 
     With several securities, --jobs trainings run at the same time.
     """
-    requests, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
-    workers = jobs(processes)
-    settings, requests = prepare(requests)
+    forecaster, evaluation, workers = training.forecaster(preset), test.config(), jobs(processes)
+    settings, requests = prepare(prices.requests())
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend
     from tasks.system.prefect_server import orchestrated
@@ -136,35 +134,19 @@ def train_result(report: "TrainReport", settings: "Settings") -> CommandResult:
 def _answer(report: "TrainReport") -> TrainAnswer:
     from tasks.registry.version import start_of
 
-    split, config, came, version = report.split, report.config, report.results, report.version
-    trained = len(split.train) - came.rows
-    return TrainAnswer(
-        run_id=report.run_id,
-        run_url=report.run_url,
-        model=version.model,
-        version=version.version,
-        stage=version.stage,
-        repeated=report.repeated,
-        key=report.key,
-        preset=config.preset,
-        ticker=split.prices.security.ticker,
-        column=config.column,
-        source=split.prices.source,
-        prices=PricesAnswer.model_validate(replace(report.fetched, prices=split.prices)),  # up to the test period's end
-        stale=report.fetched.stale,
-        train=TrainPart(inputs=(trained, config.lookback, came.features), targets=(trained,)),
-        test=TestPart(
-            inputs=(split.n_test, config.lookback, came.features),
-            series=split.n_test + came.rows,
-            first=split.first_test,
-            last=split.last_test,
-        ),
-        start=start_of(version),
-        fit=FitAnswer.model_validate(came),
-        metrics=came.metrics,
-        decision=GateAnswer.model_validate(report.decision),
-        seconds=report.seconds,
+    split, came = report.split, report.results
+    trained, window = len(split.train) - came.rows, (report.config.lookback, came.features)
+    test = TestPart(
+        inputs=(split.n_test, *window), series=split.n_test + came.rows, first=split.first_test, last=split.last_test
     )
+    found = SimpleNamespace(
+        **{field.name: getattr(report, field.name) for field in fields(report)},
+        prices=replace(report.fetched, prices=split.prices),  # up to the test period's end
+        train=TrainPart(inputs=(trained, *window), targets=(trained,)),
+        test=test,
+        start=start_of(report.version),
+    )
+    return TrainAnswer.model_validate(found)
 
 
 def gate_phrase(decision: "Decision") -> str:

@@ -4,14 +4,13 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import PriceFiles, count, option
-from flows.cli.result import Answer, CommandResult
+from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
@@ -50,37 +49,30 @@ def up(
     """
     wanted = _request(ticker, source, prices)
     settings, _ = prepare(() if wanted is None else (wanted,))
-    answer = run_stack(
-        _with_ports(settings, server=mlflow_port, prefect=prefect_port), os.environ.get("PREFECT_API_URL"), wanted
-    )
-    return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
-
-
-def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: PriceRequest | None) -> UpAnswer:
-    """Run the stack in this process until a signal ends it.
-
-    request: what the deployments fetch in place of what their flows fetch by themselves
-    """
+    settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import check_free
     from tasks.operations.stack.state import only_stack
     from tasks.operations.stack.supervisor import Supervisor
 
-    planned = stack(settings, prefect_elsewhere)
+    planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     with only_stack(settings):
         check_free(planned.parts)
         _make_database(settings, planned)
-        with Supervisor(settings, planned, now, _say) as running:
-            _say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
+        with Supervisor(settings, planned, now, say) as running:
+            say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
-            running.deploy({} if request is None else {"request": request.model_dump(mode="json", exclude_unset=True)})
+            # What the deployments fetch in place of what their flows fetch by themselves.
+            running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
-            running.tell(_ready(planned))
+            addresses = (f"  {part.title:9} {part.address}" for part in planned.parts if part.address)
+            running.tell("\n".join(["the stack is up; Ctrl-C ends it", *addresses]))
             running.watch()
-        _say(f"ended ({running.asked})")
-    return UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
+        say(f"ended ({running.asked})")
+    answer = UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
+    return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
 
 
 def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
@@ -106,12 +98,6 @@ def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceR
     return validated(PriceRequest, named) if named else None
 
 
-def _say(line: str) -> None:
-    """A line for whoever watches."""
-    sys.stderr.write(f"tomorrow: {line}\n")
-    sys.stderr.flush()
-
-
 def _make_database(settings: "Settings", planned: "Stack") -> None:
     """See to MLflow's database before its server does, which would migrate an older one without asking.
 
@@ -128,8 +114,3 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
 
 def _nothing() -> None:
     pass
-
-
-def _ready(planned: "Stack") -> str:
-    addresses = [f"  {part.title:9} {part.address}" for part in planned.parts if part.address]
-    return "\n".join(["the stack is up; Ctrl-C ends it", *addresses])

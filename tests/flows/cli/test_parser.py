@@ -33,19 +33,15 @@ def loaded(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
+def output(*arguments: str, **variables: str) -> str:
+    """What a process writes that runs one command line with these variables in its environment."""
+    command, environment = [sys.executable, "-m", "flows.cli.main", *arguments], os.environ | variables
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 def completed(words: str, at: int) -> list[str]:
     """What bash is offered for a line that is typed so far."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "_TOMORROW_COMPLETE": "complete_bash",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(at),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli.main"], env=environment, capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
+    return output(_TOMORROW_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(at)).split()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -177,15 +173,6 @@ def test_what_is_repeated_counts_last_or_together() -> None:
 
 
 def test_no_colour_and_no_broken_line_leave_the_terminal(home: Path) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "TOMORROW_HOME": str(home),
-        "FORCE_COLOR": "1",
-        "COLUMNS": "20",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli.main", "status"], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "\x1b" not in done.stdout
-    assert "  does not run; start it with: tomorrow up" in done.stdout.splitlines()
+    shown = output("status", TOMORROW_HOME=str(home), FORCE_COLOR="1", COLUMNS="20")
+    assert "\x1b" not in shown
+    assert "  does not run; start it with: tomorrow up" in shown.splitlines()
