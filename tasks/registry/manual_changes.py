@@ -113,13 +113,13 @@ def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChan
     arrived = production_of(wanted)
     changes = []
     for number, before, after in differences(view.recorded, wanted):
-        made_room = before == "Production" and view.found.get(number) == "Production" and arrived is not None
         version = view.versions.get(number)
-        ruling = by_hand
-        if made_room and arrived is not None:
+        if arrived is not None and before == view.found.get(number) == "Production":
             ruling = superseded(arrived, by_hand)
         elif version is not None and version.decided_in == after:
             ruling = _found(version, at)
+        else:
+            ruling = by_hand
         changes.append(StageChange.of(ruling, move, model, number, before, after))
     return changes
 
