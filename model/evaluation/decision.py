@@ -13,6 +13,7 @@ class DecisionWord(StrEnum):
     The gate says promoted, refused, watched (mode dry_run: it passes, and stays where it is) or waiting (mode manual:
     for a person). A person approves or rejects a version that waits, forces one past the gate, rolls back, or moves
     one to a stage that the gate has no say in. What makes room in Production is superseded.
+    What another ledger has the decision of, and this one has not, is found.
     """
 
     PROMOTED = "promoted"
@@ -27,6 +28,7 @@ class DecisionWord(StrEnum):
     SUPERSEDED = "superseded"
     BY_HAND = "by hand"
     REMOVED = "removed"
+    FOUND = "found"
 
     @property
     def promotes(self) -> bool:

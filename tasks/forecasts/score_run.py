@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
 from model.figures.monitoring import monitoring_figure
+from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
 from tasks.tracking.run_inputs import reload_test
@@ -70,8 +71,7 @@ def log_windows(
 def _run(tracking: Tracking, version: "RegisteredVersion") -> str:
     """The run of a version; one that was made by a process that was killed then is found again."""
     experiment, of = tracking.experiment_id(), f"{version.model}/{version.version}"
-    quote = '"' if "'" in of else "'"
-    for found in tracking.client.search_runs([experiment], f"tags.`{OF}` = {quote}{of}{quote}", max_results=1):
+    for found in tracking.client.search_runs([experiment], f"tags.`{OF}` = {quoted(of)}", max_results=1):
         return str(found.info.run_id)
     tags = {OF: of, "mlflow.parentRunId": version.run_id} if version.run_id else {OF: of}
     run = tracking.client.create_run(experiment, run_name=f"score {version.model} {version.version}", tags=tags)

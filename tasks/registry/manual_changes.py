@@ -1,4 +1,4 @@
-"""What MLflow has of stages against what is on record: changes that somebody made by hand in MLflow."""
+"""What MLflow has of stages against what is on record: changes by hand, and moves that are in another ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from model.evaluation.decision import DecisionWord
 from tasks.registry.mlflow_registry import ModelState
 from tasks.registry.ruling import Ruling
-from tasks.registry.stage_history import BY_HAND, DELETED, StageChange, new_move
+from tasks.registry.stage_history import BY_HAND, DELETED, ELSEWHERE, StageChange, new_move
 from tasks.registry.version import RegisteredVersion
 
 
@@ -102,17 +102,34 @@ def differences(recorded: Mapping[int, str], wanted: Mapping[int, str]) -> Itera
 
 
 def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChange]:
-    """The lines for what differs from the record, those that leave Production last."""
+    """The lines for what differs from the record, those that leave Production last.
+
+    Where the record was lost, restored or exchanged for another, the tags tell what this program decided from what
+    somebody changed by hand: they name the stage, and moving a version in MLflow leaves them as they are.
+    """
     move, wanted = new_move(), view.wanted
     reasons = (f"Changed in MLflow, outside this program; noticed {at:%Y-%m-%d %H:%M} UTC.",)
     by_hand = Ruling(decision=DecisionWord.BY_HAND, reasons=reasons, at=at, by=BY_HAND)
     arrived = production_of(wanted)
     changes = []
     for number, before, after in differences(view.recorded, wanted):
-        made_room = before == "Production" and view.found.get(number) == "Production" and arrived is not None
-        ruling = superseded(arrived, by_hand) if made_room and arrived is not None else by_hand
+        version = view.versions.get(number)
+        if arrived is not None and before == view.found.get(number) == "Production":
+            ruling = superseded(arrived, by_hand)
+        elif version is not None and version.decided_in == after:
+            ruling = _found(version, at)
+        else:
+            ruling = by_hand
         changes.append(StageChange.of(ruling, move, model, number, before, after))
     return changes
+
+
+def _found(version: RegisteredVersion, at: datetime) -> Ruling:
+    """The ruling on a version whose tags keep a decision that is not on record."""
+    tags = version.tags
+    decided = f"{tags['decision']} (by {version.decided_by}, {tags.get('decision.at', '')})"
+    reasons = (f"Found in {version.decided_in} by the decision that its tags keep: {decided}.",)
+    return Ruling(decision=DecisionWord.FOUND, reasons=reasons, at=at, by=ELSEWHERE, skill=tags.get("skill"))
 
 
 def superseded(version: int, ruling: Ruling) -> Ruling:
@@ -122,8 +139,16 @@ def superseded(version: int, ruling: Ruling) -> Ruling:
 
 
 def describe_changes(changes: Sequence[StageChange]) -> tuple[str, ...]:
-    """A sentence for each change that was made by hand."""
-    return tuple(_describe(change) for change in changes)
+    """A sentence for each change that was made by hand, and one for all that was found decided."""
+    found = sum(change.decision == DecisionWord.FOUND for change in changes)
+    notes = [_describe(change) for change in changes if change.decision != DecisionWord.FOUND]
+    if found:
+        what = "1 version" if found == 1 else f"{found} versions"
+        notes.append(
+            f"{what} of {changes[0].model} found in stages that this ledger had no line of: on record now, as decided. "
+            "The way back has what is on record alone."
+        )
+    return tuple(notes)
 
 
 def _describe(change: StageChange) -> str:

@@ -19,6 +19,7 @@ from tasks.ledger.schema import stage_changes
 from tasks.registry.ruling import Ruling
 
 BY_HAND = "by hand in MLflow"
+ELSEWHERE = "on record in another ledger"
 DELETED = "Deleted"
 
 
@@ -28,7 +29,7 @@ class StageChange:
 
     move:     what was done in one step has this in common
     decision: SUPERSEDED of a version that made room for another one in Production
-    at, by:   when (for a change made by hand in MLflow: when it was noticed) and by whom
+    at, by:   when (for what was found in MLflow: when it was noticed) and by whom
     skill:    against the naive forecasts, `none` for no skill; None where nothing was judged
     """
 

@@ -4,8 +4,8 @@ Every move is recorded in the history before it is made, and noted on the regist
 finds that MLflow and the history differ can tell why, under the lock that moves hold:
 
 - the last move on record is not done: its process was killed, and the move is completed;
-- it is done, or another history's move came after it: somebody changed MLflow by hand. That is recorded and honoured
-  (manual_changes.py), so that stage, alias and history agree again.
+- it is done, or another history's move came after it: somebody changed MLflow by hand, or the other history did. That
+  is recorded and honoured (manual_changes.py), so that stage, alias and history agree again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ from tasks.registry.version import RegisteredVersion, highest
 HEALING_ROUNDS = 5
 # Stands on a registered model for the last move that is done, until there is one.
 BEGUN = "begun"
+# By these a version keeps the tags of the decision before.
+KEEPING_TAGS = (DecisionWord.SUPERSEDED, DecisionWord.FOUND)
 
 
 class StageWriter:
@@ -58,8 +60,9 @@ class StageWriter:
         changes = changes_by_hand(model, view, at)
         if changes:
             self.make(changes)
-        else:
-            self._write(view.newest[-1:])
+        elif view.last_move:
+            self._align(model)
+            self._mlflow.done(model, view.last_move)
         return self.view(model), describe_changes(changes)
 
     def make(self, changes: Sequence[StageChange]) -> None:
@@ -76,20 +79,22 @@ class StageWriter:
 
     def _write(self, changes: Sequence[StageChange]) -> None:
         """Make MLflow have what is on record, and note that the last move, of these lines, is done."""
-        if not changes:
-            return
         model = changes[0].model
+        there = {version.version for version in self._align(model)}
+        for change in changes:
+            if change.decision not in KEEPING_TAGS and change.version in there:
+                self._mlflow.tag(model, change.version, {**change.ruling.tags(), "stage": change.after})
+        self._mlflow.done(model, changes[0].move)
+
+    def _align(self, model: str) -> tuple[RegisteredVersion, ...]:
+        """Give every version the stage on record, the aliases and the tag `stage` too; all versions then."""
         recorded = {change.version: change.after for change in self.history.newest(model)}
         versions = self._transition(model, recorded)
         self._point(model, versions)
         for version in versions:
             if "stage" in version.tags and version.tags["stage"] != version.stage:
                 self._mlflow.tag(model, version.version, {"stage": version.stage})
-        for change in changes:
-            is_there = any(change.version == version.version for version in versions)
-            if change.decision != DecisionWord.SUPERSEDED and is_there:
-                self._mlflow.tag(model, change.version, {**change.ruling.tags(), "stage": change.after})
-        self._mlflow.done(model, changes[0].move)
+        return versions
 
     def _transition(self, model: str, recorded: Mapping[int, str]) -> tuple[RegisteredVersion, ...]:
         """Give every version the stage on record, until a fresh look shows it; all of them then."""

@@ -70,6 +70,11 @@ class RegisteredVersion:
         return self.tags.get("decision.by", "")
 
     @property
+    def decided_in(self) -> str | None:
+        """The stage into which this program put it by that decision; None where nothing was decided."""
+        return self.tags.get("stage") if self.tags.get("decision") else None
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """The reasons of that decision."""
         return tuple(self.tags.get("decision.reasons", "").splitlines())

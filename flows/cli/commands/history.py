@@ -159,7 +159,7 @@ def _when(moment: datetime) -> str:
 
 
 def _by(change: ChangeAnswer) -> str:
-    if change.decision == DecisionWord.BY_HAND:
+    if change.decision in (DecisionWord.BY_HAND, DecisionWord.FOUND):
         return change.decision
     return f"{change.decision} {change.by if change.by.startswith('by ') else f'by {change.by}'}"
 

@@ -1,11 +1,13 @@
 """What somebody changes in MLflow by hand is recorded and followed, and the history is not mixed with another."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model.errors import ConfigurationError, NothingInProduction
+from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
 from tasks.tracking.client import Tracking
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, alias_by_hand, by_hand, move_by_hand, stand, train
@@ -133,3 +135,76 @@ def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
         with pytest.raises(ConfigurationError, match="the MLflow and the ledger that belong together"):
             ask(MODEL, NOW)
     assert registry.history.changes(MODEL) == before
+
+
+def decided(tracking: Tracking) -> dict[int, dict[str, str]]:
+    """Version -> what its tags keep of a decision."""
+    found = tracking.client.search_model_versions(f"name='{MODEL}'")
+    kept = ("stage", "skill", "decision")
+    return {int(v.version): {key: text for key, text in v.tags.items() if key.startswith(kept)} for v in found}
+
+
+def with_ledger(tracking: Tracking, ledger: Path) -> Registry:
+    """The same MLflow beside another ledger."""
+    settings = tracking.settings.model_copy(
+        update={"ledger": tracking.settings.ledger.model_copy(update={"uri": f"sqlite:///{ledger}"})}
+    )
+    return Registry(Tracking(tracking.client, settings))
+
+
+def test_beside_an_empty_ledger_the_history_begins_with_the_stages_found_and_decisions_are_kept(
+    registry: Registry, tracking: Tracking, tmp_path: Path
+) -> None:
+    for _ in range(5):
+        train(tracking)
+    registry.move(MODEL, 1, "Production", PASSED)
+    registry.move(MODEL, 2, "Production", replace(PASSED, skill="0.1000"))
+    waiting = registry.move(MODEL, 3, "Staging", PASSED).version
+    registry.record(waiting, replace(PASSED, decision=DecisionWord.WAITING, by="gate"))
+    move_by_hand(tracking.client, 5, "Archived")
+    before, there = decided(tracking), stand(tracking.client)
+    empty = with_ledger(tracking, tmp_path / "empty.db")
+    notes = empty.settle(MODEL, NOW)
+    assert notes == (
+        "Version 5 of META-Open was moved from None to Archived by hand in MLflow: on record, and followed.",
+        "3 versions of META-Open found in stages that this ledger had no line of: on record now, as decided. "
+        "The way back has what is on record alone.",
+    )
+    assert by_hand(empty) == [
+        (1, "None", "Archived", "found"),
+        (2, "None", "Production", "found"),
+        (3, "None", "Staging", "found"),
+        (5, "None", "Archived", "by hand"),
+    ]
+    line = next(line for line in empty.history.changes(MODEL) if line.version == 3)
+    assert line.reasons == (
+        "Found in Staging by the decision that its tags keep: waiting (by gate, 2020-02-03T22:15:00+00:00).",
+    )
+    after = decided(tracking)
+    assert {number: after[number] for number in (1, 2, 3, 4)} == {number: before[number] for number in (1, 2, 3, 4)}
+    assert stand(tracking.client)[::2] == there[::2]
+    assert empty.settle(MODEL, NOW) == ()
+    # The ledger of before finds what was decided beside the other one, and neither undoes it.
+    assert empty.production(MODEL, NOW).version == 2
+    empty.record(empty.version(MODEL, 3), replace(PASSED, decision=DecisionWord.REJECTED, reasons=("Too dear.",)))
+    assert len(registry.settle(MODEL, NOW)) == 1, "version 5"
+    assert registry.settle(MODEL, NOW) == empty.settle(MODEL, NOW) == ()
+    assert decided(tracking)[3]["decision"] == "rejected"
+
+
+def test_beside_a_ledger_restored_from_a_copy_what_was_decided_since_is_found_and_kept(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        train(tracking)
+    copied = with_ledger(tracking, tmp_path / "ledger.db")
+    copied.move(MODEL, 1, "Production", PASSED)
+    shutil.copy(tmp_path / "ledger.db", tmp_path / "copy.db")
+    copied.move(MODEL, 2, "Production", PASSED)
+    before = decided(tracking)
+    restored = with_ledger(tracking, tmp_path / "copy.db")
+    assert restored.production(MODEL, NOW).version == 2
+    assert by_hand(restored) == [(2, "None", "Production", "found"), (1, "Production", "Archived", "found")]
+    assert decided(tracking) == before
+    back = restored.roll_back(MODEL, replace(PASSED, decision=DecisionWord.ROLLED_BACK))
+    assert back.version.version == 1

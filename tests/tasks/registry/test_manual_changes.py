@@ -1,6 +1,7 @@
 """What a person changed in MLflow is told from the record, and of Production there is one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -134,6 +135,26 @@ def test_what_made_room_is_told_from_what_was_changed_itself() -> None:
         "Version 2 of META-Open was moved from None to Production by hand in MLflow: on record, and followed.",
         "Version 1 of META-Open made room for it, and is in Archived now.",
     )
+
+
+@pytest.mark.parametrize(
+    ("tags", "word"),
+    [
+        ({"stage": "Staging", "decision": "waiting"}, DecisionWord.FOUND),
+        ({"stage": "Staging", "decision": "praised"}, DecisionWord.FOUND),
+        ({"stage": "None", "decision": "waiting"}, DecisionWord.BY_HAND),
+        ({"stage": "Staging", "decision": ""}, DecisionWord.BY_HAND),
+        ({}, DecisionWord.BY_HAND),
+    ],
+    ids=["decided there", "a damaged decision", "moved since", "nothing decided", "no tags"],
+)
+def test_what_was_decided_beside_another_ledger_is_told_from_what_was_changed_by_hand(
+    tags: Mapping[str, str], word: DecisionWord
+) -> None:
+    empty = view({}, {1: "Staging"}, None, "a move of another ledger")
+    tagged = replace(empty, versions={1: replace(empty.versions[1], tags=tags)})
+    [change] = changes_by_hand(MODEL, tagged, NOW)
+    assert (change.decision, change.before, change.after) == (word, "None", "Staging")
 
 
 def test_what_was_archived_and_deleted_by_hand_is_described_as_that() -> None:
