@@ -77,7 +77,7 @@ def run_stack(settings: "Settings", prefect_elsewhere: str | None, request: Pric
             running.start_servers()
             running.deploy({} if request is None else {"request": request.model_dump(mode="json", exclude_unset=True)})
             running.start_worker()
-            running.tell(_ready(planned))
+            running.tell(_ready(planned, settings.tracking.experiment))
             running.watch()
         _say(f"ended ({running.asked})")
     return UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
@@ -130,6 +130,13 @@ def _nothing() -> None:
     pass
 
 
-def _ready(planned: "Stack") -> str:
-    addresses = [f"  {part.title:9} {part.address}" for part in planned.parts if part.address]
-    return "\n".join(["the stack is up; Ctrl-C ends it", *addresses])
+def _ready(planned: "Stack", experiment: str) -> str:
+    from tasks.operations.stack.mlflow_pages import HINT, runs_page
+
+    lines = ["the stack is up; Ctrl-C ends it"]
+    for part in planned.parts:
+        if part.address and part.name == "mlflow":
+            lines += [f"  {part.title:9} {runs_page(part.address, experiment)}", f"{'':12}{HINT}"]
+        elif part.address:
+            lines.append(f"  {part.title:9} {part.address}")
+    return "\n".join(lines)
