@@ -17,8 +17,8 @@ def run_fits(
 ) -> None:
     """Run every pending fit, and keep its result.
 
-    The processes are waited for in this thread; a task run waits in a thread of its own to be told, so that nothing
-    but this thread ever has to be interrupted.
+    This thread waits for the processes, and each task run's own thread for its future, so that only this thread ever
+    has to be interrupted.
     """
     waiting: dict[Assignment, Future[None]] = {}
     task_runs: list[PrefectFuture[None]] = []

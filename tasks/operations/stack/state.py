@@ -61,7 +61,7 @@ def write_stack(settings: Settings, state: StackState) -> None:
 
 
 def read_stack(settings: Settings) -> StackState | None:
-    """The state of the stack that runs now; None where none does, whatever one that was killed has left."""
+    """The state of the stack that runs now; None where none does, though a killed one may have left its file."""
     try:
         state = StackState.model_validate_json(_file(settings).read_bytes())
     except (OSError, ValidationError):
@@ -74,7 +74,7 @@ def read_stack(settings: Settings) -> StackState | None:
 
 
 def only_stack(settings: Settings) -> AbstractContextManager[None]:
-    """Hold the place of the one stack on a state directory; ConfigurationError where there is one."""
+    """The lock of the one stack on a state directory; ConfigurationError where one is running."""
     running = read_stack(settings)
     if running is not None:
         raise ConfigurationError(

@@ -37,7 +37,7 @@ class _Asked(Exception):
 
 
 class Supervisor:
-    """Keeps a stack running in this process. To be used in a `with` statement, whose block a signal ends.
+    """Keeps a stack running in this process; to be used in a `with` statement, whose block ends at a signal.
 
     clock: gives the time of day, for the record
     show:  is given each line for people
