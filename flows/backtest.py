@@ -1,4 +1,4 @@
-"""Backtest: the same forecasts at every origin of the past, beside the naive forecasts, as one report."""
+"""Backtest: train and forecast at past dates, and compare with the naive forecasts in one report."""
 
 from dataclasses import dataclass
 
@@ -26,9 +26,9 @@ from tasks.tracking.run import run_url
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestReport:
-    """What a backtest came to.
+    """The result of a backtest.
 
-    resumed:     how many results were there before
+    resumed:     how many fits a previous run had computed
     computed:    how many were computed now
     fit_seconds: the fits' wall times, summed over all processes
     """

@@ -23,10 +23,10 @@ from tasks.training.cache_key import newest_as_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatchupReport:
-    """What was caught up.
+    """The result of a catch-up.
 
     made:   the forecasts, oldest first
-    passed: the sessions that were missed too, and are too old by the settings' measure
+    passed: the missed sessions that are too old to be caught up (schedules.catch_up)
     """
 
     model: str
@@ -49,8 +49,8 @@ def catchup(
 ) -> CatchupReport:
     """Make the forecasts that are missing in the ledger, each as of its own session.
 
-    Before each of them a version is trained as of that session, unless there is one that knows as much already: a
-    version of an earlier day would only be judged against its successors, on days that they were fitted on.
+    Before each forecast a version is trained as of that session, unless a newer version has trained on that day:
+    comparing the two on it would be unfair.
     """
     start_run()
     settings, at = read_settings(), now()

@@ -1,4 +1,4 @@
-"""Clean: take away what is old and that neither a stage nor the ledger refers to."""
+"""Clean: remove what is old and that neither a stage nor the ledger refers to."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from tasks.settings import read_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanReport:
-    """What was taken away, or would be, with `dry_run`."""
+    """What was removed, or would be, with `dry_run`."""
 
     refuse: tuple[Expired, ...]
     dry_run: bool
@@ -23,7 +23,7 @@ class CleanReport:
 
 @flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
 def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
-    """Take away versions, runs, prices and logs beyond their ages in mlflow.yaml, or all older than so many days."""
+    """Remove versions, runs, prices and logs older than mlflow.yaml says, or than so many days."""
     start_run()
     settings, moment = read_settings(), now()
     tracking = connect_task(settings)

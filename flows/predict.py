@@ -42,8 +42,7 @@ class PredictReport:
 def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production."""
     seconds = start_run()
-    settings = read_settings()
-    at = now()
+    settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, column)
     version = pull_task(Registry(connect_task(settings)), model, at)
@@ -53,10 +52,4 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> 
     recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     link_forecast(recorded)
-    return PredictReport(
-        version=version,
-        fetched=fetched,
-        forecast=recorded,
-        created=created,
-        seconds=seconds,
-    )
+    return PredictReport(version=version, fetched=fetched, forecast=recorded, created=created, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Stages by hand: promote, approve, reject and roll back; and what the gate decides of a version just trained."""
+"""Stages by hand: promote, approve, reject and roll back; and the gate's decision on a version just trained."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from model.evaluation.gate import Decision
 from tasks.prefect_tasks import ask_gate_task, connect_task, move_task, record_decision_task, roll_back_task
 from tasks.registry.gate import champion
 from tasks.registry.registry import Registry
-from tasks.registry.ruling import Move, Ruling, judged, moved, recorded_decision, refusal
+from tasks.registry.ruling import Move, Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
 from tasks.system.lock import user_name
@@ -22,7 +22,7 @@ from tasks.tracking.client import Tracking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionReport:
-    """What a promotion came to.
+    """The result of a promotion.
 
     changed:  whether anything was moved
     archived: the versions that made room in Production
@@ -54,19 +54,20 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     registry = Registry(tracking)
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
-        # A stage that was set by hand is not enough: what the alias names is in Production, and nothing else.
+        # In Production is what the alias names; a stage that was set by hand is not enough.
         is_there = current is not None and current.version == version
         if stage != "Production" or is_there:
             noted = moved((reason,) if reason else (), at=now(), by=user_name())
             return _report(move_task(registry, model, version, stage, noted))
         decision = ask_gate_task(tracking.client, candidate, current, settings.gate)
-        if decision.verdict == DecisionWord.WAITING and not force:
-            waiting = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
-            return _stays(record_decision_task(registry, candidate, waiting), decision)
-        if not decision.passed and not force:
-            raise refusal(candidate, decision)
-        if not decision.promoted and not force:
-            return _stays(candidate, decision)
+        if not force:
+            if decision.verdict == DecisionWord.WAITING:
+                noted = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
+                return _stays(record_decision_task(registry, candidate, noted), decision)
+            if not decision.passed:
+                raise refusal(candidate, decision)
+            if not decision.promoted:
+                return _stays(candidate, decision)
         word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED
         noted = judged(word, decision, at=now(), by=user_name(), forced=reason if force else None)
         return _report(move_task(registry, model, version, stage, noted), decision)
@@ -86,16 +87,16 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
 
 @flow(name="reject", flow_run_name="reject {model} {version}", persist_result=False)
 def reject(model: str, version: int, reason: str = "") -> PromotionReport:
-    """Note on a version that waits that it is not to go to Production, by whom and why; it stays in its stage."""
+    """Note on a version that waits that a person keeps it out of Production, and why; it stays in its stage."""
     start_run()
     tracking = connect_task(read_settings())
     registry = Registry(tracking)
     with registry.locked(model):
         waiting, _, decision = _ask_person(tracking, registry, model, version, approved=False, reason=reason)
-        rejected = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
-        noted = record_decision_task(registry, waiting, rejected)
-        log_decision(noted, decision)
-        return PromotionReport(version=noted, changed=False)
+        noted = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
+        rejected = record_decision_task(registry, waiting, noted)
+        log_decision(rejected, decision)
+        return PromotionReport(version=rejected, changed=False)
 
 
 @flow(
@@ -106,7 +107,7 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     on_crashed=[alarm_failure],
 )
 def rollback(model: str, reason: str) -> PromotionReport:
-    """Give Production to the version that was there before the present one, which is archived; no gate is asked."""
+    """Put the previous version back into Production and archive the present one; the gate is not asked."""
     start_run()
     _check_reason(f"rollback of {model}", reason)
     ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
@@ -114,22 +115,21 @@ def rollback(model: str, reason: str) -> PromotionReport:
 
 
 def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision]:
-    """Put a newly trained version where trained versions wait, and move it on if the gate lets it pass.
+    """Put a trained version into the stage where versions wait, and move it on if the gate lets it pass.
 
-    Where that was begun and killed, it is gone on with.
+    A decision that is on record stands. Where a previous run was killed before it had one, this continues.
     """
-    registry = Registry(tracking)
+    registry, settings = Registry(tracking), tracking.settings
     model, version = trained.model, trained.version
     with registry.locked(model):
         trained = registry.version(model, version)
-        if trained.stage == "Production":
-            # Somebody was faster, and has decided.
+        if trained.stage == "Production" or is_settled(trained):
             return trained, recorded_decision(trained)
-        waiting = tracking.settings.stages.after_training
+        waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
             noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
             move_task(registry, model, version, waiting, noted)
-        decision = ask_gate_task(tracking.client, trained, champion(registry, model, now()), tracking.settings.gate)
+        decision = ask_gate_task(tracking.client, trained, champion(registry, model, now()), settings.gate)
         noted = judged(decision.verdict, decision, at=now(), by="gate")
         if decision.promoted:
             return move_task(registry, model, version, "Production", noted).version, decision
@@ -139,7 +139,7 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
 def _ask_person(
     tracking: Tracking, registry: Registry, model: str, version: int, *, approved: bool, reason: str
 ) -> tuple[RegisteredVersion, bool, Decision]:
-    """A version that waits, whether the gate lets it pass now, and the decision with the person's word in it.
+    """A version that waits, whether the gate passes it now, and the decision with the person's reason added.
 
     UsageError where the version waits for nobody.
     """

@@ -1,4 +1,4 @@
-"""Score: fill in what happened, judge the forecasts beside the naive ones, ask for retraining where that is due."""
+"""Score: fill in what happened, judge the forecasts beside the naive ones, request retraining where it is needed."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from tasks.settings import read_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoreReport:
-    """What a scoring came to; `filled` is the number of forecasts whose price was filled in now."""
+    """The result of a scoring; `filled` is the number of forecasts whose price was filled in now."""
 
     model: str
     ticker: str
@@ -49,14 +49,13 @@ class ScoreReport:
 )
 @on_schedule
 def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
-    """Score what was forecast of one security and column; the same again changes nothing."""
+    """Score the forecasts of one security and column; a second run changes nothing."""
     seconds = start_run()
-    settings = read_settings()
-    at = now()
+    settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     ticker = resolved.security.ticker
     model = settings.model_name(ticker, column)
-    # Older prices would do for older forecasts; what is missing is filled in the next time.
+    # Older prices are enough for older forecasts; the next run fills in what is missing.
     fetched = fetch(resolved, settings, at, "train")
     ledger = Ledger(settings.ledger_uri)
     outcomes = find_outcomes_task(ledger.rows(model), fetched.prices)
@@ -64,10 +63,7 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     scored = score_task(connect_task(settings), model, ledger.rows(model), fetched.prices, at)
     log_score(scored, len(outcomes.known))
     if scored.asked:
-        reasons = scored.advice.reasons
-        alarm_no_skill(
-            model, f"Retraining of {model} is asked for. {' '.join(reasons)}", [("reasons", reasons)], settings
-        )
+        alarm_no_skill(model, scored.advice.reasons, settings)
     link_score(model, scored)
     return ScoreReport(
         model=model,

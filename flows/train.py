@@ -1,10 +1,8 @@
 """Train: fetch prices, fit, evaluate beside the naive forecasts, log, register, and ask the gate."""
 
-import sys
 from dataclasses import dataclass
 
-from prefect import flow, runtime
-from prefect.logging import get_run_logger
+from prefect import flow
 
 from flows.promote import consider
 from flows.runs.alarms import alarm_failure
@@ -13,7 +11,7 @@ from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
-from flows.runs.story import log_decision, log_errors, log_repeated, log_windows, start_run
+from flows.runs.story import log_decision, log_errors, log_waiting, log_windows, start_run
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
 from model.evaluation.gate import Decision
 from model.evaluation.split import Split
@@ -34,7 +32,6 @@ from tasks.prefect_tasks import (
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.ruling import is_settled, recorded_decision
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
 from tasks.system.lock import queued
@@ -42,16 +39,16 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import KEY, training_key
-from tasks.training.previous import close_killed, run_tags
+from tasks.training.previous import run_tags
 from tasks.training.run import TrainingResults, start_training_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainReport:
-    """What a training came to; `version` is as the gate's decision left it.
+    """The result of a training; `version` is as the gate's decision left it.
 
-    key:      what makes the training the same as another
-    repeated: whether it was done before, so that nothing was trained now
+    key:      two trainings with one key are the same
+    repeated: whether a previous run trained it, so that nothing was trained now
     """
 
     run_id: str
@@ -83,35 +80,27 @@ def train(
 ) -> TrainReport:
     """Train one forecaster, register it, and let the gate decide whether it goes to Production.
 
-    What was trained before, from the same prices and configuration by the same code, is not trained `again` unless
-    that is asked for; where it was killed before the gate had decided, it is gone on with.
+    A training is the same as a previous one if prices, configuration and code are the same. It is repeated only with
+    `again`; where the previous one was killed before the gate had decided, the gate decides now.
     """
     seconds = start_run()
     settings, at = read_settings(), now()
     fetched = fetch(resolve(request, settings, at), settings, at, "train")
-    split = split_task(fetched.prices, evaluation, sessions_needed(forecaster))
-    log_windows(split, sessions_needed(forecaster))
+    rows = sessions_needed(forecaster)
+    split = split_task(fetched.prices, evaluation, rows)
+    log_windows(split, rows)
     tracking = connect_task(settings)
-    registry = Registry(tracking)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load_backend_task())
-    with queued(settings, f"train-{model}", now(), _say):
-        close_killed(tracking, registry, model, now())
-        previous = find_previous_task(tracking.client, registry, model, key)
-        if previous is not None and again and is_settled(previous[0]):
-            previous = None
+    with queued(settings, f"train-{model}", now(), log_waiting):
+        previous = find_previous_task(tracking, model, key, now(), again=again)
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
-        if previous is not None:
-            log_repeated(previous[0])
-        trained, results = previous or _fit_and_register(tracking, split, config, tags, key)
+        trained, results = previous or _fit_and_register(tracking, split, config, tags)
         log_errors(results.metrics)
-        if previous is not None and is_settled(trained):
-            version, decision = trained, recorded_decision(trained)
-        else:
-            version, decision = consider(tracking, trained)
-    url = run_url(settings, tracking.experiment_id(), trained.run_id)
+        version, decision = consider(tracking, trained)
     log_decision(version, decision)
+    url = run_url(settings, tracking.experiment_id(), trained.run_id)
     link_training(url, version, results.metrics, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
@@ -129,9 +118,9 @@ def train(
 
 
 def _fit_and_register(
-    tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str], key: str
+    tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str]
 ) -> tuple[RegisteredVersion, TrainingResults]:
-    """Fit, evaluate, log and register."""
+    """Fit, evaluate, log and register; `tags` are the run's, the training's key among them."""
     forecaster = config.forecaster
     with start_training_run(tracking, split, forecaster, tags) as run:
         log_setup_task(run, split, config)
@@ -141,12 +130,5 @@ def _fit_and_register(
         judged = evaluate_task(fitted.predict, split, forecaster.column)
         model_uri = package_task(run.run_id, fitted, split.train)
         results = log_results_task(run, split, fitted, judged, model_uri)
-        tags = start.tags() | {KEY: key}
-        return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, tags), results
-
-
-def _say(line: str) -> None:
-    """Show a line in the flow run's log and on the terminal, which Prefect's log does not reach."""
-    get_run_logger().warning(line)
-    if runtime.deployment.id is None:
-        sys.stderr.write(f"tomorrow: {line}\n")
+        kept = start.tags() | {KEY: tags[KEY]}
+        return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, kept), results

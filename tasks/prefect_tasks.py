@@ -68,10 +68,7 @@ def timed(name: str) -> Iterator[None]:
 
 
 def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
-    """A function as a task of that name, its wall time noted.
-
-    Where its work could not be written, since a disk is full or may not be written, its error says that.
-    """
+    """A function as a task of that name, its wall time noted; an error of a full or read-only disk says so."""
 
     @functools.wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -129,7 +126,7 @@ log_report_task = step(log_report, "log report")
 
 @task(name="fit", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
 def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 - the name is the task run's
-    """One fit of a backtest, which a process of our own carries out: its state and duration are those of the fit."""
+    """One fit of a backtest, which a process of our own does: the task run has its state and duration."""
     done.result()
 
 
@@ -139,7 +136,7 @@ remove_task = step(remove_expired, "remove")
 
 
 def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:
-    """The fetch, tried again after the waits that are due to a deployment's run, or to somebody at the command line."""
+    """The fetch with its retries: a deployment's run waits longer between them than somebody at the command line."""
     scheduled = runtime.deployment.id is not None
     retried = 0
 
@@ -150,7 +147,7 @@ def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:
         if wait is None:
             return False
         retried += 1
-        # Prefect knows one delay for whatever goes wrong; it reads it after it has asked here.
+        # Prefect has one delay for all errors, and reads it after this call.
         patient.retry_delay_seconds = [wait]
         return True
 

@@ -3,14 +3,11 @@
 import asyncio
 import inspect
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,7 +20,8 @@ from model.config import PRESETS
 from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.prefect_server import environment
-from tests.project import ROOT
+from tests.project import ROOT, program
+from tests.servers import free_port, serving
 
 if TYPE_CHECKING:
     from prefect.cli.deploy._models import DeploymentConfig
@@ -115,8 +113,6 @@ def _schedules(name: str) -> list[Any]:
     ],
 )
 def test_training_stays_at_half_past_five_when_the_clocks_change(change: datetime, utc_hours: dict[str, int]) -> None:
-    from datetime import timedelta
-
     from prefect.server.schemas.schedules import CronSchedule
 
     (schedule,) = _schedules("train")
@@ -128,56 +124,22 @@ def test_training_stays_at_half_past_five_when_the_clocks_change(change: datetim
     assert {day.astimezone(UTC).hour for day in dates if day > change} == {utc_hours["after"]}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def _running(command: list[str], env: dict[str, str], folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with (folder / f"{command[0]}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *command],
-            env=env,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of whoever uses a real server with everything in prefect.yaml deployed to it."""
     folder = tmp_path_factory.mktemp("prefect")
-    port = _free_port()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    env |= environment(Settings(home=folder), quiet=False)
-    env |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "TOMORROW_HOME": str(folder)}
-    Path(env["PREFECT_HOME"]).mkdir()
-    with _running(["server", "start", "--host", "127.0.0.1", "--port", str(port)], env, folder) as process:
-        _wait_for(f"http://127.0.0.1:{port}/api/health", process)
-        _prefect(env, "work-pool", "create", "local-pool", "--type", "process")
-        _prefect(env, "--no-prompt", "deploy", "--all")
-        yield env
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(url).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"Prefect's server did not come up at {url}")
+    address = f"http://127.0.0.1:{(port := free_port())}/api"
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+            patched.delenv(name)
+        env = {**os.environ, **environment(Settings(home=folder), quiet=False)}
+        env |= {"PREFECT_API_URL": address, "TOMORROW_HOME": str(folder)}
+        Path(env["PREFECT_HOME"]).mkdir()
+        command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        with serving(command, f"{address}/health", folder, **env):
+            _prefect(env, "work-pool", "create", "local-pool", "--type", "process")
+            _prefect(env, "--no-prompt", "deploy", "--all")
+            yield env
 
 
 def _prefect(env: dict[str, str], *arguments: str) -> str:
@@ -245,7 +207,8 @@ def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_
     question = {"parameters": {"request": {"ticker": "SAMPLE", "source": "sample"}}}
     answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json=question)
     run = answer.json()["id"]
-    with _running(["worker", "start", "--pool", "local-pool"], server, tmp_path):
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local-pool"]
+    with (tmp_path / "worker.log").open("wb") as log, program(command, server, log, folder=tmp_path):
         deadline = time.monotonic() + PATIENCE
         state: dict[str, Any] = {"type": "SCHEDULED"}
         while state["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:

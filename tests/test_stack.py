@@ -106,6 +106,10 @@ def test_both_servers_answer_with_their_pages(stack: Running) -> None:
     assert "Prefect" in httpx.get(f"http://127.0.0.1:{stack.prefect}/", follow_redirects=True).text
     for port in (stack.mlflow, stack.prefect):
         assert f"http://127.0.0.1:{port}" in stack.said
+    assert f"http://127.0.0.1:{stack.mlflow}/#/experiments?workflowType=machine_learning\n" in stack.said
+    mlflow = stack.state.part("mlflow")
+    assert mlflow is not None
+    assert mlflow.address == f"http://127.0.0.1:{stack.mlflow}"
 
 
 def test_every_deployment_stands_and_takes_the_prices_that_were_named(stack: Running) -> None:

@@ -18,7 +18,7 @@ SHOWN_CHANGES = 20
 
 
 def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
-    """A run has failed or crashed, as a flow's hook; whoever ran it at the command line has seen that."""
+    """A hook of flows: a deployment's run has failed or crashed; at the command line somebody has seen it."""
     if flow_run.deployment_id is None:
         return
     alarm = Alarm(
@@ -32,13 +32,13 @@ def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any
 
 
 def alarm_stale(fetched: FetchedPrices, settings: Settings, at: datetime) -> None:
-    """Prices of an earlier fetch are used, since newer ones are not to be had."""
+    """Prices of a previous fetch are used, since newer ones are not available."""
     ticker, missing = fetched.prices.security.ticker, [str(day) for day in fetched.missing]
     lacks = f"lack {', '.join(missing)}" if missing else "lack no session"
     alarm = Alarm(
         kind="prices.stale",
         subject=ticker,
-        message=f"The prices of {ticker} are those of an earlier fetch, and {lacks}.",
+        message=f"The prices of {ticker} are those of a previous fetch, and {lacks}.",
         at=at,
         details={"missing": missing, "snapshot": fetched.snapshot},
     )
@@ -58,7 +58,8 @@ def alarm_restated(error: RestatedPrices, settings: Settings, at: datetime) -> N
     raise_alarm(alarm, settings)
 
 
-def alarm_no_skill(model: str, message: str, details: Sequence[tuple[str, object]], settings: Settings) -> None:
+def alarm_no_skill(model: str, reasons: Sequence[str], settings: Settings) -> None:
     """A model's forecasts have been no better than naive for as long as the settings allow."""
-    alarm = Alarm(kind="model.no-skill", subject=model, message=message, at=now(), details=dict(details))
+    message = f"Retraining of {model} is requested. {' '.join(reasons)}"
+    alarm = Alarm(kind="model.no-skill", subject=model, message=message, at=now(), details={"reasons": reasons})
     raise_alarm(alarm, settings)

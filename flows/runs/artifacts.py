@@ -38,7 +38,7 @@ def link_forecast(made: RecordedForecast) -> None:
         f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**\n\n"
         f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made.model} version {made.version}, "
         f"from {made.source} prices as of {made.as_of}."
-        f"{' Late: its session had begun.' if made.late else ''}\n",
+        f"{' Late: made after that session opened.' if made.late else ''}\n",
         key="forecast",
         description=f"a forecast of {made.model}",
     )
@@ -58,11 +58,12 @@ def link_score(model: str, scored: Scored) -> None:
     lines = "".join(
         f"| {version} | {window.session} | {len(window.judged.sessions)} | {window.judged.rmse:.3f} | "
         f"{window.judged.naive_rmse:.3f} | {window.judged.bias:+.3f} | {window.drift:.2f} | {len(window.breaches)} |\n"
-        for version, window in ((version, windows[-1]) for version, windows in scored.windows.items())
+        for version, (*_, window) in scored.windows.items()
     )
     reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
+    request = "retraining" if scored.advice.retrain else "no retraining"
     create_markdown_artifact(
-        f"**{model}: retraining is {'' if scored.advice.retrain else 'not '}asked for.** {figures}\n\n{reasons}\n"
+        f"**{model}: {request} is requested.** {figures}\n\n{reasons}\n"
         "| version | up to | forecasts | rolling RMSE | naive | bias | drift | breaches |\n"
         f"| --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}",
         key="score",

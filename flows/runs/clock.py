@@ -1,7 +1,7 @@
 """The time, as the flows see it: the only place that reads the clock.
 
-A year of days is driven through the real flows by giving them another time. That is no parameter of theirs: whoever
-can start a flow run could then date a forecast back, and it would count among those made before their session.
+Tests and benchmarks give the flows another time. It is no parameter of theirs: whoever can start a flow run could then
+backdate a forecast, and it would count among those made before their session.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Fetching prices within a flow: tried again as the occasion allows, and what is used where they are not to be had."""
+"""Fetching prices within a flow: retried, and replaced by the last good snapshot where the settings allow that."""
 
 from datetime import datetime
 from typing import Literal
@@ -17,7 +17,7 @@ from tasks.settings import Settings
 def fetch(
     resolved: ResolvedRequest, settings: Settings, now: datetime, occasion: Literal["train", "predict"]
 ) -> FetchedPrices:
-    """Prices, or the last good snapshot where the settings allow it; what had changed stands in an artifact."""
+    """Prices, or the last good snapshot where the settings allow it; an artifact shows what had changed."""
     try:
         fetched = patient_fetch_task(settings.prices.retries)(resolved, settings, now)
     except PricesUnavailable as error:

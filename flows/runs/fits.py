@@ -15,10 +15,10 @@ from tasks.system.process_pool import Workers
 def run_fits(
     runs: BacktestRuns, workers: Workers[Assignment, Fitted], pending: Sequence[Fit], show: Callable[[Fit], None]
 ) -> None:
-    """Have every fit that is pending carried out, and keep what comes out of it.
+    """Run every pending fit, and keep its result.
 
-    The processes are waited for in this thread; a task run waits in a thread of its own to be told, so that nothing
-    but this thread ever has to be interrupted.
+    This thread waits for the processes, and each task run's own thread for its future, so that only this thread ever
+    has to be interrupted.
     """
     waiting: dict[Assignment, Future[None]] = {}
     task_runs: list[PrefectFuture[None]] = []

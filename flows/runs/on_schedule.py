@@ -23,8 +23,8 @@ R = TypeVar("R")
 def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
     """Make a flow's function follow its schedule; runs that a person starts are not changed.
 
-    On a day without a session the run ends at once, Completed as `NoSession`. A run that starts when another session
-    is over already works as of the one that was due, and a late one says so in its log and in its state.
+    On a day without a session the run ends at once, Completed as `NoSession`. A run that starts after a later session
+    has ended works as of the one that was due; a late run says so in its log and in its state.
     """
     signature = inspect.signature(function)
 

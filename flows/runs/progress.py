@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOGGED = 10  # so many lines show how the loss falls
 LOG_EVERY_SECONDS = 10.0  # while securities are fetched
 
-# Told how much is done, and what stands beside it.
+# Called with how much is done, and the text beside it.
 Show = Callable[[int, str], None]
 OnFit = Callable[["Fit"], None]
 
@@ -88,7 +88,7 @@ def backtest_progress(pending: "Sequence[Fit]") -> Iterator[OnFit]:
 
 
 class Pace:
-    """How long what is left will take, if it goes on as it went so far."""
+    """How long the remaining fits will take at the pace so far."""
 
     def __init__(self, pending: "Sequence[Fit]", clock: Callable[[], float] = time.monotonic) -> None:
         self.total = len(pending)
@@ -105,7 +105,7 @@ class Pace:
 
     @property
     def left(self) -> str:
-        """The time left, for people; nothing is known of it before the first fit is done."""
+        """The time left, for people; unknown before the first fit is done."""
         if not self._effort_done:
             return "time left: not known yet"
         seconds = (self._clock() - self._start) * max(0, self._effort - self._effort_done) / self._effort_done

@@ -1,13 +1,15 @@
 """The story of a run in the log that Prefect's pages show: one line for each thing that a reader wants to know.
 
-States are shown as states, so the lines in which Prefect repeats them are left out. What the rooms below warn of, by
-Python's own loggers, stands in the same log. PREFECT_LOGGING_EXTRA_LOGGERS would do that only where it is set before
-Prefect is imported; a worker, the command line or anybody's script may start a run, so it is done here.
+The pages show states as states, so the lines in which Prefect repeats them are dropped. What `tasks` and `model` log
+by Python's loggers goes to the same log: not by PREFECT_LOGGING_EXTRA_LOGGERS, which works only if it is set before
+Prefect is imported, and a worker or anybody's script may start a run.
 """
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
+from prefect import runtime
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
@@ -61,60 +63,47 @@ def log_prices(fetched: "FetchedPrices") -> None:
     prices = fetched.prices
     get_run_logger().log(
         logging.WARNING if fetched.stale else logging.INFO,
-        "Prices of %s from %s: %d sessions, %s to %s; %s%s.",
-        prices.security.ticker,
-        prices.source,
-        len(prices),
-        prices.first,
-        prices.last,
-        fetched.verdict,
-        ", stale" if fetched.stale else "",
+        f"Prices of {prices.security.ticker} from {prices.source}: {len(prices)} sessions, {prices.first} to "
+        f"{prices.last}; {fetched.verdict}{', stale' if fetched.stale else ''}.",
     )
 
 
 def log_windows(split: "Split", rows: int) -> None:
     """What the network is fitted on, where one forecast needs so many rows."""
     get_run_logger().info(
-        "%d windows to train on; %d sessions to test on, %s to %s.",
-        len(split.train) - rows,
-        split.n_test,
-        split.first_test,
-        split.last_test,
+        f"{len(split.train) - rows} windows to train on; {split.n_test} sessions to test on, {split.first_test} to "
+        f"{split.last_test}."
     )
+
+
+def log_waiting(line: str) -> None:
+    """That a run waits, and for whom: at the command line on the terminal, too, which Prefect's log does not reach."""
+    get_run_logger().warning(line)
+    if runtime.deployment.id is None:
+        sys.stderr.write(f"tomorrow: {line}\n")
 
 
 def log_errors(metrics: "Mapping[str, float]") -> None:
     """The error on the test period beside that of the best naive forecast."""
     naive = {name.removesuffix("_rmse"): metrics[name] for name in metrics if name.endswith("_rmse")}
     del naive["naive"]  # the best of the others
-    best = min(naive, key=naive.__getitem__)
-    get_run_logger().info(
-        "RMSE $%.3f; best naive forecast (%s) $%.3f; skill %+.3f.",
-        metrics["rmse"],
-        naive_label(best),
-        metrics["naive_rmse"],
-        metrics["skill"],
-    )
-
-
-def log_repeated(version: "RegisteredVersion") -> None:
-    """Why nothing is trained: it was done before."""
-    get_run_logger().info("%s version %d is the same training: it is not repeated.", version.model, version.version)
+    best = naive_label(min(naive, key=naive.__getitem__))
+    get_run_logger().info(_beside(metrics["rmse"], best, metrics["naive_rmse"], metrics["skill"]))
 
 
 def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> None:
     """Each reason of the gate, what was decided, and the stage that the version is in now."""
     logger = get_run_logger()
     for reason in decision.reasons if decision else ():
-        logger.info("Gate: %s", reason)
+        logger.info(f"Gate: {reason}")
     decided = version.tags.get("decision") or "not decided on"
-    logger.info("%s version %d: %s, in %s.", version.model, version.version, decided, version.stage)
+    logger.info(f"{version.model} version {version.version}: {decided}, in {version.stage}.")
 
 
 def log_pulled(version: "RegisteredVersion") -> None:
     """The version that forecasts."""
     logger = get_run_logger()
-    logger.info("%s %s is in Production, and forecasts.", version.model, version.named)
+    logger.info(f"{version.model} {version.named} is in Production, and forecasts.")
     for note in version.notes:
         logger.warning(note)
 
@@ -124,14 +113,8 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     logger = get_run_logger()
     interval = "" if made.lower is None else f" ({made.level:.0%}: ${made.lower:.2f} to ${made.upper:.2f})"
     logger.info(
-        "%s %s on %s: $%.2f%s; naive (%s) $%.2f.",
-        made.ticker,
-        made.column,
-        made.session,
-        made.forecast,
-        interval,
-        naive_label(made.naive_name),
-        made.naive,
+        f"{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}{interval}; "
+        f"naive ({naive_label(made.naive_name)}) ${made.naive:.2f}."
     )
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
@@ -141,29 +124,23 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
 
 
 def log_score(scored: "Scored", filled: int) -> None:
-    """How many prices were filled in, how the forecasts have done, and whether it is time to train again."""
+    """How many prices were filled in, how the forecasts have done, and whether retraining is requested."""
     logger, judged = get_run_logger(), scored.judged
-    logger.info("Filled in what happened for %d of %d forecasts.", filled, len(scored.rows))
+    logger.info(f"Filled in what happened for {filled} of {len(scored.rows)} forecasts.")
     if judged is None:
         logger.info("Nothing to score yet.")
     else:
-        logger.info(
-            "Scored %d forecasts: RMSE $%.3f; best naive forecast (%s) $%.3f; skill %+.3f.",
-            len(judged.sessions),
-            judged.rmse,
-            naive_label(judged.best_naive),
-            judged.naive_rmse,
-            judged.skill,
-        )
+        errors = _beside(judged.rmse, naive_label(judged.best_naive), judged.naive_rmse, judged.skill)
+        logger.info(f"Scored {len(judged.sessions)} forecasts: {errors}")
     for reason in scored.advice.reasons:
-        logger.info("Monitoring: %s", reason)
-    logger.info("Retraining is %sasked for.", "" if scored.advice.retrain else "not ")
+        logger.info(f"Monitoring: {reason}")
+    logger.info(f"{'Retraining' if scored.advice.retrain else 'No retraining'} is requested.")
 
 
 def log_backtest(result: "BacktestResult") -> None:
     """How each preset compares with the naive forecasts over all origins."""
     logger = get_run_logger()
-    logger.info("%s, %s: %d sessions.", result.subject, result.period, len(result.reference.sessions))
+    logger.info(f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions.")
     for preset in result.presets:
         logger.info(verdict(preset))
 
@@ -171,14 +148,18 @@ def log_backtest(result: "BacktestResult") -> None:
 def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     """Which sessions are caught up."""
     left = f"; {missed - len(due)} more are too long ago" if missed > len(due) else ""
-    get_run_logger().info("%s: %d missed sessions to catch up%s.", model, len(due), left)
+    get_run_logger().info(f"{model}: {len(due)} missed sessions to catch up{left}.")
 
 
 def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
     """How much was removed, or would be."""
-    get_run_logger().info("%d expired things %s.", len(expired), "would be removed" if dry_run else "removed")
+    get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
+
+
+def _beside(rmse: float, best: str, naive_rmse: float, skill: float) -> str:
+    return f"RMSE ${rmse:.3f}; best naive forecast ({best}) ${naive_rmse:.3f}; skill {skill:+.3f}."
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop what a run's state says already; of a failure Prefect tells at the level ERROR, which stays."""
+    """Drop what a run's state says already; failures are logged as errors, which stay."""
     return record.levelno > logging.INFO or not record.getMessage().startswith("Finished in state")

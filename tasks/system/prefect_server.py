@@ -1,8 +1,8 @@
 """How Prefect and the libraries beside it behave: set in the environment, before they are imported.
 
-What the user has set is never overridden. Prefect also reads `[tool.prefect]` of a pyproject.toml, but only where that
-is in the working directory: neither a worker's runs nor a wheel find ours. So it is for what people start in the
-project's folder (`prefect server start`, `prefect deploy`), and what must hold everywhere stands here.
+What the user has set is never overridden. Prefect reads `[tool.prefect]` of a pyproject.toml only in the working
+directory, where neither a worker's runs nor a wheel find ours: it serves those who start Prefect's own commands in the
+project's folder. What must hold everywhere stands here.
 """
 
 import logging
@@ -22,7 +22,7 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.keras_backend import ONE_THREAD
 
-# A port that is taken twice in a row is no chance.
+# Two failed starts in a row are more than a port that was taken by chance.
 MOST_STARTS = 2
 # A new database takes 5.4 MB, its log included.
 ROOM_BYTES = 8_000_000
@@ -43,8 +43,8 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # A server of its own, when none is named.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(durations.START_PREFECT),
-        # Its server on SQLite, asked by many at once, may answer 503 (a locked database) for a minute and longer. Each
-        # wait is twice as long as the one before: seven of them outlast four minutes, its own five hardly one.
+        # Its server on SQLite may answer many clients 503 (a locked database) for over a minute. Each wait is twice
+        # the one before: seven last over four minutes, Prefect's own five hardly one.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
         # Where a proxy is set, it is for Yahoo, not for servers of this machine.
         "NO_PROXY": "127.0.0.1,localhost",
@@ -55,8 +55,8 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
     }
     if quiet:
-        # The handler's level, not the logger's: Prefect's pages show the whole log still. An error ends a flow,
-        # and the command tells it in its own words.
+        # The handler's level, not the logger's: Prefect's pages still show the whole log. The command shows the error
+        # that ends a flow itself.
         variables["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     return variables
 
@@ -73,13 +73,13 @@ def prepare_environment(settings: Settings) -> None:
 def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
     """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
 
-    That one takes seconds to start: `meanwhile` is called in the mean time, to import what is slow to import. Gives the
-    server's address, for other processes that are to run flows against the same.
+    While that one starts, which takes seconds, `meanwhile` is called to import what is slow to import. Gives the
+    server's address, so that other processes can use it, too.
     """
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    # A heartbeat tells a server that the run has not died with its worker. Here nobody listens, and stopping the
-    # thread that sends it takes a second a flow.
+    # Heartbeats show a server that a run has not died with its worker. There is none here, and stopping the thread
+    # that sends them takes a second a flow.
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
     with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         address = PREFECT_API_URL.value()
@@ -92,7 +92,7 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str
 
 
 def _make_home(home: Path) -> None:
-    """Make Prefect's folder: it makes none in a folder that is not there, nor ends when it cannot write."""
+    """Make Prefect's folder: Prefect makes no parents, and does not end when it cannot write."""
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -137,7 +137,7 @@ def _check_server(url: str) -> None:
 
 
 def _start_server(meanwhile: Callable[[], object]) -> str:
-    """Start the server that Prefect itself would start, and which it finds running then; its address."""
+    """Start the server that Prefect itself would start, and then finds running; gives its address."""
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
 

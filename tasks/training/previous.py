@@ -1,10 +1,12 @@
 """What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
+import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
+from tasks.registry.ruling import is_settled
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import state_id
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MODEL, STATE = "model", "state"
+
+logger = logging.getLogger(__name__)
 
 
 def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
@@ -42,15 +46,24 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
 
 
 def find_previous(
-    client: "MlflowClient", registry: Registry, model: str, key: str
+    tracking: Tracking, model: str, key: str, at: datetime, *, again: bool
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
-    """The newest version of that key and the results of its training; None where there is none, or its run is gone."""
+    """The newest version of that key and the results of its training; what killed trainings left is finished first.
+
+    None where there is none, or its run is gone. `again`: None, too, where the gate has decided on it.
+    """
     from mlflow.exceptions import MlflowException
 
+    registry = Registry(tracking)
+    close_killed(tracking, registry, model, at)
     for version in reversed(registry.tagged(model, KEY, key)):
         try:
-            if client.get_run(version.run_id).info.lifecycle_stage == "active":
-                return version, read_results(client, version.run_id)
+            if tracking.client.get_run(version.run_id).info.lifecycle_stage == "active":
+                if again and is_settled(version):
+                    return None
+                results = read_results(tracking.client, version.run_id)
+                logger.info("%s version %d is the same training: it is not repeated.", model, version.version)
+                return version, results
         except MlflowException:
             # Somebody has removed it; what cannot be shown again has to be made again.
             continue

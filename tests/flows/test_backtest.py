@@ -1,4 +1,4 @@
-"""`tomorrow backtest`, from months and presets to a report; killed, and gone on with."""
+"""`tomorrow backtest`, from months and presets to a report; killed, and continued."""
 
 import os
 import signal

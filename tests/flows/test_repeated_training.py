@@ -58,7 +58,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     "step", ["ask_gate_task", "record_decision_task"], ids=["before the gate was asked", "before its answer was noted"]
 )
-def test_a_training_that_was_killed_at_the_gate_is_gone_on_with(
+def test_a_training_that_was_killed_at_the_gate_is_continued(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     from flows import promote

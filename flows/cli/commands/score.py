@@ -122,7 +122,7 @@ def _text(report: "ScoreReport") -> str:
             f"${newest.judged.rmse:.3f}, naive ${newest.judged.naive_rmse:.3f}{drift}"
         )
     lines += [f"  note: {note}" for note in report.notes]
-    lines.append(f"  retraining {'is asked for' if scored.advice.retrain else 'is not asked for'}:")
+    lines.append(f"  {'retraining is requested' if scored.advice.retrain else 'no retraining is requested'}:")
     lines += [f"  - {reason}" for reason in scored.advice.reasons]
     if scored.advice.retrain:
         lines.append(f'  next     tomorrow train, or tomorrow rollback {report.model} --reason "..."')

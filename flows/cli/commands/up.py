@@ -67,8 +67,7 @@ def up(
             # What the deployments fetch in place of what their flows fetch by themselves.
             running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
-            addresses = (f"  {part.title:9} {part.address}" for part in planned.parts if part.address)
-            running.tell("\n".join(["the stack is up; Ctrl-C ends it", *addresses]))
+            running.tell(_ready(planned, settings.tracking.experiment))
             running.watch()
         say(f"ended ({running.asked})")
     answer = UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
@@ -114,3 +113,15 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
 
 def _nothing() -> None:
     pass
+
+
+def _ready(planned: "Stack", experiment: str) -> str:
+    from tasks.operations.stack.mlflow_pages import HINT, runs_page
+
+    lines = ["the stack is up; Ctrl-C ends it"]
+    for part in planned.parts:
+        if part.address and part.name == "mlflow":
+            lines += [f"  {part.title:9} {runs_page(part.address, experiment)}", f"{'':12}{HINT}"]
+        elif part.address:
+            lines.append(f"  {part.title:9} {part.address}")
+    return "\n".join(lines)

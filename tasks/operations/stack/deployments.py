@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml, made on a Prefect server; made again, they are the same."""
+"""The deployments of prefect.yaml, made or renewed on a Prefect server."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SHOWN_LINES = 8
 
 
 def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Make the work pool and the deployments, or renew them; a line for each schedule that stays paused.
+    """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     """
@@ -45,7 +45,7 @@ def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[st
 
 
 def _paused(api: PrefectApi) -> dict[str, list[str]]:
-    """The schedules that somebody has paused: Prefect makes all of them anew, and active, when it deploys."""
+    """The schedules that somebody has paused: deploying makes all of them anew, and active."""
     return {
         name: [schedule["slug"] for schedule in deployment["schedules"] if not schedule["active"] and schedule["slug"]]
         for name, deployment in api.deployments().items()

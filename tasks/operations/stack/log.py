@@ -36,7 +36,7 @@ def newest_lines(log: Path) -> list[str]:
 
 
 def cut_log(log: Path, largest: int = LARGEST) -> None:
-    """Put a log that has grown too large beside itself, and go on with an empty one.
+    """Move a log that has grown too large aside, and continue with an empty one.
 
     Emptied and not renamed: those who write hold it open, and write at its end, wherever that is.
     """

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.operations.stack.deployments import WORK_POOL
-from tasks.operations.stack.orphans import MARK, PART
 from tasks.operations.stack.prefect_api import PrefectApi, answers
 from tasks.settings import Settings
 from tasks.system.prefect_server import environment
@@ -25,7 +24,7 @@ class Part:
     variables:  what it finds in its environment beside the supervisor's own
     is_healthy: asked now and then, with the time of its start; None where the part that would know is away
     address:    where people see it; host and port of a server, and the setting that names the port
-    spares:     whether the processes that it started are left to end by themselves when it dies
+    spares:     whether the processes that it started may end by themselves when it dies
     """
 
     name: str
@@ -52,10 +51,7 @@ class Stack:
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
-    """What is to be started for these settings.
-
-    A server that is named in the settings or the environment, and is not the one to be started here, is used.
-    """
+    """What is to be started for these settings; servers elsewhere that they or the environment name are used."""
     mlflow_address = f"http://{settings.server.host}:{settings.server.port}"
     prefect_address = f"http://{settings.prefect.host}:{settings.prefect.port}"
     api_address = f"{prefect_address}/api"
@@ -89,11 +85,6 @@ def store_of_server(settings: Settings) -> Settings:
     return Settings(**{**fields, "tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
-def part_variables(part: Part, mark: str) -> dict[str, str]:
-    """The whole environment of a part's process, with the mark by which it and what it starts are found again."""
-    return {**os.environ, **part.variables, MARK: mark, PART: part.name}
-
-
 def _is_server(uri: str) -> bool:
     return uri.partition(":")[0] in SERVERS
 
@@ -106,12 +97,12 @@ def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part
         command=(
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", settings.server.host, "--port", str(settings.server.port)),
-            # Four workers and a runner of jobs are for crowds, and take five times the memory.
+            # Its default, four workers and a runner of jobs, takes five times the memory.
             *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
-            # Artifacts lie where commands put them that run without a server, so that either finds the other's.
+            # Commands that run without a server put artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
         ),
-        # An address may hold a password: in the environment it is not seen in the list of processes.
+        # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
             **shared,
             "MLFLOW_TRACKING_URI": store.tracking_uri,

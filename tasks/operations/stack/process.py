@@ -1,5 +1,6 @@
-"""One part of a stack as a process: started, asked how it is, started again after a pause when it dies, ended."""
+"""One part of a stack as a process: started, checked, started again after a pause when it dies, ended."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -7,12 +8,12 @@ from datetime import UTC, datetime
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.log import mark_start, newest_lines
-from tasks.operations.stack.orphans import end, marked, send
-from tasks.operations.stack.parts import Part, part_variables
+from tasks.operations.stack.orphans import MARK, PART, end, marked, send
+from tasks.operations.stack.parts import Part
 from tasks.operations.stack.state import Condition, PartState
 from tasks.system import durations
 
-# On a busy machine a server may be slow to answer for a while: so many times in a row it hangs.
+# A server on a busy machine may be slow to answer; one that is silent so many times in a row hangs.
 MOST_SILENCES = 6
 MOST_DEATHS_AT_START = 3
 
@@ -52,7 +53,7 @@ class PartProcess:
         with mark_start(self.part.log, now) as log:
             self._process = subprocess.Popen(
                 self.part.command,
-                env=part_variables(self.part, self._mark),
+                env={**os.environ, **self.part.variables, MARK: self._mark, PART: self.part.name},
                 cwd=self.part.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -145,9 +146,8 @@ class PartProcess:
             self._next_check = clock + durations.CHECK
         elif is_starting:
             if clock - self._started > durations.START_PART:
-                self._give_up(
-                    f"{self.part.title} did not come up in {durations.START_PART / 60:g} minutes; it is ended"
-                )
+                minutes = durations.START_PART / 60
+                self._give_up(f"{self.part.title} did not come up in {minutes:g} minutes; it is ended")
         elif is_healthy is False:
             self._silences += 1
             if self.condition == "healthy":

@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -57,11 +56,12 @@ class StackState(BaseModel):
 
 def write_stack(settings: Settings, state: StackState) -> None:
     """Write the state down for others to read."""
-    write_durably(_file(settings), partial(_write, state))
+    text = state.model_dump_json(indent=2)
+    write_durably(_file(settings), lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_stack(settings: Settings) -> StackState | None:
-    """The state of the stack that runs now; None where none does, whatever one that was killed has left."""
+    """The state of the stack that runs now; None where none does, though a killed one may have left its file."""
     try:
         state = StackState.model_validate_json(_file(settings).read_bytes())
     except (OSError, ValidationError):
@@ -74,7 +74,7 @@ def read_stack(settings: Settings) -> StackState | None:
 
 
 def only_stack(settings: Settings) -> AbstractContextManager[None]:
-    """Hold the place of the one stack on a state directory; ConfigurationError where there is one."""
+    """The lock of the one stack on a state directory; ConfigurationError where one is running."""
     running = read_stack(settings)
     if running is not None:
         raise ConfigurationError(
@@ -85,10 +85,6 @@ def only_stack(settings: Settings) -> AbstractContextManager[None]:
             f"kill {running.pid}; for a second one set TOMORROW_HOME to another folder, and other ports",
         )
     return locked(settings, LOCK, patience=durations.STACK_LOCK)
-
-
-def _write(state: StackState, file: Path) -> None:
-    file.write_text(state.model_dump_json(indent=2), encoding="utf-8")
 
 
 def _file(settings: Settings) -> Path:

@@ -24,7 +24,6 @@ from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.log import cut_log, write_line
 from tasks.operations.stack.orphans import MARK, end, mark_of, marked
 from tasks.operations.stack.parts import Stack
-from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.process import PartProcess
 from tasks.operations.stack.state import StackState, write_stack
 from tasks.settings import Settings
@@ -38,7 +37,7 @@ class _Asked(Exception):
 
 
 class Supervisor:
-    """Keeps a stack running in this process. To be used in a `with` statement, whose block a signal ends.
+    """Keeps a stack running in this process; to be used in a `with` statement, whose block ends at a signal.
 
     clock: gives the time of day, for the record
     show:  is given each line for people
@@ -85,7 +84,7 @@ class Supervisor:
 
     def start_servers(self) -> None:
         """Start every part but the worker, and return when they are well."""
-        self._start([part for part in self._parts if part.part.name != "worker"])
+        self._start(lambda name: name != "worker")
 
     def deploy(self, parameters: Mapping[str, object]) -> None:
         """Make the deployments, and set the runs that a previous stack left unfinished to crashed."""
@@ -98,7 +97,7 @@ class Supervisor:
 
     def start_worker(self) -> None:
         """Start the worker, and return when Prefect hears from it."""
-        self._start([part for part in self._parts if part.part.name == "worker"])
+        self._start(lambda name: name == "worker")
         self._ready = True
 
     def watch(self) -> NoReturn:
@@ -125,7 +124,7 @@ class Supervisor:
             signal.signal(number, signal.SIG_IGN)
         for part in reversed(self._parts):
             if part.part.name == "worker":
-                self._end_runs(part, self._stack.api)
+                self._end_runs(part)
             part.end()
         self._end_watchdog()
         with suppress(OSError):
@@ -137,7 +136,8 @@ class Supervisor:
             os.close(end_of_pipe)
         return isinstance(error, _Asked)
 
-    def _start(self, parts: list[PartProcess]) -> None:
+    def _start(self, is_meant: Callable[[str], bool]) -> None:
+        parts = [part for part in self._parts if is_meant(part.part.name)]
         for part in parts:
             part.start(self._clock(), time.monotonic())
         while not all(part.condition == "healthy" for part in parts):
@@ -204,9 +204,10 @@ class Supervisor:
                 os.dup2(nowhere, stream)
             os.close(nowhere)
 
-    def _end_runs(self, worker: PartProcess, api: PrefectApi) -> None:
+    def _end_runs(self, worker: PartProcess) -> None:
         """End the runs that are not finished, while the worker can still report that to Prefect."""
-        with suppress(ConfigurationError):  # what Prefect does not answer to in the end does not hinder the end
+        api = self._stack.api
+        with suppress(ConfigurationError):  # the stack ends though Prefect does not answer
             going_on = worker.condition == "healthy" and api.running(WORK_POOL)
             if not going_on:
                 return

@@ -84,7 +84,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"Filled in what happened for 1 of 1 forecasts\.",
         r"Nothing to score yet\.",
         r"Monitoring: ",
-        r"Retraining is not asked for\.",
+        r"No retraining is requested\.",
     )
 
 
