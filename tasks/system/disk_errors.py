@@ -64,13 +64,15 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
     return _silent_server(error)
 
 
-def folder_fault(subject: str, error: OSError) -> ConfigurationError:
-    """The error to show if a place in the state directory cannot be made, read or written."""
+def folder_fault(
+    subject: str, error: OSError, remedy: str = "set TOMORROW_HOME, or home in mlflow.yaml, to another"
+) -> ConfigurationError:
+    """The error to show if a place, by default in the state directory, cannot be made, read or written."""
     return storage_fault(error, subject) or ConfigurationError(
         subject,
         have=error.strerror or str(error),
         need="a folder that can be made, and written to",
-        remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
+        remedy=remedy,
     )
 
 
