@@ -1,7 +1,6 @@
 """What mlflow.yaml may say, section by section, and its defaults."""
 
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -162,17 +161,17 @@ class Settings(Section):
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 
-    @cached_property
+    @property
     def tracking_uri(self) -> str:
         """The tracking address, a relative SQLite path taken from the state directory."""
         return self._in_home(self.tracking.uri)
 
-    @cached_property
+    @property
     def ledger_uri(self) -> str:
         """The ledger's address, a relative SQLite path taken from the state directory."""
         return self._in_home(self.ledger.uri)
 
-    @cached_property
+    @property
     def artifact_place(self) -> str:
         """Where artifacts are stored: an address as it is, a folder as an absolute file address."""
         place = self.tracking.artifacts

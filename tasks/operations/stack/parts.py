@@ -84,9 +84,7 @@ def store_of_server(settings: Settings) -> Settings:
     """The settings by which MLflow's server opens its database: an address of a server is none."""
     if not _is_server(settings.tracking_uri):
         return settings
-    # Not a copy: that would keep the address which has been worked out from the old ones.
-    fields = {name: getattr(settings, name) for name in Settings.model_fields}
-    return Settings(**{**fields, "tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
+    return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
 def part_variables(part: Part, mark: str) -> dict[str, str]:
