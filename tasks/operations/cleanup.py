@@ -87,7 +87,7 @@ def _remove_file(store: SnapshotStore, thing: Expired) -> bool:
     if thing.file is None:
         return False
     if thing.kind in PRICES:
-        store.remove(_ticker(thing.file), [thing.file])
+        store.remove(_ticker(thing.file), thing.file)
     else:
         thing.file.unlink(missing_ok=True)
     return True

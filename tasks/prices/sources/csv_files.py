@@ -92,11 +92,10 @@ def _read(path: Path) -> str:
         raise _faulty(str(path), have="an empty file", need=f"a first line {','.join(LAYOUT)} and a line for each day")
     try:
         text = raw.decode("utf-8-sig")
+        reason = "it holds zero bytes" if "\0" in text else None
     except UnicodeDecodeError as error:
-        text, reason = "", f"byte {error.start} is no text"
-    else:
-        reason = "it holds zero bytes"
-    if not text or "\0" in text:
+        reason = f"byte {error.start} is no text"
+    if reason:
         raise _faulty(str(path), have=f"not CSV: {reason}", need="a text file in UTF-8, as Yahoo exports it")
     return text
 
