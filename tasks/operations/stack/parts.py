@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.operations.stack.deployments import WORK_POOL
-from tasks.operations.stack.orphans import MARK, PART
 from tasks.operations.stack.prefect_api import PrefectApi, answers
 from tasks.settings import Settings
 from tasks.system.prefect_server import environment
@@ -85,11 +84,6 @@ def store_of_server(settings: Settings) -> Settings:
     if not _is_server(settings.tracking_uri):
         return settings
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
-
-
-def part_variables(part: Part, mark: str) -> dict[str, str]:
-    """The whole environment of a part's process, with the mark by which it and what it starts are found again."""
-    return {**os.environ, **part.variables, MARK: mark, PART: part.name}
 
 
 def _is_server(uri: str) -> bool:

@@ -50,10 +50,7 @@ def _by(port: int) -> str:
     """Who listens there, as far as this user may see."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if any(_listens(connection, port) for connection in process.net_connections("tcp")):
+            listening = {c.laddr[1] for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+            if port in listening:
                 return f", by process {process.pid}: {' '.join(process.cmdline())[:LONGEST_COMMAND]}"
     return ""
-
-
-def _listens(connection: "psutil._ntuples.pconn", port: int) -> bool:
-    return connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port

@@ -47,7 +47,7 @@ class PrefectApi:
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
         """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
         try:
-            known = self._post(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
+            known = self._ask(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
         except ConfigurationError:
             return None
         return any(
@@ -59,11 +59,11 @@ class PrefectApi:
 
     def has_pool(self, pool: str) -> bool:
         """Whether there is a work pool of that name."""
-        return bool(self._post("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}}))
+        return bool(self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}}))
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Every deployment by its name."""
-        return {found["name"]: found for found in self._post("deployments/filter", {"limit": MOST})}
+        return {found["name"]: found for found in self._ask("deployments/filter", {"limit": MOST})}
 
     def scheduled(self) -> tuple[ScheduledRun, ...]:
         """The next run of each deployment, the earliest first."""
@@ -74,7 +74,7 @@ class PrefectApi:
             "limit": MOST,
         }
         first: dict[str, ScheduledRun] = {}
-        for run in self._post("flow_runs/filter", question):
+        for run in self._ask("flow_runs/filter", question):
             name = names.get(run["deployment_id"])
             if name is not None and name not in first:
                 at = datetime.fromisoformat(run["next_scheduled_start_time"] or run["expected_start_time"])
@@ -87,45 +87,36 @@ class PrefectApi:
         A run whose process died together with its worker would count as running for ever, and its deployment, which
         may have one run at a time, would start no other.
         """
-        question = {
-            "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
-            "work_pools": {"name": {"any_": [pool]}},
-            "limit": MOST,
-        }
-        runs = self._post("flow_runs/filter", question)
+        runs = self._ask("flow_runs/filter", {**_unfinished(pool), "limit": MOST})
+        state = {"type": "CRASHED", "name": "Crashed", "message": reason}
         for run in runs:
-            state = {"type": "CRASHED", "name": "Crashed", "message": reason}
-            self._post(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+            self._ask(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         return tuple(run["name"] for run in runs)
 
     def running(self, pool: str) -> int:
         """How many runs of a pool are not finished."""
-        question = {
-            "flow_runs": {"state": {"type": {"any_": list(ALIVE)}}},
-            "work_pools": {"name": {"any_": [pool]}},
-        }
-        return int(self._ask("POST", "flow_runs/count", question, durations.ASK_PREFECT))
+        return int(self._ask("flow_runs/count", _unfinished(pool), durations.ASK_PREFECT))
 
-    def emit(self, event: Mapping[str, object]) -> None:
+    def emit(self, event: Mapping[str, Any]) -> None:
         """Record an event, for automations to act on."""
-        self._ask("POST", "events", [event], durations.ASK_PREFECT)
+        written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
+        self._ask("events", [written], durations.ASK_PREFECT)
 
     def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Override parameters of a deployment, beside those that it has."""
         merged = {**deployment["parameters"], **parameters}
-        self._ask("PATCH", f"deployments/{deployment['id']}", {"parameters": merged}, durations.CHANGE_PREFECT)
+        self._ask(f"deployments/{deployment['id']}", {"parameters": merged}, method="PATCH")
 
     def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
         """Pause the schedules of these slugs."""
         for schedule in deployment["schedules"]:
             if schedule["slug"] in set(schedules):
                 place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self._ask("PATCH", place, {"active": False}, durations.CHANGE_PREFECT)
+                self._ask(place, {"active": False}, method="PATCH")
 
-    def _post(self, path: str, question: dict[str, Any], patience: float = durations.CHANGE_PREFECT) -> Any:
-        return self._ask("POST", path, question, patience)
-
-    def _ask(self, method: str, path: str, question: object, patience: float) -> Any:
+    def _ask(
+        self, path: str, question: object, patience: float = durations.CHANGE_PREFECT, method: str = "POST"
+    ) -> Any:
         import httpx
 
         try:
@@ -144,6 +135,11 @@ class PrefectApi:
             need="a Prefect server of this release",
             remedy="see whether it runs: tomorrow status; start it with: tomorrow up",
         )
+
+
+def _unfinished(pool: str) -> dict[str, Any]:
+    """Which runs are not finished, as Prefect's API is asked for them."""
+    return {"flow_runs": {"state": {"type": {"any_": ALIVE}}}, "work_pools": {"name": {"any_": [pool]}}}
 
 
 def _client(patience: float) -> "httpx.Client":

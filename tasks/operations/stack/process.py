@@ -1,5 +1,6 @@
 """One part of a stack as a process: started, asked how it is, started again after a pause when it dies, ended."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -7,8 +8,8 @@ from datetime import UTC, datetime
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.log import mark_start, newest_lines
-from tasks.operations.stack.orphans import end, marked, send
-from tasks.operations.stack.parts import Part, part_variables
+from tasks.operations.stack.orphans import MARK, PART, end, marked, send
+from tasks.operations.stack.parts import Part
 from tasks.operations.stack.state import Condition, PartState
 from tasks.system import durations
 
@@ -52,7 +53,8 @@ class PartProcess:
         with mark_start(self.part.log, now) as log:
             self._process = subprocess.Popen(
                 self.part.command,
-                env=part_variables(self.part, self._mark),
+                # The mark by which it and what it starts are found again.
+                env={**os.environ, **self.part.variables, MARK: self._mark, PART: self.part.name},
                 cwd=self.part.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

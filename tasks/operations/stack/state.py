@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -57,7 +56,8 @@ class StackState(BaseModel):
 
 def write_stack(settings: Settings, state: StackState) -> None:
     """Write the state down for others to read."""
-    write_durably(_file(settings), partial(_write, state))
+    text = state.model_dump_json(indent=2)
+    write_durably(_file(settings), lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_stack(settings: Settings) -> StackState | None:
@@ -85,10 +85,6 @@ def only_stack(settings: Settings) -> AbstractContextManager[None]:
             f"kill {running.pid}; for a second one set TOMORROW_HOME to another folder, and other ports",
         )
     return locked(settings, LOCK, patience=durations.STACK_LOCK)
-
-
-def _write(state: StackState, file: Path) -> None:
-    file.write_text(state.model_dump_json(indent=2), encoding="utf-8")
 
 
 def _file(settings: Settings) -> Path:

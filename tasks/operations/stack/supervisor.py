@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 from types import FrameType, TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from model.errors import ConfigurationError
 from tasks.operations.alarms import Alarm, event_of, raise_alarm
@@ -61,7 +61,7 @@ class Supervisor:
         self._parts = [PartProcess(part, self._mark, self.tell, self._alarm) for part in stack.parts]
         self._written: StackState | None = None
         self._ready = False
-        self._unsent: list[dict[str, object]] = []
+        self._unsent: list[dict[str, Any]] = []
         self._next_cut = 0.0
         self.asked: str | None = None
         self._signals = (-1, -1)
