@@ -122,14 +122,9 @@ def _fetch(
 ) -> FetchedPrices:
     """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
     found = download(_remembered(store, resolved.security), settings, now, session)
-    record = store.store(
-        found.prices,
-        at=now,
-        metadata=found.metadata,
-        libraries=client_versions(),
-        accept=Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None,
-    )
-    check_good(store, record)
+    accept = Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None
+    record = store.store(found.prices, at=now, metadata=found.metadata, libraries=client_versions(), accept=accept)
+    _check_good(store, record)
     prices = replace(found.prices, notes=(*record.notes, *_changes(record)))
     completed = found.missing[-1] if found.missing else prices.last
     until = resolved.until(completed)
@@ -149,7 +144,7 @@ def _remembered(store: SnapshotStore, security: Security) -> Security:
     return security if known is None else known.security
 
 
-def check_good(store: SnapshotStore, record: FetchRecord) -> None:
+def _check_good(store: SnapshotStore, record: FetchRecord) -> None:
     """Raise RestatedPrices if a fetch has changed the past irregularly, and nobody has accepted that."""
     if record.good:
         return
@@ -169,10 +164,8 @@ def check_good(store: SnapshotStore, record: FetchRecord) -> None:
 
 
 def _changes(record: FetchRecord) -> tuple[str, ...]:
-    changes = tuple(f"since the fetch before: {line}" for line in record.changes)
-    if record.accepted is None:
-        return changes
-    return (f"restated irregularly, and accepted by {record.accepted.by}", *changes)
+    accepted = (f"restated irregularly, and accepted by {record.accepted.by}",) if record.accepted else ()
+    return (*accepted, *(f"since the fetch before: {line}" for line in record.changes))
 
 
 def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
@@ -184,13 +177,13 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
     found = {record.fingerprint: record for record in records}
     good = {record.fingerprint: record for record in records if record.good}
     if len(found) != 1 or not good:
+        have = "a snapshot that was restated irregularly, and that nobody has accepted"
+        if len(found) != 1:
+            shown = ", ".join(name[:SHOWN] for name in sorted(found))
+            have = f"{len(found)} snapshots: {shown}" if found else "no snapshot of that name"
         raise UsageError(
             f"--vintage {digits}",
-            have="no snapshot of that name"
-            if not found
-            else f"{len(found)} snapshots: {', '.join(name[:SHOWN] for name in sorted(found))}"
-            if len(found) > 1
-            else "a snapshot that was restated irregularly, and that nobody has accepted",
+            have=have,
             need=f"the first digits of one good snapshot of {ticker}",
             remedy=f"see tomorrow prices --ticker {ticker}",
         )

@@ -103,8 +103,9 @@ class SnapshotStore:
         """Every snapshot of a security, sorted by fingerprint."""
         return tuple(sorted(self._folder(ticker).glob("*.parquet")))
 
-    def remove(self, ticker: str, file: Path) -> None:
+    def remove(self, file: Path) -> None:
         """Remove a snapshot, or the record of a fetch, which has to go before its snapshot."""
+        ticker = unquote(file.relative_to(self._root).parts[0])
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
             file.unlink(missing_ok=True)
 

@@ -72,13 +72,11 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             str(file), have=f"not YAML: {error}", need="a YAML file", remedy="correct the line that is named"
         ) from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict | None):
         raise ConfigurationError(
             str(file), have=f"a {type(raw).__name__}", need="keys and values", remedy="see docs/configuration.md"
         )
-    return raw
+    return raw or {}
 
 
 def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> ConfigurationError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.operations.stack.deployments import WORK_POOL
 from tasks.operations.stack.prefect_api import PrefectApi, answers
-from tasks.settings import Settings
+from tasks.settings import ServerSettings, Settings
 from tasks.system.prefect_server import environment
 from tasks.tracking.client import SERVERS
 
@@ -23,7 +23,7 @@ class Part:
 
     variables:  what it finds in its environment beside the supervisor's own
     is_healthy: asked now and then, with the time of its start; None where the part that would know is away
-    address:    where people see it; host and port of a server, and the setting that names the port
+    server:     where it listens, if it is a server, and the setting that names its port
     spares:     whether the processes that it started are left to end by themselves when it dies
     """
 
@@ -33,11 +33,14 @@ class Part:
     variables: Mapping[str, str]
     log: Path
     is_healthy: Callable[[datetime], bool | None]
-    address: str | None = None
-    host: str | None = None
-    port: int | None = None
+    server: ServerSettings | None = None
     setting: str = ""
     spares: bool = False
+
+    @property
+    def address(self) -> str | None:
+        """Where people see it."""
+        return self.server.address if self.server else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,8 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
 
     A server that is named in the settings or the environment, and is not the one to be started here, is used.
     """
-    mlflow_address = f"http://{settings.server.host}:{settings.server.port}"
-    prefect_address = f"http://{settings.prefect.host}:{settings.prefect.port}"
-    api_address = f"{prefect_address}/api"
+    mlflow_address = settings.server.address
+    api_address = f"{settings.prefect.address}/api"
     own_mlflow = not _is_server(settings.tracking_uri) or settings.tracking_uri.rstrip("/") == mlflow_address
     own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
     tracking = mlflow_address if own_mlflow else settings.tracking_uri
@@ -72,8 +74,8 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "PYTHONUNBUFFERED": "1",
     }
     parts = (
-        *((_mlflow(settings, mlflow_address, shared),) if own_mlflow else ()),
-        *((_prefect(settings, prefect_address, api, shared),) if own_prefect else ()),
+        *((_mlflow(settings, shared),) if own_mlflow else ()),
+        *((_prefect(settings, api, shared),) if own_prefect else ()),
         _worker(settings, api, shared),
     )
     return Stack(parts=parts, tracking=tracking, api=api, variables=shared)
@@ -90,7 +92,7 @@ def _is_server(uri: str) -> bool:
     return uri.partition(":")[0] in SERVERS
 
 
-def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part:
+def _mlflow(settings: Settings, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
     return Part(
         name="mlflow",
@@ -111,15 +113,13 @@ def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         log=settings.home / "logs" / "mlflow.log",
-        is_healthy=lambda _: answers(f"{address}/health"),
-        address=address,
-        host=settings.server.host,
-        port=settings.server.port,
+        is_healthy=lambda _: answers(f"{settings.server.address}/health"),
+        server=settings.server,
         setting="server.port",
     )
 
 
-def _prefect(settings: Settings, address: str, api: PrefectApi, shared: Mapping[str, str]) -> Part:
+def _prefect(settings: Settings, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="prefect",
         title="Prefect",
@@ -136,9 +136,7 @@ def _prefect(settings: Settings, address: str, api: PrefectApi, shared: Mapping[
         },
         log=settings.home / "logs" / "prefect.log",
         is_healthy=lambda _: answers(f"{api.address}/health"),
-        address=address,
-        host=settings.prefect.host,
-        port=settings.prefect.port,
+        server=settings.prefect,
         setting="prefect.port",
     )
 

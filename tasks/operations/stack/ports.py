@@ -17,18 +17,17 @@ LONGEST_COMMAND = 100
 def check_free(parts: Iterable[Part]) -> None:
     """ConfigurationError for the first port that somebody else listens on, with who that is."""
     for part in parts:
-        if part.port is None or part.host is None:
-            continue
-        fault = _fault(part.host, part.port)
-        if fault is None:
+        server = part.server
+        fault = _fault(server.host, server.port) if server else None
+        if server is None or fault is None:
             continue
         taken = fault == errno.EADDRINUSE
         raise ConfigurationError(
-            f"port {part.port} of {part.host}, for {part.title}",
-            have=f"in use{_by(part.port)}" if taken else f"it cannot be listened on: {os.strerror(fault)}",
+            f"port {server.port} of {server.host}, for {part.title}",
+            have=f"in use{_by(server.port)}" if taken else f"it cannot be listened on: {os.strerror(fault)}",
             need="a port that nobody listens on",
             remedy=f"end what listens there, or choose another: --{part.name}-port N, or {part.setting} in mlflow.yaml",
-            port=part.port,
+            port=server.port,
         )
 
 

@@ -24,6 +24,11 @@ def test_by_default_there_are_two_servers_and_a_worker_that_uses_them(tmp_path: 
     assert all(part.log.parent == tmp_path / "logs" for part in found.values())
 
 
+def test_a_server_that_listens_on_ipv6_has_an_address_that_can_be_asked() -> None:
+    found = parts(Settings(server=ServerSettings(host="::1")))
+    assert found["mlflow"].address == found["worker"].variables["MLFLOW_TRACKING_URI"] == "http://[::1]:5000"
+
+
 def test_no_password_stands_in_the_list_of_processes(tmp_path: Path) -> None:
     found = parts(Settings(home=tmp_path, tracking=TrackingSettings(uri=POSTGRESQL)))
     assert found["mlflow"].variables["MLFLOW_BACKEND_STORE_URI"] == POSTGRESQL
