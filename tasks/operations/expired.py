@@ -99,10 +99,7 @@ def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
 
 
 def _archivable(
-    versions: tuple[RegisteredVersion, ...],
-    named: set[tuple[str, int]],
-    runs: "dict[str, Run]",
-    before: datetime,
+    versions: tuple[RegisteredVersion, ...], named: set[tuple[str, int]], runs: "dict[str, Run]", before: datetime
 ) -> Iterator[RegisteredVersion]:
     """The old versions in Staging that wait for nobody; the newest of each model stays, since its alias names it."""
     newest = {version.model: version.version for version in versions if version.stage == "Staging"}

@@ -68,10 +68,7 @@ def folder_fault(
 ) -> ConfigurationError:
     """The error to show if a place, by default in the state directory, cannot be made, read or written."""
     return storage_fault(error, subject) or ConfigurationError(
-        subject,
-        have=error.strerror or str(error),
-        need="a folder that can be made, and written to",
-        remedy=remedy,
+        subject, have=error.strerror or str(error), need="a folder that can be made, and written to", remedy=remedy
     )
 
 

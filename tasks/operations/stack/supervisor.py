@@ -45,11 +45,7 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        stack: Stack,
-        clock: Callable[[], datetime],
-        show: Callable[[str], object],
+        self, settings: Settings, stack: Stack, clock: Callable[[], datetime], show: Callable[[str], object]
     ) -> None:
         self._settings = settings
         self._stack = stack

@@ -31,14 +31,8 @@ EARLIEST = date(1990, 1, 1)
 _one_at_a_time = threading.Lock()
 
 _METADATA = (
-    "symbol",
-    "instrumentType",
-    "currency",
-    "firstTradeDate",
-    "exchangeName",
-    "fullExchangeName",
-    "exchangeTimezoneName",
-    "longName",
+    *("symbol", "instrumentType", "currency", "firstTradeDate", "longName"),
+    *("exchangeName", "fullExchangeName", "exchangeTimezoneName"),
 )
 
 
@@ -174,10 +168,9 @@ def identify(
         notes.append(f"Yahoo gives {first or 'no date'} as its first trading day, not {security.first_session}")
         differing += notes if first_trade_date == "error" else []
     if differing:
-        name = chart.metadata["longName"] or "another security"
         raise WrongSecurity(
             f"ticker {security.ticker}",
-            have=f"Yahoo's answer is {name}: {', '.join(differing)}",
+            have=f"Yahoo's answer is {chart.metadata['longName'] or 'another security'}: {', '.join(differing)}",
             need=security.name or f"the {security.kind} in {security.currency} that it was before",
             remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml",
             source="yahoo",
