@@ -131,7 +131,7 @@ def test_in_manual_mode_a_version_waits_for_a_person(
         (("META-Opne", "1"), "META-Opne"),
         (("SAMPLE-Open", "9"), "no such version"),
         (("SAMPLE-Open", "1", "--to", "prod"), "None, Staging, Production, Archived"),
-        (("SAMPLE-Open", "one"), "invalid int value: 'one'"),
+        (("SAMPLE-Open", "one"), "'one' is not a whole number"),
     ],
 )
 def test_what_does_not_exist_is_refused(run: Run, arguments: tuple[str, ...], said: str) -> None:

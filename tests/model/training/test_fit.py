@@ -164,6 +164,7 @@ def test_early_stopping_ends_the_fit_with_the_best_weights_on_the_windows_held_b
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_recentred_network_differs_in_its_bias_alone_and_errs_by_nothing_on_average_on_the_newest_windows() -> None:
     prices = make_prices(120)
     plain, recentred = (

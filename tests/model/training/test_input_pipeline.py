@@ -103,6 +103,7 @@ def test_what_is_judged_on_keeps_its_order() -> None:
     assert flat == list(range(70))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_tensorflow")
 @pytest.mark.parametrize("n", [64, 70, 10])
 def test_a_fit_comes_to_the_digits_that_keras_comes_to_with_arrays(n: int) -> None:

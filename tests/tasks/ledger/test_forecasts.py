@@ -211,6 +211,7 @@ def test_eight_processes_with_different_forecasts_lose_none(uri: str, eight: Pro
     assert Ledger(uri).rows() == tuple(candidates)
 
 
+@pytest.mark.slow
 def test_eight_processes_agree_on_what_happened(uri: str, eight: ProcessPoolExecutor) -> None:
     Ledger(uri).append(FORECAST)
     answers = set(eight.map(_fill_in, [uri] * 8, [100.0 + n for n in range(8)]))
