@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -26,6 +26,7 @@ def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     for part in path[:-1]:
         field = kind.model_fields.get(str(part))
         inner = field.annotation if field else None
+        inner = next(iter(get_args(inner)), inner)  # of a list: what it is a list of
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             kind = inner
     return list(kind.model_fields)

@@ -7,13 +7,15 @@ all or nothing, while the others wait.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
 from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version
 from tasks.system import durations
-from tasks.system.disk_errors import obstacle
+from tasks.system.disk_errors import folder_fault, obstacle
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -39,11 +41,6 @@ class LedgerDatabase:
     def place(self) -> str:
         """Its address without the password."""
         return self._url.render_as_string(hide_password=True)
-
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return str(self._engine.dialect.name)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -73,7 +70,7 @@ class LedgerDatabase:
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
         """Let `act` change the tables, all or nothing, and by one process at a time."""
-        if self.dialect == "sqlite":
+        if self._engine.dialect.name == "sqlite":
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 # Python's driver begins no transaction before CREATE; closing without COMMIT rolls back.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -98,6 +95,14 @@ class LedgerDatabase:
                 need=stopped.need if stopped else "a database that can be opened and written",
                 remedy=stopped.remedy if stopped else remedy,
             ) from None
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
+    """Insert a row, unless there is one with its key; whether it was inserted."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values(values).on_conflict_do_nothing()
+    # PostgreSQL's driver keeps the count only where it is asked to.
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def _version(connection: sa.Connection) -> int | None:
@@ -145,7 +150,12 @@ def _unusable(place: str, have: str) -> ConfigurationError:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
-        _make_folder(Path(url.database or ""))
+        folder = Path(url.database or "").parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            remedy = "set TOMORROW_HOME to a folder of yours, or correct ledger.uri in mlflow.yaml"
+            raise folder_fault(f"the ledger's folder {folder}", error, remedy) from None
         patience: dict[str, object] = {"timeout": durations.LEDGER}
     else:
         patience = {"connect_timeout": durations.LEDGER}
@@ -157,16 +167,4 @@ def _engine(url: sa.URL) -> sa.Engine:
             have=f"no package {error.name}",
             need="the driver for PostgreSQL",
             remedy="install tomorrow[postgresql]",
-        ) from None
-
-
-def _make_folder(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the ledger {file}",
-            have=f"{file.parent}: {error.strerror}",
-            need="a folder that can be made and written",
-            remedy="set TOMORROW_HOME to a folder of yours, or correct ledger.uri in mlflow.yaml",
         ) from None

@@ -11,9 +11,8 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.database import LedgerDatabase, insert_once
 from tasks.ledger.schema import forecasts
 
 KEY = ("model", "version", "as_of")
@@ -94,11 +93,8 @@ class Ledger:
 
         A row that is there already for this version and day is returned as it is.
         """
-        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        statement = insert(forecasts).values(asdict(forecast)).on_conflict_do_nothing(index_elements=KEY)
         with self._database.writing() as connection:
-            # PostgreSQL's driver keeps the count only where it is asked to.
-            created = connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+            created = insert_once(connection, forecasts, asdict(forecast))
             row = connection.execute(sa.select(forecasts).where(*_is(forecast))).one()
             return _recorded(row), created
 

@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.database import LedgerDatabase, insert_once
 from tasks.ledger.schema import retraining
 
 
@@ -36,7 +35,5 @@ class RetrainingRequests:
 
     def ask(self, request: RetrainingRequest) -> bool:
         """Record a request; whether this call did: one that is there already for that session is kept."""
-        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        statement = insert(retraining).values(asdict(request)).on_conflict_do_nothing()
         with self._database.writing() as connection:
-            return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+            return insert_once(connection, retraining, asdict(request))

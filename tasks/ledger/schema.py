@@ -40,6 +40,10 @@ class Named(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else {str(name): numbers for name, numbers in value.items()}
 
 
+def _required(kind: Any, *names: str) -> tuple[sa.Column[Any], ...]:
+    return tuple(sa.Column(name, kind, nullable=False) for name in names)
+
+
 metadata = sa.MetaData()
 
 forecasts = sa.Table(
@@ -48,25 +52,14 @@ forecasts = sa.Table(
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("as_of", sa.Date, primary_key=True),
-    sa.Column("session", sa.Date, nullable=False),
-    sa.Column("ticker", sa.Text, nullable=False),
-    sa.Column("column", sa.Text, nullable=False),
-    sa.Column("forecast", sa.Double, nullable=False),
-    sa.Column("lower", sa.Double),
-    sa.Column("upper", sa.Double),
-    sa.Column("level", sa.Double),
-    sa.Column("naive", sa.Double, nullable=False),
-    sa.Column("naive_name", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("stale", sa.Boolean, nullable=False),
-    sa.Column("run_id", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
-    sa.Column("made_at", Moment, nullable=False),
-    sa.Column("observed", sa.Double),
+    *_required(sa.Date, "session"),
+    *_required(sa.Text, "ticker", "column", "naive_name", "source", "run_id", "fingerprint"),
+    *_required(sa.Double, "forecast", "naive"),
+    *_required(sa.Boolean, "stale", "late"),
+    *_required(Named, "intervals", "naives"),
+    *_required(Moment, "made_at"),
+    *(sa.Column(name, sa.Double) for name in ("lower", "upper", "level", "observed")),
     sa.Column("observed_at", Moment),
-    sa.Column("intervals", Named, nullable=False),
-    sa.Column("naives", Named, nullable=False),
-    sa.Column("late", sa.Boolean, nullable=False),
     sa.Index("forecasts_of_a_session", "model", "session"),
 )
 
@@ -74,15 +67,9 @@ stage_changes = sa.Table(
     "stage_changes",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("move", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("before", sa.Text, nullable=False),
-    sa.Column("after", sa.Text, nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("decision", sa.Text, nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
+    *_required(sa.Text, "move", "model", "before", "after", "by", "decision", "reasons"),
+    *_required(sa.Integer, "version"),
+    *_required(Moment, "at"),
     sa.Column("forced", sa.Text),
     sa.Column("skill", sa.Text),
     sa.Index("changes_of_a_version", "model", "version", "id"),

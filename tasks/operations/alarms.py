@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -69,12 +70,12 @@ def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object
             logger.warning("the alarm %s was not sent: %s", alarm.kind, type(error).__name__)
 
 
-def event_of(alarm: Alarm) -> dict[str, object]:
-    """The alarm as Prefect's API takes an event."""
+def event_of(alarm: Alarm) -> dict[str, Any]:
+    """The alarm as Prefect takes an event."""
     return {
-        "id": str(uuid4()),
+        "id": uuid4(),
         "event": alarm.event,
-        "occurred": alarm.at.isoformat(),
+        "occurred": alarm.at,
         "resource": {"prefect.resource.id": alarm.resource, "prefect.resource.name": alarm.subject},
         "payload": {"message": alarm.message, **alarm.details},
     }
@@ -83,12 +84,7 @@ def event_of(alarm: Alarm) -> dict[str, object]:
 def _emit(alarm: Alarm) -> None:
     from prefect.events import emit_event
 
-    emit_event(
-        alarm.event,
-        resource={"prefect.resource.id": alarm.resource, "prefect.resource.name": alarm.subject},
-        occurred=alarm.at,
-        payload={"message": alarm.message, **alarm.details},
-    )
+    emit_event(**event_of(alarm))
 
 
 def _post(alarm: Alarm, settings: Settings) -> None:
@@ -117,7 +113,10 @@ def _post(alarm: Alarm, settings: Settings) -> None:
 
 
 def _send(address: str, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
-    """POST the body; what went wrong is appended to the outcome, or an empty text."""
+    """POST the body; what went wrong is appended to the outcome, or an empty text.
+
+    Through urllib: httpx would log the address.
+    """
     try:
         if urlsplit(address).scheme not in ("http", "https"):
             outcome.append("TOMORROW_WEBHOOK is no http(s) address")
@@ -126,7 +125,6 @@ def _send(address: str, body: Mapping[str, object], patience: float, outcome: li
             address,
             data=json.dumps(body, default=str).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "tomorrow"},
-            method="POST",
         )
         with urllib.request.urlopen(request, timeout=patience):  # noqa: S310
             outcome.append("")

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import Ledger
-from tasks.operations.expired import Expired, Kind, is_free
+from tasks.operations.expired import Expired, is_free
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -19,8 +18,6 @@ from tasks.tracking.client import Tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-PRICES: tuple[Kind, ...] = ("fetch", "snapshot")
 
 
 def remove_expired(tracking: Tracking, things: Iterable[Expired], now: datetime) -> tuple[Expired, ...]:
@@ -84,18 +81,11 @@ def _remove_run(client: "MlflowClient", ledger: Ledger, registry: Registry, run_
 
 
 def _remove_file(store: SnapshotStore, thing: Expired) -> bool:
-    if thing.file is None:
-        return False
-    if thing.kind in PRICES:
-        store.remove(_ticker(thing.file), [thing.file])
+    if thing.kind == "log":
+        Path(thing.name).unlink(missing_ok=True)
     else:
-        thing.file.unlink(missing_ok=True)
+        store.remove(Path(thing.name))
     return True
-
-
-def _ticker(file: Path) -> str:
-    folder = file.parent.parent if file.suffix == ".json" else file.parent
-    return unquote(folder.name)
 
 
 def _version(name: str) -> tuple[str, int]:

@@ -36,18 +36,16 @@ FINGERPRINT = "fingerprint"
 class Expired:
     """One thing that may be removed, or a version that may be archived.
 
-    name: for people: a version as MODEL/NUMBER, a run's id, a file
-    file: of a fetch, a snapshot or a log
+    name: a version as MODEL/NUMBER, a run's id, or the path of a fetch's record, a snapshot or a log
     size: in bytes, of a file
     """
 
     kind: Kind
     name: str
-    file: Path | None = None
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ages:
     """A thing is old if it was made, or ended, before this time."""
 
@@ -60,10 +58,7 @@ class Ages:
     def from_settings(cls, settings: HousekeepingSettings, now: datetime, older_than: int | None) -> "Ages":
         """The settings' ages, or one for all of them."""
         days = (settings.archive_days, settings.remove_days, settings.snapshot_days, settings.log_days)
-        archive, remove, snapshots, logs = (
-            now - timedelta(days=own if older_than is None else older_than) for own in days
-        )
-        return cls(archive=archive, remove=remove, snapshots=snapshots, logs=logs)
+        return cls(*(now - timedelta(days=own if older_than is None else older_than) for own in days))
 
 
 def find_expired(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages: Ages) -> tuple[Expired, ...]:
@@ -71,11 +66,14 @@ def find_expired(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages
     rows = tuple(forecasts)
     registry = Registry(tracking)
     runs = {run.info.run_id: run for run in _runs(tracking.client, tracking.experiment_id())}
-    versions = tuple(version for model in registry.models() for version in registry.versions(model))
+    models = registry.models()
+    versions = tuple(version for model in models for version in registry.versions(model))
     named = {(row.model, row.version) for row in rows}
-    named |= {(model, number) for model in registry.models() for number in registry.once_in_production(model)}
+    named |= {(model, number) for model in models for number in registry.once_in_production(model)}
     archived = tuple(_archivable(versions, named, runs, ages.archive))
-    removed = tuple(_removable(versions, named, runs, ages.remove))
+    removed = tuple(
+        version for version in versions if is_free(version, named) and _is_old(runs.get(version.run_id), ages.remove)
+    )
     kept_runs = {version.run_id for version in versions if version not in removed} | {row.run_id for row in rows}
     old_runs = tuple(_old_runs(runs, kept_runs, ages.remove))
     staying = [run for run_id, run in runs.items() if run_id not in old_runs]
@@ -101,10 +99,7 @@ def is_free(version: RegisteredVersion, named: set[tuple[str, int]]) -> bool:
 
 
 def _archivable(
-    versions: tuple[RegisteredVersion, ...],
-    named: set[tuple[str, int]],
-    runs: "dict[str, Run]",
-    before: datetime,
+    versions: tuple[RegisteredVersion, ...], named: set[tuple[str, int]], runs: "dict[str, Run]", before: datetime
 ) -> Iterator[RegisteredVersion]:
     """The old versions in Staging that wait for nobody; the newest of each model stays, since its alias names it."""
     newest = {version.model: version.version for version in versions if version.stage == "Staging"}
@@ -119,30 +114,16 @@ def _archivable(
             yield version
 
 
-def _removable(
-    versions: tuple[RegisteredVersion, ...],
-    named: set[tuple[str, int]],
-    runs: "dict[str, Run]",
-    before: datetime,
-) -> Iterator[RegisteredVersion]:
-    for version in versions:
-        if is_free(version, named) and _is_old(runs.get(version.run_id), before):
-            yield version
-
-
 def _old_runs(runs: "dict[str, Run]", kept: set[str], before: datetime) -> Iterator[str]:
     """The old runs that no kept run was started from, and that no kept run is a part of."""
     needed = {run_id for run_id, run in runs.items() if run_id in kept or not _is_old(run, before)}
     waiting = list(needed)
     while waiting:
         run = runs.get(waiting.pop())
-        if run is None:
-            continue
-        for tag in (STARTED_FROM, PARENT):
-            other = run.data.tags.get(tag)
-            if other and other not in needed:
-                needed.add(other)
-                waiting.append(other)
+        tags = run.data.tags if run else {}
+        others = {tags[tag] for tag in (STARTED_FROM, PARENT) if tags.get(tag)} - needed
+        needed |= others
+        waiting += others
     yield from (run_id for run_id in runs if run_id not in needed)
 
 
@@ -202,4 +183,4 @@ def _logs(settings: Settings, before: datetime) -> Iterator[Expired]:
 
 
 def _file(kind: Kind, file: Path) -> Expired:
-    return Expired(kind=kind, name=str(file), file=file, size=file.stat().st_size)
+    return Expired(kind=kind, name=str(file), size=file.stat().st_size)

@@ -9,14 +9,8 @@ from model.market.prices import Prices
 from model.market.security import Security
 from tasks.prices.fetch_record import Acceptance, FetchRecord
 from tasks.prices.request import ResolvedRequest, calendar_for
-from tasks.prices.snapshots import SnapshotStore
-from tasks.prices.sources.read import (
-    check,
-    check_newest,
-    download,
-    known_until,
-    read_prices,
-)
+from tasks.prices.snapshots import SHOWN, SnapshotStore
+from tasks.prices.sources.read import check, check_newest, download, known_until, read_prices
 from tasks.prices.sources.yahoo import client_versions, yahoo_session
 from tasks.settings import Settings
 from tasks.system.lock import user_name
@@ -24,7 +18,6 @@ from tasks.system.lock import user_name
 if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
-SHORT = 12  # digits of a fingerprint that people are shown
 LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
 
 
@@ -103,11 +96,10 @@ def fall_back(
     if request.source != "yahoo" or request.vintage is not None or record is None or prices is None:
         raise error
     calendar = calendar_for(record.security, settings)
-    completed = calendar.last_completed(now)
-    until = resolved.until(completed)
+    until = resolved.until(calendar.last_completed(now))
     prices = known_until(prices, until)
-    missing = tuple(date.fromisoformat(str(day)) for day in calendar.sessions(prices.last, until)[1:])
-    there = f"the snapshot {record.fingerprint[:SHORT]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
+    missing = tuple(calendar.sessions(prices.last, until)[1:].tolist())
+    there = f"the snapshot {record.fingerprint[:SHOWN]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
     lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
     if allowed is None or len(missing) > allowed:
         limit = "no snapshot may be used instead" if allowed is None else f"{_count(allowed)} may be lacking"
@@ -130,14 +122,9 @@ def _fetch(
 ) -> FetchedPrices:
     """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
     found = download(_remembered(store, resolved.security), settings, now, session)
-    record = store.store(
-        found.prices,
-        at=now,
-        metadata=found.metadata,
-        libraries=client_versions(),
-        accept=Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None,
-    )
-    check_good(store, record)
+    accept = Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None
+    record = store.store(found.prices, at=now, metadata=found.metadata, libraries=client_versions(), accept=accept)
+    _check_good(store, record)
     prices = replace(found.prices, notes=(*record.notes, *_changes(record)))
     completed = found.missing[-1] if found.missing else prices.last
     until = resolved.until(completed)
@@ -157,14 +144,14 @@ def _remembered(store: SnapshotStore, security: Security) -> Security:
     return security if known is None else known.security
 
 
-def check_good(store: SnapshotStore, record: FetchRecord) -> None:
+def _check_good(store: SnapshotStore, record: FetchRecord) -> None:
     """Raise RestatedPrices if a fetch has changed the past irregularly, and nobody has accepted that."""
     if record.good:
         return
     raise RestatedPrices(
         f"Yahoo's prices of {record.security.ticker}",
         have=f"{_count(len(record.days))} of the past changed irregularly since the snapshot "
-        f"{(record.previous or '')[:SHORT]}" + "".join(f"\n  - {line}" for line in record.changes),
+        f"{(record.previous or '')[:SHOWN]}" + "".join(f"\n  - {line}" for line in record.changes),
         need="the past as it was, but for splits, dividends and the newest two sessions",
         remedy="compare the days with another source; if they are right, run it again with --accept-restatement\n"
         f"          (kept for that: {store.file(record)})",
@@ -177,10 +164,8 @@ def check_good(store: SnapshotStore, record: FetchRecord) -> None:
 
 
 def _changes(record: FetchRecord) -> tuple[str, ...]:
-    changes = tuple(f"since the fetch before: {line}" for line in record.changes)
-    if record.accepted is None:
-        return changes
-    return (f"restated irregularly, and accepted by {record.accepted.by}", *changes)
+    accepted = (f"restated irregularly, and accepted by {record.accepted.by}",) if record.accepted else ()
+    return (*accepted, *(f"since the fetch before: {line}" for line in record.changes))
 
 
 def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
@@ -192,18 +177,18 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
     found = {record.fingerprint: record for record in records}
     good = {record.fingerprint: record for record in records if record.good}
     if len(found) != 1 or not good:
+        have = "a snapshot that was restated irregularly, and that nobody has accepted"
+        if len(found) != 1:
+            shown = ", ".join(name[:SHOWN] for name in sorted(found))
+            have = f"{len(found)} snapshots: {shown}" if found else "no snapshot of that name"
         raise UsageError(
             f"--vintage {digits}",
-            have="no snapshot of that name"
-            if not found
-            else f"{len(found)} snapshots: {', '.join(name[:SHORT] for name in sorted(found))}"
-            if len(found) > 1
-            else "a snapshot that was restated irregularly, and that nobody has accepted",
+            have=have,
             need=f"the first digits of one good snapshot of {ticker}",
             remedy=f"see tomorrow prices --ticker {ticker}",
         )
     (record,) = good.values()
-    fetched = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHORT]}, of {record.last}")
+    fetched = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHOWN]}, of {record.last}")
     return fetched if as_of is None else replace(fetched, prices=known_until(fetched.prices, as_of))
 
 

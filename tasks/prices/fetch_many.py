@@ -69,7 +69,8 @@ def fetch_many(
     mark = _mark(tickers, settings)
     begun = _begun_before(mark, now())
     if begun is None:
-        _write(mark, now())
+        make_folder_durably(mark.parent)
+        write_durably(mark, lambda place: place.write_text(now().isoformat(), encoding="ascii"))
     outcomes: list[Outcome] = []
     refused = 0
     with yahoo_session(settings.prices.timeout) as session:
@@ -77,7 +78,7 @@ def fetch_many(
             if refused == RATE_LIMITED_IN_A_ROW:
                 outcomes.append(Outcome(ticker=ticker))
                 continue
-            record = _kept(ticker, store, begun, settings, now())
+            record = _kept(ticker, store, begun, settings, now()) if begun else None
             if record is not None:
                 outcomes.append(Outcome(ticker=ticker, record=record, kept=True))
             else:
@@ -121,16 +122,9 @@ def _begun_before(mark: Path, now: datetime) -> datetime | None:
     return begun if calendar.last_completed(begun) == calendar.last_completed(now) else None
 
 
-def _write(mark: Path, now: datetime) -> None:
-    make_folder_durably(mark.parent)
-    write_durably(mark, lambda place: place.write_text(now.isoformat(), encoding="ascii"))
-
-
-def _kept(
-    ticker: str, store: SnapshotStore, begun: datetime | None, settings: Settings, now: datetime
-) -> FetchRecord | None:
+def _kept(ticker: str, store: SnapshotStore, begun: datetime, settings: Settings, now: datetime) -> FetchRecord | None:
     """The fetch of a security since the list was begun, if nothing of it is missing."""
-    record = store.newest(ticker) if begun is not None else None
-    if record is None or begun is None or record.fetched_at < begun or missing_sessions(record, settings, now):
+    record = store.newest(ticker)
+    if record is None or record.fetched_at < begun or missing_sessions(record, settings, now):
         return None
     return record

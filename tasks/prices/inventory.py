@@ -48,7 +48,7 @@ def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetim
     """What is stored of a security; with `all_of_it` every record and every snapshot is read."""
     damaged: list[str] = []
     records: list[FetchRecord] = []
-    names = sorted(store.fetches(ticker), key=lambda name: (name.moment, name.file.name))
+    names = sorted(store.fetches(ticker), key=lambda name: (name.fetched_at, name.file.name))
     for name in names:
         if all_of_it or name.verdict == "restated":
             try:
@@ -78,4 +78,4 @@ def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> 
     """The sessions that are completed now and that a fetch does not have."""
     calendar = calendar_for(record.security, settings)
     sessions = calendar.sessions(record.last, calendar.last_completed(now))
-    return tuple(date.fromisoformat(str(day)) for day in sessions[1:])
+    return tuple(sessions[1:].tolist())

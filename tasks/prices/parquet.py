@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from model.errors import FaultyPrices
 from model.market.prices import COLUMNS, Prices
@@ -45,7 +46,7 @@ def read_price_file(file: Path) -> Prices:
         table = pq.read_table(file)
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[ABOUT])
         prices = Prices(
-            security=_security(about["security"]),
+            security=TypeAdapter(Security).validate_python(about["security"]),
             source=about["source"],
             origin=about["origin"],
             sessions=table["Date"].to_numpy().astype("datetime64[D]"),
@@ -75,13 +76,3 @@ def check_fingerprint(prices: Prices, expected: str, subject: str) -> None:
             expected=expected,
             found=prices.fingerprint,
         )
-
-
-def _security(about: dict[str, Any]) -> Security:
-    first = about["first_session"]
-    known = {
-        **about,
-        "former_tickers": tuple(about["former_tickers"]),
-        "first_session": None if first is None else date.fromisoformat(first),
-    }
-    return Security(**known)

@@ -50,45 +50,33 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:
     """The security that is asked for; UsageError where ticker, source and files do not go together."""
-    if not _TICKER.fullmatch(request.ticker):
-        raise UsageError(
-            f"ticker {request.ticker!r}",
-            have="no ticker",
-            need="up to 15 letters, digits and . ^ = -, beginning with a letter, a digit or ^",
-            remedy="correct --ticker",
-        )
-    if _ISIN.fullmatch(request.ticker.upper()):
-        raise UsageError(
-            f"ticker {request.ticker}",
-            have="an international securities number",
-            need="Yahoo's ticker",
-            remedy="look the ticker up at finance.yahoo.com",
-        )
-    if request.files and request.source != "csv":
-        raise UsageError(
-            f"--prices {request.files[0]}",
-            have=f"files with the source {request.source}",
-            need="the source csv",
-            remedy="add --source csv, or leave the files out",
-        )
-    if request.source == "csv" and not request.files:
-        raise UsageError(
-            "--source csv", have="no files", need="at least one file of prices", remedy="add --prices FILE"
-        )
-    if request.vintage is not None and request.source != "yahoo":
+    ticker, source = request.ticker, request.source
+    if not _TICKER.fullmatch(ticker):
+        need = "up to 15 letters, digits and . ^ = -, beginning with a letter, a digit or ^"
+        raise UsageError(f"ticker {ticker!r}", have="no ticker", need=need, remedy="correct --ticker")
+    if _ISIN.fullmatch(ticker.upper()):
+        have, remedy = "an international securities number", "look the ticker up at finance.yahoo.com"
+        raise UsageError(f"ticker {ticker}", have=have, need="Yahoo's ticker", remedy=remedy)
+    if request.files and source != "csv":
+        have, remedy = f"files with the source {source}", "add --source csv, or leave the files out"
+        raise UsageError(f"--prices {request.files[0]}", have=have, need="the source csv", remedy=remedy)
+    if source == "csv" and not request.files:
+        need = "at least one file of prices"
+        raise UsageError("--source csv", have="no files", need=need, remedy="add --prices FILE")
+    if request.vintage is not None and source != "yahoo":
         raise UsageError(
             f"--vintage {request.vintage}",
-            have=f"the source {request.source}",
+            have=f"the source {source}",
             need="the source yahoo, of whose answers snapshots are kept",
             remedy="leave --vintage out: files and the sample market are the same whenever they are read",
         )
-    if request.source == "sample":
+    if source == "sample":
         return SAMPLE
-    security = settings.security(request.ticker)
+    security = settings.security(ticker)
     if security == SAMPLE:
         raise UsageError(
-            f"ticker {request.ticker}",
-            have=f"the source {request.source}",
+            f"ticker {ticker}",
+            have=f"the source {source}",
             need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
             remedy="use --source sample, or another ticker",
         )

@@ -29,7 +29,7 @@ def patiently(
     retries: RetrySettings,
     *,
     sleep: Callable[[float], object] = time.sleep,
-    say: Callable[[str], object] | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> R:
     """Ask, and retry as often as is right for an interactive command; `say` is called before each wait."""
     retried = 0
@@ -40,7 +40,6 @@ def patiently(
             wait = next_wait(error, retried, retries, scheduled=False)
             if wait is None:
                 raise
-            if say is not None:
-                say(f"{error.subject}: {error.have}; again in {wait:g} s")
+            say(f"{error.subject}: {error.have}; again in {wait:g} s")
         sleep(wait)
         retried += 1

@@ -8,7 +8,7 @@ snapshot's first digits.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -26,7 +26,7 @@ from tasks.prices.parquet import check_fingerprint, read_price_file, write_price
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import make_folder_durably, remove_unfinished, write_durably
-from tasks.system.lock import locked, state_directory
+from tasks.system.lock import locked
 
 SHOWN = 12  # digits of a fingerprint in a name
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_(\d{4}-\d\d-\d\d)_([a-z]+)_([0-9a-f]{12})(?:_\d+)?\.json")
@@ -38,20 +38,10 @@ class FetchName:
     """What the name of a fetch's record says, before the file is opened."""
 
     file: Path
-    moment: str
-    newest: str
+    fetched_at: datetime
+    last: date
     verdict: str
     digits: str
-
-    @property
-    def fetched_at(self) -> datetime:
-        """When it was fetched."""
-        return datetime.strptime(self.moment, _MOMENT).replace(tzinfo=UTC)
-
-    @property
-    def last(self) -> date:
-        """The newest session."""
-        return date.fromisoformat(self.newest)
 
 
 class SnapshotStore:
@@ -74,7 +64,7 @@ class SnapshotStore:
         """Every fetch of a security, by its newest session and then by when it was fetched."""
         folder = self._folder(ticker) / "fetches"
         names = [name for name in map(_name, folder.iterdir()) if name] if folder.is_dir() else []
-        return tuple(sorted(names, key=lambda name: (name.newest, name.moment, name.file.name)))
+        return tuple(sorted(names, key=lambda name: (name.last, name.fetched_at, name.file.name)))
 
     def record(self, name: FetchName) -> FetchRecord:
         """The record of a fetch; FaultyPrices names the file if it is damaged."""
@@ -113,11 +103,11 @@ class SnapshotStore:
         """Every snapshot of a security, sorted by fingerprint."""
         return tuple(sorted(self._folder(ticker).glob("*.parquet")))
 
-    def remove(self, ticker: str, files: Iterable[Path]) -> None:
-        """Remove files in this order: records of fetches have to come before their snapshots."""
+    def remove(self, file: Path) -> None:
+        """Remove a snapshot, or the record of a fetch, which has to go before its snapshot."""
+        ticker = unquote(file.relative_to(self._root).parts[0])
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
-            for file in files:
-                file.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
     def newest(self, ticker: str) -> FetchRecord | None:
         """The record of the newest good fetch; damaged records are skipped."""
@@ -156,7 +146,6 @@ class SnapshotStore:
         ticker = prices.security.ticker
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
             folder = self._folder(ticker)
-            state_directory(self._settings)
             make_folder_durably(folder / "fetches")
             remove_unfinished(folder)
             remove_unfinished(folder / "fetches")
@@ -220,5 +209,11 @@ def _name(file: Path) -> FetchName | None:
     found = _NAME.fullmatch(file.name)
     if found is None:
         return None
-    moment, newest, verdict, digits = found.groups()
-    return FetchName(file=file, moment=moment, newest=newest, verdict=verdict, digits=digits)
+    moment, last, verdict, digits = found.groups()
+    return FetchName(
+        file=file,
+        fetched_at=datetime.strptime(moment, _MOMENT).replace(tzinfo=UTC),
+        last=date.fromisoformat(last),
+        verdict=verdict,
+        digits=digits,
+    )

@@ -30,15 +30,10 @@ def project_file(name: str) -> Path:
     return installed if installed.is_file() else project_folder() / name
 
 
-def default_config_file() -> Path:
-    """The mlflow.yaml that is read when TOMORROW_CONFIG names none."""
-    return project_file("mlflow.yaml")
-
-
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; ConfigurationError names the key that is wrong, and the file or the variable."""
     env = os.environ if environment is None else environment
-    file = Path(env.get("TOMORROW_CONFIG") or default_config_file()).expanduser().resolve()
+    file = Path(env.get("TOMORROW_CONFIG") or project_file("mlflow.yaml")).expanduser().resolve()
     variables = key_variables(env)
     try:
         settings = Settings.model_validate(merged(_parse(file), Variables(variables)()))
@@ -77,13 +72,11 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             str(file), have=f"not YAML: {error}", need="a YAML file", remedy="correct the line that is named"
         ) from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict | None):
         raise ConfigurationError(
             str(file), have=f"a {type(raw).__name__}", need="keys and values", remedy="see docs/configuration.md"
         )
-    return raw
+    return raw or {}
 
 
 def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> ConfigurationError:

@@ -33,11 +33,15 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=1, le=65535)
 
+    @property
+    def address(self) -> str:
+        """Where its pages are."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
-class PrefectSettings(Section):
+
+class PrefectSettings(ServerSettings):
     """Where the Prefect server of `tomorrow up` listens."""
 
-    host: str = "127.0.0.1"
     port: int = Field(4200, ge=1, le=65535)
 
 

@@ -57,20 +57,18 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
     if isinstance(error, TomorrowError):
         return None
     for cause in _causes(error):
-        found = _of(cause)
-        if found is not None:
+        if found := _of(cause):
             have = f"{found.have} ({_room()})"
             return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
     return _silent_server(error)
 
 
-def folder_fault(subject: str, error: OSError) -> ConfigurationError:
-    """The error to show if a place in the state directory cannot be made, read or written."""
+def folder_fault(
+    subject: str, error: OSError, remedy: str = "set TOMORROW_HOME, or home in mlflow.yaml, to another"
+) -> ConfigurationError:
+    """The error to show if a place, by default in the state directory, cannot be made, read or written."""
     return storage_fault(error, subject) or ConfigurationError(
-        subject,
-        have=error.strerror or str(error),
-        need="a folder that can be made, and written to",
-        remedy="set TOMORROW_HOME, or home in mlflow.yaml, to another",
+        subject, have=error.strerror or str(error), need="a folder that can be made, and written to", remedy=remedy
     )
 
 
@@ -103,9 +101,9 @@ def _subject(cause: BaseException) -> str:
 def _room() -> str:
     """How much is free where things are kept and where they are made."""
     home, made = read_settings().home, Path(tempfile.gettempdir())
-    places = [place for place in (home, made) if place.exists()]
-    apart = {place.stat().st_dev: place for place in reversed(places)}
-    free = [f"{shutil.disk_usage(place).free / 1e6:,.1f} MB free in {place}" for place in reversed(apart.values())]
+    # One line for each disk: where both are on one, the state directory's.
+    disks = {place.stat().st_dev: place for place in (made, home) if place.exists()}
+    free = [f"{shutil.disk_usage(place).free / 1e6:,.1f} MB free in {place}" for place in reversed(disks.values())]
     return ", ".join(free)
 
 
@@ -121,9 +119,8 @@ def _silent_server(error: BaseException) -> ConfigurationError | None:
         if isinstance(cause, requests.exceptions.RetryError):
             return _silent("tracking", "each try was answered with a fault of its own")
         if isinstance(cause, requests.RequestException):
-            return _silent(
-                "tracking", "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
-            )
+            said = "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
+            return _silent("tracking", said)
         if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error:
             return _silent("Prefect's", f"it answers {cause.response.status_code} {cause.response.reason_phrase}")
         if isinstance(cause, httpx.TransportError):

@@ -31,17 +31,16 @@ def state_directory(settings: Settings) -> Path:
 
 
 @contextmanager
-def locked(settings: Settings, name: str, patience: float | None = None) -> Iterator[None]:
+def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> Iterator[None]:
     """Hold the lock of that name among all processes on one state directory; the holder may take it again.
 
     It belongs to the thread that took it, and is released when its process ends.
 
     patience: how many seconds to wait for another holder
     """
-    seconds = durations.LOCK if patience is None else patience
-    lock = _acquire(settings, name, seconds)
+    lock = _acquire(settings, name, patience)
     if lock is None:
-        raise _taken(settings, name, seconds)
+        raise _taken(settings, name, patience)
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ directory, where neither a worker's runs nor a wheel find ours: it serves those 
 project's folder. What must hold everywhere stands here.
 """
 
+import errno
 import logging
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.system import durations
+from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
 
 # Two failed starts in a row are more than a port that was taken by chance.
@@ -95,19 +97,10 @@ def _make_home(home: Path) -> None:
     """Make Prefect's folder: Prefect makes no parents, and does not end when it cannot write."""
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _unwritable(home, error.strerror or str(error)) from None
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise _unwritable(home, "may not be written")
-
-
-def _unwritable(home: Path, have: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Prefect's folder {home}",
-        have=have,
-        need="a folder that can be made and written",
-        remedy="set TOMORROW_HOME to a folder of yours",
-    )
+        raise folder_fault(f"Prefect's folder {home}", error) from None
 
 
 def check_room(home: Path) -> None:

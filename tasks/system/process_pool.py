@@ -121,10 +121,9 @@ class Workers(Generic[Given, R]):
 
     def _receive(self, connection: Connection) -> _Reply:
         try:
-            reply: _Reply = connection.recv()
+            return connection.recv()  # type: ignore[no-any-return] # it is what `_serve` sends
         except (EOFError, OSError):
             raise self._lost(connection) from None
-        return reply
 
     def _lost(self, connection: Connection) -> TomorrowError:
         process = self._processes[connection]
@@ -167,11 +166,16 @@ def _attempt(do: Callable[[], object]) -> _Reply:
     except TomorrowError as error:
         return _Reply(None, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the waiting process gets it
-        fault = storage_fault(error)
-        if fault is not None:
-            return _Reply(None, fault)
-        traceback.print_exc()
-        return _Reply(None, _fault(error))
+        fault: TomorrowError | None = storage_fault(error)
+        if fault is None:
+            traceback.print_exc()
+            fault = TomorrowError(
+                "a fault of ours, in a worker process",
+                have=f"{type(error).__name__}: {error}",
+                need="no such thing",
+                remedy=f"report it with the trace above; {AGAIN}",
+            )
+        return _Reply(None, fault)
 
 
 def _end_with_parent() -> None:
@@ -180,12 +184,3 @@ def _end_with_parent() -> None:
         parent.join()
     # Nothing gentler ends a fit that is in the middle of native code.
     os._exit(1)
-
-
-def _fault(error: Exception) -> TomorrowError:
-    return TomorrowError(
-        "a fault of ours, in a worker process",
-        have=f"{type(error).__name__}: {error}",
-        need="no such thing",
-        remedy=f"report it with the trace above; {AGAIN}",
-    )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
+from tasks.system.disk_errors import folder_fault
 from tasks.system.lock import locked, state_directory
 
 if TYPE_CHECKING:
@@ -170,12 +171,8 @@ def _make(url: "URL", settings: Settings) -> None:
             making.unlink(missing_ok=True)
             making.touch()
         except OSError as error:
-            raise _refusal(
-                url,
-                have=error.strerror or str(error),
-                need="a folder in which files can be made",
-                remedy="name another file under tracking.uri in mlflow.yaml",
-            ) from None
+            remedy = "name another file under tracking.uri in mlflow.yaml"
+            raise folder_fault(f"tracking database {url.render_as_string()}", error, remedy) from None
         store = SqlAlchemyStore(f"sqlite:///{making}", settings.artifact_place)  # type: ignore[no-untyped-call]
         store.engine.dispose()
         making.replace(file)

@@ -184,7 +184,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
     """Give the address of a run's page: on the tracking server, or where our own server would show it."""
-    base = f"http://{settings.server.host}:{settings.server.port}"
+    base = settings.server.address
     if settings.tracking_uri.startswith(("http://", "https://")):
         parts = urlsplit(settings.tracking_uri)
         # A link is shown and logged: what stands before the @ is nobody's business.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import ConfigurationError
-from tasks.settings import AlarmSettings, RetrySettings, Settings, default_config_file, read_settings
+from tasks.settings import AlarmSettings, RetrySettings, Settings, project_file, read_settings
 
 
 def write(folder: Path, text: str) -> dict[str, str]:
@@ -18,7 +18,7 @@ def write(folder: Path, text: str) -> dict[str, str]:
 def test_the_projects_own_file_says_what_the_settings_default_to() -> None:
     read, plain = read_settings({}), Settings()
     assert read.model_dump(exclude={"home", "securities"}) == plain.model_dump(exclude={"home", "securities"})
-    assert read.home == default_config_file().parent / "var"
+    assert read.home == project_file("mlflow.yaml").parent / "var"
     assert read.security("FB") == read.security("META") == read.security("fb")
     assert read.security("FB").ticker == "META"
 
@@ -128,6 +128,7 @@ def test_settings_that_are_made_in_code_know_no_environment(monkeypatch: pytest.
     [
         ("gate: {min_skil: 0.1}", "gate.min_skil"),
         ("gates: {}", "one of home, tracking"),
+        ("securities: [{ticker: META, kindd: ETF}]", "one of ticker, name, former_tickers"),
         ("server: {port: 0}", "server.port"),
         ("stages: {after_training: Production}", "stages.after_training"),
         ("[1, 2]", "a list"),
@@ -157,7 +158,7 @@ def test_an_installed_wheel_keeps_its_state_in_a_place_of_the_users(
     installed.write_text("home: var\n", encoding="utf-8")
     monkeypatch.setattr("tasks.settings.read.project_folder", lambda: tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "ada"))
-    assert default_config_file() == installed
+    assert project_file("mlflow.yaml") == installed
     assert read_settings({}).home == tmp_path / "ada" / ".local" / "state" / "tomorrow"
     assert read_settings({"XDG_STATE_HOME": str(tmp_path / "state")}).home == tmp_path / "state" / "tomorrow"
     assert read_settings({"TOMORROW_HOME": str(tmp_path / "other")}).home == tmp_path / "other"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.errors import FaultyPrices, PricesError, PricesUnavailable
+from model.errors import FaultyPrices, PricesUnavailable
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 
@@ -80,23 +80,25 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 
 def _read(path: Path) -> str:
-    if path.is_dir():
-        raise _not_there(path, "a folder")
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
-        raise _not_there(path, "no such file") from None
     except OSError as error:
-        raise _not_there(path, error.strerror or str(error)) from None
+        plain = {FileNotFoundError: "no such file", IsADirectoryError: "a folder"}
+        raise PricesUnavailable(
+            str(path),
+            have=plain.get(type(error), error.strerror or str(error)),
+            need="a CSV file that can be read",
+            remedy="correct the path given with --prices",
+            source="csv",
+        ) from None
     if not raw.strip():
         raise _faulty(str(path), have="an empty file", need=f"a first line {','.join(LAYOUT)} and a line for each day")
     try:
         text = raw.decode("utf-8-sig")
+        reason = "it holds zero bytes" if "\0" in text else None
     except UnicodeDecodeError as error:
-        text, reason = "", f"byte {error.start} is no text"
-    else:
-        reason = "it holds zero bytes"
-    if not text or "\0" in text:
+        reason = f"byte {error.start} is no text"
+    if reason:
         raise _faulty(str(path), have=f"not CSV: {reason}", need="a text file in UTF-8, as Yahoo exports it")
     return text
 
@@ -180,13 +182,3 @@ def _decimals(text: str) -> int:
 
 def _faulty(subject: str, *, have: str, need: str, **data: object) -> FaultyPrices:
     return FaultyPrices(subject, have=have, need=need, remedy="correct the file, or give another with --prices", **data)
-
-
-def _not_there(path: Path, have: str) -> PricesError:
-    return PricesUnavailable(
-        str(path),
-        have=have,
-        need="a CSV file that can be read",
-        remedy="correct the path given with --prices",
-        source="csv",
-    )

@@ -66,13 +66,8 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
     )
     prices, gap = _without_gap_at_the_end(known_until(_without_unfinished(prices, completed), completed))
     check(prices, settings)
-    missing = calendar.sessions(prices.last, completed)[1:]
-    return Download(
-        prices=prices,
-        metadata=chart.metadata,
-        missing=tuple(date.fromisoformat(str(day)) for day in missing),
-        gap=gap,
-    )
+    missing = tuple(calendar.sessions(prices.last, completed)[1:].tolist())
+    return Download(prices=prices, metadata=chart.metadata, missing=missing, gap=gap)
 
 
 def check(prices: Prices, settings: Settings) -> None:

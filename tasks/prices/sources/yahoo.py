@@ -7,8 +7,6 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -21,7 +19,7 @@ from model.errors import ConfigurationError, PricesUnavailable, RateLimited, Unk
 from model.market.calendar import same_exchange
 from model.market.prices import COLUMNS, Days, Values
 from model.market.security import Security
-from tasks.prices.sources.yahoo_exchanges import calendar_of
+from tasks.prices.sources.yahoo_exchanges import CALENDARS
 
 if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
@@ -33,14 +31,8 @@ EARLIEST = date(1990, 1, 1)
 _one_at_a_time = threading.Lock()
 
 _METADATA = (
-    "symbol",
-    "instrumentType",
-    "currency",
-    "firstTradeDate",
-    "exchangeName",
-    "fullExchangeName",
-    "exchangeTimezoneName",
-    "longName",
+    *("symbol", "instrumentType", "currency", "firstTradeDate", "longName"),
+    *("exchangeName", "fullExchangeName", "exchangeTimezoneName"),
 )
 
 
@@ -58,15 +50,11 @@ class Chart:
     metadata: dict[str, str | None]
 
 
-@contextmanager
-def yahoo_session(timeout: float) -> Iterator["YahooSession"]:
-    """A session for as many securities as are wanted, one after the other."""
-    from tasks.prices.sources.yahoo_session import (
-        YahooSession,  # imported here: curl, of which only this source has need
-    )
+def yahoo_session(timeout: float) -> "YahooSession":
+    """A session for as many securities as are wanted, one after the other; a `with` statement closes it."""
+    from tasks.prices.sources.yahoo_session import YahooSession  # imported here: it loads curl
 
-    with YahooSession(timeout) as session:
-        yield session
+    return YahooSession(timeout)
 
 
 def address(ticker: str) -> str:
@@ -172,7 +160,7 @@ def identify(
         for key, wanted in expected.items()
         if wanted is not None and chart.metadata[key] != wanted
     ]
-    found = calendar_of(chart.metadata["exchangeName"])
+    found = CALENDARS.get(chart.metadata["exchangeName"] or "")
     if security.kind is not None and found is not None and not same_exchange(found, security.exchange):
         differing.append(f"exchange {found} instead of {security.exchange}")
     notes = []
@@ -180,10 +168,9 @@ def identify(
         notes.append(f"Yahoo gives {first or 'no date'} as its first trading day, not {security.first_session}")
         differing += notes if first_trade_date == "error" else []
     if differing:
-        name = chart.metadata["longName"] or "another security"
         raise WrongSecurity(
             f"ticker {security.ticker}",
-            have=f"Yahoo's answer is {name}: {', '.join(differing)}",
+            have=f"Yahoo's answer is {chart.metadata['longName'] or 'another security'}: {', '.join(differing)}",
             need=security.name or f"the {security.kind} in {security.currency} that it was before",
             remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml",
             source="yahoo",
@@ -197,7 +184,7 @@ def _described(security: Security, metadata: dict[str, str | None]) -> Security:
     if security.kind is not None:
         return security
     name = metadata["exchangeName"]
-    exchange = calendar_of(name)
+    exchange = CALENDARS.get(name or "")
     if exchange is None:
         raise ConfigurationError(
             f"ticker {security.ticker}",
@@ -205,14 +192,13 @@ def _described(security: Security, metadata: dict[str, str | None]) -> Security:
             need="the calendar that it trades by",
             remedy="add a row for it under `securities` in mlflow.yaml, with kind, currency and exchange",
         )
-    first = metadata["firstTradeDate"]
     return replace(
         security,
         name=metadata["longName"] or security.name,
         exchange=exchange,
         kind=metadata["instrumentType"],
         currency=metadata["currency"],
-        first_session=_day(first),
+        first_session=_day(metadata["firstTradeDate"]),
     )
 
 

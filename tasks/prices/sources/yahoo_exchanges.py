@@ -54,10 +54,4 @@ _EXCHANGES = {
     "24/5": "CCY",
 }
 
-
-def calendar_of(yahoo: str | None) -> str | None:
-    """The calendar of an exchange by Yahoo's name of it; None where it is not known."""
-    for calendar, names in _EXCHANGES.items():
-        if yahoo in names.split():
-            return calendar
-    return None
+CALENDARS = {name: calendar for calendar, names in _EXCHANGES.items() for name in names.split()}

@@ -13,7 +13,6 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system import durations
 from tasks.system.lock import locked, state_directory, user_name
 from tests.project import ROOT
 
@@ -44,22 +43,19 @@ def test_the_holder_may_take_it_again(settings: Settings) -> None:
         pass
 
 
-def test_another_process_waits_until_the_holder_is_gone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = ROOT
+def test_another_process_waits_until_the_holder_is_gone(settings: Settings) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(settings.home)], cwd=root, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        monkeypatch.setattr(durations, "LOCK", 0.1)
-        with pytest.raises(ConfigurationError, match="another process has held it"), locked(settings, "META-Open"):
+        with pytest.raises(ConfigurationError, match="another process has held it"), locked(settings, "META-Open", 0.1):
             pass
         with locked(settings, "META-Close"):
             pass
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    monkeypatch.setattr(durations, "LOCK", 60)
-    with locked(settings, "META-Open"):
+    with locked(settings, "META-Open", 60):
         pass
 
 
