@@ -52,8 +52,8 @@ class Stack:
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     """What is to be started for these settings; servers elsewhere that they or the environment name are used."""
-    mlflow_address = f"http://{settings.server.host}:{settings.server.port}"
-    prefect_address = f"http://{settings.prefect.host}:{settings.prefect.port}"
+    mlflow_address = settings.server.address
+    prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
     own_mlflow = not _is_server(settings.tracking_uri) or settings.tracking_uri.rstrip("/") == mlflow_address
     own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
@@ -80,9 +80,7 @@ def store_of_server(settings: Settings) -> Settings:
     """The settings by which MLflow's server opens its database: an address of a server is none."""
     if not _is_server(settings.tracking_uri):
         return settings
-    # Not a copy: that would keep the address which has been worked out from the old ones.
-    fields = {name: getattr(settings, name) for name in Settings.model_fields}
-    return Settings(**{**fields, "tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
+    return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
 def _is_server(uri: str) -> bool:

@@ -96,9 +96,10 @@ class PrefectApi:
         """How many runs of a pool are not finished."""
         return int(self._ask("flow_runs/count", _unfinished(pool), durations.ASK_PREFECT))
 
-    def emit(self, event: Mapping[str, object]) -> None:
+    def emit(self, event: Mapping[str, Any]) -> None:
         """Record an event, for automations to act on."""
-        self._ask("events", [event], durations.ASK_PREFECT)
+        written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
+        self._ask("events", [written], durations.ASK_PREFECT)
 
     def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Override parameters of a deployment, beside those that it has."""
