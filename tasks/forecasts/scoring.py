@@ -45,7 +45,7 @@ def score_forecasts(
     prices: Prices,
     now: datetime,
 ) -> Scored:
-    """Judge a model's recorded forecasts, log what is new, and ask for retraining where that is due."""
+    """Judge a model's recorded forecasts, log what is new, and request retraining where it is due."""
     registry = Registry(tracking)
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
@@ -103,7 +103,7 @@ def _ask(
     )
     asked = requests.ask(request)
     if asked:
-        registry.note(production, {"retrain": f"asked for after {session}:\n{reasons}"})
+        registry.note(production, {"retrain": f"requested after {session}:\n{reasons}"})
     return advice, asked
 
 
