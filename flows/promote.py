@@ -65,7 +65,8 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
                 noted = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
                 return _stays(record_decision_task(registry, candidate, noted), decision)
             if not decision.passed:
-                raise refusal(candidate, decision)
+                log_decision(candidate, decision)
+            raise refusal(candidate, decision)
             if not decision.promoted:
                 return _stays(candidate, decision)
         word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED

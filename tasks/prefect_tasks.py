@@ -58,28 +58,30 @@ def start_timing() -> dict[str, float]:
 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    """Add the block's wall time to the flow's table of seconds by step."""
+    """Add the block's wall time to the flow's table of seconds by step.
+
+    An error of a disk that is full or read-only says so.
+    """
     start = time.perf_counter()
     try:
         yield
+    except Exception as error:
+        fault = storage_fault(error)
+        if fault is None:
+            raise
+        raise fault from error
     finally:
         seconds = _seconds.get()
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
-    """A function as a task of that name, its wall time noted; an error of a full or read-only disk says so."""
+    """A function as a task of that name, timed."""
 
     @functools.wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with timed(name):
-            try:
-                return work(*args, **kwargs)
-            except Exception as error:
-                fault = storage_fault(error)
-                if fault is None:
-                    raise
-                raise fault from error
+            return work(*args, **kwargs)
 
     return task(name=name, tags=tags, cache_policy=NO_CACHE, persist_result=False)(run)
 

@@ -141,7 +141,7 @@ def say(line: str) -> None:
 def look(run_url: str, settings: "Settings") -> tuple[str, ...]:
     """Where MLflow shows a run."""
     served = settings.tracking_uri.startswith("http")
-    return (f"  look     {run_url}", *(() if served else ("           (once MLflow's pages are up: make mlflow)",)))
+    return (f"  look     {run_url}", *(() if served else ("           (once MLflow's pages are up: tomorrow up)",)))
 
 
 def table(
@@ -165,7 +165,8 @@ def rendered(text: "RenderableType", *, terminal: bool) -> str:
         return text
     from rich.console import Console
 
-    console = Console(width=WIDTH, force_terminal=terminal, markup=False, highlight=False, emoji=False)
+    # Without a height Rich takes a dumb terminal's width instead.
+    console = Console(width=WIDTH, height=100, force_terminal=terminal, markup=False, highlight=False, emoji=False)
     with console.capture() as captured:
         console.print(text)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -34,6 +34,11 @@ def run_fits(
                 runs.finish(ready.fit, fitted)
                 waiting.pop(ready).set_result(None)
                 show(ready.fit)
+        except Exception as error:
+            for failed in waiting.values():
+                failed.set_exception(error)
+            waiting.clear()
+            raise
         finally:
             for stopped in waiting.values():
                 stopped.cancel()

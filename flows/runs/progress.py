@@ -25,22 +25,25 @@ def training_progress(epochs: int) -> "Iterator[OnEpoch]":
     from prefect.logging import get_run_logger
 
     logger, tenth = get_run_logger(), max(1, epochs // LOGGED)
+    unlogged: list[str] = []
 
     def log(epoch: int, loss: float) -> None:
+        unlogged[:] = [f"Epoch {epoch} of {epochs}: loss {loss:.5f}"]
         if epoch in (1, epochs) or epoch % tenth == 0:
-            logger.info("Epoch %d of %d: loss %.5f", epoch, epochs, loss)
+            logger.info(unlogged.pop())
 
     # Side by side, several would draw over one another.
-    if not sys.stderr.isatty() or multiprocessing.parent_process() is not None:
-        yield log
-        return
-    with _bar("training", epochs, "loss -") as draw:
+    draws = sys.stderr.isatty() and multiprocessing.parent_process() is None
+    with _bar("training", epochs, "loss -") if draws else nullcontext() as draw:
 
         def show(epoch: int, loss: float) -> None:
             log(epoch, loss)
-            draw(epoch, f"loss {loss:.5f}")
+            if draw:
+                draw(epoch, f"loss {loss:.5f}")
 
         yield show
+    for line in unlogged:  # the last one of a fit that stopped early
+        logger.info(line)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ by Python's loggers goes to the same log: not by PREFECT_LOGGING_EXTRA_LOGGERS, 
 Prefect is imported, and a worker or anybody's script may start a run.
 """
 
+import copy
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from prefect.logging.handlers import APILogHandler
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from tasks.prefect_tasks import start_timing
+from tasks.settings import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +42,10 @@ class _RunLogHandler(APILogHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if FlowRunContext.get() or TaskRunContext.get():
-            super().emit(record)
+            public = copy.copy(record)
+            # MLflow's errors name the address that was asked, with its password.
+            public.msg, public.args = masked(record.getMessage()), None
+            super().emit(public)
 
 
 _handler = _RunLogHandler()

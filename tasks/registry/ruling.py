@@ -84,7 +84,8 @@ def recorded_decision(version: RegisteredVersion) -> Decision:
     """The decision that is on record for a version, be it the gate's or a person's."""
     word = version.decision
     verdict = DecisionWord.REFUSED
-    if word is not None and (word.promotes or (word == DecisionWord.MOVED and version.stage == "Production")):
+    # What was moved there by hand, or by the way back, was not asked for by the gate, and is there all the same.
+    if word is not None and (word.promotes or version.stage == "Production"):
         verdict = DecisionWord.PROMOTED
     elif word == DecisionWord.WAITING:
         verdict = DecisionWord.WAITING

@@ -1,6 +1,6 @@
 """mlflow.yaml and the environment, as settings; the only reader of either."""
 
-from tasks.settings.read import project_file, project_folder, read_settings, shown, webhook_address
+from tasks.settings.read import masked, project_file, project_folder, read_settings, shown, webhook_address
 from tasks.settings.schema import (
     AlarmKind,
     AlarmSettings,
@@ -25,6 +25,7 @@ __all__ = [
     "Settings",
     "Stage",
     "TrackingSettings",
+    "masked",
     "project_file",
     "project_folder",
     "read_settings",

@@ -5,6 +5,7 @@ brings.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
     subject = f"{key} in {' and '.join(variables_of(fault['loc'], variables)) or file}"
     if fault["type"] != "extra_forbidden":
         return ConfigurationError(
-            subject, have=f"{fault['input']!r}", need=fault["msg"], remedy="correct the value", key=key
+            subject, have=masked(repr(fault["input"])), need=fault["msg"], remedy="correct the value", key=key
         )
     return ConfigurationError(
         subject,
@@ -95,6 +96,11 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
         remedy="correct the spelling, or take the line out",
         key=key,
     )
+
+
+def masked(text: str) -> str:
+    """A text without the user and password of any address in it."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def shown(uri: str) -> str:

@@ -141,6 +141,12 @@ def test_what_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+def test_the_password_of_an_address_in_the_wrong_place_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="postgresql://host/db") as refusal:
+        read_settings(write(tmp_path, "tracking: postgresql://me:secret@host/db"))
+    assert "secret" not in str(refusal.value)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.yaml"):
         read_settings({"TOMORROW_CONFIG": str(tmp_path / "nowhere.yaml")})

@@ -220,7 +220,7 @@ class Supervisor:
     def _start_watchdog(self) -> None:
         """Start the process that ends the parts when this one is gone, and its end of the pipe with it."""
         self._watchdog = subprocess.Popen(
-            [sys.executable, "-I", str(Path(orphans.__file__)), self._mark],
+            [sys.executable, "-P", str(Path(orphans.__file__)), self._mark],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
