@@ -24,11 +24,10 @@ from tests.servers import free_port, serving
 EVENING = datetime(2013, 6, 28, 22, 15, tzinfo=UTC)
 MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
-# Runs with nothing of this project on the path: the editable install is taken out first.
+# Runs with nothing of this project on the path: the folder that the editable install put there is taken out first.
 BARE = """
-import json, sys
-sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder).lower()]
-sys.path = [folder for folder in sys.path if folder]
+import json, os, sys
+sys.path = [folder for folder in sys.path if folder and not os.path.isdir(os.path.join(folder, "model", "artifact"))]
 try:
     import model
     raise SystemExit("the project is on the path")
