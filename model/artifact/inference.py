@@ -24,7 +24,13 @@ Inputs = npt.NDArray[np.float32]
 Table = Mapping[str, Values]
 
 PRICES = ("Open", "High", "Low", "Close")
+# The levels of intervals, in per cent, and the probabilities at which a distribution's quantiles are kept. Between 0.1 and
+# 0.9 they lie evenly, and denser towards the ends: CRPS from these quantiles is within 0.3 % of the exact one.
 LEVELS = (80, 95)
+PROBABILITIES = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    *(0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995),
+)
 
 # The log range of a random walk within a session is this many times its standard deviation (Parkinson).
 RANGE = math.sqrt(4 * math.log(2))
@@ -242,6 +248,11 @@ class ChangeRecipe(Recipe):
 
 RECIPES: dict[str, type[Recipe]] = {"level": LevelRecipe, "changes": ChangeRecipe}
 KINDS = {recipe: name for name, recipe in RECIPES.items()}
+
+
+def quantile_column(probability: float) -> str:
+    """The name of a quantile among the columns of a forecast, such as `quantile_0.025`."""
+    return f"quantile_{probability:g}"
 
 
 def network_output(network: Any, windows: Inputs) -> Values:

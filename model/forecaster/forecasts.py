@@ -1,4 +1,4 @@
-"""Forecasts of coming sessions: a price, and intervals that should hold it."""
+"""Forecasts of coming sessions: a predictive distribution for each, whose median is the point forecast."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from model.artifact.inference import LEVELS
+from model.artifact.inference import LEVELS, PROBABILITIES, quantile_column
 from model.market.prices import Values
 
 
@@ -14,36 +14,42 @@ from model.market.prices import Values
 class Forecasts:
     """Forecasts made at several origins, each for the session after, oldest first.
 
-    values: (n,) dollars
-    lower:  level in per cent -> (n,) dollars; NaN where there is no bound; a level without any bound is absent
-    upper:  likewise
+    values:    (n,) dollars, the point forecasts
+    quantiles: (n, len(PROBABILITIES)) dollars, ascending; a row is NaN throughout where there is no distribution
     """
 
     values: Values
-    lower: Mapping[int, Values]
-    upper: Mapping[int, Values]
+    quantiles: Values
 
     def __post_init__(self) -> None:
-        bounds = (*self.lower.values(), *self.upper.values())
-        if self.lower.keys() != self.upper.keys() or {len(bound) for bound in bounds} - {len(self.values)}:
-            raise ValueError("intervals need a lower and an upper bound for every forecast")
+        if self.quantiles.shape != (len(self.values), len(PROBABILITIES)):
+            raise ValueError(f"quantiles of shape {self.quantiles.shape} for {len(self.values)} forecasts")
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Values]) -> Self:
-        """From the columns of `model.artifact.inference.forecast`; a model without intervals has `forecast` alone."""
-        levels = [level for level in LEVELS if f"lower_{level}" in columns]
+        """From the columns of `model.artifact.inference.forecast`."""
         return cls(
             values=np.asarray(columns["forecast"], dtype=np.float64),
-            lower={level: np.asarray(columns[f"lower_{level}"], dtype=np.float64) for level in levels},
-            upper={level: np.asarray(columns[f"upper_{level}"], dtype=np.float64) for level in levels},
+            quantiles=np.column_stack([columns[quantile_column(p)] for p in PROBABILITIES]).astype(np.float64),
         )
 
-    def intervals(self, row: int = -1) -> dict[int, tuple[float, float]]:
-        """Level in per cent -> the bounds around one forecast; without the levels that have none."""
-        bounds = {level: (float(self.lower[level][row]), float(self.upper[level][row])) for level in self.lower}
-        return {level: bound for level, bound in bounds.items() if np.isfinite(bound).all()}
+    @classmethod
+    def points(cls, values: Values) -> Self:
+        """Point forecasts without any distribution."""
+        return cls(values=values, quantiles=np.full((len(values), len(PROBABILITIES)), np.nan))
 
-    def complete(self) -> dict[float, tuple[Values, Values]]:
-        """Level, such as 0.8 -> lower and upper bounds, each (n,); without the levels that lack one anywhere."""
-        bounds = {level / 100: (self.lower[level], self.upper[level]) for level in self.lower}
-        return {level: pair for level, pair in bounds.items() if np.isfinite(pair).all()}
+    def distribution(self, row: int = -1) -> dict[float, float]:
+        """Probability -> price in dollars of one forecast; empty where it has no distribution."""
+        given = self.quantiles[row]
+        return dict(zip(PROBABILITIES, given.tolist(), strict=True)) if np.isfinite(given).all() else {}
+
+    def intervals(self, row: int = -1) -> dict[int, tuple[float, float]]:
+        """Level in per cent -> the bounds around one forecast; empty where it has no distribution."""
+        found = self.distribution(row)
+        return {level: interval_of(found, level) for level in LEVELS} if found else {}
+
+
+def interval_of(distribution: Mapping[float, float], level: int) -> tuple[float, float]:
+    """The central interval of a distribution at a level in per cent: at 80 %, the quantiles at 0.1 and 0.9."""
+    tail = (100 - level) / 200
+    return distribution[round(tail, 4)], distribution[round(1 - tail, 4)]
