@@ -8,7 +8,7 @@ import math
 import sys
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def winkler(actual: Values, lower: Values, upper: Values, level: float) -> float
 
     Over the sessions that have an interval.
     """
-    return mean_given(np.atleast_1d(_scoringrules().interval_score(actual, lower, upper, 1 - level)))
+    return mean_given(np.atleast_1d(scoring_library().interval_score(actual, lower, upper, 1 - level)))
 
 
 def ks_distance(one: Values, other: Values) -> float:
@@ -184,7 +184,7 @@ def uniform_distance(values: Values) -> float:
 
 def quantile_losses(actual: Values, quantile: Values, level: float | Values) -> Values:
     """The pinball loss of each quantile at `level`; at one half it is half the absolute error."""
-    return np.asarray(_scoringrules().quantile_score(actual, quantile, level))
+    return np.asarray(scoring_library().quantile_score(actual, quantile, level))
 
 
 def mean_given(scores: Values) -> float:
@@ -198,7 +198,7 @@ def _mean_ratio(errors: Values, scale: Values) -> float:
 
 
 @cache
-def _scoringrules() -> ModuleType:
+def scoring_library() -> Any:
     """The library of scores, imported without Numba where that can be.
 
     Where Numba is installed, the import compiles some forty kernels, which takes five seconds. None is used here.
