@@ -40,6 +40,11 @@ def check(quantiles: Values) -> None:
         raise ValueError("quantiles must be ascending, all of a session given or none")
 
 
+def median(quantiles: Values) -> Values:
+    """(n,) the quantiles at one half."""
+    return quantiles[:, PROBABILITIES.index(0.5)]
+
+
 def interval(quantiles: Values, level: int) -> tuple[Values, Values]:
     """The central intervals at a level in per cent, lower and upper bounds, each (n,)."""
     tail = (100 - level) / 200
