@@ -12,22 +12,28 @@ Row = tuple[Sequence[str], Mapping[str, float]]
 
 # The metrics of the comparison: name, heading, and how a number is written.
 METRICS: tuple[Metric, ...] = (
+    ("crps", "CRPS", "${:,.3f}"),
     ("rmse", "RMSE", "${:,.3f}"),
+    ("crps_skill", "CRPS skill", "{:+.4f}"),
+    ("skill", "RMSE skill", "{:+.4f}"),
+    ("log_score", "log score", "{:.3f}"),
+    ("winkler_80", "Winkler 80", "{:,.3f}"),
+    ("winkler_95", "Winkler 95", "{:,.3f}"),
+    ("coverage_80", "80 % held", "{:.1%}"),
+    ("coverage_95", "95 % held", "{:.1%}"),
+    ("pit_ks", "PIT KS", "{:.3f}"),
+    ("dm_naive_crps_p", "CRPS DM p", "{:.3f}"),
+    ("dm_naive_p", "RMSE DM p", "{:.3f}"),
     ("mae", "MAE", "${:,.3f}"),
     ("bias", "bias", "{:+,.3f}"),
-    ("skill", "skill", "{:+.4f}"),
     ("mase", "MASE", "{:.3f}"),
     ("rmsse", "RMSSE", "{:.3f}"),
     ("direction", "direction", "{:.1%}"),
-    ("dm_naive_p", "DM p", "{:.3f}"),
-    ("coverage_80", "80 % held", "{:.1%}"),
-    ("coverage_95", "95 % held", "{:.1%}"),
-    ("winkler_80", "Winkler 80", "{:,.3f}"),
-    ("winkler_95", "Winkler 95", "{:,.3f}"),
-    ("crps", "CRPS", "{:,.3f}"),
 )
-_BY_NAME = {metric[0]: metric for metric in (*METRICS, ("naive_rmse", "naive RMSE", "${:,.3f}"))}
-MONTHLY = tuple(_BY_NAME[name] for name in ("rmse", "naive_rmse", "skill", "coverage_80", "coverage_95"))
+_NAIVE: tuple[Metric, ...] = (("naive_crps", "naive CRPS", "${:,.3f}"), ("naive_rmse", "naive RMSE", "${:,.3f}"))
+_BY_NAME = {metric[0]: metric for metric in (*METRICS, *_NAIVE)}
+_MONTHLY = ("crps", "naive_crps", "rmse", "naive_rmse", "crps_skill", "skill", "coverage_80", "coverage_95")
+MONTHLY = tuple(_BY_NAME[name] for name in _MONTHLY)
 
 
 class ReportTable(NamedTuple):
@@ -62,29 +68,43 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
         comparison=_comparison(result),
         figures={name.replace("-", " "): b64encode(png).decode() for name, png in figures.items()},
         seeds={preset.name: _seeds(preset) for preset in result.presets if len(preset.by_seed) > 1},
-        months=[
-            (preset.name, naive_label(preset.evaluations[0].best_naive), _months(preset)) for preset in result.presets
-        ],
+        months=[(preset.name, _best(preset), _months(preset)) for preset in result.presets],
         settings=_settings(result, made_with),
     )
 
 
 def verdict(preset: PresetResult) -> str:
-    """A preset's result in a sentence."""
+    """A preset's result in a sentence: that of its distributions first, if it has any."""
     metrics = preset.metrics
-    word = "beats" if metrics["skill"] > 0 else "does not beat"
     several = f", mean of {len(preset.by_seed)} seeds" if len(preset.by_seed) > 1 else ""
-    label = "" if metrics["skill"] > 0 else " (no skill)"
-    return (
-        f"{preset.name} {word} the best naive forecast{label}: RMSE ${metrics['rmse']:,.3f}{several}, "
-        f"naive ${metrics['naive_rmse']:,.3f}, skill {metrics['skill']:+.4f}."
+    errors = (
+        f"RMSE ${metrics['rmse']:,.3f}{several}, naive ${metrics['naive_rmse']:,.3f}, skill {metrics['skill']:+.4f}"
     )
+    if "crps_skill" not in metrics:
+        return f"{preset.name} {_beats(metrics['skill'], 'forecast')}: {errors}."
+    return (
+        f"{preset.name} {_beats(metrics['crps_skill'], 'distribution')}: CRPS ${metrics['crps']:,.3f}{several}, "
+        f"naive ${metrics['naive_crps']:,.3f}, skill {metrics['crps_skill']:+.4f}. As a point forecast it "
+        f"{_beats(metrics['skill'], 'one')}: {errors}."
+    )
+
+
+def _beats(skill: float, what: str) -> str:
+    return f"beats the best naive {what}" if skill > 0 else f"does not beat the best naive {what} (no skill)"
+
+
+def _best(preset: PresetResult) -> str:
+    """What the months are compared with."""
+    reference = preset.evaluations[0]
+    quantiles = reference.best_naive_distribution
+    besides = f", and {naive_label(quantiles)}, the best naive distribution" if quantiles else ""
+    return f"{naive_label(reference.best_naive)}, the best naive forecast over all months{besides}"
 
 
 def _comparison(result: BacktestResult) -> ReportTable:
     rows = comparison_rows(result)
     table = _table(["forecast"], [([row.label], row.metrics) for row in rows], METRICS)
-    return table._replace(kinds=[row.kind for row in rows])
+    return table._replace(kinds=[row.kind.replace(" ", "-") for row in rows])
 
 
 def _seeds(preset: PresetResult) -> ReportTable:

@@ -1,6 +1,6 @@
-"""The result of a backtest by preset, seed and month, compared with naive forecasts of the same sessions."""
+"""The result of a backtest by preset, seed and month, compared with naive and statistical ones of the same sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from model.backtest.plan import Key, Plan, seeds_of
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
+from model.evaluation.distribution import given, median, no_distributions
 from model.evaluation.evaluation import Evaluation, join
 from model.evaluation.statistical import STATISTICAL_LABELS
 
@@ -25,7 +26,8 @@ class SeedSpread:
 class MonthResult:
     """One calendar month: the figures' means over the seeds, and each seed's skill.
 
-    Both compare with the naive forecast that is best over all months, not in this month, which nobody could know.
+    Both compare with the naive forecast and distribution that are best over all months, not in this month, which nobody
+    could know.
     """
 
     month: str
@@ -64,17 +66,15 @@ class PresetResult:
 
     @property
     def ensemble(self) -> Evaluation:
-        """The mean of the seeds' forecasts, as if it were one forecast; it has no intervals of its own."""
-        mean = np.mean([evaluation.forecast for evaluation in self.evaluations], axis=0)
-        return replace(self.evaluations[0], forecast=mean, intervals={})
+        """The means of the seeds' forecasts and of their quantiles, as if they were one forecast."""
+        forecast = np.mean([evaluation.forecast for evaluation in self.evaluations], axis=0)
+        quantiles = np.mean([evaluation.quantiles for evaluation in self.evaluations], axis=0)
+        return replace(self.evaluations[0], forecast=forecast, quantiles=quantiles)
 
     @property
     def months(self) -> tuple[MonthResult, ...]:
         """Month by month, in the order of time."""
-        best = self.evaluations[0].best_naive
-        by_seed = [
-            by_month(replace(evaluation, naive={best: evaluation.naive[best]})) for evaluation in self.evaluations
-        ]
+        by_seed = [by_month(_beside_the_best(evaluation, self.evaluations[0])) for evaluation in self.evaluations]
         return tuple(
             MonthResult(
                 month=month,
@@ -90,7 +90,7 @@ class PresetResult:
 class ComparisonRow:
     """One row of the table that compares all forecasts.
 
-    kind: preset, ensemble, naive or statistical
+    kind: preset, ensemble, naive, naive distribution or statistical
     """
 
     name: str
@@ -133,28 +133,45 @@ class BacktestResult:
 
 
 def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
-    """Every forecast over all sessions: the presets, then the naive forecasts, then the statistical ones."""
-    reference = result.reference
+    """Every forecast over all sessions: the presets, then what is naive, then what is statistical.
+
+    The point forecast of a distribution that stands alone is its median.
+    """
     found = [
         ComparisonRow(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
         for preset in result.presets
     ]
-    others = [
-        (preset.name, f"{preset.name}, its seeds averaged", "ensemble", preset.ensemble.forecast)
-        for preset in result.presets
-        if len(preset.by_seed) > 1
-    ]
-    others += [(name, f"naive: {naive_label(name)}", "naive", made) for name, made in reference.naive.items()]
-    others += [(name, STATISTICAL_LABELS[name], "statistical", made) for name, made in reference.statistical.items()]
-    for name, label, kind, forecast in others:
-        # The reference's intervals belong to a preset.
-        metrics = replace(reference, forecast=forecast, intervals={}).metrics()
-        found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=metrics))
+    for name, label, kind, judged in _others(result):
+        found.append(ComparisonRow(name=name, label=label, kind=kind, metrics=judged.metrics()))
     return tuple(found)
 
 
+def statistical_label(name: str) -> str:
+    """The name of a statistical forecast or distribution for people."""
+    return STATISTICAL_LABELS.get(name) or name.replace("_", " ")
+
+
+def _others(result: BacktestResult) -> Iterator[tuple[str, str, str, Evaluation]]:
+    """Name, label and kind of all that is compared with the presets, each in the place of the reference's forecasts."""
+    reference = result.reference
+    none = no_distributions(len(reference.sessions))
+    for preset in result.presets:
+        if len(preset.by_seed) > 1:
+            yield preset.name, f"{preset.name}, its seeds averaged", "ensemble", preset.ensemble
+    for name, made in reference.naive.items():
+        yield name, f"naive: {naive_label(name)}", "naive", replace(reference, forecast=made, quantiles=none)
+    for name, quantiles in reference.naive_quantiles.items():
+        judged = replace(reference, forecast=median(quantiles), quantiles=quantiles)
+        yield name, f"naive: {naive_label(name)}", "naive distribution", judged
+    for name in dict.fromkeys((*reference.statistical, *reference.statistical_quantiles)):
+        quantiles = reference.statistical_quantiles.get(name, none)
+        forecast = reference.statistical.get(name, median(quantiles))
+        judged = replace(reference, forecast=forecast, quantiles=quantiles)
+        yield name, statistical_label(name), "statistical", judged
+
+
 def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
-    """Join the origins of each preset and seed, and add the statistical forecasts to each.
+    """Join the origins of each preset and seed, and add the statistical forecasts and distributions to each.
 
     KeyError where one is missing.
     """
@@ -162,19 +179,32 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
     def whole(forecaster: str, seed: int) -> Evaluation:
         return join([done[Key(forecaster, seed, origin.name)] for origin in plan.origins])
 
-    beside = {name: whole(name, 0).forecast for name in STATISTICAL_LABELS} if plan.config.statistical else {}
+    names = dict.fromkeys(name for fit in plan.fits if fit.config is None for name in fit.names)
+    beside = {name: whole(name, 0) for name in names}
+    forecasts = {name: made.forecast for name, made in beside.items()}
+    quantiles = {name: made.quantiles for name, made in beside.items() if given(made.quantiles).any()}
     return BacktestResult(
         plan=plan,
         presets=tuple(
             PresetResult(
                 config=config,
                 by_seed={
-                    seed: replace(whole(config.preset, seed), statistical=beside)
+                    seed: replace(whole(config.preset, seed), statistical=forecasts, statistical_quantiles=quantiles)
                     for seed in seeds_of(plan.config, config)
                 },
             )
             for config in plan.forecasters
         ),
+    )
+
+
+def _beside_the_best(evaluation: Evaluation, reference: Evaluation) -> Evaluation:
+    """The evaluation beside the naive forecast and the naive distribution that are best for the reference."""
+    forecast, quantiles = reference.best_naive, reference.best_naive_distribution
+    return replace(
+        evaluation,
+        naive={forecast: evaluation.naive[forecast]},
+        naive_quantiles={} if quantiles is None else {quantiles: evaluation.naive_quantiles[quantiles]},
     )
 
 

@@ -1,13 +1,18 @@
-"""Naive forecasts of the next session: simple formulas that anybody could use at the close of a session."""
+"""Naive forecasts and distributions of the next session: what anybody could say at the close of a session."""
 
 import numpy as np
 
+from model.artifact.inference import PROBABILITIES
 from model.market.prices import Prices, Values
 
 Naive = dict[str, Values]
 
 AVERAGED = 5
+# The naive distributions by name, each with the number of past changes that it is made of, and the fewest that do.
+CONSTANT = {f"constant_{changes}": changes for changes in (250, 500, 1000)}
+FEWEST_CHANGES = 20
 NAIVE_LABELS = {
+    **{name: f"the newest Close with its last {changes:,} changes" for name, changes in CONSTANT.items()},
     "drift": "the drift of all sessions before",
     "moving_average": f"the average of the newest {AVERAGED}",
 }
@@ -35,6 +40,38 @@ def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
     return {**newest, "drift": drift, "moving_average": average}
 
 
+def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
+    """The naive distributions made at the newest `origins` sessions, each for the session after it.
+
+    Each is (origins, len(PROBABILITIES)) in dollars: the newest Close, moved by the quantiles of the last 250, 500 and
+    1,000 changes, which are log(column / Close of the session before). With fewer changes it is made of those there
+    are; a row is NaN throughout where they are too few to say anything.
+    """
+    if not 1 <= origins <= len(prices):
+        raise ValueError(f"{origins} origins in {len(prices)} sessions")
+    closes = prices.column("Close")
+    changes = np.log(prices.column(column)[1:] / closes[:-1])
+    first = len(prices) - origins
+    newest = closes[first:, np.newaxis]
+    return {name: newest * np.exp(_rolled_quantiles(changes, most, first)) for name, most in CONSTANT.items()}
+
+
+def _rolled_quantiles(changes: Values, most: int, first: int) -> Values:
+    """The quantiles of the newest `most` changes that are known at each row from `first` on, one row each.
+
+    Row t, counted from 0, knows the changes before index t.
+    """
+    stop = len(changes) + 1
+    made = np.full((stop - first, len(PROBABILITIES)), np.nan)
+    for row in range(max(first, FEWEST_CHANGES), min(stop, most)):
+        made[row - first] = np.quantile(changes[:row], PROBABILITIES)
+    full = max(first, most)
+    if full < stop:
+        windows = np.lib.stride_tricks.sliding_window_view(changes[full - most :], most)
+        made[full - first :] = np.quantile(windows, PROBABILITIES, axis=1).T
+    return made
+
+
 def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
     """The naive forecast for the session after the newest one, by name and in dollars.
 
@@ -45,5 +82,5 @@ def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
 
 
 def naive_label(name: str) -> str:
-    """A naive forecast's name for people: `newest_Close` is the newest Close."""
+    """The name of a naive forecast or distribution for people: `newest_Close` is the newest Close."""
     return NAIVE_LABELS.get(name) or f"the {name.replace('_', ' ')}"

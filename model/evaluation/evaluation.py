@@ -1,4 +1,4 @@
-"""Forecasts compared with actual prices and with naive forecasts of the same sessions, in dollars."""
+"""Forecasts and their distributions beside actual prices and naive forecasts of the same sessions, in dollars."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation import metrics
-from model.evaluation.baselines import Naive, naive_forecasts
+from model.artifact.inference import LEVELS
+from model.evaluation import distribution, metrics
+from model.evaluation.baselines import Naive, naive_distributions, naive_forecasts
 from model.evaluation.metrics import DieboldMariano, Share, training_scales
 from model.evaluation.split import Split
 from model.forecaster.forecasts import Forecasts
@@ -26,10 +27,12 @@ class Evaluation:
 
     sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
     actual:      (n,) dollars, what happened
-    forecast:    (n,) dollars
-    naive:       name -> (n,) dollars, made at the same moment with the same knowledge
+    forecast:    (n,) dollars, the point forecasts
+    naive:       name -> (n,) dollars, point forecasts made at the same moment with the same knowledge
     statistical: likewise, if there are any; they are reported, but never count as the best naive forecast
-    intervals:   level, such as 0.8 -> lower and upper bounds, each (n,) dollars, made at the same moment
+    quantiles:   (n, len(PROBABILITIES)) dollars, ascending, the predictive distribution of each session; a row is NaN
+                 throughout where there is none
+    naive_quantiles, statistical_quantiles: name -> the same of the naive and the statistical distributions
     scales:      the scales of MASE and RMSSE, each (n,), from `training_scales` of each forecast's training part
     """
 
@@ -38,20 +41,30 @@ class Evaluation:
     forecast: Values
     naive: Naive
     statistical: Naive = field(default_factory=dict)
-    intervals: Intervals = field(default_factory=dict)
+    quantiles: Values = field(default_factory=lambda: distribution.no_distributions(0))
+    naive_quantiles: Naive = field(default_factory=dict)
+    statistical_quantiles: Naive = field(default_factory=dict)
     scales: dict[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        bounds = [values for pair in self.intervals.values() for values in pair]
-        others = (*self.naive.values(), *self.statistical.values(), *self.scales.values(), *bounds)
+        if not len(self.quantiles):
+            object.__setattr__(self, "quantiles", distribution.no_distributions(len(self.sessions)))
+        every = (self.quantiles, *self.naive_quantiles.values(), *self.statistical_quantiles.values())
+        others = (*self.naive.values(), *self.statistical.values(), *self.scales.values(), *every)
         lengths = {len(self.sessions), *(len(values) for values in (self.actual, self.forecast, *others))}
         if len(lengths) != 1 or 0 in lengths or not self.naive:
             raise ValueError(f"an evaluation needs the same sessions throughout, got lengths {sorted(lengths)}")
         if not bool((np.diff(self.sessions) > np.timedelta64(0, "D")).all()):
             raise ValueError("sessions must be strictly increasing")
-        for level, (lower, upper) in self.intervals.items():
-            if not 0 < level < 1 or bool((lower > upper).any()):
-                raise ValueError(f"intervals at level {level} need a level between 0 and 1, and lower <= upper")
+        for quantiles in every:
+            distribution.check(quantiles)
+
+    @property
+    def intervals(self) -> Intervals:
+        """Level, such as 0.8, -> the lower and the upper bounds, each (n,); empty where no session has any."""
+        if not distribution.given(self.quantiles).any():
+            return {}
+        return {level / 100: distribution.interval(self.quantiles, level) for level in LEVELS}
 
     @property
     def rmse(self) -> float:
@@ -93,6 +106,60 @@ class Evaluation:
         """Whether it beats every naive forecast."""
         return self.skill > 0
 
+    def crps_of(self, quantiles: Values) -> Values:
+        """The CRPS of other distributions of these sessions, (n,) dollars, NaN where there is none."""
+        return distribution.crps(self.actual, quantiles)
+
+    @property
+    def best_naive_distribution(self) -> str | None:
+        """The naive distribution with the smallest CRPS on the sessions that are compared; None where there is none."""
+        scores = self._naive_scores()
+        return min(scores, key=lambda name: scores[name]) if scores else None
+
+    @property
+    def crps(self) -> float:
+        """The mean CRPS in dollars; NaN without distributions.
+
+        Where there are naive distributions: over the sessions on which all of them and ours are there.
+        """
+        return metrics.mean_given(self.crps_of(self.quantiles)[self._compared()])
+
+    @property
+    def naive_crps(self) -> float:
+        """The mean CRPS of the best naive distribution on the same sessions, in dollars."""
+        return min(self._naive_scores().values(), default=math.nan)
+
+    @property
+    def crps_skill(self) -> float:
+        """1 - CRPS / CRPS of the best naive distribution: above 0 is better than naive."""
+        return metrics.skill(self.crps, self.naive_crps)
+
+    @property
+    def log_score(self) -> float:
+        """The mean logarithm of the density that the log price was given: higher is better."""
+        return metrics.mean_given(distribution.log_density(self.actual, self.quantiles))
+
+    @property
+    def pit(self) -> Values:
+        """(n,) the probability that was given to prices up to what happened; NaN where there is no distribution."""
+        return distribution.pit(self.actual, self.quantiles)
+
+    def against_distribution(self, other: Values) -> DieboldMariano:
+        """The Diebold-Mariano test of the CRPS against other distributions of the same sessions."""
+        return metrics.diebold_mariano(self.crps_of(self.quantiles), self.crps_of(other))
+
+    def _compared(self) -> npt.NDArray[np.bool_]:
+        """(n,) the sessions on which every naive distribution is there, and ours, if we have any."""
+        every = [distribution.given(quantiles) for quantiles in (self.quantiles, *self.naive_quantiles.values())]
+        return np.asarray(np.logical_and.reduce([found for found in every if found.any()] or every))
+
+    def _naive_scores(self) -> dict[str, float]:
+        """The mean CRPS of each naive distribution on the sessions that are compared, where there are any."""
+        rows = self._compared()
+        scores = {name: self.crps_of(made)[rows] for name, made in self.naive_quantiles.items()}
+        means = {name: metrics.mean_given(found) for name, found in scores.items()}
+        return {name: mean for name, mean in means.items() if not math.isnan(mean)}
+
     @property
     def direction(self) -> Share:
         """How often the price moved from the newest Close in the direction of the forecast.
@@ -108,7 +175,8 @@ class Evaluation:
 
     def against(self, other: Values) -> DieboldMariano:
         """The Diebold-Mariano test against another forecast of the same sessions, (n,) dollars."""
-        return metrics.diebold_mariano(self.actual, self.forecast, other)
+        losses, others = (np.square(made - self.actual) for made in (self.forecast, other))
+        return metrics.diebold_mariano(losses, others)
 
     def coverage(self, level: float, tolerance: float = 0.0) -> Share:
         """How many prices lay within the intervals at a level, or outside by at most `tolerance` dollars."""
@@ -124,7 +192,7 @@ class Evaluation:
         for name, values in {**self.naive, **self.statistical}.items():
             figures[f"{name}_rmse"] = metrics.rmse(self.actual, values)
             figures[f"{name}_mae"] = metrics.mae(self.actual, values)
-        finer = (*self._scaled(), *self._tested(), *self._within())
+        finer = (*self._scaled(), *self._tested(), *self._within(), *self._distributions())
         return figures | {name: value for name, value in finer if math.isfinite(value)}
 
     def _scaled(self) -> Iterator[tuple[str, float]]:
@@ -139,37 +207,48 @@ class Evaluation:
         yield "dm_naive_p", self.against(self.naive[self.best_naive]).p_value
 
     def _within(self) -> Iterator[tuple[str, float]]:
-        quantiles = {0.5: self.forecast}
         for level, (lower, upper) in sorted(self.intervals.items()):
             yield f"coverage_{100 * level:g}", self.coverage(level).value
             yield f"winkler_{100 * level:g}", metrics.winkler(self.actual, lower, upper, level)
-            quantiles |= {(1 - level) / 2: lower, (1 + level) / 2: upper}
-        if self.intervals:
-            yield "crps", metrics.crps(self.actual, quantiles)
+
+    def _distributions(self) -> Iterator[tuple[str, float]]:
+        naive, best = self._naive_scores(), self.best_naive_distribution
+        yield from ((f"{name}_crps", score) for name, score in naive.items())
+        for name, made in self.statistical_quantiles.items():
+            yield f"{name}_crps", metrics.mean_given(self.crps_of(made)[self._compared()])
+        if best is not None:
+            yield "naive_crps", naive[best]
+        if distribution.given(self.quantiles).any():
+            yield from (("crps", self.crps), ("crps_skill", self.crps_skill), ("log_score", self.log_score))
+            values = self.pit
+            yield "pit_ks", metrics.uniform_distance(values[~np.isnan(values)])
+        if best is not None:
+            yield "dm_naive_crps_p", self.against_distribution(self.naive_quantiles[best]).p_value
 
 
 def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split, column: str) -> Evaluation:
     """Forecast each session of the test period with what was known at the close of the one before.
 
-    forecast: a function of prices and a number of origins that returns dollars, such as Forecaster.forecast, or
-              dollars with intervals, such as Forecaster.predict; levels without bounds on some session are left out
+    forecast: a function of prices and a number of origins that returns dollars, such as Forecaster.forecast, or whole
+              distributions, such as Forecaster.predict; a distribution that lacks a quantile is none
     """
     known = split.prices.rows(0, len(split.prices) - 1)
     made = forecast(known, split.n_test)
     if not isinstance(made, Forecasts):
-        made = Forecasts(values=made, lower={}, upper={})
+        made = Forecasts.points(made)
     return Evaluation(
         sessions=split.prices.sessions[len(split.train) :],
         actual=split.actual[:, COLUMNS.index(column)],
         forecast=made.values,
         naive=naive_forecasts(known, column, split.n_test),
-        intervals=made.complete(),
+        quantiles=np.where(distribution.given(made.quantiles)[:, np.newaxis], made.quantiles, np.nan),
+        naive_quantiles=naive_distributions(known, column, split.n_test),
         scales=training_scales(split.train.column(column), split.n_test),
     )
 
 
 def join(parts: Sequence[Evaluation]) -> Evaluation:
-    """One evaluation of consecutive periods, with the forecasts and levels that all of them have."""
+    """One evaluation of consecutive periods, with the forecasts and distributions that all of them have."""
     return _rebuilt(parts, np.concatenate)
 
 
@@ -184,6 +263,4 @@ def _combined(values: Sequence[Any], combine: Combine) -> Any:
     if isinstance(first, Mapping):
         common = [name for name in first if all(name in value for value in values)]
         return {name: _combined([value[name] for value in values], combine) for name in common}
-    if isinstance(first, tuple):
-        return tuple(_combined(inner, combine) for inner in zip(*values, strict=True))
     return combine(values)

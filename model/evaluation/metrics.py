@@ -5,8 +5,10 @@ NaN.
 """
 
 import math
-from collections.abc import Mapping
+import sys
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -119,18 +121,22 @@ class DieboldMariano:
     p_better: float
 
 
-def diebold_mariano(actual: Values, forecast: Values, other: Values) -> DieboldMariano:
-    """Test squared errors of two forecasts made one step ahead, with the correction for small samples.
+def diebold_mariano(losses: Values, other: Values) -> DieboldMariano:
+    """Test the losses of two forecasts made one step ahead, session by session, with the correction for small samples.
 
-    The correction is that of Harvey, Leybourne and Newbold. The statistic is 0 for forecasts with equal squared errors,
+    losses: (n,) such as squared errors or CRPS; sessions on which either is NaN do not count
+
+    The correction is that of Harvey, Leybourne and Newbold. The statistic is 0 for forecasts with equal losses,
     infinite where the difference is the same on every session, and NaN for a single session.
     """
     from scipy.special import stdtr
 
-    difference = np.square(forecast - actual) - np.square(other - actual)
-    n, mean = len(difference), float(np.mean(difference))
+    difference = losses - other
+    difference = difference[~np.isnan(difference)]
+    n = len(difference)
     if n < 2:
         return DieboldMariano(math.nan, math.nan, math.nan)
+    mean = float(np.mean(difference))
     deviation = math.sqrt(float(np.mean(np.square(difference - mean))) / n)
     if deviation == 0:
         statistic = math.copysign(math.inf, mean) if mean else 0.0
@@ -151,8 +157,7 @@ def winkler(actual: Values, lower: Values, upper: Values, level: float) -> float
 
     Over the sessions that have an interval.
     """
-    missed = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
-    return _mean_given(upper - lower + 2 / (1 - level) * missed)
+    return mean_given(np.atleast_1d(scoring_library().interval_score(actual, lower, upper, 1 - level)))
 
 
 def ks_distance(one: Values, other: Values) -> float:
@@ -168,30 +173,42 @@ def ks_distance(one: Values, other: Values) -> float:
     return float(ks_2samp(one, other, method="asymp").statistic)
 
 
-def quantile_losses(actual: Values, quantile: Values, level: float) -> Values:
-    """The pinball loss of each session's quantile at `level`; at one half it is half the absolute error."""
-    above = actual - quantile
-    return np.maximum(level * above, (level - 1) * above)
+def uniform_distance(values: Values) -> float:
+    """The Kolmogorov-Smirnov statistic of values from 0 to 1 against the uniform distribution; NaN for none."""
+    n = len(values)
+    if not n:
+        return math.nan
+    ordered, steps = np.sort(values), np.arange(n + 1) / n
+    return float(max(np.max(steps[1:] - ordered), np.max(ordered - steps[:-1])))
 
 
-def crps(actual: Values, quantiles: Mapping[float, Values]) -> float:
-    """The mean continuous ranked probability score, in dollars, over the sessions that have every quantile.
-
-    quantiles: level, such as 0.1 -> (n,) dollars
-
-    Twice the integral of the quantile loss over all levels, by the trapezoidal rule; at the levels 0 and 1 the loss
-    is 0. With few quantiles the number is too small: compare only scores of the same levels.
-    """
-    levels = sorted(quantiles)
-    edge = np.zeros(len(actual))
-    losses = np.array([edge, *(quantile_losses(actual, quantiles[level], level) for level in levels), edge])
-    return _mean_given(2 * np.trapezoid(losses, [0.0, *levels, 1.0], axis=0))
+def quantile_losses(actual: Values, quantile: Values, level: float | Values) -> Values:
+    """The pinball loss of each quantile at `level`; at one half it is half the absolute error."""
+    return np.asarray(scoring_library().quantile_score(actual, quantile, level))
 
 
-def _mean_given(scores: Values) -> float:
-    given = scores[~np.isnan(scores)]
-    return float(np.mean(given)) if len(given) else math.nan
+def mean_given(scores: Values) -> float:
+    """The mean of the scores that are not NaN; NaN if there is none."""
+    found = scores[~np.isnan(scores)]
+    return float(np.mean(found)) if len(found) else math.nan
 
 
 def _mean_ratio(errors: Values, scale: Values) -> float:
     return float(np.mean(errors / scale)) if bool((scale > 0).all()) else math.nan
+
+
+@cache
+def scoring_library() -> Any:
+    """The library of scores, imported without Numba where that can be.
+
+    Where Numba is installed, the import compiles some forty kernels, which takes five seconds. None is used here.
+    """
+    unseen = "numba" not in sys.modules
+    if unseen:
+        sys.modules["numba"] = None  # type: ignore[assignment]  # an import finds nothing then
+    try:
+        import scoringrules
+    finally:
+        if unseen:
+            del sys.modules["numba"]
+    return scoringrules

@@ -73,6 +73,8 @@ class Window:
             "rolling_naive_rmse": judged.naive_rmse,
             "rolling_skill": judged.skill,
             "rolling_bias": judged.bias,
+            "rolling_crps": judged.crps,
+            "rolling_naive_crps": judged.naive_crps,
             "drift": self.drift,
             "breaches": float(len(self.breaches)),
         }

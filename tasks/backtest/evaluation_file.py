@@ -2,12 +2,15 @@
 
 import json
 import logging
+from base64 import b64decode, b64encode
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.evaluation.distribution import given, no_distributions
 from model.evaluation.evaluation import Evaluation
+from model.market.prices import Values
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -18,18 +21,20 @@ logger = logging.getLogger(__name__)
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as lists under the names of its parts."""
+    """The evaluation under the names of its parts: series as lists, distributions packed."""
     return {field.name: _plain(getattr(evaluation, field.name)) for field in fields(Evaluation)}
 
 
 def read_evaluation(raw: Any) -> Evaluation:
     """The inverse; KeyError, TypeError or ValueError where it is none."""
+    n = len(raw["sessions"])
     return Evaluation(
         sessions=np.array(raw["sessions"], dtype="datetime64[D]"),
         actual=_array(raw["actual"]),
         forecast=_array(raw["forecast"]),
-        intervals={float(level): (_array(low), _array(high)) for level, (low, high) in raw["intervals"].items()},
-        **{name: {key: _array(values) for key, values in raw[name].items()} for name in NAMED},
+        quantiles=_unpacked(raw["quantiles"], n),
+        **{name: {key: _array(values) for key, values in raw[name].items()} for name in SERIES},
+        **{name: {key: _unpacked(text, n) for key, text in raw[name].items()} for name in DISTRIBUTIONS},
     )
 
 
@@ -45,16 +50,28 @@ def stored_evaluation(run: "Run") -> Evaluation | None:
         return None
 
 
-NAMED = ("naive", "statistical", "scales")
+SERIES = ("naive", "statistical", "scales")
+DISTRIBUTIONS = ("naive_quantiles", "statistical_quantiles")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(inner) for inner in value]
+        return {key: _plain(inner) for key, inner in value.items()}
+    if value.ndim == 2:
+        return _packed(value)
     return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
 
 
-def _array(values: Any) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _array(values: Any) -> Values:
     return np.array(values, dtype=np.float64)
+
+
+def _packed(quantiles: Values) -> str | None:
+    """The distributions in half the room that a list of numbers takes: base64 of doubles, the lowest byte first."""
+    return b64encode(quantiles.astype("<f8").tobytes()).decode() if given(quantiles).any() else None
+
+
+def _unpacked(text: str | None, n: int) -> Values:
+    if text is None:
+        return no_distributions(n)
+    return np.frombuffer(b64decode(text), dtype="<f8").reshape(n, -1).astype(np.float64)

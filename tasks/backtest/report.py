@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from model.backtest.html_report import report_page, verdict
+from model.artifact.inference import PROBABILITIES, quantile_column
+from model.backtest.html_report import METRICS, report_page, verdict
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
 from tasks.tracking.provenance import code_version, library_versions
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 REPORT_FILE = "report.html"
+COMPARISON_FILE = "comparison.csv"
 # The figures whose course over the months MLflow shows as a line.
-BY_MONTH = ("rmse", "naive_rmse", "skill")
+BY_MONTH = ("crps", "naive_crps", "crps_skill", "rmse", "naive_rmse", "skill")
+SPREAD = ("crps", "crps_skill", "rmse", "mae", "skill")
 LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
@@ -34,28 +37,49 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
         run.client.log_text(run.run_id, forecasts_csv(preset), f"forecasts-{preset.name}.csv")
         run.log_metrics({f"{preset.name}/{name}": value for name, value in preset.metrics.items()})
         spread = preset.spread
-        run.log_metrics({f"{preset.name}/{name}_sd": spread[name].sd for name in ("rmse", "mae", "skill")})
+        run.log_metrics({f"{preset.name}/{name}_sd": spread[name].sd for name in SPREAD if name in spread})
         run.client.log_batch(run.run_id, metrics=list(_monthly(preset)))
+    run.client.log_text(run.run_id, comparison_csv(result), COMPARISON_FILE)
     made_with = {"code": code_version(), **{name: library_versions().get(name, "") for name in LIBRARIES}}
     page = report_page(result, figures, made_with)
     run.client.log_text(run.run_id, page, REPORT_FILE)
     run.log_note(backtest_note(result))
 
 
+def comparison_csv(result: BacktestResult) -> str:
+    """The table of all that is compared as CSV: CRPS first, RMSE second, and every other metric of the page."""
+    names = [name for name, _, _ in METRICS]
+    rows = comparison_rows(result)
+    return _csv(
+        {
+            "name": [row.name for row in rows],
+            "kind": [row.kind for row in rows],
+            **{name: [row.metrics.get(name, "") for row in rows] for name in names},
+        }
+    )
+
+
 def forecasts_csv(preset: PresetResult) -> str:
-    """Every forecast of a preset as CSV: what happened, each seed's forecasts and intervals, the naive ones."""
+    """Every forecast of a preset as CSV: what happened, each seed's CRPS, forecasts and quantiles, and the others'."""
     first = preset.evaluations[0]
-    columns: dict[str, Iterator[object]] = {
-        "session": map(str, first.sessions),
-        "actual": iter(first.actual.tolist()),
+    columns: dict[str, Sequence[object]] = {
+        "session": [str(session) for session in first.sessions],
+        "actual": first.actual.tolist(),
     }
     for seed, evaluation in preset.by_seed.items():
-        columns[f"seed_{seed}"] = iter(evaluation.forecast.tolist())
-        for level, (lower, upper) in sorted(evaluation.intervals.items()):
-            columns[f"seed_{seed}_lower_{100 * level:g}"] = iter(lower.tolist())
-            columns[f"seed_{seed}_upper_{100 * level:g}"] = iter(upper.tolist())
+        own = {"": evaluation.forecast}
+        if evaluation.intervals:
+            own = {"_crps": evaluation.crps_of(evaluation.quantiles), **own}
+            own |= {f"_{quantile_column(p)}": evaluation.quantiles[:, at] for at, p in enumerate(PROBABILITIES)}
+        columns |= {f"seed_{seed}{name}": values.tolist() for name, values in own.items()}
+    for name, quantiles in {**first.naive_quantiles, **first.statistical_quantiles}.items():
+        columns[f"{name}_crps"] = first.crps_of(quantiles).tolist()
     for name, values in {**first.naive, **first.statistical}.items():
-        columns[name] = iter(values.tolist())
+        columns[name] = values.tolist()
+    return _csv(columns)
+
+
+def _csv(columns: Mapping[str, Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -75,15 +99,16 @@ def backtest_note(result: BacktestResult) -> str:
         "",
         f"All of it is in `{REPORT_FILE}` among the artifacts.",
         "",
-        "| forecast | RMSE | MAE | skill |",
-        "| --- | ---: | ---: | ---: |",
+        "| forecast | CRPS | RMSE | CRPS skill | RMSE skill |",
+        "| --- | ---: | ---: | ---: | ---: |",
         *(_row(row.label, row.metrics) for row in comparison_rows(result)),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _row(label: str, metrics: Mapping[str, float]) -> str:
-    return f"| {label} | ${metrics['rmse']:,.3f} | ${metrics['mae']:,.3f} | {metrics['skill']:+.4f} |"
+    cells = (form.format(metrics[name]) if name in metrics else "" for name, _, form in METRICS[:4])
+    return f"| {label} | {' | '.join(cells)} |"
 
 
 def _monthly(preset: PresetResult) -> "Iterator[Metric]":
@@ -91,7 +116,7 @@ def _monthly(preset: PresetResult) -> "Iterator[Metric]":
     from mlflow.entities import Metric
 
     for step, month in enumerate(preset.months):
-        for name in BY_MONTH:
+        for name in (name for name in BY_MONTH if name in month.metrics):
             yield Metric(f"{preset.name}/month/{name}", month.metrics[name], step, step)
 
 

@@ -1,10 +1,12 @@
 """The report: everything within one page, and nothing that a browser would have to fetch."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
-from model.backtest.html_report import report_page
+from model.backtest.html_report import report_page, verdict
 from model.backtest.result import comparison_rows
+from model.evaluation.distribution import no_distributions
 from tests.model.backtest.test_result import plan, result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -48,19 +50,42 @@ def test_every_forecast_has_a_row_with_its_errors() -> None:
     made = result(plan(statistical=True))
     rows = {row[0]: row for row in read(report_page(made, {}, {})).rows}
     for standing in comparison_rows(made):
-        assert rows[standing.label][1] == f"${standing.metrics['rmse']:,.3f}"
-    assert rows["AutoARIMA"][1] == "$8.000"
+        assert rows[standing.label][2] == f"${standing.metrics['rmse']:,.3f}"
+    assert rows["forecast"][1:5] == ["CRPS", "RMSE", "CRPS skill", "RMSE skill"]
+    assert rows["AutoARIMA"][1:3] == [f"${made.reference.crps:,.3f}", "$8.000"]
+    assert rows["naive: the newest Close"][1] == "\N{EN DASH}"
 
 
 def test_seeds_and_months_have_tables_of_their_own() -> None:
     rows = {row[0]: row for row in read(report_page(result(plan()), {}, {})).rows}
-    assert rows["0"][1] == "$1.000"
-    assert rows["lowest"][1] == "$1.000"
-    assert rows["2020-03"][1:3] == ["22", "$3.000"]
+    assert rows["0"][2] == "$1.000"
+    assert rows["lowest"][2] == "$1.000"
+    assert rows["month"][1:6] == ["sessions", "CRPS", "naive CRPS", "RMSE", "naive RMSE"]
+    assert (rows["2020-03"][1], rows["2020-03"][4]) == ("22", "$3.000")
 
 
-def test_what_does_not_beat_the_naive_forecast_is_called_no_skill() -> None:
-    assert "offset does not beat the best naive forecast (no skill)" in report_page(result(plan()), {}, {})
+def test_the_verdict_on_the_distributions_comes_before_that_on_the_point_forecasts() -> None:
+    (preset,) = result(plan()).presets
+    metrics = preset.metrics
+    assert verdict(preset) == (
+        f"offset beats the best naive distribution: CRPS ${metrics['crps']:.3f}, mean of 2 seeds, "
+        f"naive ${metrics['naive_crps']:.3f}, skill {metrics['crps_skill']:+.4f}. As a point forecast it does not beat "
+        f"the best naive one (no skill): RMSE ${metrics['rmse']:.3f}, mean of 2 seeds, "
+        f"naive ${metrics['naive_rmse']:.3f}, skill {metrics['skill']:+.4f}."
+    )
+    assert "offset beats the best naive distribution" in report_page(result(plan()), {}, {})
+
+
+def test_what_gives_no_distribution_is_judged_by_its_errors_alone() -> None:
+    made = result(plan())
+    seeds = {
+        seed: replace(one, quantiles=no_distributions(len(one.sessions)))
+        for seed, one in made.presets[0].by_seed.items()
+    }
+    bare = replace(made, presets=(replace(made.presets[0], by_seed=seeds),))
+    page = report_page(bare, {}, {})
+    assert "offset does not beat the best naive forecast (no skill): RMSE" in page
+    assert {row[0]: row for row in read(page).rows}["offset"][1] == "\N{EN DASH}"
 
 
 def test_names_cannot_become_markup() -> None:

@@ -9,8 +9,10 @@ from model.backtest.fit import period_split
 from model.backtest.plan import BacktestConfig, Key, Plan, plan_backtest
 from model.backtest.result import BacktestResult, assemble, by_month, comparison_rows
 from model.config import ForecasterConfig
+from model.evaluation.distribution import no_distributions
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.metrics import rmse
+from tests.distributions import around
 from tests.market import make_prices
 
 PRICES = make_prices(400)
@@ -23,13 +25,13 @@ def plan(seeds: int = 2, statistical: bool = False, every: str = "month") -> Pla
     return plan_backtest(PRICES, config, (ForecasterConfig(preset="offset"),))
 
 
-def offset_by(made: Plan, origin_name: str, dollars: float) -> Evaluation:
-    """An evaluation whose forecasts are all wrong by so many dollars."""
+def offset_by(made: Plan, origin_name: str, dollars: float, shift: float = 0.0) -> Evaluation:
+    """An evaluation whose forecasts are all wrong by so many dollars, and its distributions by so many others."""
     origin = next(origin for origin in made.origins if origin.name == origin_name)
     split = period_split(made.prices, origin)
     actual = split.actual[:, 0]
     evaluation = evaluate(lambda _prices, _n: actual + dollars, split, "Open")
-    return replace(evaluation, intervals={0.8: (actual - 1, actual + 1), 0.95: (actual - 2, actual + 2)})
+    return replace(evaluation, quantiles=around(actual + shift, 1.0, 2.0))
 
 
 def result(made: Plan) -> BacktestResult:
@@ -93,7 +95,22 @@ def test_a_months_figures_are_the_means_over_the_seeds_with_each_ones_skill() ->
 def test_the_seeds_averaged_are_one_forecast() -> None:
     (preset,) = result(plan()).presets
     assert by_month(preset.ensemble)["2020-03"].rmse == pytest.approx(3.0)
-    assert preset.ensemble.intervals == {}
+    np.testing.assert_allclose(preset.ensemble.quantiles, preset.by_seed[0].quantiles)
+
+
+def test_the_distribution_of_the_seeds_averaged_has_the_means_of_their_quantiles() -> None:
+    made = plan()
+    done = {
+        Key("offset", seed, origin.name): offset_by(made, origin.name, 0.0, shift=2.0 * seed)
+        for seed in (0, 1)
+        for origin in made.origins
+    }
+    (preset,) = assemble(made, done).presets
+    actual = preset.by_seed[0].actual
+    np.testing.assert_allclose(preset.ensemble.quantiles, around(actual + 1.0, 1.0, 2.0))
+    assert preset.ensemble.crps > preset.by_seed[0].crps
+    none = {key: replace(one, quantiles=no_distributions(len(one.sessions))) for key, one in done.items() if key.seed}
+    assert assemble(made, {**done, **none}).presets[0].ensemble.intervals == {}
 
 
 def test_intervals_are_joined_level_by_level() -> None:
@@ -103,12 +120,46 @@ def test_intervals_are_joined_level_by_level() -> None:
 
 
 def test_every_forecast_stands_in_one_table() -> None:
-    table = comparison_rows(result(plan(statistical=True)))
-    assert [row.kind for row in table] == ["preset", "ensemble"] + ["naive"] * 4 + ["statistical"] * 2
+    made = result(plan(statistical=True))
+    table = comparison_rows(made)
+    kinds = ["preset", "ensemble"] + ["naive"] * 4 + ["naive distribution"] * 3 + ["statistical"] * 2
+    assert [row.kind for row in table] == kinds
     rmse = {row.name: row.metrics["rmse"] for row in table if row.kind == "statistical"}
     assert rmse == pytest.approx({"auto_ets": 7.0, "auto_arima": 8.0})
     best = max(row.metrics["skill"] for row in table if row.kind == "naive")
     assert best == 0.0
+
+
+def test_distributions_are_compared_beside_the_errors_of_their_medians() -> None:
+    made = result(plan(statistical=True))
+    table = {row.name: row for row in comparison_rows(made)}
+    reference = made.reference
+    naive = {name: table[name].metrics for name in reference.naive_quantiles}
+    for name, metrics in naive.items():
+        assert {"log_score", "winkler_80", "winkler_95", "coverage_80", "coverage_95", "pit_ks"} <= metrics.keys()
+        assert metrics["crps"] == metrics[f"{name}_crps"] == reference.metrics()[f"{name}_crps"]
+        assert metrics["rmse"] == rmse(reference.actual, reference.naive_quantiles[name][:, 12])
+    assert max(metrics["crps_skill"] for metrics in naive.values()) == 0.0
+    assert table["auto_ets"].metrics["crps"] == reference.metrics()["auto_ets_crps"] < reference.naive_crps
+    assert "crps" not in table["newest_Close"].metrics
+    alone = replace(
+        reference, statistical={}, statistical_quantiles={"garch_t": reference.naive_quantiles["constant_500"]}
+    )
+    preset = replace(made.presets[0], by_seed={0: alone})
+    row = comparison_rows(replace(made, presets=(preset,)))[-1]
+    assert (row.name, row.label, row.kind) == ("garch_t", "garch t", "statistical")
+    assert row.metrics["rmse"] == naive["constant_500"]["rmse"]
+
+
+def test_the_months_are_beside_the_distribution_that_is_best_over_all_of_them() -> None:
+    (preset,) = result(plan()).presets
+    whole = preset.by_seed[0]
+    last = by_month(whole)["2020-03"]
+    best = whole.best_naive_distribution
+    assert best is not None
+    assert preset.months[-1].metrics["naive_crps"] == pytest.approx(
+        last.crps_of(whole.naive_quantiles[best][-22:]).mean()
+    )
 
 
 def test_nothing_is_put_together_with_an_origin_missing() -> None:

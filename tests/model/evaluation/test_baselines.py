@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.baselines import naive_forecast, naive_forecasts, naive_label
+from model.artifact.inference import PROBABILITIES
+from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts, naive_label
 from model.evaluation.metrics import rmse
 from tests.market import changed_from, make_prices, read_csv
 
@@ -63,11 +64,50 @@ def test_the_naive_forecast_of_tomorrow_is_the_newest_price() -> None:
 
 @pytest.mark.parametrize("origins", [0, 11])
 def test_there_are_no_more_origins_than_sessions(origins: int) -> None:
-    with pytest.raises(ValueError, match="origins in 10 sessions"):
-        naive_forecasts(make_prices(10), "Open", origins)
+    for made in (naive_forecasts, naive_distributions):
+        with pytest.raises(ValueError, match="origins in 10 sessions"):
+            made(make_prices(10), "Open", origins)
+
+
+@pytest.mark.parametrize("column", ["Open", "High", "Close"])
+def test_naive_distributions_are_the_newest_close_with_the_quantiles_of_past_changes(column: str) -> None:
+    prices = make_prices(1300)
+    found = naive_distributions(prices, column, 60)
+    assert list(found) == ["constant_250", "constant_500", "constant_1000"]
+    changes, closes = np.log(prices.column(column)[1:] / prices.column("Close")[:-1]), prices.column("Close")
+    for name, quantiles in found.items():
+        most = int(name.removeprefix("constant_"))
+        for row in (0, 31, 59):
+            session = 1240 + row  # the newest that is known
+            expected = closes[session] * np.exp(np.quantile(changes[session - most : session], PROBABILITIES))
+            np.testing.assert_allclose(quantiles[row], expected, rtol=1e-12)
+
+
+def test_with_few_changes_naive_distributions_are_made_of_those_there_are_and_of_twenty_at_least() -> None:
+    prices = make_prices(300)
+    found = naive_distributions(prices, "Close", 300)
+    changes, closes = np.diff(np.log(prices.column("Close"))), prices.column("Close")
+    for quantiles in found.values():
+        assert np.isnan(quantiles).all(axis=1).tolist() == [True] * 20 + [False] * 280
+        expected = closes[20] * np.exp(np.quantile(changes[:20], PROBABILITIES))
+        np.testing.assert_allclose(quantiles[20], expected, rtol=1e-12)
+    np.testing.assert_array_equal(found["constant_250"][:251], found["constant_1000"][:251])
+    assert not np.array_equal(found["constant_250"][251], found["constant_1000"][251])
+    assert np.isnan(naive_distributions(make_prices(5), "Open", 2)["constant_500"]).all()
+
+
+@given(row=st.integers(1, 39), factor=st.floats(0.1, 10))
+def test_later_prices_change_no_earlier_distribution(row: int, factor: float) -> None:
+    prices = make_prices(280)
+    before, after = (naive_distributions(p, "Open", 40) for p in (prices, changed_from(prices, 240 + row, factor)))
+    shorter = naive_distributions(prices.until(prices.day(239 + row)), "Open", row)
+    for name, quantiles in before.items():
+        np.testing.assert_array_equal(quantiles[:row], after[name][:row])
+        np.testing.assert_array_equal(quantiles[:row], shorter[name])
 
 
 def test_names_for_people() -> None:
     assert naive_label("newest_Close") == "the newest Close"
     assert naive_label("moving_average") == "the average of the newest 5"
+    assert naive_label("constant_1000") == "the newest Close with its last 1,000 changes"
     assert naive_label("drift") == "the drift of all sessions before"

@@ -1,14 +1,20 @@
 """Evaluations: the best naive forecast, and every figure by name."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from model.config import EvaluationConfig
-from model.evaluation.evaluation import Evaluation, evaluate
+from model.evaluation.baselines import naive_distributions
+from model.evaluation.distribution import no_distributions
+from model.evaluation.evaluation import Evaluation, evaluate, join
 from model.evaluation.metrics import training_scales
 from model.evaluation.split import split_prices
+from model.forecaster.forecasts import Forecasts
+from tests.distributions import around
 from tests.market import make_prices, weekdays
 
 
@@ -29,7 +35,9 @@ def full(**changes: object) -> Evaluation:
         "forecast": np.array([11.0, 18.0]),
         "naive": {"newest_Open": np.array([6.0, 16.0]), "newest_Close": np.array([8.0, 21.0])},
         "statistical": {"auto_ets": np.array([10.0, 21.0])},
-        "intervals": {0.8: (np.array([9.0, 15.0]), np.array([12.0, 19.0]))},
+        "quantiles": around(np.array([10.5, 17.0]), np.array([1.5, 2.0]), np.array([2.0, 4.0])),
+        "naive_quantiles": {"constant_250": around(np.array([8.0, 21.0]), 4.0, 6.0)},
+        "statistical_quantiles": {"garch_t": around(np.array([10.0, 20.0]), 2.0, 3.0)},
         "scales": training_scales(np.array([1.0, 3.0, 2.0, 5.0]), 2),
     }
     return Evaluation(**{**parts, **changes})  # type: ignore[arg-type]
@@ -59,7 +67,10 @@ def test_everything_that_there_is_has_its_figure() -> None:
     assert metrics["dm_naive_p"] == 1.0
     assert metrics["coverage_80"] == 0.5
     assert metrics["winkler_80"] == pytest.approx((3 + 4 + 10 * 1) / 2)
-    assert metrics["crps"] > 0
+    assert (metrics["coverage_95"], metrics["winkler_95"]) == (1.0, pytest.approx((4 + 8) / 2))
+    assert metrics["crps_skill"] == 1 - metrics["crps"] / metrics["naive_crps"]
+    assert metrics["naive_crps"] == metrics["constant_250_crps"] > metrics["garch_t_crps"]
+    assert {"log_score", "pit_ks", "dm_naive_crps_p"} <= metrics.keys()
 
 
 def test_errors_are_scaled_by_the_training_part_alone() -> None:
@@ -120,7 +131,9 @@ def test_without_a_close_the_direction_is_that_of_the_column_itself() -> None:
         {"naive": {}},
         {"naive": {"newest_Open": np.array([1.0])}},
         {"statistical": {"auto_ets": np.array([1.0])}},
-        {"intervals": {0.8: (np.array([1.0]), np.array([2.0]))}},
+        {"quantiles": around(np.array([1.0]), 1.0, 2.0)},
+        {"naive_quantiles": {"constant_250": around(np.array([1.0]), 1.0, 2.0)}},
+        {"statistical_quantiles": {"garch_t": around(np.array([1.0]), 1.0, 2.0)}},
         {"scales": {"absolute": np.array([1.0])}},
     ],
 )
@@ -134,7 +147,82 @@ def test_an_evaluation_wants_its_sessions_in_order() -> None:
         full(sessions=weekdays(2)[::-1])
 
 
-@pytest.mark.parametrize(("level", "lower"), [(80, 9.0), (0.8, 13.0)])
-def test_intervals_want_a_share_and_their_bounds_in_order(level: float, lower: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1, and lower <= upper"):
-        full(intervals={level: (np.array([lower, 15.0]), np.array([12.0, 19.0]))})
+@pytest.mark.parametrize("where", ["quantiles", "naive_quantiles", "statistical_quantiles"])
+def test_an_evaluation_wants_quantiles_in_order(where: str) -> None:
+    falling = around(np.array([1.0, 2.0]), -1.0, -2.0)
+    with pytest.raises(ValueError, match="ascending"):
+        full(**{where: falling if where == "quantiles" else {"any": falling}})
+
+
+def test_intervals_are_read_from_the_quantiles() -> None:
+    intervals = full().intervals
+    assert list(intervals) == [0.8, 0.95]
+    for level, bounds in {0.8: ([9, 15], [12, 19]), 0.95: ([8.5, 13], [12.5, 21])}.items():
+        np.testing.assert_allclose(intervals[level], bounds)
+    assert full(quantiles=no_distributions(2)).intervals == {}
+    half = np.vstack([no_distributions(1), full().quantiles[1:]])
+    assert full(quantiles=half).coverage(0.8).n == 1
+
+
+def test_the_best_naive_distribution_is_the_one_with_the_smallest_crps_on_these_sessions() -> None:
+    near, far = around(np.array([10.0, 20.0]), 1.0, 2.0), around(np.array([13.0, 20.0]), 1.0, 2.0)
+    judged = full(naive_quantiles={"constant_500": far, "constant_250": near})
+    assert judged.best_naive_distribution == "constant_250"
+    assert judged.naive_crps == pytest.approx(judged.crps_of(near).mean())
+    assert judged.crps_skill == pytest.approx(1 - judged.crps_of(judged.quantiles).mean() / judged.naive_crps)
+    later = judged.part(slice(1, 2))
+    assert later.metrics()["constant_250_crps"] == later.metrics()["constant_500_crps"]
+
+
+def test_distributions_are_compared_on_the_sessions_on_which_all_of_them_are_there() -> None:
+    gone = np.vstack([no_distributions(1), full().naive_quantiles["constant_250"][1:]])
+    judged = full(naive_quantiles={"constant_250": gone, "constant_500": full().naive_quantiles["constant_250"]})
+    only = full().part(slice(1, 2))
+    assert (judged.crps, judged.naive_crps) == pytest.approx((only.crps, only.naive_crps))
+    assert judged.metrics()["garch_t_crps"] == pytest.approx(only.metrics()["garch_t_crps"])
+    ours = full(quantiles=np.vstack([no_distributions(1), full().quantiles[1:]]))
+    assert (ours.crps, ours.naive_crps) == pytest.approx((only.crps, only.naive_crps))
+
+
+def test_without_distributions_of_its_own_there_are_still_the_naive_ones() -> None:
+    judged = full(quantiles=no_distributions(2))
+    assert math.isnan(judged.crps)
+    assert judged.best_naive_distribution == "constant_250"
+    assert judged.metrics()["naive_crps"] == pytest.approx(full().naive_crps)
+    assert judged.metrics().keys().isdisjoint({"crps", "crps_skill", "log_score", "pit_ks", "coverage_80"})
+    assert full(naive_quantiles={}).best_naive_distribution is None
+    assert "crps" in full(naive_quantiles={}).metrics()
+    assert full(naive_quantiles={}).metrics().keys().isdisjoint({"naive_crps", "crps_skill", "dm_naive_crps_p"})
+
+
+def test_the_test_against_another_distribution_is_students_of_the_differences_in_crps() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.normal(100, 2, 250)
+    ours, theirs = around(np.full(250, 100.0), 2.6, 3.9), around(np.full(250, 100.0), 5.2, 7.8)
+    judged = Evaluation(
+        sessions=weekdays(250), actual=actual, forecast=actual, naive={"newest_Close": actual}, quantiles=ours
+    )
+    expected = stats.ttest_rel(judged.crps_of(ours), judged.crps_of(theirs))
+    found = judged.against_distribution(theirs)
+    assert (found.statistic, found.p_value) == pytest.approx((expected.statistic, expected.pvalue))
+    assert found.p_better < 0.001
+
+
+def test_what_lacks_a_quantile_has_no_distribution() -> None:
+    split = split_prices(make_prices(60), EvaluationConfig(test_sessions=3), lookback=5)
+    values = split.actual[:, 3]
+    quantiles = around(values, 1.0, 2.0)
+    quantiles[1, 0] = -math.inf
+    judged = evaluate(lambda _known, _n: Forecasts(values=values, quantiles=quantiles), split, "Close")
+    assert np.isnan(judged.quantiles).all(axis=1).tolist() == [False, True, False]
+    known = split.prices.rows(0, 59)
+    for name, made in naive_distributions(known, "Close", 3).items():
+        np.testing.assert_array_equal(judged.naive_quantiles[name], made)
+
+
+def test_parts_joined_are_the_whole() -> None:
+    whole = full()
+    again = join([whole.part(slice(0, 1)), whole.part(slice(1, 2))])
+    assert again.metrics() == whole.metrics()
+    np.testing.assert_array_equal(again.naive_quantiles["constant_250"], whole.naive_quantiles["constant_250"])
+    assert join([whole, replace(whole, sessions=weekdays(4)[2:], statistical_quantiles={})]).statistical_quantiles == {}

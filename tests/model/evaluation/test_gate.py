@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
+from model.evaluation.distribution import no_distributions
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.gate import Gate, decide
+from tests.distributions import around
 
 ERRORS = st.floats(min_value=0, max_value=50)
 
@@ -134,11 +136,12 @@ def test_one_session_tells_nothing_of_chance() -> None:
     )
 
 
-def holding(held: int, sessions: int = 100, level: float = 0.8) -> Evaluation:
-    """A good forecast whose intervals hold so many of the prices."""
+def holding(held: int, sessions: int = 100, held_95: int | None = None) -> Evaluation:
+    """A good forecast whose intervals hold so many of the prices, and at 95 % all of them or so many."""
     evaluation = judged(3.0, sessions=sessions)
-    lower = np.where(np.arange(sessions) < held, evaluation.actual - 1, evaluation.actual + 1)
-    return replace(evaluation, intervals={level: (lower, lower + 10)})
+    rows = np.arange(sessions)
+    off = np.where(rows < held, 0.0, np.where(rows < (sessions if held_95 is None else held_95), 6.0, 12.0))
+    return replace(evaluation, quantiles=around(evaluation.actual + off, 5.0, 10.0))
 
 
 def test_intervals_that_hold_too_few_prices_are_refused_with_the_numbers() -> None:
@@ -158,10 +161,9 @@ def test_intervals_that_hold_more_than_they_promise_are_no_reason_to_refuse() ->
 
 def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
     exact = judged(0.0, sessions=100)
-    near = {0.8: (exact.actual + 0.004, exact.actual + 1)}
-    assert "covered 100 of 100" in decide(replace(exact, intervals=near), None, Gate()).reasons[3]
-    far = {0.8: (exact.actual + 0.006, exact.actual + 1)}
-    assert "covered 0 of 100" in decide(replace(exact, intervals=far), None, Gate()).reasons[3]
+    near, far = (around(exact.actual + 1 + miss, 1.0, 1.0) for miss in (0.004, 0.006))
+    assert "covered 100 of 100" in decide(replace(exact, quantiles=near), None, Gate()).reasons[3]
+    assert "covered 0 of 100" in decide(replace(exact, quantiles=far), None, Gate()).reasons[3]
 
 
 def test_what_chance_explains_is_no_reason_to_refuse_intervals() -> None:
@@ -174,13 +176,10 @@ def test_what_chance_explains_is_no_reason_to_refuse_intervals() -> None:
 
 
 def test_each_level_is_judged_and_a_forecaster_that_gives_no_interval_is_not() -> None:
-    good, bad = holding(80).intervals[0.8], holding(65).intervals[0.8]
-    both = replace(judged(3.0, sessions=100), intervals={0.95: bad, 0.8: good})
-    decision = decide(both, None, Gate())
+    decision = decide(holding(80, held_95=80), None, Gate())
     assert [reason.split(" interval")[0] for reason in decision.reasons[3:]] == ["80 %", "95 %"]
     assert decision.failures == decision.reasons[4:]
-    none = np.full(100, math.nan)
-    silent = decide(replace(both, intervals={0.8: (none, none)}), None, Gate())
+    silent = decide(replace(holding(65), quantiles=no_distributions(100)), None, Gate())
     assert silent.passed
     assert "not judged" in silent.reasons[3]
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import ks_distance
 from model.evaluation.monitoring import Monitoring, Window, advise, returns_drift, rolling
+from tests.distributions import around
 from tests.market import make_prices, weekdays
 
 MONITORING = Monitoring(window=4, windows=3, breaches=2, cooldown=5, drift_sessions=30)
@@ -24,7 +25,8 @@ def evaluation(errors: list[float], naive: list[float]) -> Evaluation:
         actual=actual,
         forecast=actual + errors,
         naive={"newest_Close": actual + naive},
-        intervals={0.8: (actual - 1.0 + errors, actual + 1.0 + errors)},
+        quantiles=around(actual + errors, 1.0, 1.5),
+        naive_quantiles={"constant_250": around(actual + naive, 1.0, 1.5)},
     )
 
 
@@ -44,6 +46,8 @@ def test_a_window_holds_the_newest_forecasts_up_to_its_session() -> None:
     assert "1.73 times that of the newest Close, 1.00 $" in given[3].breaches[0]
     assert given[4].metrics()["rolling_rmse"] == pytest.approx(1.0)
     assert "drift" not in given[4].metrics()
+    assert given[4].metrics()["rolling_crps"] == given[4].judged.crps
+    assert given[4].metrics()["rolling_naive_crps"] == pytest.approx(given[4].judged.crps)
 
 
 def test_forecasts_that_are_all_too_high_and_intervals_that_hold_nothing_breach() -> None:

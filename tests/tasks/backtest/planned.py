@@ -12,6 +12,7 @@ from model.evaluation.evaluation import Evaluation, evaluate
 from model.market.prices import Prices
 from tasks.backtest.evaluation_file import evaluation_json
 from tasks.backtest.runs import PARENT, BacktestRuns
+from tests.distributions import around
 from tests.market import make_prices
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def fitted(made: Plan, fit: Fit) -> Fitted:
     for key, origin in zip(fit.keys, fit.origins, strict=True):
         split = period_split(made.prices, origin)
         said = evaluate(lambda known, n: known.column("Close")[-n:] + fit.seed / 100, split, "Open")
-        evaluations[key] = replace(said, intervals={0.8: (said.forecast - 1, said.forecast + 1)})
+        evaluations[key] = replace(said, quantiles=around(said.forecast, 1.0, 2.0))
     return Fitted(evaluations=evaluations, losses=(0.5, 0.1 + 0.2), fit_seconds=1.5)
 
 

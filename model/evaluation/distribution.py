@@ -1,0 +1,116 @@
+"""Scores of predictive distributions, session by session; docs/measures.md holds the formulas and their sources.
+
+actual:    (n,) dollars, what happened
+quantiles: (n, len(PROBABILITIES)) dollars, ascending; a row is NaN throughout where there is no distribution
+
+Scores are (n,), NaN where there is no distribution.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from model.artifact.inference import PROBABILITIES
+from model.evaluation.metrics import quantile_losses
+from model.market.prices import Values
+
+_EDGES = (0.0, *np.convolve(PROBABILITIES, (0.5, 0.5), mode="valid"), 1.0)
+# The share of all probabilities that lies nearest to each of PROBABILITIES; they sum to 1.
+CRPS_WEIGHTS: Values = np.diff(_EDGES)
+LOGITS: Values = np.log(np.array(PROBABILITIES) / (1 - np.array(PROBABILITIES)))
+# Neighbouring quantiles of the log price are at least so far apart: a hundredth of a cent at 100 dollars.
+LEAST_GAP = 1e-6
+
+
+def no_distributions(n: int) -> Values:
+    """Rows that say that there is no distribution, for n sessions."""
+    return np.full((n, len(PROBABILITIES)), np.nan)
+
+
+def given(quantiles: Values) -> npt.NDArray[np.bool_]:
+    """(n,) which sessions have a distribution."""
+    return np.asarray(np.isfinite(quantiles).all(axis=1))
+
+
+def check(quantiles: Values) -> None:
+    """ValueError unless they are (n, len(PROBABILITIES)), each row ascending, or NaN throughout."""
+    if quantiles.shape[1:] != (len(PROBABILITIES),):
+        raise ValueError(f"{len(PROBABILITIES)} quantiles a session are needed, got an array of {quantiles.shape}")
+    found = quantiles[given(quantiles)]
+    if not bool(np.isnan(quantiles[~given(quantiles)]).all()) or bool((np.diff(found, axis=1) < 0).any()):
+        raise ValueError("quantiles must be ascending, all of a session given or none")
+
+
+def median(quantiles: Values) -> Values:
+    """(n,) the quantiles at one half."""
+    return quantiles[:, PROBABILITIES.index(0.5)]
+
+
+def interval(quantiles: Values, level: int) -> tuple[Values, Values]:
+    """The central intervals at a level in per cent, lower and upper bounds, each (n,)."""
+    tail = (100 - level) / 200
+    lower, upper = (PROBABILITIES.index(round(p, 4)) for p in (tail, 1 - tail))
+    return quantiles[:, lower], quantiles[:, upper]
+
+
+def crps(actual: Values, quantiles: Values) -> Values:
+    """The continuous ranked probability score in dollars: twice the mean loss of the quantiles, by their weights."""
+    losses = quantile_losses(actual[:, np.newaxis], quantiles, np.array(PROBABILITIES))
+    # Summed row by row: a product of matrices rounds by how many rows it has.
+    return np.asarray((2 * CRPS_WEIGHTS * losses).sum(axis=1))
+
+
+def log_density(actual: Values, quantiles: Values) -> Values:
+    """The logarithm of the density of the log price at what happened: higher is better."""
+    from scipy.special import log_expit
+
+    height, slope = _logit_at(actual, quantiles)
+    return np.asarray(log_expit(height) + log_expit(-height) + np.log(slope))
+
+
+def pit(actual: Values, quantiles: Values) -> Values:
+    """The probability integral transform, the probability that was given to prices up to what happened.
+
+    Of a distribution that keeps its word all values from 0 to 1 are equally likely.
+    """
+    from scipy.special import expit
+
+    return np.asarray(expit(_logit_at(actual, quantiles)[0]))
+
+
+def _logit_at(actual: Values, quantiles: Values) -> tuple[Values, Values]:
+    """The logit of the distribution function as a function of the log price: its value and its slope, each (n,).
+
+    A monotone cubic through the quantiles (PCHIP, as `scipy.interpolate.PchipInterpolator` has it, which takes one row
+    at a time). Beyond the outermost ones it goes on straight, with the slope between the last two.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):  # where a quantile is not above 0 there is no log price
+        at, knots = np.log(actual), _apart(np.log(np.where(quantiles > 0, quantiles, np.nan)))
+    gaps = np.diff(knots, axis=1)
+    slopes = np.diff(LOGITS) / gaps
+    bends = _slopes_at_knots(gaps, slopes)
+    rows = np.arange(len(at))
+    segment = np.clip((knots <= at[:, np.newaxis]).sum(axis=1) - 1, 0, len(LOGITS) - 2)
+    start, gap, slope = knots[rows, segment], gaps[rows, segment], slopes[rows, segment]
+    left, right = bends[rows, segment], bends[rows, segment + 1]
+    # Within its segment, from 0 to 1; beyond the outermost knots below 0 or above 1.
+    share = (at - start) / gap
+    square, cube = (3 * slope - 2 * left - right) * gap, (left + right - 2 * slope) * gap
+    value = LOGITS[segment] + share * (left * gap + share * (square + share * cube))
+    rise = left + share * (2 * square + 3 * share * cube) / gap
+    beyond = (share < 0) | (share > 1)
+    return np.where(beyond, LOGITS[segment] + share * slope * gap, value), np.where(beyond, slope, rise)
+
+
+def _slopes_at_knots(gaps: Values, slopes: Values) -> Values:
+    """Fritsch and Butland's slopes at the knots, a weighted harmonic mean of the neighbours'; (n, knots)."""
+    before, after = 2 * gaps[:, 1:] + gaps[:, :-1], gaps[:, 1:] + 2 * gaps[:, :-1]
+    inner = (before + after) / (before / slopes[:, :-1] + after / slopes[:, 1:])
+    return np.hstack([slopes[:, :1], inner, slopes[:, -1:]])
+
+
+def _apart(knots: Values) -> Values:
+    """The same ascending knots, equal neighbours put apart to both sides."""
+    steps = LEAST_GAP * np.arange(knots.shape[1])
+    up = np.maximum.accumulate(knots - steps, axis=1)
+    down = np.minimum.accumulate((knots - steps)[:, ::-1], axis=1)[:, ::-1]
+    return (up + down) / 2 + steps
