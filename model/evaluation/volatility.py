@@ -186,13 +186,18 @@ def _library() -> Any:
     try:
         from arch import arch_model
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "forecasts of volatility",
-            have=f"the package {error.name or 'arch'} is not installed",
-            need="the extra `statistics`",
-            remedy="in the project's folder: python -m pip install '.[statistics]'",
-        ) from None
+        raise missing_library("forecasts of volatility", f"{error.name or 'arch'} is not installed") from None
     return arch_model
+
+
+def missing_library(subject: str, have: str) -> ConfigurationError:
+    """What is raised where a library of the extra is not installed."""
+    return ConfigurationError(
+        subject,
+        have=have,
+        need="the extra `statistics`",
+        remedy="in the project's folder: python -m pip install '.[statistics]'",
+    )
 
 
 def _garch(parameters: tuple[float, ...], backcast: float, changes: Values) -> Values:
