@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import t as student_t
 
-from model.artifact.inference import LEAST_SCALE, PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
+from model.artifact.scale import LEAST_SCALE
 from model.errors import ConfigurationError, TooFewPrices
 from model.market.prices import Prices, Values
 
