@@ -1,129 +1,204 @@
-"""The tables of docs/evidence.md: backtests of five securities, Open and Close, beside naive and statistical forecasts.
+"""The tables of docs/evidence.md: what the distributions are worth beside naive ones, GARCH and their own parts.
 
     .venv/bin/python -m benchmarks.evidence --data FOLDER --home HOME
 
 FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. HOME keeps the
-runs: the same command goes on where it was stopped, and what is there already is read again, not fitted again.
+forecasts: the same command goes on where it was stopped. With --ours FILE the distributions of `anchored` are written
+for benchmarks/peers.
 """
 
 import argparse
-import json
-import os
-import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from benchmarks.processes import TOMORROW, measure, prefect_server
+import numpy as np
 
-FILES = {"FB": "FB_2012_2020.csv"} | {ticker: f"{ticker}_2010_2020.csv" for ticker in ("AAPL", "MSFT", "NVDA", "KO")}
-COLUMNS = ("Open", "Close")
-PERIOD = ("--from", "2018-01", "--to", "2020-11", "--refit", "12")
-NAIVE = {
-    "newest_Open": "newest Open",
-    "newest_Close": "newest Close",
-    "drift": "drift",
-    "moving_average": "average of 5",
+from benchmarks.evidence_runs import ABLATION, ALL, CALIBRATION, METHODS, RIVALS, YEARS, Made, make
+
+if TYPE_CHECKING:
+    from model.evaluation.metrics import DieboldMariano
+    from model.market.prices import Values
+
+Everything = Mapping[tuple[str, str], Made]
+LABELS = {
+    "garch_t": "GARCH(1,1), Student t",
+    "egarch_t": "EGARCH, Student t",
+    "log_har": "log-HAR on the Garman-Klass range",
+    "constant_250": "constant: the last 250 changes",
+    "constant_500": "constant: the last 500 changes",
+    "constant_1000": "constant: the last 1,000 changes",
 }
-Answers = dict[tuple[str, str], dict[str, Any]]
 
 
 def main() -> None:
-    """Run what is not there yet, and print the tables."""
+    """Make what is not there yet, and print the tables."""
     options = _options()
-    for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_"))]:
-        del os.environ[name]
-    os.environ["TOMORROW_HOME"] = str(options.home)
     options.home.mkdir(parents=True, exist_ok=True)
-    with prefect_server(options.home / "prefect") as server:
-        beside = dict(_backtests(options, server, "tutorial,anchored", 1))
-        seeded = dict(_backtests(options, server, "anchored", options.seeds)) if options.seeds > 1 else {}
-    _print("RMSE in dollars", _errors(beside))
-    _print("Share of the best naive RMSE", _shares(beside))
-    _print("Intervals", _coverage(beside))
-    if seeded:
-        _print(f"anchored by {options.seeds} seeds, share of the best naive RMSE", _seeds(seeded))
+    methods = [name for name in METHODS if name not in options.without.split(",")]
+    made = _everything(options, methods)
+    if options.ours:
+        ours = {series.replace(" ", "_"): made["anchored", series].quantiles for series in ALL}
+        np.savez(options.ours, **ours)  # type: ignore[arg-type] # NumPy's types take the names for its options
+    chosen = [name for name in methods if name not in (*ABLATION, *CALIBRATION)]
+    _print("Ten series, mean", _methods(made, chosen))
+    _print("anchored by series", _by_series(made))
+    _print("anchored by year", _by_year(made))
+    _print("Parts of anchored", _parts(made, methods))
+    _print("Point forecasts", _points(made, [name for name in ("anchored", "tutorial") if name in methods]))
 
 
-def _backtests(
-    options: argparse.Namespace, server: dict[str, str], presets: str, seeds: int
-) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-    for ticker, file in FILES.items():
-        for column in COLUMNS:
-            command = [
-                TOMORROW,
-                "backtest",
-                "--source",
-                "csv",
-                "--prices",
-                str(options.data / file),
-                "--ticker",
-                ticker,
-            ]
-            command += ["--column", column, *PERIOD, "--presets", presets, "--seeds", str(seeds), "--statistical"]
-            answer = json.loads(measure([*command, "--jobs", str(options.jobs), "--json"], server).output)
-            print(f"{ticker} {column}, {presets}: {answer['computed']} computed", file=sys.stderr)
-            yield (ticker, column), answer
+def _everything(options: argparse.Namespace, methods: Sequence[str]) -> Everything:
+    wanted = [(method, series) for method in methods for series in ALL]
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(make, *each, options.data, options.home) for each in wanted]
+        made = {}
+        for each, future in zip(wanted, running, strict=True):
+            made[each] = future.result()
+            print(f"{each[1]}, {each[0]}: {made[each].seconds:.1f} s", file=sys.stderr)
+    return made
 
 
-def _errors(answers: Answers) -> Iterator[Sequence[str]]:
-    """Every forecast's error as it is."""
-    yield ("", "tutorial", "anchored", *NAIVE.values(), "AutoETS", "AutoARIMA")
-    for name, answer in _named(answers):
-        by_preset = answer["presets"]
-        figures = by_preset["tutorial"]
-        others = [figures.get(f"{other}_rmse") for other in (*NAIVE, "auto_ets", "auto_arima")]
-        errors = (figures["rmse"], by_preset["anchored"]["rmse"], *others)
-        yield (name, *("" if error is None else f"{error:.3f}" for error in errors))
-
-
-def _shares(answers: Answers) -> Iterator[Sequence[str]]:
-    """The presets against the best naive forecast, in hindsight, and against the newest price of the column."""
-    yield ("", "best naive", "tutorial", "anchored", "DM p of anchored", "anchored / newest price of the column")
-    shares: dict[str, list[float]] = {"tutorial": [], "anchored": []}
-    for name, answer in _named(answers):
-        by_preset = answer["presets"]
-        for preset, found in shares.items():
-            found.append(by_preset[preset]["rmse"] / by_preset[preset]["naive_rmse"])
-        anchored = by_preset["anchored"]
-        newest = anchored[f"newest_{answer['column']}_rmse"]
+def _methods(made: Everything, methods: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield (
+        "",
+        "CRPS of constant 500",
+        "of GARCH-t",
+        "worst series",
+        "log score above GARCH-t's",
+        "Winkler 95 of GARCH-t's",
+        "within 80 %",
+        "within 95 %",
+        "processor seconds",
+    )
+    for method in methods:
+        garch = [_ratio(made, method, "garch_t", series) for series in ALL]
         yield (
-            name,
-            NAIVE[answer["best_naive"]],
-            f"{shares['tutorial'][-1]:.3f}",
-            f"{shares['anchored'][-1]:.4f}",
-            f"{anchored['dm_naive_p']:.2f}",
-            f"{anchored['rmse'] / newest:.4f}",
+            LABELS.get(method, f"**{method}**"),
+            f"{np.mean([_ratio(made, method, 'constant_500', series) for series in ALL]):.4f}",
+            f"{np.mean(garch):.4f}",
+            f"{max(garch):.3f}",
+            f"{np.mean([_density_gain(made, method, series) for series in ALL]):+.3f}",
+            f"{np.mean([_winkler(made, method, series) / _winkler(made, 'garch_t', series) for series in ALL]):.3f}",
+            *(f"{100 * np.mean([_held(made, method, series, level) for series in ALL]):.1f}" for level in (80, 95)),
+            f"{sum(made[method, series].seconds for series in ALL):.0f}",
         )
-    means = {preset: statistics.mean(found) for preset, found in shares.items()}
-    yield ("mean", "", f"{means['tutorial']:.3f}", f"{means['anchored']:.4f}", "", "")
 
 
-def _coverage(answers: Answers) -> Iterator[Sequence[str]]:
-    yield ("", "anchored, 80 %", "anchored, 95 %", "tutorial, 80 %", "tutorial, 95 %")
-    for name, answer in _named(answers):
-        held = (
-            answer["presets"][preset][f"coverage_{level}"] for preset in ("anchored", "tutorial") for level in (80, 95)
+def _by_series(made: Everything) -> Iterator[Sequence[str]]:
+    others = ("constant_500", "garch_t", "scale alone")
+    yield (
+        "",
+        "CRPS",
+        *(f"{head}, p" for head in ("of constant 500", "of GARCH-t", "of the scale alone")),
+        "log score above GARCH-t's",
+        "Winkler 95 of GARCH-t's",
+        "within 80 %",
+        "within 95 %",
+    )
+    for series in ALL:
+        compared = (
+            f"{_ratio(made, 'anchored', other, series):.3f}, {_p(_test(made, 'anchored', other, series).p_better)}"
+            for other in others
         )
-        yield (name, *(f"{100 * share:.1f}" for share in held))
+        yield (
+            series,
+            f"${_crps(made['anchored', series]).mean():.3f}",
+            *compared,
+            f"{_density_gain(made, 'anchored', series):+.3f}",
+            f"{_winkler(made, 'anchored', series) / _winkler(made, 'garch_t', series):.3f}",
+            *(f"{100 * _held(made, 'anchored', series, level):.1f}" for level in (80, 95)),
+        )
 
 
-def _seeds(answers: Answers) -> Iterator[Sequence[str]]:
-    yield ("", "mean", "lowest", "highest", "their forecasts averaged")
-    means, averaged = [], []
-    for name, answer in _named(answers):
-        preset = answer["presets"]["anchored"]
-        shares = [seed["rmse"] / seed["naive_rmse"] for seed in preset["seeds"]]
-        means.append(statistics.mean(shares))
-        averaged.append(preset["ensemble"]["rmse"] / preset["naive_rmse"])
-        yield (name, *(f"{share:.4f}" for share in (means[-1], min(shares), max(shares), averaged[-1])))
-    yield ("mean", f"{statistics.mean(means):.4f}", "", "", f"{statistics.mean(averaged):.4f}")
+def _by_year(made: Everything) -> Iterator[Sequence[str]]:
+    others = ("constant_250", "constant_500", "constant_1000", *RIVALS, "scale alone")
+    yield ("of", *YEARS, "all", "all without 20 February to 30 April 2020")
+    for other in others:
+        rows = [_year(made["anchored", ALL[0]], year) for year in YEARS]
+        days = made["anchored", ALL[0]].sessions
+        crash = (days >= np.datetime64("2020-02-20")) & (days <= np.datetime64("2020-04-30"))
+        parts = [*rows, np.full(len(days), True), ~crash]
+        yield (
+            LABELS.get(other, other),
+            *(f"{np.mean([_ratio(made, 'anchored', other, series, part) for series in ALL]):.4f}" for part in parts),
+        )
 
 
-def _named(answers: Answers) -> Iterator[tuple[str, dict[str, Any]]]:
-    for (ticker, column), answer in answers.items():
-        yield f"{ticker} {column}", answer
+def _parts(made: Everything, methods: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield ("", "CRPS of anchored's", "better, of ten series", "within 80 %", "within 95 %")
+    for method in ("anchored", *(name for name in methods if name in (*ABLATION, *CALIBRATION))):
+        found = [_ratio(made, method, "anchored", series) for series in ALL]
+        yield (
+            method,
+            f"{np.mean(found):.4f}",
+            str(sum(ratio < 1 for ratio in found)),
+            *(f"{100 * np.mean([_held(made, method, series, level) for series in ALL]):.1f}" for level in (80, 95)),
+        )
+
+
+def _points(made: Everything, methods: Sequence[str]) -> Iterator[Sequence[str]]:
+    """RMSE beside the newest Close, which is the best naive price of both columns."""
+    yield ("RMSE", "newest Close", *methods, *(f"{method} of it" for method in methods))
+    for series in ALL:
+        reference = made["anchored", series]
+        naive = _rmse(reference.actual, reference.close)
+        errors = [_rmse(reference.actual, made[method, series].point) for method in methods]
+        yield (series, f"${naive:.3f}", *(f"${e:.3f}" for e in errors), *(f"{e / naive:.4f}" for e in errors))
+
+
+@cache
+def _crps(made: Made) -> "Values":
+    from model.evaluation import distribution
+
+    return distribution.crps(made.actual, made.quantiles)
+
+
+def _ratio(made: Everything, method: str, other: str, series: str, rows: "Values | slice" = slice(None)) -> float:
+    ours, theirs = _crps(made[method, series]), _crps(made[other, series])
+    return float(ours[rows].mean() / theirs[rows].mean())
+
+
+def _test(made: Everything, method: str, other: str, series: str) -> "DieboldMariano":
+    from model.evaluation.metrics import diebold_mariano
+
+    return diebold_mariano(_crps(made[method, series]), _crps(made[other, series]))
+
+
+def _density_gain(made: Everything, method: str, series: str) -> float:
+    return float(made[method, series].density.mean() - made["garch_t", series].density.mean())
+
+
+def _winkler(made: Everything, method: str, series: str) -> float:
+    from model.evaluation import distribution, metrics
+
+    each = made[method, series]
+    return metrics.winkler(each.actual, *distribution.interval(each.quantiles, 95), 0.95)
+
+
+def _held(made: Everything, method: str, series: str, level: int) -> float:
+    from model.evaluation import distribution, metrics
+
+    each = made[method, series]
+    return metrics.coverage(each.actual, *distribution.interval(each.quantiles, level)).value
+
+
+def _year(made: Made, year: str) -> "np.typing.NDArray[np.bool_]":
+    return np.asarray(made.sessions.astype("datetime64[Y]") == np.datetime64(year, "Y"))
+
+
+def _rmse(actual: "Values", forecast: "Values") -> float:
+    from model.evaluation.metrics import rmse
+
+    return rmse(actual, forecast)
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
 def _print(title: str, rows: Iterator[Sequence[str]]) -> None:
@@ -138,8 +213,9 @@ def _print(title: str, rows: Iterator[Sequence[str]]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="a folder with the five files")
-    parser.add_argument("--home", type=Path, required=True, help="a state directory, which keeps the runs")
-    parser.add_argument("--seeds", type=int, default=5, help="with more than one: their spread, in a table of its own")
+    parser.add_argument("--home", type=Path, required=True, help="a folder that keeps the forecasts")
+    parser.add_argument("--ours", type=Path, help="write the distributions of anchored to this file (.npz)")
+    parser.add_argument("--without", default="", help="methods to leave out, such as tutorial, which takes longest")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
 

@@ -29,7 +29,7 @@ STATE = (
     *(f"volume_{n}" for n in VOLUMES),
 )
 # Standardised inputs further out than this are too rare to learn from.
-LARGEST_INPUT = 4.0
+LARGEST_INPUT = 2.0
 
 
 def market_state(table: Table, origins: int, following: float | None, scale: MovementScale) -> Values:

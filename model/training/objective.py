@@ -17,7 +17,7 @@ from model.artifact.scale import Values
 # The levels of the loss; the middle of twenty equal cells.
 LEVELS = (np.arange(20) + 0.5) / 20
 # How strongly the linear branch's weights are held near 0; chosen on 2015 to 2017.
-RIDGE = 0.03
+RIDGE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
