@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import t as student_t
 
-from model.artifact.inference import LEAST_SCALE, PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
+from model.artifact.scale import LEAST_SCALE
 from model.errors import ConfigurationError, TooFewPrices
 from model.market.prices import Prices, Values
 
@@ -62,7 +63,7 @@ class VolatilityForecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class FittedVolatility:
     """A GARCH or EGARCH that is fitted.
 
     parameters: mean; those of the volatility, in arch's order; degrees of freedom; for changes in per cent
@@ -141,7 +142,7 @@ def _rolled(kind: Literal["GARCH", "EGARCH"], changes: Values, first: int, refit
     return student
 
 
-def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: Fitted | None) -> Fitted | None:
+def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: FittedVolatility | None) -> FittedVolatility | None:
     """Parameters for changes in per cent (n,): fitted, or those before, as `volatility_forecasts` says."""
     model_of = _library()
     if not np.isfinite(changes).all() or np.ptp(changes) == 0:
@@ -159,7 +160,7 @@ def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: Fitted | Non
                 backcast = float(model.volatility.backcast(changes - result.params.iloc[0]))
             except (ArithmeticError, ValueError, np.linalg.LinAlgError):
                 continue
-            fitted = Fitted(kind=kind, parameters=tuple(result.params.tolist()), backcast=backcast)
+            fitted = FittedVolatility(kind=kind, parameters=tuple(result.params.tolist()), backcast=backcast)
             # arch bounds the variances while it fits, and may find parameters that are absurd without the bounds.
             if result.convergence_flag == 0 and fitted.likelihood(changes) > least:
                 return fitted
@@ -167,11 +168,11 @@ def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: Fitted | Non
         return max(others, key=lambda fitted: fitted.likelihood(changes))
 
 
-def _constant(kind: Literal["GARCH", "EGARCH"], changes: Values) -> Fitted:
+def _constant(kind: Literal["GARCH", "EGARCH"], changes: Values) -> FittedVolatility:
     """The same width for every session, near to normal."""
     mean, variance = float(changes.mean()), float(changes.var())
     widths = (variance, 0.0, 0.0) if kind == "GARCH" else (math.log(variance), 0.0, 0.0, 0.0)
-    return Fitted(kind=kind, parameters=(mean, *widths, 500.0), backcast=0.0)
+    return FittedVolatility(kind=kind, parameters=(mean, *widths, 500.0), backcast=0.0)
 
 
 def _usual(kind: Literal["GARCH", "EGARCH"], changes: Values) -> Values:

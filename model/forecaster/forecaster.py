@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
-from model.artifact.inference import Recipe, forecast
+from model.artifact.inference import forecast
+from model.artifact.recipes import Recipe
 from model.artifact.numpy_network import NumpyNetwork
 from model.config import ForecasterConfig
 from model.forecaster.forecasts import Forecasts

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from model.artifact.inference import LEVELS, Recipe, network_output
+from model.artifact.distribution import LEVELS
+from model.artifact.inference import network_output
+from model.artifact.recipes import Recipe
 from model.forecaster.windows import make_windows
 from model.market.prices import Prices, Values
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model.artifact.inference import ChangeRecipe, LevelRecipe, Recipe, Spread
+from model.artifact.recipes import ChangeRecipe, LevelRecipe, Recipe
+from model.artifact.scale import MovementScale
 from model.config import ForecasterConfig
 from model.errors import FaultyPrices
 from model.market.prices import Prices

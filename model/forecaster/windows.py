@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.artifact.inference import Recipe
+from model.artifact.recipes import Recipe
 from model.market.prices import Days, Prices
 
 

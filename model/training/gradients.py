@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.artifact.inference import Recipe
+from model.artifact.recipes import Recipe
 from model.config import ForecasterConfig
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices, Values

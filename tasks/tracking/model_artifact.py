@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.artifact import inference, numpy_network
-from model.artifact.inference import Recipe
+from model.artifact.recipes import Recipe
 from model.artifact.numpy_network import NumpyNetwork
 from model.errors import TooFewPrices
 from model.forecaster.forecaster import Forecaster

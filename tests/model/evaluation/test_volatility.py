@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student_t
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.errors import ConfigurationError, TooFewPrices
 from model.evaluation import volatility
 from model.evaluation.volatility import SHORTEST_VOLATILITY, VOLATILITY_LABELS, volatility_forecasts
