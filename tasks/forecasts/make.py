@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Values
 from tasks.ledger.forecasts import RecordedForecast

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.artifact.inference import LEVELS, PROBABILITIES
+from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.forecaster.forecasts import interval_of
 from model.market.prices import Prices, Values

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.baselines import naive_distributions
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
