@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
 
-# The levels of intervals, in per cent, and the probabilities at which a distribution's quantiles are kept. Between 0.1 and
-# 0.9 they lie evenly, and denser towards the ends: CRPS from these quantiles is within 0.3 % of the exact one.
+# The levels of intervals, in per cent, and the probabilities at which a distribution's quantiles are kept. Between 0.1
+# and 0.9 they lie evenly, and denser towards the ends: CRPS from these quantiles is within 0.3 % of the exact one.
 LEVELS = (80, 95)
 PROBABILITIES = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),

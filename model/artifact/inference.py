@@ -1,7 +1,8 @@
 """From raw prices to a distribution in dollars: the same code in training, in evaluation and in the registered model.
 
 The files of this folder are a part of every registered model, so that an old version forecasts as it did when it was
-judged. They therefore stand alone: NumPy and the standard library, nothing else of this project; `cells.py` needs Keras.
+judged. They therefore stand alone: NumPy and the standard library, nothing else of this project; `cells.py` needs
+Keras.
 """
 
 from typing import Any
@@ -82,5 +83,3 @@ def _quantiles(recipe: Recipe, table: Table, placed: Placed, origins: int) -> Va
     )
     days = np.asarray(table["Date"][-origins:], dtype=np.float64)
     return np.array([calibration.quantiles(known.known_at(day)) for day in days])
-
-

@@ -1,4 +1,4 @@
-"""The state of the market at an origin: nineteen numbers that say whether the next session moves more than the last ones.
+"""The state of the market at an origin: numbers that say whether the next session moves more than the last ones did.
 
 Their weighted sum is a linear branch beside the network: it corrects the scale. All of them are known at the origin;
 the date of the session after it is known from the exchange's calendar.
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .scale import MovementScale, Table, Values, newest_movements
 
-# The same weekday so many days before the next session: one quarter, and four quarters, which is a year. Companies report
-# their earnings in the same weeks of each quarter.
+# The same weekday so many days before the next session: one quarter, and four quarters, which is a year. Companies
+# report their earnings in the same weeks of each quarter.
 QUARTERS = (91, 182, 273, 364)
 NEAR, AROUND, JUMP, LARGEST_MOVE = 3, 7, 2.5, 8.0
 FURTHEST_BACK = QUARTERS[-1] + AROUND + NEAR
@@ -72,7 +73,7 @@ class StateBranch:
     deviations: tuple[float, ...]
 
     def correction(self, state: Values) -> Values:
-        """(n,) from the state (n, len(STATE)); summed row by row, so that no digit depends on how many rows there are."""
+        """(n,) from the state (n, len(STATE)); summed row by row, so that other rows change no digit."""
         terms = standardised(state, self.means, self.deviations) * np.array(self.weights)
         return np.asarray(self.constant + terms.sum(axis=1), dtype=np.float64)
 
@@ -80,7 +81,7 @@ class StateBranch:
 def standardised(state: Values, means: Sequence[float], deviations: Sequence[float]) -> Values:
     """The state in units of the training part's deviations; what is missing counts as the mean."""
     units = (state - np.array(means)) / np.array(deviations)
-    return np.clip(np.where(np.isfinite(units), units, 0.0), -LARGEST_INPUT, LARGEST_INPUT)
+    return np.asarray(np.clip(np.where(np.isfinite(units), units, 0.0), -LARGEST_INPUT, LARGEST_INPUT))
 
 
 def _echo(table: Table, moves: Values, scales: Values, following: float | None, origins: int) -> list[Values]:
@@ -99,7 +100,7 @@ def _echo(table: Table, moves: Values, scales: Values, following: float | None, 
     at = coming - first
 
     def largest(centre: int, offsets: Sequence[int]) -> Values:
-        return np.max([nights[at - centre + offset] for offset in offsets], axis=0)
+        return np.asarray(np.max([nights[at - centre + offset] for offset in offsets], axis=0))
 
     jumps = [largest(days_back, (-AROUND, 0, AROUND)) > JUMP for days_back in QUARTERS]
     return [
@@ -111,7 +112,7 @@ def _echo(table: Table, moves: Values, scales: Values, following: float | None, 
     ]
 
 
-def _by_day(days: "np.typing.NDArray[np.int64]", sizes: Values, last: int) -> Values:
+def _by_day(days: npt.NDArray[np.int64], sizes: Values, last: int) -> Values:
     """(last + 1,) moves in scales by calendar day; 0 on days without a session, or with no scale before it."""
     found = np.zeros(last + 1)
     found[days] = np.clip(np.nan_to_num(sizes, nan=0.0, posinf=LARGEST_MOVE), 0.0, LARGEST_MOVE)

@@ -1,9 +1,9 @@
 """How raw prices become a network's inputs, and its outputs a distribution in dollars.
 
-A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares; `Date` is in
-days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about an
-origin is computed from the sessions up to it: later sessions change no digit, nor do earlier ones that are further back
-than it looks.
+A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares; `Date` is
+in days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about
+an origin is computed from the sessions up to it: later sessions change no digit, nor do earlier ones that are further
+back than it looks.
 """
 
 import json
@@ -239,9 +239,7 @@ class ChangeRecipe(Recipe):
         """The newest Close, moved by the shift times `shrinkage`; as wide as scale, branch and network say."""
         n = len(outputs)
         scale = self.scale.at(table, n)
-        correction = np.clip(
-            self.offsets(table, n, following) + outputs[:, 0], -LARGEST_CORRECTION, LARGEST_CORRECTION
-        )
+        correction = np.clip(self.offsets(table, n, following) + outputs[:, 0], -LARGEST_CORRECTION, LARGEST_CORRECTION)
         shift = self.shrinkage * outputs[:, 1] * scale
         return Placed(centre=np.log(table["Close"][-n:]) + shift, width=scale * np.exp(correction))
 
