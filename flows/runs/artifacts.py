@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
+from flows.runs.wording import in_dollars, intervals_in_brackets, score_sentences
 from model.evaluation.gate import Decision
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
@@ -25,8 +26,7 @@ def link_training(
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     create_markdown_artifact(
         f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
-        f"RMSE ${metrics['rmse']:.3f} on {sessions} sessions, naive ${metrics['naive_rmse']:.3f}, "
-        f"skill {metrics['skill']:+.3f}.\n\n{reasons}\n",
+        f"On {sessions} sessions: {' '.join(score_sentences(metrics))}\n\n{reasons}\n",
         key="training",
         description=f"what {version.model} version {version.version} came to",
     )
@@ -35,7 +35,7 @@ def link_training(
 def link_forecast(made: RecordedForecast) -> None:
     """Show in Prefect what was forecast."""
     create_markdown_artifact(
-        f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**\n\n"
+        f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**{intervals_in_brackets(made)}\n\n"
         f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made.model} version {made.version}, "
         f"from {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n",
@@ -50,13 +50,11 @@ def link_score(model: str, scored: Scored) -> None:
     figures = (
         "Nothing to judge yet."
         if judged is None
-        else (
-            f"RMSE ${judged.rmse:.3f} on {len(judged.sessions)} sessions, naive ${judged.naive_rmse:.3f}, "
-            f"skill {judged.skill:+.3f}{'' if judged.has_skill else ' (no skill)'}."
-        )
+        else f"On {len(judged.sessions)} sessions: {' '.join(score_sentences(judged.metrics()))}"
     )
     lines = "".join(
-        f"| {version} | {window.session} | {len(window.judged.sessions)} | {window.judged.rmse:.3f} | "
+        f"| {version} | {window.session} | {len(window.judged.sessions)} | {in_dollars(window.judged.crps)} | "
+        f"{in_dollars(window.judged.naive_crps)} | {window.judged.rmse:.3f} | "
         f"{window.judged.naive_rmse:.3f} | {window.judged.bias:+.3f} | {window.drift:.2f} | {len(window.breaches)} |\n"
         for version, (*_, window) in scored.windows.items()
     )
@@ -64,8 +62,8 @@ def link_score(model: str, scored: Scored) -> None:
     request = "retraining" if scored.advice.retrain else "no retraining"
     create_markdown_artifact(
         f"**{model}: {request} is requested.** {figures}\n\n{reasons}\n"
-        "| version | up to | forecasts | rolling RMSE | naive | bias | drift | breaches |\n"
-        f"| --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}",
+        "| version | up to | forecasts | rolling CRPS | naive | RMSE | naive | bias | drift | breaches |\n"
+        f"|{' --- |' * 10}\n{lines}",
         key="score",
         description=f"how the forecasts of {model} have done",
     )

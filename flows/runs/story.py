@@ -15,6 +15,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
+from flows.runs.wording import intervals_in_brackets, score_sentences
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from tasks.prefect_tasks import start_timing
@@ -89,11 +90,9 @@ def log_waiting(line: str) -> None:
 
 
 def log_errors(metrics: "Mapping[str, float]") -> None:
-    """The error on the test period beside that of the best naive forecast."""
-    naive = {name.removesuffix("_rmse"): metrics[name] for name in metrics if name.endswith("_rmse")}
-    del naive["naive"]  # the best of the others
-    best = naive_label(min(naive, key=naive.__getitem__))
-    get_run_logger().info(_beside(metrics["rmse"], best, metrics["naive_rmse"], metrics["skill"]))
+    """The scores on the test period beside those of the best naive distribution and forecast."""
+    for sentence in score_sentences(metrics):
+        get_run_logger().info(sentence)
 
 
 def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> None:
@@ -114,11 +113,10 @@ def log_pulled(version: "RegisteredVersion") -> None:
 
 
 def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
-    """The forecast with its interval, beside the naive one, and whether the ledger had it already."""
+    """The forecast with its intervals, beside the naive one, and whether the ledger had it already."""
     logger = get_run_logger()
-    interval = "" if made.lower is None else f" ({made.level:.0%}: ${made.lower:.2f} to ${made.upper:.2f})"
     logger.info(
-        f"{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}{interval}; "
+        f"{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}{intervals_in_brackets(made)}; "
         f"naive ({naive_label(made.naive_name)}) ${made.naive:.2f}."
     )
     if made.late:
@@ -135,8 +133,9 @@ def log_score(scored: "Scored", filled: int) -> None:
     if judged is None:
         logger.info("Nothing to score yet.")
     else:
-        errors = _beside(judged.rmse, naive_label(judged.best_naive), judged.naive_rmse, judged.skill)
-        logger.info(f"Scored {len(judged.sessions)} forecasts: {errors}")
+        logger.info(f"Scored {len(judged.sessions)} forecasts.")
+        for sentence in score_sentences(judged.metrics()):
+            logger.info(sentence)
     for reason in scored.advice.reasons:
         logger.info(f"Monitoring: {reason}")
     logger.info(f"{'Retraining' if scored.advice.retrain else 'No retraining'} is requested.")
@@ -159,10 +158,6 @@ def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
 def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
     """How much was removed, or would be."""
     get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
-
-
-def _beside(rmse: float, best: str, naive_rmse: float, skill: float) -> str:
-    return f"RMSE ${rmse:.3f}; best naive forecast ({best}) ${naive_rmse:.3f}; skill {skill:+.3f}."
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from model.evaluation.baselines import naive_forecast, naive_forecasts
+import numpy as np
+
+from model.artifact.distribution import PROBABILITIES
+from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import RecordedForecast
@@ -15,7 +18,7 @@ from tasks.tracking.model_artifact import load_forecaster
 def make_forecast(
     version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
 ) -> RecordedForecast:
-    """Forecast the session after the newest of `prices`, in dollars, with the naive forecasts beside it.
+    """Forecast the session after the newest of `prices`, in dollars, with what is naive beside it.
 
     It is late if that session has begun by `now`: its Open may be known then.
     """
@@ -46,6 +49,18 @@ def make_forecast(
         fingerprint=prices.fingerprint,
         made_at=now,
         intervals=intervals,
+        quantiles=made.distribution(),
         naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
+        naive_quantiles=_naive_quantiles(prices, column),
         late=now >= calendar.opens(session),
     )
+
+
+def _naive_quantiles(prices: Prices, column: str) -> dict[str, dict[float, float]]:
+    """The naive distributions by name, each from probability to price, where there are prices enough for it."""
+    made = {name: rows[0] for name, rows in naive_distributions(prices, column, 1).items()}
+    return {
+        name: dict(zip(PROBABILITIES, row.tolist(), strict=True))
+        for name, row in made.items()
+        if bool(np.isfinite(row).all())
+    }

@@ -1,12 +1,15 @@
 """How forecasts have done: which of them count, and those beside what happened."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.evaluation import Evaluation
+from model.market.prices import Values
 from tasks.ledger.forecasts import RecordedForecast
 
 
@@ -38,6 +41,26 @@ class ForecastSummary:
     def newest(self) -> RecordedForecast:
         """The forecast of the newest session."""
         return max(self.rows, key=lambda row: (row.session, row.made_at))
+
+    @property
+    def crps(self) -> float | None:
+        """The mean CRPS in dollars; None where no forecast that counts is a distribution."""
+        return None if self.judged is None else _finite(self.judged.crps)
+
+    @property
+    def naive_crps(self) -> float | None:
+        """The same of the best naive distribution, on the same sessions."""
+        return None if self.judged is None else _finite(self.judged.naive_crps)
+
+    @property
+    def crps_skill(self) -> float | None:
+        """1 - CRPS / CRPS of the best naive distribution."""
+        return None if self.judged is None else _finite(self.judged.crps_skill)
+
+    @property
+    def log_score(self) -> float | None:
+        """The mean log density at what happened: higher is better."""
+        return None if self.judged is None else _finite(self.judged.log_score)
 
     @property
     def rmse(self) -> float | None:
@@ -77,13 +100,24 @@ def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
         newest[row.session] = row
     chosen = list(newest.values())
     shared = [name for name in chosen[0].naives if all(name in row.naives for row in chosen)]
-    levels = sorted({level for row in chosen for level in row.intervals})
-    none = (np.nan, np.nan)
-    bounds = {level: np.array([row.intervals.get(level, none) for row in chosen]) for level in levels}
+    distributions = dict.fromkeys(name for row in chosen for name in row.naive_quantiles)
     return Evaluation(
         sessions=np.array([row.session for row in chosen], dtype="datetime64[D]"),
         actual=np.array([row.observed for row in chosen], dtype=np.float64),
         forecast=np.array([row.forecast for row in chosen]),
         naive={name: np.array([row.naives[name] for row in chosen]) for name in shared},
-        intervals={level / 100: (pair[:, 0], pair[:, 1]) for level, pair in bounds.items()},
+        quantiles=_stacked([row.quantiles for row in chosen]),
+        naive_quantiles={
+            name: _stacked([row.naive_quantiles.get(name, {}) for row in chosen]) for name in distributions
+        },
     )
+
+
+def _stacked(recorded: Sequence[Mapping[float, float]]) -> Values:
+    """(n, len(PROBABILITIES)) dollars; a row is NaN throughout where a distribution lacks one of the probabilities."""
+    rows = np.array([[found.get(probability, math.nan) for probability in PROBABILITIES] for found in recorded])
+    return np.where(np.isfinite(rows).all(axis=1)[:, np.newaxis], rows, math.nan)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
-from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, ledger_version
+from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle
 
@@ -58,6 +58,7 @@ class LedgerDatabase:
         """Make sure that the tables are there, in the version that this code knows."""
         with self._engine.connect() as connection:
             found = _version(connection)
+            missing = () if found != LEDGER_VERSION else _missing_columns(connection)
         if found is None or found < LEDGER_VERSION:
             found = self._alone(_make_ready)
         if found > LEDGER_VERSION:
@@ -66,6 +67,13 @@ class LedgerDatabase:
                 have=f"tables of version {found}, made by a newer release or a development version",
                 need=f"version {LEDGER_VERSION} or older",
                 remedy="install the newer release again, or name another ledger in mlflow.yaml",
+            )
+        if missing:
+            raise ConfigurationError(
+                f"the ledger {self.place}",
+                have=f"tables of a development version, without {', '.join(missing)}",
+                need="the tables that this release makes",
+                remedy="move it away, so that a new one is made, or name another ledger in mlflow.yaml",
             )
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
@@ -110,6 +118,14 @@ def _version(connection: sa.Connection) -> int | None:
         return None
     version: int = connection.execute(sa.select(ledger_version.c.version)).scalar_one()
     return version
+
+
+def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
+    """The columns of a forecast that are not there: before the first release tables changed within a version."""
+    if not sa.inspect(connection).has_table(forecasts.name):
+        return ()
+    found = {column["name"] for column in sa.inspect(connection).get_columns(forecasts.name)}
+    return tuple(column.name for column in forecasts.columns if column.name not in found)
 
 
 def _make_ready(connection: sa.Connection) -> int:

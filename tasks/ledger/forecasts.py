@@ -5,30 +5,36 @@ anything else.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from model.forecaster.forecasts import interval_of
 from tasks.ledger.database import LedgerDatabase, insert_once
 from tasks.ledger.schema import forecasts
 
 KEY = ("model", "version", "as_of")
+# A median that was computed in another order may differ in its last digits.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedForecast:
-    """One forecast as it was made, and what happened where that is known. Prices are in dollars.
+    """One forecast as it was made, and what happened where that is known. Prices are in dollars of that day.
 
     model, version:   the registered model and its version
     as_of:            the newest session that was known
     session:          the session that is forecast
+    forecast:         the median of the distribution, where there is one
+    quantiles:        the distribution, probability -> price; empty where the version gave none
+    intervals:        level in per cent -> lower and upper bound, read from the quantiles
     lower, upper:     the interval that should hold the price with probability `level`; all three or none
-    intervals:        level in per cent -> lower and upper bound
     naive:            the naive forecast of the same price, by the method `naive_name`
     naives:           every naive forecast by name
+    naive_quantiles:  every naive distribution by name, like `quantiles`; without those that had too few prices
     stale:            whether its prices are those of a previous fetch, since the source was not available
     run_id:           the MLflow run that trained the version
     fingerprint:      of the prices it was made from
@@ -59,12 +65,13 @@ class RecordedForecast:
     observed: float | None = None
     observed_at: datetime | None = None
     intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
+    quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
+    naive_quantiles: Mapping[str, Mapping[float, float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.session <= self.as_of:
             raise ValueError(f"session {self.session} is not after {self.as_of}")
-        bounds = [bound for pair in self.intervals.values() for bound in pair]
-        for value in (self.forecast, self.naive, self.lower, self.upper, self.observed, *bounds, *self.naives.values()):
+        for value in self._prices():
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{value} is no price")
         if len({value is None for value in (self.lower, self.upper, self.level)}) > 1:
@@ -74,6 +81,26 @@ class RecordedForecast:
         for moment in (self.made_at, self.observed_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError("a time without a zone")
+        for quantiles in (self.quantiles, *self.naive_quantiles.values()):
+            _check_distribution(quantiles)
+        self._check_against_distribution()
+
+    def _prices(self) -> Iterator[float | None]:
+        yield from (self.forecast, self.naive, self.lower, self.upper, self.observed, *self.naives.values())
+        for pair in self.intervals.values():
+            yield from pair
+        for quantiles in (self.quantiles, *self.naive_quantiles.values()):
+            yield from quantiles.values()
+
+    def _check_against_distribution(self) -> None:
+        """ValueError unless the forecast and its intervals are those of the quantiles, from which they are read."""
+        if self.quantiles and not math.isclose(self.quantiles.get(0.5, math.nan), self.forecast, rel_tol=ROUNDING):
+            raise ValueError(f"the forecast {self.forecast} is not the median of its distribution")
+        for level, bounds in self.intervals.items():
+            if _interval(self.quantiles, level) != bounds:
+                raise ValueError(f"the {level} % interval is not that of the distribution")
+        if self.level is not None and self.intervals.get(round(100 * self.level)) != (self.lower, self.upper):
+            raise ValueError(f"lower and upper are not the {self.level:.0%} interval")
 
 
 class Ledger:
@@ -134,7 +161,27 @@ def _is(forecast: RecordedForecast) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(forecasts.c[name] == getattr(forecast, name) for name in KEY)
 
 
+def _check_distribution(quantiles: Mapping[float, float]) -> None:
+    values = [quantiles[probability] for probability in sorted(quantiles)]
+    if values != sorted(values) or not all(0 < probability < 1 for probability in quantiles):
+        raise ValueError("quantiles must ascend with their probabilities, which lie between 0 and 1")
+
+
+def _interval(quantiles: Mapping[float, float], level: int) -> tuple[float, float] | None:
+    try:
+        return interval_of(quantiles, level)
+    except KeyError:
+        return None
+
+
 def _recorded(row: sa.Row[Any]) -> RecordedForecast:
     values = dict(row._mapping)
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
+    values["quantiles"] = _by_probability(values["quantiles"])
+    values["naive_quantiles"] = {name: _by_probability(found) for name, found in values["naive_quantiles"].items()}
     return RecordedForecast(**values)
+
+
+def _by_probability(quantiles: Mapping[str, float]) -> dict[float, float]:
+    """JSON's keys are text."""
+    return {float(probability): price for probability, price in quantiles.items()}

@@ -30,7 +30,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Named(TypeDecorator[Mapping[str, Any]]):
-    """Name -> numbers, as JSON, which keeps every bit of them."""
+    """Name -> numbers, or numbers by name, as JSON, which keeps every bit of them."""
 
     impl = sa.JSON
     cache_ok = True
@@ -56,7 +56,7 @@ forecasts = sa.Table(
     *_required(sa.Text, "ticker", "column", "naive_name", "source", "run_id", "fingerprint"),
     *_required(sa.Double, "forecast", "naive"),
     *_required(sa.Boolean, "stale", "late"),
-    *_required(Named, "intervals", "naives"),
+    *_required(Named, "intervals", "naives", "quantiles", "naive_quantiles"),
     *_required(Moment, "made_at"),
     *(sa.Column(name, sa.Double) for name in ("lower", "upper", "level", "observed")),
     sa.Column("observed_at", Moment),

@@ -1,9 +1,11 @@
 """The note that MLflow shows above a run: what it is, how good it is, how to use it."""
 
+import math
+from collections.abc import Iterator
+
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.metrics import mae, rmse
 from model.evaluation.split import Split
 
 
@@ -12,21 +14,17 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
     prices = split.prices
     security = prices.security
     name = f"{security.name} ({security.ticker})" if security.name else security.ticker
-    verdict = "beats" if evaluation.skill > 0 else "does **not** beat"
     # MLflow's page folds a note after some five lines: the verdict comes first.
     note = f"""\
 **Forecasts the {config.column} of {name} one session ahead**, preset `{config.preset}`, from the \
 {config.lookback} sessions before.
 
-In the test period it {verdict} the best naive forecast (skill {evaluation.skill:+.3f}):
+{_verdict(evaluation)}
 
-| forecast | RMSE | MAE |
-| --- | ---: | ---: |
-| this model | ${evaluation.rmse:,.3f} | ${evaluation.mae:,.3f} |
+| | CRPS | RMSE | MAE |
+| --- | ---: | ---: | ---: |
 """
-    for naive, values in evaluation.naive.items():
-        figures = f"${rmse(evaluation.actual, values):,.3f} | ${mae(evaluation.actual, values):,.3f}"
-        note += f"| naive: {naive_label(naive)} | {figures} |\n"
+    note += "".join(f"| {label} | {' | '.join(map(_in_dollars, figures))} |\n" for label, figures in _rows(evaluation))
     note += f"""
 - trained on {len(split.train):,} sessions, {split.train.first} to {split.train.last}
 - tested on {split.n_test:,}, {split.first_test} to {split.last_test}, which nothing was fitted on
@@ -44,3 +42,30 @@ mlflow.pyfunc.load_model("{model_uri}").predict(frame)
 ```
 """
     return note
+
+
+def _verdict(evaluation: Evaluation) -> str:
+    """Whether it beats what is naive: its distribution first, where it has one, then its median."""
+    found = {"point forecast": ("RMSE", evaluation.skill)}
+    if math.isfinite(evaluation.crps_skill):
+        found = {"distribution": ("CRPS", evaluation.crps_skill), **found}
+    parts = [
+        f"its {kind} {'beats' if skill > 0 else 'does **not** beat'} the best naive one ({measure} skill {skill:+.3f})"
+        for kind, (measure, skill) in found.items()
+    ]
+    return f"In the test period {', and '.join(parts)}."
+
+
+def _rows(evaluation: Evaluation) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """What is compared, each with its CRPS, RMSE and MAE; NaN where it has none."""
+    metrics = evaluation.metrics()
+    yield "this model", (metrics.get("crps", math.nan), metrics["rmse"], metrics["mae"])
+    for name in evaluation.naive_quantiles:
+        if f"{name}_crps" in metrics:
+            yield f"naive: {naive_label(name)}", (metrics[f"{name}_crps"], math.nan, math.nan)
+    for name in evaluation.naive:
+        yield f"naive: {naive_label(name)}", (math.nan, metrics[f"{name}_rmse"], metrics[f"{name}_mae"])
+
+
+def _in_dollars(figure: float) -> str:
+    return f"${figure:,.3f}" if math.isfinite(figure) else ""

@@ -97,11 +97,16 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert low_95 < low_80 < first["forecast"] < high_80 < high_95
     assert (first["lower"], first["upper"], first["level"]) == (low_95, high_95, 0.95)
     assert second["intervals"] == first["intervals"]
+    quantiles = first["quantiles"]
+    assert (quantiles["0.5"], quantiles["0.025"], quantiles["0.975"]) == (first["forecast"], low_95, high_95)
+    assert quantiles["0.005"] < low_95 < low_80 == quantiles["0.1"] < high_80 == quantiles["0.9"]
     assert first["naives"].keys() == {"newest_Open", "newest_Close", "drift", "moving_average"}
     assert "late: made after that session opened" in run("predict", *MARKET).out
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert (row.forecast, row.version, row.fingerprint) == (first["forecast"], 1, market(home).fingerprint)
     assert (row.lower, row.upper, row.level) == (low_95, high_95, 0.95)
+    assert {f"{probability:g}": price for probability, price in row.quantiles.items()} == quantiles
+    assert row.naive_quantiles.keys() == {"constant_250", "constant_500", "constant_1000"}
 
 
 def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:

@@ -4,14 +4,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows.runs.clock import clock_at
+from model.artifact.distribution import PROBABILITIES
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.decision import DecisionWord
+from model.evaluation.distribution import log_density, median
 from model.evaluation.split import split_prices
+from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
+from tasks.forecasts import make
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.retraining_requests import RetrainingRequests
 from tasks.prices.request import resolve
@@ -22,7 +27,9 @@ from tasks.settings import Settings, read_settings
 from tasks.tracking.client import Tracking
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.run import log_setup, start_training_run
+from tests.distributions import around
 from tests.flows.conftest import Run
+from tests.tasks.forecasts.recorded import crps_by_hand, naive_quantiles
 
 MODEL = "SAMPLE-Open"
 LAST = date(2013, 9, 30)
@@ -78,6 +85,7 @@ def forecasts(prices: Prices, error: float) -> list[RecordedForecast]:
                 fingerprint="",
                 made_at=evening,
                 naives={name: float(values[0]) for name, values in naives.items()},
+                naive_quantiles=naive_quantiles(prices.until(prices.day(row - 1))),
                 late=False,
             )
         )
@@ -103,6 +111,7 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert first["bias"] == pytest.approx(3.0)
     assert first["naive_rmse"] < 3.0
     assert (first["coverage"], first["level"]) == (None, None)
+    assert (first["crps"], first["crps_skill"], first["log_score"]) == (None, None, None)
     assert (first["retrain"], first["asked"]) == (True, True)
     assert "5 of the newest 5 windows" in first["reasons"][0]
     # The same again: nothing is filled in, and the request stands.
@@ -129,3 +138,47 @@ def test_with_nothing_forecast_there_is_nothing_to_score(run: Run) -> None:
     with clock_at(NOW):
         scored = run("score", *MARKET, "--json").json
     assert (scored["forecasts"], scored["scored"], scored["rmse"], scored["retrain"]) == (0, 0, None, False)
+    assert (scored["crps"], scored["naive_crps"], scored["naive_distribution"]) == (None, None, None)
+
+
+@pytest.mark.usefixtures("in_production")
+def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_judge(
+    run: Run, prices: Prices, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantiles = around(np.array([float(prices.column("Close")[-2])]), 1.5, 2.5)
+
+    class Version:
+        def predict(self, _: Prices) -> Forecasts:
+            return Forecasts(values=median(quantiles), quantiles=quantiles)
+
+    monkeypatch.setattr(make, "load_forecaster", lambda _: Version())
+    friday = ("--source", "sample", "--as-of", "2013-09-27")
+    with clock_at(datetime(2013, 9, 27, 22, 15, tzinfo=UTC)):
+        made = run("predict", *friday, "--json").json
+        text = run("predict", *friday).out
+    assert (made["session"], made["quantiles"]["0.5"]) == (LAST.isoformat(), made["forecast"])
+    assert list(made["quantiles"]) == [f"{probability:g}" for probability in PROBABILITIES]
+    assert list(made["quantiles"].values()) == quantiles[0].tolist()
+    assert made["intervals"]["80"] == [made["quantiles"]["0.1"], made["quantiles"]["0.9"]]
+    assert (made["lower"], made["upper"]) == (made["quantiles"]["0.025"], made["quantiles"]["0.975"])
+    ends = {name: f"${made['quantiles'][name]:.2f}" for name in ("0.01", "0.025", "0.1", "0.9", "0.975", "0.99")}
+    assert f"  80 %: {ends['0.1']} to {ends['0.9']}\n  95 %: {ends['0.025']} to {ends['0.975']}\n" in text
+    assert f"  1 in 100: below {ends['0.01']}; 1 in 100: above {ends['0.99']}\n" in text
+
+    with clock_at(NOW):
+        scored = run("score", *MARKET, "--json").json
+        text = run("score", *MARKET).out
+        (status,) = run("status", "--json").json["forecasts"]
+        line = run("status").out
+    (row,) = Ledger(settings.ledger_uri).rows(MODEL)
+    came = float(prices.column("Open")[-1])
+    assert row.observed == came
+    crps = crps_by_hand(row.quantiles, came)
+    naive = {name: crps_by_hand(found, came) for name, found in row.naive_quantiles.items()}
+    assert scored["crps"] == status["crps"] == pytest.approx(crps)
+    assert scored["naive_crps"] == status["naive_crps"] == pytest.approx(min(naive.values()))
+    assert scored["naive_distribution"] == min(naive, key=lambda name: naive[name])
+    assert scored["crps_skill"] == pytest.approx(1 - crps / min(naive.values()))
+    assert scored["log_score"] == pytest.approx(log_density(np.array([came]), quantiles)[0])
+    assert 0 < text.index(f"CRPS ${crps:.3f}; best naive distribution (") < text.index("RMSE $")
+    assert f"1 scored, CRPS ${crps:.3f}, naive ${min(naive.values()):.3f}; RMSE $" in line

@@ -48,6 +48,7 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     assert answer["fit"]["epochs"] == 2
     metrics = answer["metrics"]
     assert metrics["skill"] == pytest.approx(1 - metrics["rmse"] / metrics["naive_rmse"])
+    assert metrics["crps_skill"] == pytest.approx(1 - metrics["crps"] / metrics["naive_crps"])
     assert answer["decision"]["promoted"] is False
     assert any("loses to the newest Close" in reason for reason in answer["decision"]["reasons"])
 

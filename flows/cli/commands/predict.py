@@ -1,6 +1,6 @@
 """`tomorrow predict`: its options, its call, its JSON and its text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,12 @@ LATE = "made after that session opened. It is recorded but will not be scored."
 
 
 class PredictAnswer(Answer):
-    """The object of `tomorrow predict --json`, as the ledger holds the forecast: `intervals` by level in per cent."""
+    """The object of `tomorrow predict --json`, as the ledger holds the forecast.
+
+    forecast:  the median of the distribution
+    quantiles: the distribution, probability -> price; empty where the version gave none
+    intervals: level in per cent -> lower and upper bound, read from the quantiles
+    """
 
     model: str = of("forecast.model")
     version: int = of("forecast.version")
@@ -29,6 +34,7 @@ class PredictAnswer(Answer):
     upper: float | None = of("forecast.upper")
     level: float | None = of("forecast.level")
     intervals: dict[int, tuple[float, float]] = of("forecast.intervals")
+    quantiles: Mapping[float, float] = of("forecast.quantiles")
     naive: float = of("forecast.naive")
     naive_name: str = of("forecast.naive_name")
     naives: Mapping[str, float] = of("forecast.naives")
@@ -64,6 +70,12 @@ def predict_result(report: "PredictReport") -> CommandResult:
     return CommandResult(PredictAnswer.model_validate(report), _text(report))
 
 
+def _tails(quantiles: Mapping[float, float]) -> Iterator[str]:
+    """The prices beyond which it goes about once in a hundred times, to either side."""
+    if quantiles.keys() >= {0.01, 0.99}:
+        yield f"  1 in 100: below ${quantiles[0.01]:.2f}; 1 in 100: above ${quantiles[0.99]:.2f}"
+
+
 def _text(report: "PredictReport") -> str:
     from model.evaluation.baselines import naive_label
 
@@ -71,6 +83,7 @@ def _text(report: "PredictReport") -> str:
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
         *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
+        *_tails(made.quantiles),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
         f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

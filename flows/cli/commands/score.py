@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows.score import ScoreReport
     from model.config import PriceRequest
     from model.evaluation.evaluation import Evaluation
+    from model.evaluation.monitoring import Window
     from tasks.forecasts.scoring import Scored
 
 
@@ -49,7 +50,8 @@ def _finite(value: float) -> float | None:
 class ScoreAnswer(Answer):
     """The object of `tomorrow score --json`; what is undefined is null.
 
-    The figures are those of all forecasts that count; `coverage` is that of the widest intervals, at `level`.
+    The figures are those of all forecasts that count; CRPS and log score are those of their distributions, `crps` and
+    `naive_crps` on the same sessions. `coverage` is that of the widest intervals, at `level`.
     """
 
     model: str
@@ -61,6 +63,11 @@ class ScoreAnswer(Answer):
     counted: Count = of("scored.counted")
     filled: int
     waiting: int = of("outcomes.waiting")
+    crps: float | None = of("scored.crps")
+    naive_crps: float | None = of("scored.naive_crps")
+    naive_distribution: str | None = of("scored.judged.best_naive_distribution", None)
+    crps_skill: float | None = of("scored.crps_skill")
+    log_score: float | None = of("scored.log_score")
     rmse: float | None = of("scored.rmse")
     naive_rmse: float | None = of("scored.naive_rmse")
     naive_name: str | None = of("scored.judged.best_naive", None)
@@ -96,7 +103,7 @@ def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
 
 
 def _text(report: "ScoreReport") -> str:
-    from model.evaluation.baselines import naive_label
+    from flows.runs.wording import score_sentences
 
     scored, judged = report.scored, report.scored.judged
     lines = [
@@ -106,24 +113,30 @@ def _text(report: "ScoreReport") -> str:
     if judged is None:
         lines.append("  none of them was made before its session and is over: nothing to score")
     else:
-        lines.append(
-            f"  {len(scored.counted)} made before their sessions: RMSE ${judged.rmse:.3f}, "
-            f"{naive_label(judged.best_naive)} ${judged.naive_rmse:.3f}, skill {judged.skill:+.3f}"
-            f"{'' if judged.has_skill else ' (no skill)'}, bias ${judged.bias:+.3f}"
-        )
+        lines.append(f"  {len(scored.counted)} made before their sessions:")
+        lines += [f"    {sentence}" for sentence in score_sentences(judged.metrics())]
+        lines.append(f"    Bias ${judged.bias:+.3f}.")
         for level in sorted(judged.intervals):
             held = judged.coverage(level)
-            lines.append(f"  the {100 * level:g} % intervals held {held.hits} of {held.n} prices")
+            lines.append(f"    The {100 * level:g} % intervals held {held.hits} of {held.n} prices.")
     for version, windows in scored.windows.items():
-        newest = windows[-1]
-        drift = "" if math.isnan(newest.drift) else f", drift {newest.drift:.2f}"
-        lines.append(
-            f"  version {version}: {len(windows)} sessions; the newest {len(newest.judged.sessions)}: RMSE "
-            f"${newest.judged.rmse:.3f}, naive ${newest.judged.naive_rmse:.3f}{drift}"
-        )
+        lines.append(f"  version {version}: {len(windows)} sessions; {_newest(windows[-1])}")
     lines += [f"  note: {note}" for note in report.notes]
     lines.append(f"  {'retraining is requested' if scored.advice.retrain else 'no retraining is requested'}:")
     lines += [f"  - {reason}" for reason in scored.advice.reasons]
     if scored.advice.retrain:
         lines.append(f'  next     tomorrow train, or tomorrow rollback {report.model} --reason "..."')
     return "\n".join(lines)
+
+
+def _newest(window: "Window") -> str:
+    """The figures of a version's newest window."""
+    from flows.runs.wording import in_dollars
+
+    judged = window.judged
+    crps = f"CRPS {in_dollars(judged.crps)}, naive {in_dollars(judged.naive_crps)}; "
+    drift = "" if math.isnan(window.drift) else f", drift {window.drift:.2f}"
+    return (
+        f"the newest {len(judged.sessions)}: {'' if math.isnan(judged.crps) else crps}"
+        f"RMSE ${judged.rmse:.3f}, naive ${judged.naive_rmse:.3f}{drift}"
+    )

@@ -59,6 +59,8 @@ class ForecastStatus(Answer):
     model: str
     forecasts: int
     scored: int
+    crps: float | None
+    naive_crps: float | None
     rmse: float | None
     naive_rmse: float | None
     coverage: float | None
@@ -161,7 +163,10 @@ def _forecasts_line(summary: ForecastStatus) -> str:
     line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
     if summary.rmse is None or summary.naive_rmse is None:
         return line + "none scored"
-    line += f"{summary.scored} scored, RMSE ${summary.rmse:.3f}, naive ${summary.naive_rmse:.3f}"
+    line += f"{summary.scored} scored, "
+    if summary.crps is not None and summary.naive_crps is not None:
+        line += f"CRPS ${summary.crps:.3f}, naive ${summary.naive_crps:.3f}; "
+    line += f"RMSE ${summary.rmse:.3f}, naive ${summary.naive_rmse:.3f}"
     if summary.coverage is None or summary.level is None:
         return line
     return f"{line}, {summary.coverage:.0%} within the {summary.level:.0%} interval"

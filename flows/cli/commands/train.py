@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from model.evaluation.gate import Decision
     from tasks.settings import Settings
 
+# The distribution's score first, then the errors of its median.
+MEASURES = ("crps", "rmse", "mae")
 REPEATED = (
     "It was trained before, from the same prices and configuration by the same code: nothing is trained again.",
     "(--again trains it anew.)",
@@ -183,21 +185,30 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
 
 
 def _errors(report: "TrainReport") -> "RenderableType":
-    from model.evaluation.baselines import naive_label
+    from model.evaluation.baselines import CONSTANT, naive_label
 
     split, figures = report.split, report.results.metrics
-    naive = [name.removesuffix("_rmse") for name in figures if name.endswith("_rmse") and name != "naive_rmse"]
-    rows = [("the forecast", figures["rmse"], figures["mae"])]
-    rows += [(f"naive: {naive_label(name)}", figures[f"{name}_rmse"], figures[f"{name}_mae"]) for name in naive]
+    points = [name.removesuffix("_rmse") for name in figures if name.endswith("_rmse") and name != "naive_rmse"]
+    naive = [*(name for name in CONSTANT if f"{name}_crps" in figures), *points]
+    rows = [("the forecast", "")] + [(f"naive: {naive_label(name)}", f"{name}_") for name in naive]
+    skills = [f"{figures[name]:+.3f}" if name in figures else "" for name in ("crps_skill", "skill")]
     return table(
-        (f"{f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}", f"{'RMSE':>8}", f"{'MAE':>8}"),
+        (
+            f"{f'{split.n_test} sessions, {split.first_test} to {split.last_test}':<42}",
+            *(f"{name.upper():>8}" for name in MEASURES),
+        ),
         [
-            *((name, f"${error:.3f}", f"${absolute:.3f}") for name, error, absolute in rows),
-            ("skill against the best naive forecast", f"{figures['skill']:+.3f}", ""),
+            *((label, *(_in_dollars(figures.get(f"{of_it}{name}")) for name in MEASURES)) for label, of_it in rows),
+            ("skill against the best naive one", *skills, ""),
         ],
         figures=True,
         indent=2,
     )
+
+
+def _in_dollars(figure: float | None) -> str:
+    """A naive distribution has a CRPS alone, and a naive forecast none."""
+    return "" if figure is None else f"${figure:.3f}"
 
 
 def _next(report: "TrainReport") -> str:

@@ -24,6 +24,7 @@ from flows.runs.story import _handler, start_run
 from tasks.prefect_tasks import step
 from tests.flows.conftest import SMALL, Run
 
+DOLLARS, SKILL = r"\$\d+\.\d+", r"skill [+-]\d+\.\d+( \(no skill\))?"
 MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 
@@ -62,7 +63,8 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"348 windows to train on; 21 sessions to test on, 2013-05-31 to 2013-06-28\.",
         r"Epoch 1 of 20: loss 0\.\d+",
         *(rf"Epoch {epoch} of 20: loss 0\.\d+" for epoch in range(2, 21, 2)),
-        r"RMSE \$\d+\.\d+; best naive forecast \(.+\) \$\d+\.\d+; skill [+-]\d+\.\d+\.",
+        rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
+        rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
         r"Gate: Judged on 21 sessions",
         r"Gate: RMSE .* loses to the newest Close",
         r"SAMPLE-Open version 1: refused, in Staging\.",
@@ -75,7 +77,8 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
             "predict",
             r"SAMPLE-Open version 1.* is in Production, and forecasts\.",
             r"Prices of SAMPLE from sample",
-            r"SAMPLE Open on 2013-07-01: \$\d+\.\d\d \(\d\d%: \$\d+\.\d\d to \$\d+\.\d\d\); naive \(.+\) \$\d+\.\d\d\.",
+            rf"SAMPLE Open on 2013-07-01: {DOLLARS} \(80%: {DOLLARS} to {DOLLARS}, 95%: {DOLLARS} to {DOLLARS}\); "
+            rf"naive \(.+\) {DOLLARS}\.",
             written,
         )
     assert run("score", "--source", "sample", "--as-of", "2013-07-01").code == 0

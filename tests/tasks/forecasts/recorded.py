@@ -1,9 +1,18 @@
 """Forecasts as the ledger holds them, of a made-up market."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time
+from itertools import pairwise
 
-from model.evaluation.baselines import naive_forecasts
+import numpy as np
+
+from model.artifact.distribution import LEVELS, PROBABILITIES
+from model.evaluation.baselines import naive_distributions, naive_forecasts
+from model.forecaster.forecasts import interval_of
+from model.market.prices import Prices, Values
 from tasks.ledger.forecasts import RecordedForecast
+from tests.distributions import around
 from tests.market import make_prices
 
 PRICES = make_prices(60)
@@ -29,5 +38,35 @@ def forecast(row: int, version: int = 1) -> RecordedForecast:
         fingerprint="",
         made_at=datetime.combine(known.last, time(22), UTC),
         naives=naives,
+        naive_quantiles=naive_quantiles(known),
         late=False,
+    )
+
+
+def distributed(row: RecordedForecast, half_80: float = 1.0, half_95: float = 2.0) -> RecordedForecast:
+    """The same forecast as the median of a distribution, whose intervals reach so far to both sides."""
+    quantiles = by_probability(around(np.array([row.forecast]), half_80, half_95)[0])
+    intervals = {level: interval_of(quantiles, level) for level in LEVELS}
+    lower, upper = intervals[max(LEVELS)]
+    level = max(LEVELS) / 100
+    return replace(row, quantiles=quantiles, intervals=intervals, lower=lower, upper=upper, level=level)
+
+
+def naive_quantiles(known: Prices) -> dict[str, dict[float, float]]:
+    """The naive distributions of the next Open."""
+    return {name: by_probability(made[0]) for name, made in naive_distributions(known, "Open", 1).items()}
+
+
+def by_probability(quantiles: Values) -> dict[float, float]:
+    """Quantiles as the ledger keeps them."""
+    return dict(zip(PROBABILITIES, quantiles.tolist(), strict=True))
+
+
+def crps_by_hand(quantiles: Mapping[float, float], observed: float) -> float:
+    """What docs/measures.md says of the CRPS, in a loop: twice the losses, each with the width of its cell."""
+    levels = sorted(quantiles)
+    edges = [0.0, *((low + high) / 2 for low, high in pairwise(levels)), 1.0]
+    return sum(
+        2 * (high - low) * max(p * (observed - quantiles[p]), (p - 1) * (observed - quantiles[p]))
+        for p, low, high in zip(levels, edges, edges[1:], strict=False)
     )

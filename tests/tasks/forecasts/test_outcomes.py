@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from model.market.prices import COLUMNS, Prices
 from tasks.forecasts.outcomes import find_outcomes
-from tests.tasks.forecasts.recorded import PRICES, forecast
+from tasks.forecasts.summary import summarise
+from tasks.ledger.forecasts import Ledger
+from tests.tasks.forecasts.recorded import PRICES, crps_by_hand, distributed, forecast
 
 
 def scaled(factor: float, rows: slice = slice(None)) -> Prices:
@@ -31,6 +34,20 @@ def test_after_a_split_what_came_is_told_in_the_dollars_of_the_forecast(factor: 
     assert row == made
     assert price == pytest.approx(PRICES.column("Open")[40])
     assert "multiplied by" in find_outcomes([made], scaled(factor)).notes[0]
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 10.0])
+def test_after_a_split_the_score_of_a_distribution_is_what_it_was(tmp_path: Path, factor: float) -> None:
+    made = distributed(forecast(40))
+    came = float(PRICES.column("Open")[40])
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    ledger.append(made)
+    (row,) = ledger.fill_in(find_outcomes(ledger.rows(), scaled(factor)).known, at=made.made_at)
+    assert row.quantiles == made.quantiles, "they stay in the dollars of the forecast"
+    summary = summarise(made.model, [row])
+    assert summary.crps == pytest.approx(crps_by_hand(made.quantiles, came))
+    naive = min(crps_by_hand(quantiles, came) for quantiles in made.naive_quantiles.values())
+    assert summary.naive_crps == pytest.approx(naive)
 
 
 def test_a_newest_price_that_was_corrected_a_little_is_no_split() -> None:

@@ -1,6 +1,7 @@
 """Only what was made before its session, and whose price came, counts: by one rule for `status` and `score`."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from tasks.forecasts.scoring import score_forecasts
 from tasks.forecasts.summary import judge_rows, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.tracking.client import Tracking
-from tests.tasks.forecasts.recorded import PRICES, forecast
+from tests.tasks.forecasts.recorded import PRICES, crps_by_hand, distributed, forecast
 
 MODEL = "TEST-Open"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -21,13 +22,9 @@ def over(row: RecordedForecast, price: float) -> RecordedForecast:
     return replace(row, observed=price, observed_at=row.made_at)
 
 
-def bounded(row: RecordedForecast, lower: float, upper: float) -> RecordedForecast:
-    return replace(row, lower=lower, upper=upper, level=0.95, intervals={95: (lower, upper)})
-
-
 def test_forecasts_of_two_versions_become_one_evaluation_with_what_all_of_them_have() -> None:
     first, second = forecast(40), forecast(41, version=2)
-    first = bounded(replace(first, naives={"newest_Close": first.naive}), 1.0, 2.0)
+    first = distributed(replace(first, naives={"newest_Close": first.naive}))
     judged = judge_rows([over(row, 100.0) for row in (second, first)])
     assert judged.forecast.tolist() == [140.0, 141.0]
     assert list(judged.naive) == ["newest_Close"]
@@ -48,14 +45,46 @@ def test_late_ones_and_those_without_a_price_do_not_count() -> None:
 
 
 def test_nothing_that_counts_has_no_figures() -> None:
-    summary = summarise(MODEL, [bounded(forecast(40), 1.0, 2.0)])
+    summary = summarise(MODEL, [distributed(forecast(40))])
     assert (summary.scored, summary.judged, summary.rmse, summary.naive_rmse, summary.coverage) == (0, *[None] * 4)
+    assert (summary.crps, summary.naive_crps, summary.crps_skill, summary.log_score) == (None,) * 4
     assert summary.level == 0.95
+
+
+def test_the_scores_of_distributions_are_those_that_anybody_computes_from_the_rows() -> None:
+    rows = [over(distributed(forecast(row), half_80=0.5 + row % 3 / 2), 139.0 + row % 7) for row in range(40, 50)]
+    summary = summarise(MODEL, rows)
+
+    def by_hand(distributions: Iterable[Mapping[float, float]]) -> float:
+        scores = [crps_by_hand(made, row.observed or 0.0) for made, row in zip(distributions, rows, strict=True)]
+        return sum(scores) / len(scores)
+
+    ours = by_hand(row.quantiles for row in rows)
+    naive = min(by_hand(row.naive_quantiles[name] for row in rows) for name in rows[0].naive_quantiles)
+    assert summary.crps == pytest.approx(ours)
+    assert summary.naive_crps == pytest.approx(naive)
+    assert summary.crps_skill == pytest.approx(1 - ours / naive)
+    assert summary.log_score is not None
+
+
+def test_forecasts_without_a_distribution_count_by_their_errors_alone() -> None:
+    with_one, without = over(distributed(forecast(40)), 141.0), over(forecast(41), 141.0)
+    both, alone = summarise(MODEL, [with_one, without]), summarise(MODEL, [without])
+    assert both.scored == 2
+    assert both.crps == pytest.approx(crps_by_hand(with_one.quantiles, 141.0))
+    assert both.naive_crps == pytest.approx(crps_by_hand(with_one.naive_quantiles["constant_250"], 141.0))
+    assert (alone.rmse, alone.crps, alone.crps_skill, alone.log_score) == (0.0, None, None, None)
+    assert alone.naive_crps is not None
+
+
+def test_a_distribution_at_other_probabilities_is_kept_and_not_scored() -> None:
+    fewer = replace(forecast(40), quantiles={0.25: 139.0, 0.5: 140.0, 0.75: 141.0})
+    assert summarise(MODEL, [over(fewer, 141.0)]).crps is None
 
 
 def test_status_and_score_report_the_same(tracking: Tracking) -> None:
     ledger = Ledger(tracking.settings.ledger_uri)
-    made = [bounded(forecast(row), 139.0 + row % 3, 1000.0) for row in range(40, 46)]
+    made = [distributed(forecast(row), half_95=4.0 + row % 3) for row in range(40, 46)]
     late, waiting = replace(forecast(46), late=True), forecast(47)
     for row in (*made, late, waiting):
         ledger.append(row)
@@ -66,4 +95,6 @@ def test_status_and_score_report_the_same(tracking: Tracking) -> None:
     assert (scored.forecasts, scored.scored) == (seen.forecasts, seen.scored) == (8, 6)
     assert scored.rmse == seen.rmse == pytest.approx(math.sqrt(sum((141.5 - row.forecast) ** 2 for row in made) / 6))
     assert scored.naive_rmse == seen.naive_rmse
+    assert scored.crps == seen.crps == pytest.approx(sum(crps_by_hand(row.quantiles, 141.5) for row in made) / 6)
+    assert scored.naive_crps == seen.naive_crps
     assert (scored.coverage, scored.level) == (seen.coverage, seen.level) == (1.0, 0.95)

@@ -1,5 +1,6 @@
 """The ledger keeps what was recorded, whoever comes how often and at once."""
 
+import json
 import multiprocessing
 import os
 import sqlite3
@@ -36,6 +37,15 @@ FORECAST = RecordedForecast(
     naives={"newest_Close": 204.0},
     late=False,
 )
+QUANTILES = {0.025: 200.5, 0.1: 203.25, 0.5: FORECAST.forecast, 0.9: 209.5 + 1e-13, 0.975: 212.25}
+DISTRIBUTED = replace(
+    FORECAST,
+    quantiles=QUANTILES,
+    intervals={80: (203.25, 209.5 + 1e-13), 95: (200.5, 212.25)},
+    lower=200.5,
+    upper=212.25,
+    level=0.95,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +65,25 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:
-    bounds = {80: (203.25, 209.5 + 1e-13), 95: (200.5, 212.25)}
     naives = {"newest_Open": 205.0 + 1e-13, "newest_Close": 204.0}
-    whole = replace(FORECAST, lower=200.5, upper=212.25, level=0.95, stale=True, late=True)
-    whole = replace(whole, intervals=bounds, naives=naives)
+    naive = {"constant_250": QUANTILES, "constant_500": {0.25: 1 / 3, 0.75: 2 / 3}}
+    whole = replace(DISTRIBUTED, naives=naives, naive_quantiles=naive, stale=True, late=True)
     assert Ledger(uri).append(whole) == (whole, True)
     assert Ledger(uri).rows() == (whole,)
+
+
+def test_the_quantiles_stand_in_the_database_by_their_probabilities(tmp_path: Path) -> None:
+    Ledger(f"sqlite:///{tmp_path}/ledger.db").append(replace(DISTRIBUTED, naive_quantiles={"constant_250": QUANTILES}))
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        ((own, naive),) = connection.execute("SELECT quantiles, naive_quantiles FROM forecasts")
+    assert json.loads(own) == {
+        "0.025": 200.5,
+        "0.1": 203.25,
+        "0.5": QUANTILES[0.5],
+        "0.9": 209.5 + 1e-13,
+        "0.975": 212.25,
+    }
+    assert json.loads(naive) == {"constant_250": json.loads(own)}
 
 
 def test_times_come_back_in_utc(uri: str) -> None:
@@ -129,6 +152,9 @@ NEVER = [
     "UPDATE forecasts SET version = 9",
     "UPDATE forecasts SET late = NULL",
     "UPDATE forecasts SET naives = '{}'",
+    """UPDATE forecasts SET quantiles = '{"0.5": 1.0}'""",
+    """UPDATE forecasts SET naive_quantiles = '{"constant_250": {"0.5": 1.0}}'""",
+    """UPDATE forecasts SET observed = 1, observed_at = '2030-01-01 00:00:00.000000', quantiles = '[]'""",
     "UPDATE forecasts SET observed = 1",
     "UPDATE forecasts SET observed = 1, observed_at = '2030-01-01 00:00:00.000000', forecast = 1",
     "DELETE FROM forecasts",
@@ -290,11 +316,21 @@ def test_a_ledger_that_may_not_be_written_is_named_and_still_read(tmp_path: Path
         ({"session": FORECAST.as_of}, "not after"),
         ({"forecast": float("nan")}, "no price"),
         ({"made_at": datetime(2020, 1, 1)}, "zone"),  # noqa: DTZ001 - that is what is refused
-        ({"lower": 1.0}, "lower, upper and level"),
+        ({"lower": None}, "lower, upper and level"),
         ({"naives": {"drift": float("inf")}}, "no price"),
         ({"observed": 1.0}, "observed and observed_at"),
+        ({"quantiles": QUANTILES | {0.1: float("nan")}}, "no price"),
+        ({"naive_quantiles": {"constant_250": {0.5: float("inf")}}}, "no price"),
+        ({"quantiles": QUANTILES | {0.9: 200.0}}, "ascend"),
+        ({"quantiles": QUANTILES | {97.5: 300.0}}, "between 0 and 1"),
+        ({"naive_quantiles": {"constant_250": {0.5: 2.0, 0.75: 1.0}}}, "ascend"),
+        ({"forecast": 205.0}, "not the median"),
+        ({"quantiles": {0.1: 203.25, 0.9: 209.5}}, "not the median"),
+        ({"quantiles": {}}, "80 % interval is not that of the distribution"),
+        ({"quantiles": QUANTILES | {0.975: 212.5}}, "95 % interval is not that of the distribution"),
+        ({"upper": 212.5}, "not the 95% interval"),
     ],
 )
 def test_what_cannot_be_a_forecast_cannot_be_recorded(change: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        replace(FORECAST, **change)  # type: ignore[arg-type]
+        replace(DISTRIBUTED, **change)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from model.errors import ConfigurationError
 from tasks.ledger import migrations
 from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.migrations.versions import v0001_baseline
 from tasks.ledger.schema import LEDGER_VERSION, metadata
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
@@ -71,6 +72,22 @@ def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
         Ledger(uri)
     assert refusal.value.exit_code == 2
     assert versions(uri) == [99]
+
+
+def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
+    with sa.create_engine(uri).begin() as connection:
+        connection.execute(sa.text("CREATE TABLE ledger_version (version INTEGER)"))
+        connection.execute(sa.text("INSERT INTO ledger_version VALUES (1)"))
+        kept = [f'"{each.name}" TEXT' for each in metadata.tables["forecasts"].columns if "quantiles" not in each.name]
+        connection.execute(sa.text(f"CREATE TABLE forecasts ({', '.join(kept)})"))
+    with pytest.raises(ConfigurationError, match="development version, without quantiles, naive_quantiles") as refusal:
+        Ledger(uri)
+    assert refusal.value.exit_code == 2
+
+
+def test_the_triggers_keep_every_column_but_what_happened() -> None:
+    kept = {*v0001_baseline.KEPT, "observed", "observed_at"}
+    assert kept == {each.name for each in metadata.tables["forecasts"].columns}
 
 
 def append(uri: str, version: int) -> tuple[RecordedForecast, bool]:

@@ -80,7 +80,7 @@ def test_the_note_sets_the_numbers_beside_the_naive_ones_and_says_how_to_load_th
     evaluation = evaluation_of(split)
     run.log_note(run_note(split, CONFIG, evaluation, "models:/TEST-Open/3"))
     note = run.client.get_run(run.run_id).data.tags["mlflow.note.content"]
-    assert f"| this model | ${evaluation.rmse:,.3f} | ${evaluation.mae:,.3f} |" in note
+    assert f"| this model |  | ${evaluation.rmse:,.3f} | ${evaluation.mae:,.3f} |" in note
     assert "| naive: the newest Open |" in note
     assert "| naive: the newest Close |" in note
     assert 'load_model("models:/TEST-Open/3").predict(frame)' in note

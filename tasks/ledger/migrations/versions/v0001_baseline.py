@@ -10,6 +10,7 @@ down_revision = None
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
+    *("quantiles", "naive_quantiles"),
 ]
 FILLED_IN_ALREADY = "OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL"
 
@@ -40,6 +41,8 @@ def upgrade() -> None:
         sa.Column("observed_at", moment),
         sa.Column("intervals", sa.JSON, nullable=False),
         sa.Column("naives", sa.JSON, nullable=False),
+        sa.Column("quantiles", sa.JSON, nullable=False),
+        sa.Column("naive_quantiles", sa.JSON, nullable=False),
         sa.Column("late", sa.Boolean, nullable=False),
         # Without it INSERT OR REPLACE could name a row by SQLite's hidden number and take its place.
         sqlite_with_rowid=False,

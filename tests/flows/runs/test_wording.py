@@ -1,0 +1,46 @@
+"""Scores in words: CRPS first, each beside the best that is naive."""
+
+import math
+from dataclasses import replace
+
+from flows.runs.wording import in_dollars, intervals_in_brackets, score_sentences
+from tests.tasks.forecasts.recorded import distributed, forecast
+
+METRICS = {
+    "rmse": 3.0,
+    "naive_rmse": 2.0,
+    "newest_Open_rmse": 4.0,
+    "newest_Close_rmse": 2.0,
+    "crps": 0.9,
+    "naive_crps": 1.0,
+    "constant_250_crps": 1.25,
+    "constant_500_crps": 1.0,
+}
+
+
+def test_the_distribution_comes_first_and_each_stands_beside_the_best_naive() -> None:
+    assert score_sentences(METRICS) == (
+        "CRPS $0.900; best naive distribution (the newest Close with its last 500 changes) $1.000; skill +0.100.",
+        "RMSE $3.000; best naive forecast (the newest Close) $2.000; skill -0.500 (no skill).",
+    )
+
+
+def test_without_distributions_only_the_errors_are_told() -> None:
+    points = {name: value for name, value in METRICS.items() if name != "crps"}
+    assert score_sentences(points) == score_sentences(METRICS)[1:]
+
+
+def test_with_too_few_prices_for_a_naive_distribution_the_score_stands_alone() -> None:
+    alone = {name: value for name, value in METRICS.items() if not name.startswith(("constant", "naive_crps"))}
+    assert score_sentences(alone)[0] == "CRPS $0.900."
+
+
+def test_intervals_stand_in_brackets_where_there_are_any() -> None:
+    made = forecast(40)
+    assert intervals_in_brackets(made) == ""
+    wide = distributed(replace(made, forecast=100.0), half_80=1.5, half_95=2.25)
+    assert intervals_in_brackets(wide) == " (80%: $98.50 to $101.50, 95%: $97.75 to $102.25)"
+
+
+def test_an_undefined_score_is_a_dash() -> None:
+    assert (in_dollars(0.5), in_dollars(math.nan)) == ("$0.500", "-")

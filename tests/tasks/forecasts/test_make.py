@@ -1,0 +1,58 @@
+"""A forecast is recorded with its distribution, and with what is naive beside it, as both were known then."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from model.artifact.distribution import PROBABILITIES
+from model.evaluation.baselines import naive_distributions
+from model.forecaster.forecasts import Forecasts
+from model.market.prices import Prices
+from tasks.forecasts import make
+from tasks.forecasts.make import make_forecast
+from tasks.ledger.forecasts import RecordedForecast
+from tasks.registry.version import RegisteredVersion
+from tasks.settings import read_settings
+from tests.distributions import around
+from tests.market import make_prices
+
+KNOWN = make_prices(60)
+VERSION = RegisteredVersion(model="TEST-Open", version=3, stage="Production", run_id="r", source="models:/m-1")
+NOW = datetime(2019, 3, 25, 22, 0, tzinfo=UTC)
+
+
+def made_with(forecasts: Forecasts, prices: Prices, monkeypatch: pytest.MonkeyPatch) -> RecordedForecast:
+    """What is made of a version that forecasts this."""
+
+    class Version:
+        def predict(self, _: Prices) -> Forecasts:
+            return forecasts
+
+    monkeypatch.setattr(make, "load_forecaster", lambda _: Version())
+    return make_forecast(VERSION, prices, "Open", read_settings({}), NOW)
+
+
+def test_the_forecast_is_the_median_and_the_intervals_are_read_from_the_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    quantiles = around(np.array([101.0]), 1.5, 2.5)
+    made = made_with(Forecasts(values=quantiles[:, 12], quantiles=quantiles), KNOWN, monkeypatch)
+    assert made.quantiles == dict(zip(PROBABILITIES, quantiles[0].tolist(), strict=True))
+    assert made.forecast == made.quantiles[0.5] == 101.0
+    assert made.intervals == {80: (made.quantiles[0.1], made.quantiles[0.9]), 95: (98.5, 103.5)}
+    assert (made.lower, made.upper, made.level) == (98.5, 103.5, 0.95)
+
+
+def test_a_version_without_a_distribution_gives_a_point_beside_the_naive_distributions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = made_with(Forecasts.points(np.array([101.0])), KNOWN, monkeypatch)
+    assert (made.forecast, made.quantiles, made.intervals, made.level) == (101.0, {}, {}, None)
+    known = {name: rows[0].tolist() for name, rows in naive_distributions(KNOWN, "Open", 1).items()}
+    assert {name: list(found.values()) for name, found in made.naive_quantiles.items()} == known
+    assert all(tuple(found) == PROBABILITIES for found in made.naive_quantiles.values())
+
+
+def test_naive_distributions_that_had_too_few_prices_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made_with(Forecasts.points(np.array([101.0])), KNOWN.rows(0, 20), monkeypatch).naive_quantiles == {}
