@@ -56,7 +56,7 @@ def photograph(mlflow: str, prefect: str) -> None:
         close_assistant(page)
         page.get_by_role("tab", name="Artifacts").click()
         page.get_by_text("figures").first.click()
-        page.get_by_text("forecast.png").first.click()
+        page.get_by_text("fan.png").first.click()
         take(page, "mlflow-run")
         page.goto(f"{mlflow}/#/models/SAMPLE-Open")
         page.get_by_role("switch").first.click()

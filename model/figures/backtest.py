@@ -1,6 +1,6 @@
-"""A backtest in figures: skill by month, errors against the naive forecast, calibration, forecasts with intervals."""
+"""A backtest in figures: what it saves against the naive ones, by month and summed up; calibration; the forecasts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -9,16 +9,21 @@ import numpy as np
 from model.backtest.result import BacktestResult, PresetResult
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
+from model.figures.fan import FAN_SESSIONS, draw_intervals, fan_figure, scale_figure
+from model.figures.scores import Panel, beside, crps_figure, pit_figure
 from model.figures.style import (
     ACTUAL,
+    COLOURS,
     DOLLARS,
     FORECAST,
     NAIVE,
     QUIET,
     date_numbers,
     legend,
+    legend_above,
     new_figure,
     panel_title,
+    period,
     signed,
     style,
 )
@@ -28,25 +33,48 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = (FORECAST, "#c0562a", "#4c7a34", "#7b4a9e")
-CLOSE_UP = 63  # sessions: a quarter
+WINDOW = 63  # sessions: a quarter
 ROW = 2.6  # inches for each preset
 
 
 def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
-    """Every figure of a backtest by name; `calibration` only where some forecasts have intervals."""
-    figures = {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
-    if any(preset.evaluations[0].intervals for preset in result.presets):
+    """Every figure of a backtest by name; those of distributions only where some forecasts have them."""
+    title = f"{result.subject}, {result.period}"
+    panels = [
+        Panel(preset.evaluations, preset.name, colour)
+        for preset, colour in zip(result.presets, cycle(COLOURS), strict=False)
+        if all(evaluation.intervals for evaluation in preset.evaluations)
+    ]
+    figures = {}
+    if panels and beside(panels[0].evaluations[0]):
+        figures["cumulated-crps"] = crps_figure(panels, f"{title}: cumulated CRPS difference")
+    figures |= {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
+    if panels:
+        figures["pit"] = pit_figure(panels, f"{title}: PIT histogram")
         figures["calibration"] = calibration_figure(result)
+    for panel in panels:
+        figures |= _widths(result, panel)
     for preset in result.presets:
         figures[f"forecasts-{preset.name}"] = forecasts_figure(result, preset)
     return figures
 
 
+def _widths(result: BacktestResult, panel: Panel) -> Iterator[tuple[str, "Figure"]]:
+    """The fan of a preset's newest sessions, and its intervals' width over all of them; of its first seed."""
+    evaluation = panel.evaluations[0]
+    newest = evaluation.part(slice(-FAN_SESSIONS, None))
+    name = f"{panel.name}, seed {next(iter(result.presets[0].by_seed))}" if _several_seeds(result) else panel.name
+    if newest.intervals:
+        title = f"{result.subject}, {period(newest.sessions)}: distribution of {name}"
+        yield f"fan-{panel.name}", fan_figure(newest, title, panel.colour)
+    title = f"{result.subject}, {result.period}: interval width of {name}"
+    yield f"scale-{panel.name}", scale_figure(evaluation, title, panel.colour)
+
+
 def skill_figure(result: BacktestResult) -> "Figure":
     """Draw each month's skill against the naive forecast that is best over all; whiskers reach over the seeds."""
     figure = new_figure(
-        f"{result.subject}, {result.period}: skill by month",
+        f"{result.subject}, {result.period}: RMSE skill by month",
         f"above 0 is better than {naive_label(result.reference.best_naive)}"
         + ("   ·   bars: mean of the seeds, whiskers: lowest to highest" if _several_seeds(result) else ""),
         _height(result),
@@ -59,7 +87,7 @@ def skill_figure(result: BacktestResult) -> "Figure":
         skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
         mean = skills.mean(axis=1)
         reach = np.abs(np.stack([skills.min(axis=1), skills.max(axis=1)]) - mean)
-        style(axes, "skill", np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
+        style(axes, "RMSE skill", np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
         whiskers = {"elinewidth": 1, "ecolor": QUIET}
         yerr = reach if _several_seeds(result) else None
         axes.bar(date_numbers(days), mean, 22, color=colour, label=preset.name, yerr=yerr, error_kw=whiskers)
@@ -107,35 +135,26 @@ def calibration_figure(result: BacktestResult) -> "Figure":
         _course(course, preset, colour)
     low = min(*whole.get_ylim(), *whole.get_xlim())
     whole.plot([low, 100], [low, 100], color=NAIVE, linestyle="--", linewidth=1.1)
-    window = min(CLOSE_UP, len(result.reference.sessions))
+    window = min(WINDOW, len(result.reference.sessions))
     panel_title(course, f"of the {window} sessions before")
     legend(whole)
     return figure
 
 
 def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
-    """Draw one preset's forecasts and intervals with the actual prices, and the newest of them close up."""
+    """Draw one preset's forecasts and intervals with the actual prices, over all sessions."""
     seed, evaluation = next(iter(preset.by_seed.items()))
     levels = ", ".join(f"{100 * level:g}" for level in sorted(evaluation.intervals))
     figure = new_figure(
         f"{result.subject}, {result.period}: forecasts of {preset.name}",
         f"one session ahead, seed {seed}" + (f"   ·   intervals at {levels} %" if levels else ""),
     )
-    figure.subplots_adjust(top=0.8)
-    n = len(evaluation.sessions)
-    for axes, start in zip(figure.subplots(1, 2, width_ratios=(3, 2)), (0, max(0, n - CLOSE_UP)), strict=True):
-        sessions = evaluation.sessions[start:]
-        style(axes, DOLLARS if start == 0 else "", sessions)
-        for level, (lower, upper) in sorted(evaluation.intervals.items(), reverse=True):
-            look = {"color": FORECAST, "alpha": 0.12 if level > 0.9 else 0.25, "linewidth": 0}
-            label = f"{100 * level:g} %"
-            axes.fill_between(date_numbers(sessions), lower[start:], upper[start:], label=label, **look)
-        axes.plot(sessions, evaluation.forecast[start:], color=FORECAST, linewidth=1.3, label="forecast")
-        axes.plot(sessions, evaluation.actual[start:], color=ACTUAL, linewidth=1.0, label="actual")
-        if start == 0:
-            legend(axes, "actual", "forecast")
-        else:
-            panel_title(axes, "the newest sessions, close up")
+    axes = figure.subplots()
+    style(axes, DOLLARS, evaluation.sessions)
+    draw_intervals(axes, evaluation)
+    axes.plot(evaluation.sessions, evaluation.forecast, color=FORECAST, linewidth=1.0, label="forecast")
+    axes.plot(evaluation.sessions, evaluation.actual, color=ACTUAL, linewidth=0.7, label="actual")
+    legend_above(axes, "actual", "forecast")
     return figure
 
 
@@ -177,7 +196,7 @@ def _calibration(axes: "Axes", preset: PresetResult, colour: str) -> None:
 def _course(axes: "Axes", preset: PresetResult, colour: str) -> None:
     """The coverage in a moving window, all seeds together."""
     sessions = preset.evaluations[0].sessions
-    window = np.ones(min(CLOSE_UP, len(sessions)))
+    window = np.ones(min(WINDOW, len(sessions)))
     for level in sorted(preset.evaluations[0].intervals):
         held = np.mean([_held(evaluation, level) for evaluation in preset.evaluations], axis=0)
         share = 100 * np.convolve(held, window / len(window), mode="valid")

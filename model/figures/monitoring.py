@@ -1,15 +1,23 @@
-"""The figure of a version in use: rolling errors of it and of the naive forecast; coverage and drift below."""
+"""A version in use in figures: rolling errors beside the naive forecast's, coverage and drift; its distributions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.evaluation.evaluation import join
 from model.evaluation.monitoring import Monitoring, Window
+from model.figures.distribution import distribution_figures
 from model.figures.style import FORECAST, NAIVE, QUIET, legend, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> Mapping[str, "Figure"]:
+    """Every figure by name: `score`, and those of all scored distributions, where there are some."""
+    scored = join([window.judged.part(slice(-1, None)) for window in windows])
+    return {"score": monitoring_figure(windows, subject, monitoring), **distribution_figures(scored, subject)}
 
 
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":

@@ -3,13 +3,15 @@
 Neither pyplot nor its global state is used, so that figures can be made on any thread and without a display.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from model.market.prices import Days, Values
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -17,6 +19,13 @@ ACTUAL = "black"
 FORECAST = "#135485"
 NAIVE = "#8c8c8c"
 QUIET = "#5f6368"
+MISS = "#b3261e"
+BARS = "#b5b5b5"
+# Of presets that are compared, in their order.
+COLOURS = (FORECAST, "#c0562a", "#4c7a34", "#7b4a9e")
+
+# In longer periods, markers and pairs of bars would cover each other.
+MARKED_SESSIONS = 70
 
 MINUS = "\N{MINUS SIGN}"
 DOLLARS = "price (US dollars)"
@@ -60,9 +69,21 @@ def _date_axis(axes: "Axes", sessions: Days) -> None:
 
 def legend(axes: "Axes", *first: str) -> None:
     """Add a legend that names these first, in whatever order they were drawn."""
+    axes.legend(*_ordered(axes, first), frameon=False)
+
+
+def legend_above(axes: "Axes", *first: str) -> None:
+    """Add such a legend as one row between subtitle and axes, where nothing drawn lies behind it."""
+    handles, labels = _ordered(axes, first)
+    axes.figure.subplots_adjust(top=0.79)
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 0.995)}
+    axes.legend(handles, labels, ncols=len(labels), frameon=False, **where)
+
+
+def _ordered(axes: "Axes", first: Sequence[str]) -> "tuple[list[Artist], list[str]]":
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda at: first.index(labels[at]) if labels[at] in first else len(first))
-    axes.legend([handles[at] for at in order], [labels[at] for at in order], frameon=False)
+    return [handles[at] for at in order], [labels[at] for at in order]
 
 
 def panel_title(axes: "Axes", text: str) -> None:
@@ -70,9 +91,25 @@ def panel_title(axes: "Axes", text: str) -> None:
     axes.set_title(text, fontsize=10, color=QUIET, loc="left", parse_math=False)
 
 
+def plain_ticks(axes: "Axes", *, integer: bool = False) -> None:
+    """Few values on the vertical axis, without zeros at their ends: 0.05, not 0.050."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=integer))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", MINUS)))
+
+
 def date_numbers(sessions: Days) -> Values:
     """Give the places of sessions on a date axis: days since 1970."""
     return sessions.astype("datetime64[D]").astype(np.float64)
+
+
+def period(sessions: Days) -> str:
+    """`January 2020` where the sessions lie in one month, else the first and the last of them."""
+    months = np.unique(sessions.astype("datetime64[M]"))
+    if len(months) > 1:
+        return f"{sessions[0]} to {sessions[-1]}"
+    return str(months[0].item().strftime("%B %Y"))
 
 
 def signed(value: float, unit: str = "") -> str:

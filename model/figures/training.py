@@ -1,4 +1,4 @@
-"""A training in five figures: the prices, the loss, the forecasts scaled and in dollars, and their errors.
+"""A training in figures: the prices, the loss, the forecasts scaled and in dollars, their errors and distributions.
 
 Each function makes a new figure of 1000 x 500 pixels.
 """
@@ -11,10 +11,12 @@ import numpy as np
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
+from model.figures.distribution import distribution_figures
 from model.figures.style import (
     ACTUAL,
     DOLLARS,
     FORECAST,
+    MARKED_SESSIONS,
     MINUS,
     NAIVE,
     QUIET,
@@ -22,6 +24,7 @@ from model.figures.style import (
     legend,
     new_figure,
     panel_title,
+    period,
     signed,
     style,
 )
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# In longer test periods, markers and pairs of bars would cover each other.
-MARKED_SESSIONS = 70
 # Sessions of the training part that lead up to the test period in its close-up.
 LEAD_IN = 21
 
@@ -46,7 +47,10 @@ def training_figures(
     minimum: float,
     maximum: float,
 ) -> Mapping[str, "Figure"]:
-    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, in dollars."""
+    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, in dollars.
+
+    Those of distributions, such as `fan`, only where there are some.
+    """
     subject = f"{split.prices.security.ticker} {column}"
     return {
         "prices": prices_figure(split, column),
@@ -54,6 +58,7 @@ def training_figures(
         "scaled": scaled_figure(evaluation, subject, minimum=minimum, maximum=maximum),
         "forecast": forecast_figure(evaluation, subject),
         "errors": errors_figure(evaluation, subject),
+        **distribution_figures(evaluation, subject),
     }
 
 
@@ -110,7 +115,7 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
     """Draw what the network works with: prices as a share of the training part's range, minimum 0 and maximum 1."""
     actual, forecast = ((values - minimum) / (maximum - minimum) for values in (evaluation.actual, evaluation.forecast))
     figure = new_figure(
-        f"{subject}, {_period(evaluation.sessions)}: scaled forecasts",
+        f"{subject}, {period(evaluation.sessions)}: scaled forecasts",
         f"0 is the training part's lowest price, ${minimum:,.2f}; 1 its highest, ${maximum:,.2f}",
     )
     axes = figure.subplots()
@@ -127,7 +132,7 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
 def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
     """Draw forecasts in dollars, the actual prices, and the best naive forecast."""
     figure = new_figure(
-        f"{subject}, {_period(evaluation.sessions)}: forecast and actual price",
+        f"{subject}, {period(evaluation.sessions)}: forecast and actual price",
         f"RMSE ${evaluation.rmse:,.2f} of the forecast, ${evaluation.naive_rmse:,.2f} of the naive one"
         f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
@@ -145,7 +150,7 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
 def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
     """Draw forecast minus actual by session, for the forecast and the best naive forecast."""
     figure = new_figure(
-        f"{subject}, {_period(evaluation.sessions)}: errors by session",
+        f"{subject}, {period(evaluation.sessions)}: errors by session",
         f"mean absolute error ${evaluation.mae:,.2f} of the forecast, ${evaluation.naive_mae:,.2f} of the naive one"
         f"   ·   bias {signed(evaluation.bias, '$')}",
     )
@@ -178,11 +183,3 @@ def _plain_log_ticks(axes: "Axes") -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=15))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _period(sessions: Days) -> str:
-    """`January 2020` where the sessions lie in one month, else the first and the last of them."""
-    months = np.unique(sessions.astype("datetime64[M]"))
-    if len(months) > 1:
-        return f"{sessions[0]} to {sessions[-1]}"
-    return str(months[0].item().strftime("%B %Y"))

@@ -1,4 +1,4 @@
-"""A version at work, as a run of its own in MLflow: rolling metrics by session, and their figure.
+"""A version at work, as a run of its own in MLflow: rolling metrics by session, and figures.
 
 The step of a metric is the session's day number, counted from the year 1, and its time the end of that day: the same
 metrics logged again are the same rows. Which run it is, and up to which session it is written, stands on the version.
@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
-from model.figures.monitoring import monitoring_figure
+from model.figures.monitoring import monitoring_figures
 from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
@@ -61,9 +61,8 @@ def log_windows(
     for start in range(0, len(batch), BATCH):
         tracking.client.log_batch(run_id, metrics=batch[start : start + BATCH])
     subject = f"{version.model} {version.named}"
-    tracking.client.log_figure(
-        run_id, monitoring_figure(windows, subject, tracking.settings.score), "figures/score.png"
-    )
+    for name, figure in monitoring_figures(windows, subject, tracking.settings.score).items():
+        tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
     registry.note(version, {RUN: run_id, WRITTEN: windows[-1].session.isoformat()})
     return run_id
 

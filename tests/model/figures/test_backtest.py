@@ -1,8 +1,12 @@
 """What the figures of a backtest show, read from their axes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from model.config import ForecasterConfig
+from model.evaluation.distribution import no_distributions
 from model.figures.backtest import (
     backtest_figures,
     calibration_figure,
@@ -10,12 +14,22 @@ from model.figures.backtest import (
     forecasts_figure,
     skill_figure,
 )
+from model.figures.style import COLOURS
 from tests.model.backtest.test_result import plan, result
 
 
 def test_there_is_a_figure_of_everything_and_of_each_presets_forecasts() -> None:
     figures = backtest_figures(result(plan()))
-    assert list(figures) == ["skill-by-month", "cumulated-error", "calibration", "forecasts-offset"]
+    assert list(figures) == [
+        "cumulated-crps",
+        "skill-by-month",
+        "cumulated-error",
+        "pit",
+        "calibration",
+        "fan-offset",
+        "scale-offset",
+        "forecasts-offset",
+    ]
     for figure in figures.values():
         figure.canvas.draw()
 
@@ -55,9 +69,35 @@ def test_calibration_stands_beside_what_is_promised() -> None:
 
 def test_forecasts_are_drawn_over_what_happened_with_their_intervals() -> None:
     made = result(plan())
-    whole, near = forecasts_figure(made, made.presets[0]).axes
-    by_label = {line.get_label(): line for line in whole.get_lines()}
+    (axes,) = forecasts_figure(made, made.presets[0]).axes
+    by_label = {line.get_label(): line for line in axes.get_lines()}
     assert np.array_equal(by_label["actual"].get_ydata(), made.reference.actual)
     assert np.array_equal(by_label["forecast"].get_ydata(), made.reference.forecast)
-    assert [band.get_label() for band in whole.collections] == ["95 %", "80 %"]
-    assert len(np.asarray(near.get_lines()[0].get_ydata())) == 63
+    assert [band.get_label() for band in axes.collections] == ["95 %", "80 %"]
+
+
+def test_the_fan_is_of_the_newest_sessions_and_the_width_of_all() -> None:
+    made = result(plan())
+    figures = backtest_figures(made)
+    (fan,) = figures["fan-offset"].axes
+    actual = next(line for line in fan.get_lines() if line.get_label() == "actual")
+    assert np.array_equal(actual.get_ydata(), made.reference.actual[-63:])
+    assert len(figures["scale-offset"].axes[0].patches) == len(made.reference.sessions)
+
+
+def test_a_preset_without_distributions_has_none_of_their_figures_and_keeps_its_colour_free() -> None:
+    made = result(plan())
+    (offset,) = made.presets
+    none = {
+        seed: replace(evaluation, quantiles=no_distributions(len(evaluation.sessions)))
+        for seed, evaluation in offset.by_seed.items()
+    }
+    bare = replace(offset, config=ForecasterConfig(preset="bare"), by_seed=none)
+    alone = backtest_figures(replace(made, presets=(bare,)))
+    assert list(alone) == ["skill-by-month", "cumulated-error", "forecasts-bare"]
+    both = backtest_figures(replace(made, presets=(bare, offset)))
+    (axes,) = both["cumulated-crps"].axes
+    assert axes.get_title("left").startswith("offset: CRPS")
+    assert axes.get_lines()[-1].get_color() == COLOURS[1]
+    for figure in (*alone.values(), *both.values()):
+        figure.canvas.draw()

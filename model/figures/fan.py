@@ -1,0 +1,147 @@
+"""Distributions by session: the fan over what happened, and their width over how far the price moved."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.evaluation.distribution import given, median
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.metrics import mean_given
+from model.figures.style import (
+    ACTUAL,
+    BARS,
+    DOLLARS,
+    FORECAST,
+    MARKED_SESSIONS,
+    MISS,
+    QUIET,
+    date_numbers,
+    legend_above,
+    new_figure,
+    style,
+)
+from model.market.prices import Values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# How many sessions a fan shows so that each of them is seen: a quarter.
+FAN_SESSIONS = 63
+NARROW, WIDE = 0.8, 0.95
+NEWEST = "newest_Close"
+# So many moves at most, each so many times the widest interval, are cut off.
+MOST_CUT, CUT = 3, 2.5
+# Fewer sessions have no fifths that could be compared.
+FEWEST_COMPARED = 20
+
+
+def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
+    """Draw the median, the 80 and 95 % intervals, what happened, and a mark at each price outside the wider ones."""
+    shares = [evaluation.coverage(level) for level in (NARROW, WIDE)]
+    held = "   ·   ".join(
+        f"{100 * level:g} % interval: held {share.hits:,} of {share.n:,} prices, {_number(level * share.n)} expected"
+        for level, share in zip((NARROW, WIDE), shares, strict=True)
+    )
+    figure = new_figure(title, held)
+    axes = figure.subplots()
+    style(axes, DOLLARS, evaluation.sessions)
+    axes.use_sticky_edges = False  # the bars of a single session would stand on the axis
+    draw_intervals(axes, evaluation, colour)
+    few = len(evaluation.sessions) <= FAN_SESSIONS / 2
+    look: dict[str, Any] = {"linewidth": 1.4 if few else 1.0, "marker": "o", "markersize": 3.5 if few else 2.5}
+    axes.plot(evaluation.sessions, median(evaluation.quantiles), color=colour, label="median", **look)
+    axes.plot(evaluation.sessions, evaluation.actual, color=ACTUAL, label="actual", **look)
+    lower, upper = evaluation.intervals[WIDE]
+    missed = (evaluation.actual < lower) | (evaluation.actual > upper)
+    if missed.any():
+        where, prices = evaluation.sessions[missed], evaluation.actual[missed]
+        label = f"outside {100 * WIDE:g} %: {missed.sum():,}"
+        axes.plot(where, prices, "o", markersize=8, markeredgewidth=1.8, color=MISS, fillstyle="none", label=label)
+    legend_above(axes, "actual", "median")
+    return figure
+
+
+def draw_intervals(axes: "Axes", evaluation: Evaluation, colour: str = FORECAST) -> None:
+    """Draw the intervals of every level as shaded bands; a session without neighbours, as bars of its own."""
+    days = date_numbers(evaluation.sessions)
+    there = np.concatenate([[False], given(evaluation.quantiles), [False]])
+    alone = there[1:-1] & ~there[:-2] & ~there[2:]
+    for level, (lower, upper) in sorted(evaluation.intervals.items(), reverse=True):
+        look: dict[str, Any] = {"color": colour, "alpha": 0.12 if level > 0.9 else 0.25, "linewidth": 0}
+        label = f"{100 * level:g} %"
+        if not alone[there[1:-1]].all():
+            axes.fill_between(days, lower, upper, label=label, **look)
+            label = ""
+        if alone.any():
+            axes.bar(days[alone], (upper - lower)[alone], 0.8, bottom=lower[alone], label=label or None, **look)
+
+
+def scale_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
+    """Draw half the width of the 80 % intervals over the absolute moves from the newest Close, in % of it."""
+    widths, moves = half_widths(evaluation), realised_moves(evaluation)
+    figure = new_figure(title, _width_in_words(widths, moves))
+    axes = figure.subplots()
+    start = "newest Close" if NEWEST in evaluation.naive else "median"
+    style(axes, f"% of the {start}", evaluation.sessions)
+    days = date_numbers(evaluation.sessions)
+    few = len(days) <= MARKED_SESSIONS
+    axes.bar(days, moves, 0.7 if few else 1.0, color=BARS, label=f"move from the {start}, up or down")
+    label = "half the width of the 80 % interval"
+    axes.plot(
+        evaluation.sessions, widths, color=colour, linewidth=1.5, marker="o" if few else "", markersize=3.5, label=label
+    )
+    _cut_off(axes, evaluation, widths, moves)
+    legend_above(axes)
+    return figure
+
+
+def _cut_off(axes: "Axes", evaluation: Evaluation, widths: Values, moves: Values) -> None:
+    """End the vertical axis where up to three moves that would press all others flat are cut off; name these."""
+    known = np.sort(moves[~np.isnan(moves)])
+    widest = float(np.nanmax(widths))
+    if len(known) < FEWEST_COMPARED or known[-1] <= (usual := max(CUT * widest, float(known[-1 - MOST_CUT]))):
+        axes.set_ylim(0, 1.05 * max(widest, float(known[-1])) or 1.0)
+        return
+    days, (first, last) = date_numbers(evaluation.sessions), axes.get_xlim()
+    for place, row in enumerate(np.flatnonzero(moves > usual)):
+        side = "left" if days[row] < (first + last) / 2 else "right"
+        where = (days[row], usual * (0.99 - 0.06 * place))
+        axes.annotate(
+            f" {moves[row]:.1f} % on {evaluation.sessions[row]} ", where, color=QUIET, ha=side, va="top", fontsize=9
+        )
+    axes.set_ylim(0, usual)
+
+
+def half_widths(evaluation: Evaluation) -> Values:
+    """(n,) half the widths of the 80 % intervals in % of where moves start; NaN where there is no distribution."""
+    lower, upper = evaluation.intervals[NARROW]
+    return np.asarray(100 * (upper - lower) / 2 / _start(evaluation))
+
+
+def realised_moves(evaluation: Evaluation) -> Values:
+    """(n,) how far the price came to lie from where moves start, up or down, in % of that."""
+    start = _start(evaluation)
+    return np.asarray(100 * np.abs(evaluation.actual - start) / start)
+
+
+def _start(evaluation: Evaluation) -> Values:
+    """(n,) the newest Close; the median for a column that does not start there, such as the High."""
+    return evaluation.naive.get(NEWEST, median(evaluation.quantiles))
+
+
+def _width_in_words(widths: Values, moves: Values) -> str:
+    found = ~np.isnan(widths)
+    widths, moves = widths[found], moves[found]
+    above = int((moves > widths).sum())
+    words = f"{above:,} of {len(moves):,} moves above the line, {_number((1 - NARROW) * len(moves))} expected"
+    if len(moves) < FEWEST_COMPARED:
+        return words
+    order, fifth = np.argsort(widths, kind="stable"), len(moves) // 5
+    narrow, wide = (mean_given(moves[part]) for part in (order[:fifth], order[-fifth:]))
+    return f"{words}   ·   mean move {wide:.2f} % in its highest fifth, {narrow:.2f} % in its lowest"
+
+
+def _number(value: float) -> str:
+    """An expected number: with decimals where they say something."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
