@@ -24,15 +24,14 @@ from benchmarks.peers.scaled import LOOKBACK, SEEDS, TRAINER, Scaled, quiet, sca
 from model.market.prices import Values
 
 START = pd.Period("2000-01-01", freq="D")  # sessions are numbered; no input is made of the date
-LEAST = 0.05  # of the level, before the logarithm
 SETTINGS: dict[str, Any] = {
     "context_length": LOOKBACK,
     "lags_seq": [1, 2, 3, 4, 5],
     "time_features": [],
     "scaling": False,
-    "num_layers": 1,
-    "hidden_size": 32,
-    "dropout_rate": 0.1,
+    "num_layers": 2,
+    "hidden_size": 40,
+    "dropout_rate": 0.2,
     "lr": 1e-3,
     "batch_size": 128,
     "num_batches_per_epoch": 50,
@@ -77,8 +76,8 @@ def _fit(known: Sequence[Scaled], rows: Sequence[slice], seed: int) -> Values:
 
 def _entry(known: Scaled, stop: int, ahead: int = 0) -> dict[str, Any]:
     """The changes up to row `stop`, and beside each change the movement of the session before it."""
-    movement = np.log(np.maximum(LEAST, [known.reach, np.abs(known.overnight)]))
-    before = np.column_stack([movement[:, :1], movement])  # the first one has none before it
+    movement = known.movement
+    before = np.column_stack([movement[:, :1], movement])  # the first change has none before it
     return {"start": START, "target": known.change[:stop], "feat_dynamic_real": before[:, : stop + ahead]}
 
 

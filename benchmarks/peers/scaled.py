@@ -12,6 +12,7 @@ from model.market.prices import Values
 
 SEEDS = (1, 2, 3)
 LOOKBACK = 20
+LEAST = 0.05  # levels, of what a logarithm is taken
 # What Lightning is told by every library that uses it: one thread of one processor, and nothing on the screen or disk.
 TRAINER = {
     "accelerator": "cpu",
@@ -38,6 +39,11 @@ class Scaled:
     change: Values
     reach: Values
     overnight: Values
+
+    @property
+    def movement(self) -> Values:
+        """(2, n) the logarithms of the range and of the size of the jump."""
+        return np.asarray(np.log(np.maximum(LEAST, [self.reach, np.abs(self.overnight)])))
 
     def rows(self, rows: slice) -> slice:
         """Rows of the series as rows of these arrays."""
