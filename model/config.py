@@ -33,7 +33,7 @@ def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
 
 
 class NetworkConfig(Frozen):
-    """A stack of recurrent layers, each followed by dropout, and one dense output."""
+    """A stack of recurrent layers, each followed by dropout, and one dense layer."""
 
     cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
     units: Annotated[tuple[Count, ...], Field(min_length=1)] = (45, 45, 45, 45)
@@ -52,7 +52,9 @@ class TrainingConfig(Frozen):
     batch_size: Count = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
-    loss: Literal["mean_squared_error", "mean_absolute_error", "huber"] = "mean_squared_error"
+    loss: Literal["mean_squared_error", "mean_absolute_error", "huber", "pinball"] = Field(
+        "mean_squared_error", description="pinball with inputs: changes, one of the others with inputs: level"
+    )
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
     clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
     patience: Count | None = Field(
@@ -60,9 +62,6 @@ class TrainingConfig(Frozen):
     )
     held_back: Count = Field(
         250, description="with patience: how many of the training part's newest windows are not fitted on"
-    )
-    recentre: Count | None = Field(
-        None, description="after the last epoch, shift the output so that errors on so many newest windows average 0"
     )
     members: Count = Field(1, description="number of networks, each from its own seed, whose outputs are averaged")
     warm_start: bool = Field(
@@ -97,13 +96,22 @@ class ForecasterConfig(Frozen):
     column: Column = "Open"
     lookback: Count = Field(40, description="the number of sessions the network looks back")
     inputs: Literal["level", "changes"] = Field(
-        "level", description="the column's scaled price, or every price's change from the Close before"
+        "level",
+        description="the column's scaled price, or every price's change from the Close before; with changes the "
+        "network forecasts a distribution",
     )
     shrinkage: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="with changes: the share of the network's output that is used; 0 leaves the newest Close"
+        1.0, description="with changes: the share of the forecast shift that is used; 0 leaves the newest Close"
     )
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _loss_of_the_outputs(self) -> Self:
+        if (self.inputs == "changes") != (self.training.loss == "pinball"):
+            needed = "pinball" if self.inputs == "changes" else "mean_squared_error, mean_absolute_error or huber"
+            raise ValueError(f"inputs {self.inputs} need training.loss {needed}, not {self.training.loss}")
+        return self
 
 
 class EvaluationConfig(Frozen):
@@ -129,19 +137,21 @@ class PriceRequest(Frozen):
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 
 
+_ANCHORED = ForecasterConfig(
+    preset="anchored",
+    inputs="changes",
+    lookback=20,
+    shrinkage=0.5,
+    network=NetworkConfig(units=(16,), dropout=0.0, output_initializer="zeros"),
+    training=TrainingConfig(epochs=16, batch_size=64, learning_rate=0.003, loss="pinball", patience=6, members=3),
+)
+
 PRESETS: dict[str, ForecasterConfig] = {
     "tutorial": ForecasterConfig(preset="tutorial"),
-    "anchored": ForecasterConfig(
-        preset="anchored",
-        inputs="changes",
-        lookback=20,
-        shrinkage=0.5,
-        network=NetworkConfig(units=(16,), dropout=0.0, output_initializer="zeros"),
-        training=TrainingConfig(batch_size=64, loss="huber", patience=10, members=3),
-    ),
-    "daily": ForecasterConfig(
-        preset="daily",
-        training=TrainingConfig(epochs=30, learning_rate=0.003, patience=3, held_back=60, recentre=20, warm_start=True),
+    "anchored": _ANCHORED,
+    # The same network, from Production's weights where they fit: what the schedule trains.
+    "daily": _ANCHORED.model_copy(
+        update={"preset": "daily", "training": _ANCHORED.training.model_copy(update={"warm_start": True})}
     ),
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.market.prices import Values
 
 

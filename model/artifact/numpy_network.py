@@ -1,6 +1,6 @@
 """A network computed by NumPy alone: one forecast needs neither Keras nor the seconds and memory that loading it takes.
 
-This file is a part of every registered model, beside inference.py, and stands alone as that does. It knows the layers
+This file is a part of every registered model, and stands alone as the other files here do. It knows the layers
 that numpy_export.py finds in a Keras network; a network with any other layer is computed by Keras itself.
 """
 
@@ -18,7 +18,7 @@ Layer = Mapping[str, npt.NDArray[Any]]
 
 
 class NumpyNetwork:
-    """Members side by side, each a stack of LSTM layers with one dense output, as Keras defines them.
+    """Members side by side, each a stack of LSTM layers with one dense layer, as Keras defines them.
 
     It computes in double precision: Keras's float32 outputs differ from it by Keras's own rounding.
     """
@@ -30,7 +30,7 @@ class NumpyNetwork:
         ]
 
     def predict_on_batch(self, windows: npt.ArrayLike) -> Values:
-        """(n, lookback, features) -> (n, members)."""
+        """(n, lookback, features) -> (n, members * outputs), one member's outputs after the other's."""
         inputs = np.asarray(windows, dtype=np.float64)
         return np.hstack([_output(member, inputs) for member in self._members])
 
@@ -57,7 +57,7 @@ class NumpyNetwork:
 
 
 def _output(layers: Sequence[Layer], inputs: Values) -> Values:
-    """(n, lookback, features) -> (n, 1): LSTM layers pass on their sequences, the dense layer takes the last step."""
+    """(n, lookback, features) -> (n, outputs): LSTM layers pass on sequences, the dense layer takes the last step."""
     sequence = inputs
     for layer in layers[:-1]:
         sequence = _lstm(layer, sequence)

@@ -4,11 +4,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from model.backtest.plan import Fit, Key, Origin, Plan
+from model.evaluation.distribution import given, median
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.split import Split
-from model.evaluation.statistical import statistical_forecasts
-from model.market.prices import Prices, Values
+from model.evaluation.statistical import AUTO_LABELS, statistical_forecasts
+from model.evaluation.volatility import VOLATILITY_LABELS, volatility_forecasts
+from model.forecaster.forecasts import Forecasts
+from model.market.prices import Prices
 from model.training.fit import train_forecaster
 
 
@@ -77,15 +82,29 @@ def _statistical(fit: Fit, prices: Prices) -> Fitted:
     """The same for the statistical forecasts, whose models are chosen and fitted at the fit's origin."""
     start = time.perf_counter()
     stop = fit.origins[-1].stop
-    known = prices.rows(fit.first, stop - 1)
-    made = statistical_forecasts(known, fit.column, stop - fit.stop, refit_every=stop - fit.stop)
+    made = _statistical_forecasts(fit, prices.rows(fit.first, stop - 1), stop - fit.stop)
     evaluations = {}
     for key, origin in zip(fit.keys, (origin for origin in fit.origins for _ in fit.names), strict=True):
-        forecast = made[key.forecaster][origin.start - fit.stop : origin.stop - fit.stop]
-        evaluations[key] = evaluate(_ready_made(forecast), period_split(prices, origin), fit.column)
+        rows = slice(origin.start - fit.stop, origin.stop - fit.stop)
+        whole = made[key.forecaster]
+        forecasts = Forecasts(values=whole.values[rows], quantiles=whole.quantiles[rows])
+        evaluations[key] = evaluate(_ready_made(forecasts), period_split(prices, origin), fit.column)
     return Fitted(evaluations=evaluations, losses=(), fit_seconds=time.perf_counter() - start)
 
 
-def _ready_made(forecast: Values) -> Callable[[Prices, int], Values]:
+def _statistical_forecasts(fit: Fit, known: Prices, origins: int) -> dict[str, Forecasts]:
+    """By name; those of volatility forecast their median, and where they have no distribution the newest Close."""
+    made: dict[str, Forecasts] = {}
+    if AUTO_LABELS.keys() & fit.names:
+        points = statistical_forecasts(known, fit.column, origins, refit_every=origins)
+        made |= {name: Forecasts.points(values) for name, values in points.items()}
+    if VOLATILITY_LABELS.keys() & fit.names:
+        for name, found in volatility_forecasts(known, fit.column, origins, refit_every=origins).items():
+            values = np.where(given(found.quantiles), median(found.quantiles), found.close)
+            made[name] = Forecasts(values=values, quantiles=found.quantiles)
+    return made
+
+
+def _ready_made(forecasts: Forecasts) -> Callable[[Prices, int], Forecasts]:
     """A forecaster that returns these forecasts."""
-    return lambda _prices, _origins: forecast
+    return lambda _prices, _origins: forecasts

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from model.config import ForecasterConfig, Frozen, Month
 from model.errors import TooFewPrices, UsageError
-from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS
+from model.evaluation.statistical import fewest_sessions, installed_statistical
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 
@@ -40,7 +40,9 @@ class BacktestConfig(Frozen):
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(
         1, description="number of seeds, each of which fits every preset once"
     )
-    statistical: bool = Field(False, description="AutoETS and AutoARIMA too (needs the extra `statistics`)")
+    statistical: bool = Field(
+        False, description="GARCH, EGARCH, log-HAR, AutoETS and AutoARIMA too (needs the extra `statistics`)"
+    )
 
 
 class Key(NamedTuple):
@@ -70,6 +72,7 @@ class Fit:
 
     config:      None for the statistical forecasts, which are made together
     first, stop: the rows of the plan's prices that it is fitted on
+    statistical: the names of the statistical forecasts, where it makes these
     """
 
     config: ForecasterConfig | None
@@ -77,11 +80,12 @@ class Fit:
     first: int
     stop: int
     origins: tuple[Origin, ...]
+    statistical: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The forecasters whose forecasts it makes."""
-        return (self.config.preset,) if self.config else tuple(STATISTICAL_LABELS)
+        return (self.config.preset,) if self.config else self.statistical
 
     @property
     def seed(self) -> int:
@@ -122,22 +126,39 @@ class Plan:
         return self.forecasters[0].column
 
     @property
+    def statistical(self) -> tuple[str, ...]:
+        """The names of the statistical forecasts that are made; those whose library is missing are not."""
+        return next((fit.statistical for fit in self.fits if fit.config is None), ())
+
+    @property
     def n_sessions(self) -> int:
         """The number of sessions that are forecast."""
         return self.origins[-1].stop - self.origins[0].start
 
 
 def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[ForecasterConfig]) -> Plan:
-    """Plan a backtest; UsageError where a month has no session, TooFewPrices where the history is too short."""
+    """Plan a backtest.
+
+    UsageError where a month has no session, TooFewPrices where the history is too short, ConfigurationError where
+    statistical forecasts are wanted and none of their libraries is installed.
+    """
     if len({forecaster.column for forecaster in forecasters}) != 1:
         raise ValueError("a backtest needs forecasters of one and the same column")
     if len({forecaster.preset for forecaster in forecasters}) != len(forecasters):
         raise ValueError("a backtest takes each preset once")
     origins = tuple(_origins(prices, config))
     seeded = [with_seed(forecaster, seed) for forecaster in forecasters for seed in seeds_of(config, forecaster)]
-    fits = [fit for forecaster in seeded for fit in _fits(prices, config, forecaster, origins, forecaster.column)]
+    fits = [
+        Fit(config=forecaster, column=forecaster.column, first=first, stop=chosen[0].start, origins=chosen)
+        for forecaster in seeded
+        for first, chosen in _periods(prices, config, origins, sessions_needed(forecaster))
+    ]
     if config.statistical:
-        fits += _fits(prices, config, None, origins, forecasters[0].column)
+        names, column = installed_statistical(), forecasters[0].column
+        fits += [
+            Fit(config=None, column=column, first=first, stop=chosen[0].start, origins=chosen, statistical=names)
+            for first, chosen in _periods(prices, config, origins, fewest_sessions(names))
+        ]
     return Plan(
         prices=prices.rows(0, origins[-1].stop),
         config=config.model_copy(
@@ -190,11 +211,11 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
         )
 
 
-def _fits(
-    prices: Prices, config: BacktestConfig, forecaster: ForecasterConfig | None, origins: Sequence[Origin], column: str
-) -> Iterator[Fit]:
+def _periods(
+    prices: Prices, config: BacktestConfig, origins: Sequence[Origin], needed: int
+) -> Iterator[tuple[int, tuple[Origin, ...]]]:
+    """For each fit the first row that it is fitted on, and its origins."""
     between = {"each": 1, "never": len(origins)}.get(str(config.refit)) or int(config.refit)
-    needed = sessions_needed(forecaster) if forecaster else SHORTEST
     for at in range(0, len(origins), between):
         origin = origins[at]
         first = _window_start(prices, config, origin)
@@ -205,8 +226,7 @@ def _fits(
                 need=f"more than {needed}, which one example and its target take",
                 remedy="begin later with --from, or give more history",
             )
-        chosen = tuple(origins[at : at + between])
-        yield Fit(config=forecaster, column=column, first=first, stop=origin.start, origins=chosen)
+        yield first, tuple(origins[at : at + between])
 
 
 def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int:

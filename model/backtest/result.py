@@ -10,7 +10,7 @@ from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.distribution import given, median, no_distributions
 from model.evaluation.evaluation import Evaluation, join
-from model.evaluation.statistical import STATISTICAL_LABELS
+from model.evaluation.statistical import STATISTICAL_LABELS, missing_statistical
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,13 @@ class BacktestResult:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Differences from how a preset is used elsewhere, a sentence each."""
-        return tuple(
+        """Differences from how a preset is used elsewhere, and what is missing, a sentence each."""
+        afresh = tuple(
             f"{preset.name}: each fit started afresh, since in a backtest no version is in Production to start from."
             for preset in self.presets
             if preset.config.training.warm_start
         )
+        return (*afresh, *missing_statistical(self.plan.statistical)) if self.plan.config.statistical else afresh
 
     @property
     def reference(self) -> Evaluation:
@@ -148,7 +149,7 @@ def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
 
 def statistical_label(name: str) -> str:
     """The name of a statistical forecast or distribution for people."""
-    return STATISTICAL_LABELS.get(name) or name.replace("_", " ")
+    return STATISTICAL_LABELS[name]
 
 
 def _others(result: BacktestResult) -> Iterator[tuple[str, str, str, Evaluation]]:
@@ -179,8 +180,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
     def whole(forecaster: str, seed: int) -> Evaluation:
         return join([done[Key(forecaster, seed, origin.name)] for origin in plan.origins])
 
-    names = dict.fromkeys(name for fit in plan.fits if fit.config is None for name in fit.names)
-    beside = {name: whole(name, 0) for name in names}
+    beside = {name: whole(name, 0) for name in plan.statistical}
     forecasts = {name: made.forecast for name, made in beside.items()}
     quantiles = {name: made.quantiles for name, made in beside.items() if given(made.quantiles).any()}
     return BacktestResult(

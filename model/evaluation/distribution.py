@@ -9,7 +9,7 @@ Scores are (n,), NaN where there is no distribution.
 import numpy as np
 import numpy.typing as npt
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.metrics import quantile_losses
 from model.market.prices import Values
 
@@ -17,6 +17,9 @@ _EDGES = (0.0, *np.convolve(PROBABILITIES, (0.5, 0.5), mode="valid"), 1.0)
 # The share of all probabilities that lies nearest to each of PROBABILITIES; they sum to 1.
 CRPS_WEIGHTS: Values = np.diff(_EDGES)
 LOGITS: Values = np.log(np.array(PROBABILITIES) / (1 - np.array(PROBABILITIES)))
+# So many of the outermost segments between quantiles give the slope of a tail. With one, two quantiles of a sample that
+# happen to be near each other make the tail so thin that a single price in it outweighs all other sessions.
+TAIL_SEGMENTS = 2
 # Neighbouring quantiles of the log price are at least so far apart: a hundredth of a cent at 100 dollars.
 LEAST_GAP = 1e-6
 
@@ -81,13 +84,13 @@ def _logit_at(actual: Values, quantiles: Values) -> tuple[Values, Values]:
     """The logit of the distribution function as a function of the log price: its value and its slope, each (n,).
 
     A monotone cubic through the quantiles (PCHIP, as `scipy.interpolate.PchipInterpolator` has it, which takes one row
-    at a time). Beyond the outermost ones it goes on straight, with the slope between the last two.
+    at a time). Beyond the outermost ones it goes on straight, with the mean slope of the last segments.
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # where a quantile is not above 0 there is no log price
         at, knots = np.log(actual), _apart(np.log(np.where(quantiles > 0, quantiles, np.nan)))
     gaps = np.diff(knots, axis=1)
     slopes = np.diff(LOGITS) / gaps
-    bends = _slopes_at_knots(gaps, slopes)
+    bends = _slopes_at_knots(knots, gaps, slopes)
     rows = np.arange(len(at))
     segment = np.clip((knots <= at[:, np.newaxis]).sum(axis=1) - 1, 0, len(LOGITS) - 2)
     start, gap, slope = knots[rows, segment], gaps[rows, segment], slopes[rows, segment]
@@ -97,15 +100,21 @@ def _logit_at(actual: Values, quantiles: Values) -> tuple[Values, Values]:
     square, cube = (3 * slope - 2 * left - right) * gap, (left + right - 2 * slope) * gap
     value = LOGITS[segment] + share * (left * gap + share * (square + share * cube))
     rise = left + share * (2 * square + 3 * share * cube) / gap
-    beyond = (share < 0) | (share > 1)
-    return np.where(beyond, LOGITS[segment] + share * slope * gap, value), np.where(beyond, slope, rise)
+    for beyond, knot in ((at < knots[:, 0], 0), (at > knots[:, -1], -1)):
+        value = np.where(beyond, LOGITS[knot] + bends[:, knot] * (at - knots[:, knot]), value)
+        rise = np.where(beyond, bends[:, knot], rise)
+    return value, rise
 
 
-def _slopes_at_knots(gaps: Values, slopes: Values) -> Values:
-    """Fritsch and Butland's slopes at the knots, a weighted harmonic mean of the neighbours'; (n, knots)."""
+def _slopes_at_knots(knots: Values, gaps: Values, slopes: Values) -> Values:
+    """(n, knots) Fritsch and Butland's slopes, a weighted harmonic mean of the neighbours'; at the ends the tails'."""
     before, after = 2 * gaps[:, 1:] + gaps[:, :-1], gaps[:, 1:] + 2 * gaps[:, :-1]
     inner = (before + after) / (before / slopes[:, :-1] + after / slopes[:, 1:])
-    return np.hstack([slopes[:, :1], inner, slopes[:, -1:]])
+    low, high = (
+        (LOGITS[end] - LOGITS[start]) / (knots[:, end] - knots[:, start])
+        for start, end in ((0, TAIL_SEGMENTS), (-1 - TAIL_SEGMENTS, -1))
+    )
+    return np.column_stack([low, inner, high])
 
 
 def _apart(knots: Values) -> Values:

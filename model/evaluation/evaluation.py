@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.artifact.inference import LEVELS
+from model.artifact.distribution import LEVELS
 from model.evaluation import distribution, metrics
 from model.evaluation.baselines import Naive, naive_distributions, naive_forecasts
 from model.evaluation.metrics import DieboldMariano, Share, training_scales

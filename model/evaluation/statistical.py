@@ -2,19 +2,27 @@
 
 They use the column's own past and nothing else: for the Open not even the newest Close. The library is an optional
 extra of the product, `statistics`, since it takes some 280 MB.
+
+Beside them stand the forecasts of volatility, which are distributions. What is installed decides which are made.
 """
 
+from collections.abc import Collection
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from model.errors import ConfigurationError, TooFewPrices
+from model.errors import TooFewPrices
+from model.evaluation.volatility import SHORTEST_VOLATILITY, VOLATILITY_LABELS, missing_library
 from model.market.prices import Prices, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STATISTICAL_LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
+AUTO_LABELS = {"auto_ets": "AutoETS", "auto_arima": "AutoARIMA"}
+STATISTICAL_LABELS = {**AUTO_LABELS, **VOLATILITY_LABELS}
+# Which library makes which.
+_MADE_BY = {"statsforecast": AUTO_LABELS, "arch": VOLATILITY_LABELS}
 
 # With fewer, models have too many parameters to choose between them; below seven there is no model at all.
 SHORTEST = 30
@@ -26,6 +34,29 @@ class _Model(Protocol):
     def fit(self, y: Values) -> object: ...
 
     def forward(self, y: Values, h: int) -> dict[str, Values]: ...
+
+
+def installed_statistical() -> tuple[str, ...]:
+    """The names of those whose library is installed; ConfigurationError where there is none."""
+    found = tuple(name for library, labels in _MADE_BY.items() if find_spec(library) for name in labels)
+    if not found:
+        raise missing_library("statistical forecasts", f"neither {' nor '.join(_MADE_BY)} is installed")
+    return found
+
+
+def missing_statistical(made: Collection[str]) -> tuple[str, ...]:
+    """Which are missing, and why: a sentence for each library whose forecasts are not among those made."""
+    return tuple(
+        f"{', '.join(labels.values())}: not made, since {library} is not installed; the extra `statistics` brings it, "
+        "where it has a release for this Python."
+        for library, labels in _MADE_BY.items()
+        if not labels.keys() & made
+    )
+
+
+def fewest_sessions(names: Collection[str]) -> int:
+    """The sessions up to the first origin that these need."""
+    return SHORTEST_VOLATILITY if VOLATILITY_LABELS.keys() & names else SHORTEST
 
 
 def statistical_forecasts(prices: Prices, column: str, origins: int, refit_every: int) -> dict[str, Values]:
@@ -69,10 +100,5 @@ def _models() -> "dict[str, Callable[[], _Model]]":
     try:
         from statsforecast.models import AutoARIMA, AutoETS
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "statistical forecasts",
-            have=f"the package {error.name or 'statsforecast'} is not installed",
-            need="the extra `statistics`",
-            remedy="in the project's folder: python -m pip install '.[statistics]'",
-        ) from None
+        raise missing_library("AutoETS and AutoARIMA", f"{error.name or 'statsforecast'} is not installed") from None
     return {"auto_ets": lambda: AutoETS(season_length=1), "auto_arima": lambda: AutoARIMA(season_length=1)}

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
-from model.artifact.inference import Recipe, forecast
+from model.artifact.inference import forecast
 from model.artifact.numpy_network import NumpyNetwork
+from model.artifact.recipes import Recipe
 from model.config import ForecasterConfig
+from model.forecaster.calibration import calibrate
 from model.forecaster.forecasts import Forecasts
-from model.forecaster.intervals import calibrate
 from model.market.prices import Prices, Values
 
 if TYPE_CHECKING:
@@ -41,12 +42,10 @@ class Forecaster:
         return self.predict(prices, origins).values
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """The same with their intervals."""
-        return Forecasts.from_columns(forecast(self.predictor, self.recipe, prices.table(), origins))
+        """The same as distributions."""
+        columns = forecast(self.predictor, self.recipe, prices.table(), origins, prices.following_day)
+        return Forecasts.from_columns(columns)
 
     def calibrated(self, known: Prices) -> Self:
-        """The same forecaster with intervals from its errors on the newest sessions of `known`.
-
-        With prices newer than its training part, this keeps the intervals up to date without a new fit.
-        """
+        """The same forecaster with the errors that were known at the end of `known`."""
         return replace(self, recipe=calibrate(self.predictor, self.recipe, known))

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from model.artifact.inference import LEVELS, PROBABILITIES, quantile_column
+from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
 from model.market.prices import Values
 
 

@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from model.artifact.inference import ChangeRecipe, LevelRecipe, Recipe, Spread
+from model.artifact.distribution import Calibration
+from model.artifact.recipes import ChangeRecipe, LevelRecipe, Recipe
+from model.artifact.scale import MovementScale
 from model.config import ForecasterConfig
 from model.errors import FaultyPrices
 from model.market.prices import Prices
+
+# Newest errors that a quantile is read from. A year follows the market, four years know its tails: the mean of both is
+# better than either. With prices for targets only the newest year counts, and by size, so that the median stays the
+# network's answer.
+CHANGES = Calibration(windows=(250, 1000), symmetric=False)
+LEVELS = Calibration(windows=(250,), symmetric=True)
 
 
 def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
@@ -24,18 +32,12 @@ def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
         # Its minimum and maximum are all that is kept: the registered model scales by NumPy alone.
         scaler = MinMaxScaler().fit(series[:, np.newaxis])
         (minimum,), (maximum,) = scaler.data_min_.tolist(), scaler.data_max_.tolist()
-        return LevelRecipe(column=config.column, lookback=config.lookback, minimum=minimum, maximum=maximum)
-    spread = Spread()
-    scales = spread.scale(train.table(), len(train) - spread.sessions)
-    return ChangeRecipe(
-        column=config.column,
-        lookback=config.lookback,
-        spread=spread,
-        shrinkage=config.shrinkage,
-        ordinary=float(np.median(scales)),
-    )
+        return LevelRecipe(
+            column=config.column, lookback=config.lookback, calibration=LEVELS, minimum=minimum, maximum=maximum
+        )
+    return ChangeRecipe(column=config.column, lookback=config.lookback, calibration=CHANGES, shrinkage=config.shrinkage)
 
 
 def sessions_needed(config: ForecasterConfig) -> int:
     """The sessions before the first target: one window, and for changes the sessions of the scale before it."""
-    return config.lookback + (Spread().rows if config.inputs == "changes" else 0)
+    return config.lookback + (MovementScale().rows if config.inputs == "changes" else 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.artifact.inference import Recipe
+from model.artifact.recipes import Recipe
 from model.market.prices import Days, Prices
 
 
@@ -15,16 +15,19 @@ class Windows:
 
     inputs:   (n, lookback, features) float32, scaled by the recipe; a view, not a copy
     targets:  (n,) float32, scaled likewise, for the session after each window
+    offsets:  (n,) float32, what is added to the network's first output; zeros where the recipe has no linear branch
     sessions: (n,) datetime64[D], the trading day of each target, strictly increasing
     """
 
     inputs: npt.NDArray[np.float32]
     targets: npt.NDArray[np.float32]
+    offsets: npt.NDArray[np.float32]
     sessions: Days
 
     def __post_init__(self) -> None:
-        if not len(self.inputs) == len(self.targets) == len(self.sessions):
-            raise ValueError(f"{len(self.inputs)} inputs, {len(self.targets)} targets, {len(self.sessions)} sessions")
+        lengths = [len(part) for part in (self.inputs, self.targets, self.offsets, self.sessions)]
+        if len(set(lengths)) != 1:
+            raise ValueError("{} inputs, {} targets, {} offsets, {} sessions".format(*lengths))
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -42,5 +45,6 @@ def make_windows(prices: Prices, recipe: Recipe, n_targets: int | None = None) -
     return Windows(
         inputs=recipe.inputs(known, n),
         targets=recipe.targets(table, n),
+        offsets=recipe.offsets(known, n, float(table["Date"][-1])).astype(np.float32),
         sessions=prices.sessions[len(prices) - n :],
     )

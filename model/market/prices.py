@@ -29,6 +29,7 @@ class Prices:
     source:   `yahoo`, `csv` or `sample`
     origin:   where exactly they came from: an address, the files' names, the generator's seed
     notes:    what a reader should know about them, a sentence each
+    following: the session after the newest one, where the exchange's calendar was asked
     """
 
     security: Security
@@ -37,6 +38,7 @@ class Prices:
     sessions: Days
     values: Values
     notes: tuple[str, ...] = ()
+    following: date | None = None
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.sessions), len(COLUMNS)):
@@ -75,12 +77,24 @@ class Prices:
         return self.values[:, COLUMNS.index(name)]
 
     def table(self) -> dict[str, Values]:
-        """Every column by name, (n,) each: what forecasts are made from."""
-        return {name: self.column(name) for name in COLUMNS}
+        """Every column by name, (n,) each, and `Date` in days since 1970: what forecasts are made from."""
+        days = self.sessions.astype("datetime64[D]").astype(np.float64)
+        return {**{name: self.column(name) for name in COLUMNS}, "Date": days}
+
+    @property
+    def following_day(self) -> float | None:
+        """The session after the newest one in days since 1970; None where the calendar was not asked."""
+        return None if self.following is None else float(np.datetime64(self.following, "D").astype(np.int64))
 
     def rows(self, first: int, stop: int) -> "Prices":
         """The sessions from one row to before another."""
-        return replace(self, sessions=self.sessions[first:stop].copy(), values=self.values[first:stop].copy())
+        following = self.day(stop) if 0 <= stop < len(self) else self.following
+        return replace(
+            self,
+            sessions=self.sessions[first:stop].copy(),
+            values=self.values[first:stop].copy(),
+            following=following,
+        )
 
     def until(self, day: date) -> "Prices":
         """What was known at the close of `day`."""

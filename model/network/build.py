@@ -1,4 +1,4 @@
-"""The network: a stack of recurrent layers, each followed by dropout, and one dense output."""
+"""The network: a stack of recurrent layers, each followed by dropout, and one dense layer."""
 
 from collections.abc import Sequence
 from random import Random
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def build_network(
-    config: NetworkConfig, lookback: int, features: int = 1, draws: Random | None = None
+    config: NetworkConfig, lookback: int, features: int = 1, outputs: int = 1, draws: Random | None = None
 ) -> "keras.Sequential":
-    """A network from (n, lookback, features) to (n, 1).
+    """A network from (n, lookback, features) to (n, outputs).
 
     draws: the generator of its layers' seeds; without it Keras draws from Python's global generator
     """
@@ -42,12 +42,12 @@ def build_network(
         )
         add(keras.layers.Dropout(config.dropout))
     output = config.output_initializer or config.kernel_initializer
-    add(keras.layers.Dense(1, kernel_initializer=_initializer(output)))
+    add(keras.layers.Dense(outputs, kernel_initializer=_initializer(output)))
     return network
 
 
 def side_by_side(networks: "Sequence[keras.Sequential]") -> "keras.Model":
-    """One network with the outputs of several, (n, networks); a single network is returned as it is.
+    """One network with the outputs of several, (n, networks * outputs); a single network is returned as it is.
 
     The caller averages them. Inside the network the order of the sum, and with it the last digit, would depend on
     whether the network was just built or loaded from a file.

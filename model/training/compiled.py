@@ -97,12 +97,12 @@ def fuses() -> bool:
     return not tf.config.list_logical_devices("GPU")
 
 
-def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
-    """The configured optimiser, with the clipping of gradients."""
+def make_optimizer(config: TrainingConfig, *, fused: bool = True) -> "keras.optimizers.Optimizer":
+    """The configured optimiser, with the clipping of gradients; if `fused`, Adam by a fused kernel where it exists."""
     import keras
 
     kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
-    if fuses():
+    if fused and fuses():
         from model.training.fused import FusedAdam
 
         kinds["adam"] = FusedAdam
@@ -112,12 +112,12 @@ def make_optimizer(config: TrainingConfig) -> "keras.optimizers.Optimizer":
 
 
 def _shape(network: "keras.Sequential", windows: Windows, config: TrainingConfig) -> str:
-    layers = [(type(layer).__name__, _without_names(layer.get_config())) for layer in network.layers]
+    layers = [(type(layer).__name__, without_names(layer.get_config())) for layer in network.layers]
     return json.dumps([layers, windows.inputs.shape, config.model_dump(include=STEP)], sort_keys=True)
 
 
-def _without_names(config: Any) -> Any:
+def without_names(config: Any) -> Any:
     """A layer's configuration without names and seeds, which differ between layers of the same kind."""
     if isinstance(config, dict):
-        return {key: _without_names(value) for key, value in config.items() if key not in ("name", "seed")}
-    return [_without_names(value) for value in config] if isinstance(config, list | tuple) else config
+        return {key: without_names(value) for key, value in config.items() if key not in ("name", "seed")}
+    return [without_names(value) for value in config] if isinstance(config, list | tuple) else config

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from model.artifact.market_state import market_state
+from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig, TrainingConfig
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.scaling import fit_recipe
@@ -13,6 +16,8 @@ from model.market.prices import Prices
 from model.network.build import build_network, side_by_side
 from model.network.numpy_export import without_keras
 from model.training.compiled import keep, take
+from model.training.fit_distribution import fit_distribution, fitted_on
+from model.training.objective import fit_branch
 from model.training.warm_start import Parent
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ OnEpoch = Callable[[int, float], None]
 def train_forecaster(
     train: Prices, config: ForecasterConfig, watchers: Sequence[OnEpoch] = (), parent: Parent | None = None
 ) -> Forecaster:
-    """Fit recipe, network and intervals on the training part, and on nothing else.
+    """Fit recipe, network and distribution on the training part, and on nothing else.
 
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
     parent:   the forecaster whose weights the networks start with; ValueError if it may not be used
@@ -33,18 +38,22 @@ def train_forecaster(
 
     if parent and (refusal := parent.past.refusal(train, config)):
         raise ValueError(refusal)
-    recipe = fit_recipe(train, config)
+    start = time.perf_counter()
+    recipe = _with_branch(fit_recipe(train, config), train)
     windows = make_windows(train, recipe)
     networks: list[keras.Sequential] = []
     losses: tuple[float, ...] = ()
-    start = time.perf_counter()
     for member, seed in enumerate(config.training.seeds):
         keras.utils.set_random_seed(seed)
         draws = Random(seed)  # noqa: S311 - no secrets
-        network = build_network(config.network, config.lookback, recipe.features, draws)
+        network = build_network(config.network, config.lookback, recipe.features, recipe.outputs, draws)
         if parent:
             network.set_weights(parent.weights[member])
-        losses += fit(network, windows, config.training, draws, watchers, len(losses))
+        report = _reporter(watchers, len(losses))
+        if isinstance(recipe, ChangeRecipe):
+            losses += fit_distribution(network, windows, config.training, seed, draws, report)
+        else:
+            losses += fit(network, windows, config.training, draws, report)
         networks.append(network)
     seconds = time.perf_counter() - start
     network = side_by_side(networks)
@@ -61,36 +70,48 @@ def train_forecaster(
     return fitted.calibrated(train)
 
 
-def fit(
-    network: "keras.Sequential",
-    windows: Windows,
-    config: TrainingConfig,
-    draws: Random,
-    watchers: Sequence[OnEpoch],
-    epochs_before: int = 0,
-) -> tuple[float, ...]:
-    """Fit a network in place; the mean loss of each epoch.
+def _with_branch(recipe: Recipe, train: Prices) -> Recipe:
+    """The same recipe with its linear branch, where it has one, fitted on all windows of the training part."""
+    if not isinstance(recipe, ChangeRecipe):
+        return recipe
+    windows = make_windows(train, recipe)
+    known = {name: values[:-1] for name, values in train.table().items()}
+    state = market_state(known, len(windows), float(train.table()["Date"][-1]), recipe.scale)
+    return replace(recipe, branch=fit_branch(state, windows.targets))
 
-    draws: the generator of its dropout's seeds; the order of the windows comes from the backend's seed
+
+def _reporter(watchers: Sequence[OnEpoch], epochs_before: int) -> OnEpoch:
+    def report(epoch: int, loss: float) -> None:
+        for watcher in watchers:
+            watcher(epochs_before + epoch, loss)
+
+    return report
+
+
+def fit(
+    network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random, report: OnEpoch
+) -> tuple[float, ...]:
+    """Fit a network to prices in place, by Keras's own `fit`; the mean loss of each epoch.
+
+    draws:  the generator of its dropout's seeds; the order of the windows comes from the backend's seed
+    report: called after each epoch with its number, from 1, and its mean loss
     """
     import keras
 
     from model.training.input_pipeline import to_fit, to_judge
 
-    def report(epoch: int, logs: dict[str, float]) -> None:
-        for watcher in watchers:
-            watcher(epochs_before + epoch + 1, float(logs["loss"]))
+    def ended(epoch: int, logs: dict[str, float]) -> None:
+        report(epoch + 1, float(logs["loss"]))
 
-    callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+    callbacks: list[keras.callbacks.Callback] = [keras.callbacks.LambdaCallback(on_epoch_end=ended)]
     trained = take(network, windows, config, draws)
-    rows, n, judge = trained.rows, len(windows), None
+    n = fitted_on(windows, config)
+    judge = to_judge(trained.rows[n:], windows.targets[n:], config.batch_size) if n < len(windows) else None
     if config.patience is not None:
-        n -= min(config.held_back, n // 4)
-        judge = to_judge(rows[n:], windows.targets[n:], config.batch_size) if n < len(windows) else None
         watched = "loss" if judge is None else "val_loss"
         callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
     history = trained.model.fit(
-        **to_fit(rows[:n], windows.targets[:n], config.batch_size),
+        **to_fit(trained.rows[:n], windows.targets[:n], config.batch_size),
         epochs=config.epochs,
         validation_data=judge,
         callbacks=callbacks,
@@ -98,15 +119,4 @@ def fit(
     )
     network.set_weights(trained.form.get_weights())
     keep(trained)
-    if config.recentre is not None:
-        _recentre(network, windows, config.recentre)
     return tuple(float(loss) for loss in history.history["loss"])
-
-
-def _recentre(network: "keras.Sequential", windows: Windows, newest: int) -> None:
-    """Shift the output layer's bias so that the mean error on the newest windows is 0."""
-    import keras
-
-    outputs = keras.ops.convert_to_numpy(network(windows.inputs[-newest:], training=False))[:, 0]
-    *others, bias = network.get_weights()
-    network.set_weights([*others, bias + (windows.targets[-newest:] - outputs).mean()])

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.artifact.inference import Recipe
+from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices, Values
 from model.network.build import build_network, members
+from model.training.objective import Pinball
 
 if TYPE_CHECKING:
     import keras
@@ -58,35 +59,50 @@ def gradient_norms(forecaster: "Forecaster", train: Prices) -> GradientNorms | N
     config, recipe = forecaster.config, forecaster.recipe
     return GradientNorms(
         start=fresh_norms(config, recipe, train),
-        end=_mean_norms(members(forecaster.network), _newest(train, recipe), config.training.loss),
+        end=_mean_norms(members(forecaster.network), _newest(train, recipe), _loss(config, recipe, train)),
     )
 
 
 def fresh_norms(config: ForecasterConfig, recipe: Recipe, train: Prices) -> Values:
     """(layers, steps) the lengths with the fresh weights of the configuration's seeds; on TensorFlow."""
     draws = [Random(seed) for seed in config.training.seeds]  # noqa: S311 - no secrets
-    networks = [build_network(config.network, config.lookback, recipe.features, each) for each in draws]
-    return _mean_norms(networks, _newest(train, recipe), config.training.loss)
+    networks = [build_network(config.network, config.lookback, recipe.features, recipe.outputs, each) for each in draws]
+    return _mean_norms(networks, _newest(train, recipe), _loss(config, recipe, train))
 
 
-def norms_of(network: "keras.Sequential", windows: Windows, loss: str) -> Values:
-    """(layers, steps) mean length of dL/dh over windows, for one network; on TensorFlow."""
-    import keras
+def norms_of(network: "keras.Sequential", windows: Windows, loss: str | Pinball) -> Values:
+    """(layers, steps) mean length of dL/dh over windows, for one network; on TensorFlow.
+
+    loss: Keras's name of one, or that of a network that forecasts a distribution
+    """
     import tensorflow as tf
 
-    measure = keras.losses.get(loss)
     with tf.GradientTape() as tape:
         outputs, predicted = _run_stepwise(network, windows)
         # A sum, so that each window's gradient is of its own loss.
-        total = tf.reduce_sum(measure(windows.targets[:, np.newaxis], predicted))
+        total = tf.reduce_sum(_losses(loss, windows, predicted))
     gradients = tape.gradient(total, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     # In float64: the squares of vanished gradients are too small for float32.
     by_layer = [np.stack([step.numpy() for step in layer]).astype(np.float64) for layer in gradients]
     return np.array([np.linalg.norm(steps, axis=-1).mean(axis=-1) for steps in by_layer])
 
 
+def _loss(config: ForecasterConfig, recipe: Recipe, train: Prices) -> str | Pinball:
+    if not isinstance(recipe, ChangeRecipe):
+        return config.training.loss
+    return Pinball.of(make_windows(train, recipe).targets)
+
+
+def _losses(loss: str | Pinball, windows: Windows, predicted: Any) -> Any:
+    import keras
+
+    if isinstance(loss, Pinball):
+        return loss.losses(windows.targets, windows.offsets, predicted)
+    return keras.losses.get(loss)(windows.targets[:, np.newaxis], predicted)
+
+
 def _run_stepwise(network: "keras.Sequential", windows: Windows) -> tuple[list[list[Any]], Any]:
-    """The network run step by step: each layer's output at each step, (n, units) each, and the predictions, (n, 1).
+    """The network run step by step: each layer's output at each step, (n, units) each, and its own, (n, outputs).
 
     Keras's own loop over time is a single operation, which gives no gradient of a step inside it.
     """
@@ -106,7 +122,7 @@ def _run_stepwise(network: "keras.Sequential", windows: Windows) -> tuple[list[l
     return outputs, network.layers[-1](steps[-1])
 
 
-def _mean_norms(networks: Sequence["keras.Sequential"], windows: Windows, loss: str) -> Values:
+def _mean_norms(networks: Sequence["keras.Sequential"], windows: Windows, loss: str | Pinball) -> Values:
     return np.asarray(np.mean([norms_of(network, windows, loss) for network in networks], axis=0), dtype=np.float64)
 
 

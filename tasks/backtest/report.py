@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from model.artifact.inference import PROBABILITIES, quantile_column
+from model.artifact.distribution import PROBABILITIES, quantile_column
 from model.backtest.html_report import METRICS, report_page, verdict
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures

@@ -1,5 +1,6 @@
 """The forecast of the next session, made with a registered version."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from model.evaluation.baselines import naive_forecast, naive_forecasts
@@ -21,11 +22,11 @@ def make_forecast(
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, settings.extra_closures.get(exchange, ()))
     naive_name, naive = naive_forecast(prices, column)
-    made = load_forecaster(version.model_uri).predict(prices)
+    session = calendar.next_session(prices.last)
+    made = load_forecaster(version.model_uri).predict(replace(prices, following=session))
     intervals = made.intervals()
     widest = max(intervals, default=None)
     lower, upper = (None, None) if widest is None else intervals[widest]
-    session = calendar.next_session(prices.last)
     return RecordedForecast(
         model=version.model,
         version=version.version,

@@ -5,26 +5,32 @@ that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Ou
 else does.
 """
 
+import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.artifact import inference, numpy_network
-from model.artifact.inference import Recipe
+from model.artifact import inference
+from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
 from model.artifact.numpy_network import NumpyNetwork
-from model.errors import TooFewPrices
+from model.artifact.recipes import Recipe
+from model.artifact.scale import PRICES
+from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
     from mlflow.models import ModelSignature
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas")
 KERAS = ("keras", "tensorflow")
+DATE = "Date"
 
 
 def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
@@ -36,21 +42,20 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
     from mlflow.models import Model
 
     recipe = forecaster.recipe
-    columns, rows = _columns(recipe), max(recipe.rows, recipe.spread.rows)
+    columns, rows = _columns(recipe), max(recipe.rows, recipe.scale.rows)
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         network, written = Path(folder, "network.keras"), Path(folder, "recipe.json")
         forecaster.network.save(network)
         written.write_text(recipe.to_json(), encoding="utf-8")
-        artifacts = {"network": str(network), "recipe": str(written), "inference": str(inference.__file__)}
+        code = Path(folder, "code")
+        shutil.copytree(Path(inference.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
+        artifacts = {"network": str(network), "recipe": str(written), "code": str(code)}
         requirements: tuple[str, ...] = REQUIREMENTS
         if isinstance(forecaster.predictor, NumpyNetwork):
             weights = Path(folder, "weights.npz")
             forecaster.predictor.save(weights)
-            artifacts |= {"weights": str(weights), "numpy_network": str(numpy_network.__file__)}
+            artifacts["weights"] = str(weights)
         else:
-            from model.artifact import cells
-
-            artifacts["cells"] = str(cells.__file__)
             requirements += KERAS
         logged = Model.log(
             artifact_path=None,
@@ -60,15 +65,21 @@ def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
             python_model=str(Path(__file__).with_name("served_model.py")),
             artifacts=artifacts,
             signature=_signature(recipe),
-            input_example=example.frame()[columns].tail(rows),
+            input_example=_frame(example, columns).tail(rows),
             pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         )
     return str(logged.model_uri)
 
 
 def _columns(recipe: Recipe) -> list[str]:
-    """What a forecast needs, then what its intervals need besides."""
-    return list(dict.fromkeys((*recipe.columns, *inference.PRICES)))
+    """What a forecast needs, then what its distribution needs besides."""
+    return list(dict.fromkeys((*recipe.columns, *PRICES)))
+
+
+def _frame(prices: Prices, columns: Sequence[str]) -> "pd.DataFrame":
+    """Prices as the registered model takes them."""
+    frame = prices.frame()[list(columns)].reset_index()
+    return frame.astype({DATE: "datetime64[ns]"})
 
 
 def _signature(recipe: Recipe) -> "ModelSignature":
@@ -76,11 +87,13 @@ def _signature(recipe: Recipe) -> "ModelSignature":
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import DataType
 
-    bounds = [f"{side}_{level}" for level in inference.LEVELS for side in ("lower", "upper")]
+    bounds = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
+    quantiles = [quantile_column(probability) for probability in PROBABILITIES]
+    columns = [ColSpec(DataType.double, name, required=name in recipe.columns) for name in _columns(recipe)]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.double, name, required=name in recipe.columns) for name in _columns(recipe)]),
-        outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds)]),
-        params=ParamSchema([ParamSpec("origins", DataType.long, 1)]),
+        inputs=Schema([ColSpec(DataType.datetime, DATE, required=False), *columns]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds, *quantiles)]),
+        params=ParamSchema([ParamSpec("origins", DataType.long, 1), ParamSpec("next_session", DataType.string, "")]),
     )
 
 
@@ -92,14 +105,25 @@ class PackagedForecaster:
     model: Any
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """Forecasts in dollars with their intervals, where the version has any; each for the session after its origin.
+        """Forecasts in dollars as distributions, each for the session after its origin.
 
         origins: how many of the newest sessions to forecast from
+
+        UsageError where the version gives no distributions; TooFewPrices where it needs more prices.
         """
         # MLflow warns of columns that the model does not ask for.
-        frame = prices.frame()[self.model.metadata.get_input_schema().input_names()]
+        asked = self.model.metadata.get_input_schema().input_names()
+        given = self.model.metadata.get_output_schema().input_names()
+        if not {quantile_column(probability) for probability in PROBABILITIES} <= set(given):
+            raise UsageError(
+                f"forecast of {prices.security.ticker} by {self.model_uri}",
+                have="a version from before forecasts were distributions: it gives a price and its intervals alone",
+                need="a version that gives quantiles of the next price",
+                remedy="train again: tomorrow train",
+            )
+        params = {"origins": origins, "next_session": "" if prices.following is None else str(prices.following)}
         try:
-            answer = self.model.predict(frame, params={"origins": origins})
+            answer = self.model.predict(_frame(prices, [name for name in asked if name != DATE]), params=params)
         except ValueError as error:
             raise TooFewPrices(
                 f"forecast of {prices.security.ticker} by {self.model_uri}",

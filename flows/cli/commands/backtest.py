@@ -128,7 +128,7 @@ def backtest(
     ] = "expanding",
     seeds: Annotated[int, count("--seeds", "Fit each N times, with another seed each.")] = 1,
     statistical: Annotated[
-        bool, flag("--statistical", "Compare with AutoETS and AutoARIMA as well; needs the extra.")
+        bool, flag("--statistical", "Compare with GARCH, log-HAR, AutoETS and AutoARIMA as well; needs the extra.")
     ] = False,
     processes: Jobs = None,
 ) -> CommandResult:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from model.artifact import inference
-from model.artifact.inference import ChangeRecipe, LevelRecipe, Recipe, Spread, forecast
+from model.artifact.inference import forecast
+from model.artifact.recipes import ChangeRecipe, LevelRecipe, Recipe
+from model.artifact.scale import MovementScale
 from tests.market import make_prices
 
 LEVEL = LevelRecipe(column="Open", lookback=4, minimum=50.0, maximum=150.0, spread=Spread(widths={"80": 1.5}))

@@ -1,5 +1,6 @@
 """Origins, what is fitted at them, and what may be known there."""
 
+import sys
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,9 @@ from model.backtest.fit import assignment, period_split, run_fit, training_part
 from model.backtest.plan import BacktestConfig, Key, Plan, plan_backtest
 from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
 from model.errors import TooFewPrices, UsageError
+from model.evaluation.evaluation import join
 from model.evaluation.statistical import statistical_forecasts
+from model.evaluation.volatility import volatility_forecasts
 from model.market.prices import Prices
 from tests.market import changed_from, make_prices
 
@@ -176,13 +179,41 @@ def test_the_statistical_forecasts_are_fitted_where_the_presets_are() -> None:
     assert (fit.config, [origin.name for origin in fit.origins]) == (None, ["2020-02", "2020-03"])
     n = made.n_sessions
     known = made.prices.until(made.prices.day(-2))
-    expected = statistical_forecasts(known, "Open", n, refit_every=n)
+    points = statistical_forecasts(known, "Open", n, refit_every=n)
+    distributions = volatility_forecasts(known, "Open", n, refit_every=n)
     done = run_fit(assignment(made, fit)).evaluations
-    for name, values in expected.items():
-        parts = [done[Key(name, 0, origin.name)].forecast for origin in made.origins]
-        assert np.array_equal(np.concatenate(parts), values)
+    whole = {name: join([done[Key(name, 0, origin.name)] for origin in made.origins]) for name in made.statistical}
+    assert whole.keys() == {*points, *distributions}
+    for name, values in points.items():
+        assert np.array_equal(whole[name].forecast, values)
+        assert not whole[name].intervals
+    for name, found in distributions.items():
+        assert np.array_equal(whole[name].quantiles, found.quantiles)
+        assert np.array_equal(whole[name].forecast, found.quantiles[:, 12])
     # Half of it again, as after a kill, is still fitted at the same origin.
     half = run_fit(assignment(made, replace(fit, origins=made.origins[1:]))).evaluations
-    for name in expected:
+    for name in whole:
         key = Key(name, 0, made.origins[1].name)
         assert np.array_equal(half[key].forecast, done[key].forecast)
+        assert np.array_equal(half[key].quantiles, done[key].quantiles, equal_nan=True)
+
+
+def test_the_forecasts_of_volatility_need_no_other_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("arch", reason="the extra `statistics` is not installed")
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    made = plan(prices=make_prices(330), first="2020-03", statistical=True)
+    assert made.statistical == ("garch_t", "egarch_t", "log_har")
+    assert [key.forecaster for key in run_fit(assignment(made, made.fits[0])).evaluations] == list(made.statistical)
+    with pytest.raises(TooFewPrices, match="more than 126"):
+        plan(first="2019-05", last="2019-05", statistical=True)
+    assert plan(first="2019-05", last="2019-05").statistical == ()
+
+
+def test_prices_that_do_not_move_are_forecast_by_the_newest_close() -> None:
+    pytest.importorskip("arch", reason="the extra `statistics` is not installed")
+    flat = replace(make_prices(330), values=np.full((330, 6), 50.0))
+    made = plan(prices=flat, first="2020-03", statistical=True)
+    fit = replace(made.fits[0], statistical=("garch_t",))
+    (evaluation,) = run_fit(assignment(made, fit)).evaluations.values()
+    assert not evaluation.intervals
+    assert (evaluation.forecast == 50.0).all()

@@ -22,7 +22,10 @@ def plan(seeds: int = 2, statistical: bool = False, every: str = "month") -> Pla
     config = BacktestConfig.model_validate(
         {"first": "2020-01", "last": "2020-03", "seeds": seeds, "statistical": statistical, "every": every}
     )
-    return plan_backtest(PRICES, config, (ForecasterConfig(preset="offset"),))
+    made = plan_backtest(PRICES, config, (ForecasterConfig(preset="offset"),))
+    # Whatever is installed here.
+    fits = (replace(fit, statistical=("auto_ets", "auto_arima")) if fit.config is None else fit for fit in made.fits)
+    return replace(made, fits=tuple(fits))
 
 
 def offset_by(made: Plan, origin_name: str, dollars: float, shift: float = 0.0) -> Evaluation:
@@ -147,8 +150,15 @@ def test_distributions_are_compared_beside_the_errors_of_their_medians() -> None
     )
     preset = replace(made.presets[0], by_seed={0: alone})
     row = comparison_rows(replace(made, presets=(preset,)))[-1]
-    assert (row.name, row.label, row.kind) == ("garch_t", "garch t", "statistical")
+    assert (row.name, row.label, row.kind) == ("garch_t", "GARCH(1,1), Student t", "statistical")
     assert row.metrics["rmse"] == naive["constant_500"]["rmse"]
+
+
+def test_what_is_not_installed_is_said_to_be_missing() -> None:
+    assert result(plan()).remarks == ()
+    (missing,) = result(plan(statistical=True)).remarks
+    assert missing.startswith("GARCH(1,1), Student t, EGARCH, Student t, log-HAR on the Garman-Klass range: not made")
+    assert "arch is not installed" in missing
 
 
 def test_the_months_are_beside_the_distribution_that_is_best_over_all_of_them() -> None:

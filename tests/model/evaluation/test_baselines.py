@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts, naive_label
 from model.evaluation.metrics import rmse
 from tests.market import changed_from, make_prices, read_csv

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
 from scipy.special import expit
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation import distribution
 from model.evaluation.distribution import CRPS_WEIGHTS, LOGITS, crps, log_density, pit
 from model.evaluation.metrics import scoring_library, uniform_distance
@@ -83,23 +83,38 @@ def test_at_a_quantile_the_pit_is_its_probability() -> None:
     np.testing.assert_allclose(pit(quantiles, repeated(quantiles, len(LEVELS))), LEVELS)
 
 
-@given(st.lists(st.floats(1e-5, 0.05), min_size=len(LEVELS), max_size=len(LEVELS)), st.floats(-0.2, 1.0))
-def test_value_and_slope_are_those_of_scipys_pchip_continued_by_straight_lines(gaps: list[float], at: float) -> None:
+GAPS = st.lists(st.floats(1e-5, 0.05), min_size=len(LEVELS), max_size=len(LEVELS))
+
+
+@given(GAPS, st.floats(-0.2, 1.0))
+def test_value_and_slope_are_those_of_scipys_pchip_with_straight_tails(gaps: list[float], at: float) -> None:
     knots = np.cumsum(gaps)
-    below, above = 2 * knots[0] - knots[1], 2 * knots[-1] - knots[-2]
-    longer = PchipInterpolator(
-        [below, *knots, above], [2 * LOGITS[0] - LOGITS[1], *LOGITS, 2 * LOGITS[-1] - LOGITS[-2]]
-    )
-    if below <= at <= above:
-        logit, slope = longer(at), longer.derivative()(at)
-    else:
-        near = below if at < below else above
-        slope = longer.derivative()(near)
-        logit = longer(near) + slope * (at - near)
+    slopes = PchipInterpolator(knots, LOGITS).derivative()(knots)
+    slopes[0] = (LOGITS[2] - LOGITS[0]) / (knots[2] - knots[0])
+    slopes[-1] = (LOGITS[-1] - LOGITS[-3]) / (knots[-1] - knots[-3])
+    cubic = CubicHermiteSpline(knots, LOGITS, slopes)
+    near = min(max(at, knots[0]), knots[-1])
+    slope = cubic.derivative()(near)
+    logit = cubic(near) + slope * (at - near)
     actual, quantiles = np.exp([at]), np.exp(knots)[np.newaxis]
     assert pit(actual, quantiles)[0] == pytest.approx(expit(logit), rel=1e-6, abs=1e-12)
     density = -np.logaddexp(0, -logit) - np.logaddexp(0, logit) + np.log(slope)
     assert log_density(actual, quantiles)[0] == pytest.approx(density, rel=1e-6, abs=1e-6)
+
+
+@given(GAPS)
+def test_no_price_has_less_than_no_density_and_the_probability_rises_with_the_price(gaps: list[float]) -> None:
+    knots = np.cumsum(gaps)
+    grid = np.linspace(knots[0] - 0.01, knots[-1] + 0.01, 500)
+    quantiles = repeated(np.exp(knots), len(grid))
+    assert np.isfinite(log_density(np.exp(grid), quantiles)).all()
+    assert (np.diff(pit(np.exp(grid), quantiles)) >= 0).all()
+
+
+def test_two_quantiles_near_each_other_do_not_make_a_tail_that_one_price_falls_out_of() -> None:
+    quantiles = 100 * np.exp(0.02 * stats.norm.ppf(LEVELS))
+    quantiles[0] = quantiles[1] * (1 - 1e-5)
+    assert log_density(np.array([93.0]), quantiles[np.newaxis])[0] > -10
 
 
 @pytest.mark.parametrize("seed", range(3))

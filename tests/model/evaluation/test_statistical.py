@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from model.errors import ConfigurationError, TooFewPrices
-from model.evaluation.statistical import SHORTEST, STATISTICAL_LABELS, statistical_forecasts
+from model.evaluation.statistical import (
+    AUTO_LABELS,
+    SHORTEST,
+    STATISTICAL_LABELS,
+    installed_statistical,
+    missing_statistical,
+    statistical_forecasts,
+)
 from model.market.prices import Prices, Values
 from tests.market import changed_from, make_prices
 
 pytest.importorskip("statsforecast", reason="the extra `statistics` is not installed")
+pytest.importorskip("arch", reason="the extra `statistics` is not installed")
 
 
 def cross_validated(values: Values, origins: int, refit: int) -> dict[str, Values]:
@@ -32,7 +40,7 @@ def test_they_are_what_the_librarys_own_cross_validation_gives(refit_every: int)
     known = prices.until(prices.day(-2))
     found = statistical_forecasts(known, "Close", 8, refit_every)
     expected = cross_validated(prices.column("Close"), 8, refit_every)
-    assert set(found) == set(STATISTICAL_LABELS) == set(expected)
+    assert set(found) == set(AUTO_LABELS) == set(expected)
     for name, made in found.items():
         np.testing.assert_allclose(made, expected[name], rtol=1e-9)
 
@@ -95,3 +103,16 @@ def test_without_the_extra_the_error_says_how_to_get_it(monkeypatch: pytest.Monk
     assert "statsforecast" in caught.value.have
     assert ".[statistics]" in caught.value.remedy
     assert caught.value.exit_code == 2
+
+
+def test_what_is_installed_is_made_and_what_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed_statistical() == tuple(STATISTICAL_LABELS)
+    assert missing_statistical(installed_statistical()) == ()
+    # As on Python 3.13.
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    assert installed_statistical() == ("garch_t", "egarch_t", "log_har")
+    (missing,) = missing_statistical(installed_statistical())
+    assert missing.startswith("AutoETS, AutoARIMA: not made, since statsforecast is not installed")
+    monkeypatch.setitem(sys.modules, "arch", None)
+    with pytest.raises(ConfigurationError, match="neither statsforecast nor arch is installed"):
+        installed_statistical()

@@ -9,4 +9,4 @@ def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
     for some in (given[:1], given):
         above, below = monitoring_figure(some, "META-Open version 1", MONITORING).axes
         assert len(above.lines) == 2
-        assert len(below.lines) == 2
+        assert len(below.lines) == 3  # both levels, and the drift

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.artifact.inference import ChangeRecipe
+from model.artifact.recipes import ChangeRecipe
 from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
 from model.forecaster.forecasts import Forecasts
 from model.forecaster.intervals import calibrate, conformal_widths

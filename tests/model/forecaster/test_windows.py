@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.artifact.inference import ChangeRecipe, LevelRecipe
+from model.artifact.recipes import ChangeRecipe, LevelRecipe
 from model.config import EvaluationConfig, ForecasterConfig
 from model.errors import FaultyPrices
 from model.evaluation.split import split_prices

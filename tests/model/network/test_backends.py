@@ -38,7 +38,7 @@ if fits:
     file.with_suffix(".json").write_text(fitted.recipe.to_json())
     print(json.dumps([keras.backend.backend(), fitted.losses]))
 else:
-    from model.artifact.inference import Recipe
+    from model.artifact.recipes import Recipe
     network = keras.models.load_model(file, compile=False, safe_mode=True)
     recipe = Recipe.from_json(file.with_suffix(".json").read_text())
     print(json.dumps([keras.backend.backend(), forecast(network, recipe, prices.table(), 9)["forecast"].tolist()]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.backtest.result import assemble
 from model.evaluation.distribution import CRPS_WEIGHTS
 from tasks.backtest.parent_run import KEY

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.artifact.inference import PRICES
+from model.artifact.scale import PRICES
 from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.errors import TooFewPrices
 from model.forecaster.forecaster import Forecaster

@@ -1,0 +1,91 @@
+"""A predictive distribution: the probabilities whose quantiles are kept, and the quantiles of past errors.
+
+A forecaster's error is what the price was, less the centre of its forecast, in units of the forecast's own width. The
+newest errors that are known at an origin say how the next price may lie around the centre there.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+# The levels of intervals, in per cent, and the probabilities at which a distribution's quantiles are kept. Between 0.1
+# and 0.9 they lie evenly, and denser towards the ends: CRPS from these quantiles is within 0.3 % of the exact one.
+LEVELS = (80, 95)
+PROBABILITIES = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    *(0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995),
+)
+# With fewer errors there is no interval at 95 % (split conformal prediction needs 19 for it).
+FEWEST_ERRORS = 19
+
+
+def quantile_column(probability: float) -> str:
+    """The name of a quantile among the columns of a forecast, such as `quantile_0.025`."""
+    return f"quantile_{probability:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Errors:
+    """A forecaster's errors, oldest first.
+
+    days:   (n,) the sessions that were forecast, in days since 1970; NaN where the table has no dates
+    values: (n,) without unit
+    """
+
+    days: Values
+    values: Values
+
+    def known_at(self, day: float) -> Values:
+        """The errors of the sessions up to that day."""
+        return self.values[: int(np.searchsorted(self.days, day, side="right"))]
+
+
+NO_ERRORS = Errors(days=np.empty(0), values=np.empty(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How past errors become quantiles.
+
+    windows:   a quantile is the mean of the empirical quantiles of so many newest errors each
+    symmetric: whether only the errors' sizes count, so that the median is the centre itself
+    days:      the sessions of the errors that were known when the forecaster was fitted, in days since 1970
+    errors:    these errors; sessions after them are forecast again and their errors added
+    """
+
+    windows: tuple[int, ...]
+    symmetric: bool
+    days: tuple[int, ...] = ()
+    errors: tuple[float, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """How many errors count at most."""
+        return max(self.windows)
+
+    def stored(self) -> Errors:
+        """The errors that were known when the forecaster was fitted."""
+        return Errors(days=np.array(self.days, dtype=np.float64), values=np.array(self.errors, dtype=np.float64))
+
+    def quantiles(self, known: Values) -> Values:
+        """(len(PROBABILITIES),) without unit, ascending, from the errors known; NaN where they are too few.
+
+        At a probability p stands the error of rank (n + 1) p of n, so that exchangeable errors stay below it with that
+        probability (Vovk, Gammerman and Shafer, 2005); the outermost error where that rank lies beyond it.
+        """
+        if len(known) < FEWEST_ERRORS:
+            return np.full(len(PROBABILITIES), np.nan)
+        levels = np.array(PROBABILITIES)
+        found = np.mean([self._empirical(known[-window:], levels) for window in self.windows], axis=0)
+        return np.asarray(np.maximum.accumulate(found), dtype=np.float64)
+
+    def _empirical(self, errors: Values, levels: Values) -> Any:
+        if not self.symmetric:
+            return np.quantile(errors, levels, method="weibull")
+        outwards = 2 * levels - 1
+        sizes = np.quantile(np.abs(errors), np.abs(outwards).round(12), method="weibull")
+        return np.where(levels == 0.5, 0.0, np.sign(outwards) * sizes)

@@ -1,0 +1,260 @@
+"""How raw prices become a network's inputs, and its outputs a distribution in dollars.
+
+A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares; `Date` is
+in days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about
+an origin is computed from the sessions up to it: later sessions change no digit, nor do earlier ones that are further
+back than it looks.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .distribution import Calibration
+from .market_state import StateBranch, market_state
+from .scale import PRICES, MovementScale, Table, Values
+
+Inputs = npt.NDArray[np.float32]
+
+# These bring inputs to about unit size, and cut off values too rare in a training part to learn from.
+CHANGES_PER_SCALE, USUAL_VOLUME_CHANGE, LARGEST_INPUT = 1.5, 0.3, 6.0
+# A correction of the scale beyond a factor of 20 is not learnt from anything.
+LARGEST_CORRECTION = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placed:
+    """Where forecasts stand: an error is what the price was, less the centre, in units of the width.
+
+    centre, width: (n,) in the recipe's own measure of prices
+    """
+
+    centre: Values
+    width: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(ABC):
+    """How prices become the network's inputs, and its outputs a distribution.
+
+    column:      the price that is forecast
+    lookback:    the number of sessions in a window
+    scale:       the market's present scale
+    calibration: the quantiles of past errors
+    """
+
+    column: str
+    lookback: int
+    scale: MovementScale = field(default_factory=MovementScale)
+    calibration: Calibration
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a forecast needs; a distribution needs all of `PRICES`."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """The sessions that one forecast needs."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """The numbers that the network puts out for a window."""
+
+    @property
+    def features(self) -> int:
+        """The numbers that the network sees of one session: one for each column."""
+        return len(self.columns)
+
+    @abstractmethod
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """The newest `origins` windows, (origins, lookback, features); ValueError for missing or impossible prices."""
+
+    @abstractmethod
+    def targets(self, table: Table, n: int) -> Inputs:
+        """(n,) what the network is fitted to for the newest n sessions, each from the sessions before it."""
+
+    @abstractmethod
+    def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:
+        """Where the forecasts stand that the network's outputs (n, outputs) at the newest n sessions make."""
+
+    @abstractmethod
+    def measure(self, dollars: Values) -> Values:
+        """Prices in the measure that centre and width have."""
+
+    @abstractmethod
+    def dollars(self, measured: Values) -> Values:
+        """The inverse of `measure`."""
+
+    def offsets(self, table: Table, n: int, following: float | None) -> Values:  # noqa: ARG002 - most have none
+        """(n,) what is added to the network's first output at the newest n sessions."""
+        return np.zeros(n)
+
+    def to_json(self) -> str:
+        """The recipe as it is stored with the network."""
+        return json.dumps({"inputs": KINDS[type(self)], **asdict(self)})
+
+    @staticmethod
+    def from_json(text: str) -> "Recipe":
+        """The inverse of `to_json`."""
+        raw = json.loads(text)
+        raw["scale"] = MovementScale(**raw["scale"])
+        raw["calibration"] = Calibration(**{name: _frozen(value) for name, value in raw["calibration"].items()})
+        if raw.get("branch") is not None:
+            raw["branch"] = StateBranch(**{name: _frozen(value) for name, value in raw["branch"].items()})
+        return RECIPES[raw.pop("inputs")](**raw)
+
+    def _newest(self, table: Table, name: str, origins: int, least: float = 0.0) -> Values:
+        """What `origins` windows need of a column; ValueError where it has less, or values not above `least`."""
+        needed = self.rows + origins - 1
+        if name not in table:
+            raise ValueError(f"no column {name}: forecasts are made from {', '.join(self.columns)}")
+        if origins < 1 or len(table[name]) < needed:
+            raise ValueError(
+                f"{origins} forecast(s) from {len(table[name])} sessions of {name}: "
+                f"needed are at least {max(needed, self.rows)} sessions, {self.rows} a forecast"
+            )
+        newest = np.asarray(table[name][-needed:], dtype=np.float64)
+        if not np.isfinite(newest).all() or (newest <= least).any():
+            raise ValueError(f"{name} holds a missing, infinite, zero or negative value in the sessions needed")
+        return newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRecipe(Recipe):
+    """The tutorial's way: both the network's inputs and its output are price levels.
+
+    The output is the centre, in dollars; the width is the market's scale.
+
+    minimum, maximum: of the training part, in dollars; this range is scaled to 0..1
+    """
+
+    minimum: float
+    maximum: float
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.column,)
+
+    @property
+    def rows(self) -> int:
+        """A window."""
+        return self.lookback
+
+    @property
+    def outputs(self) -> int:
+        """The scaled price."""
+        return 1
+
+    def scaled(self, dollars: Values) -> Inputs:
+        """Prices in units of the training part's range; prices beyond it lie outside 0..1."""
+        return ((dollars - self.minimum) / (self.maximum - self.minimum)).astype(np.float32)
+
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """(origins, lookback, 1), a view of the scaled series."""
+        series = self.scaled(self._newest(table, self.column, origins))
+        return np.lib.stride_tricks.sliding_window_view(series, self.lookback)[:, :, np.newaxis]
+
+    def targets(self, table: Table, n: int) -> Inputs:
+        """The scaled prices themselves."""
+        return self.scaled(table[self.column][-n:])
+
+    def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:  # noqa: ARG002
+        """The inverse of `scaled`, and the scale in dollars."""
+        centre = outputs[:, 0] * (self.maximum - self.minimum) + self.minimum
+        return Placed(centre=centre, width=self.scale.dollars(table, len(outputs)))
+
+    def measure(self, dollars: Values) -> Values:
+        """Dollars."""
+        return dollars
+
+    def dollars(self, measured: Values) -> Values:
+        """Dollars."""
+        return measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRecipe(Recipe):
+    """The network's inputs are changes from the Close before; its outputs say how far the next price may lie from it.
+
+    All of them are logarithmic and divided by the scale of the day before, so that calm and volatile years look alike.
+    The first output, added to the linear branch's, is the logarithm of a factor: so many scales wide is the
+    distribution. The second is the distribution's shift from the newest Close, in scales.
+
+    shrinkage: the share of the shift that is used; 0 would leave the newest Close
+    branch:    the linear branch; None before it is fitted
+    """
+
+    shrinkage: float
+    branch: StateBranch | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All but the adjusted Close."""
+        return (*PRICES, "Volume")
+
+    @property
+    def rows(self) -> int:
+        """A window, the scale before its first session, and the Close before that."""
+        return self.lookback + self.scale.rows
+
+    @property
+    def outputs(self) -> int:
+        """The logarithm of the width's factor, and the shift."""
+        return 2
+
+    def inputs(self, table: Table, origins: int = 1) -> Inputs:
+        """(origins, lookback, 5): open, high, low and close against the Close before, and the change of the volume."""
+        needed = {name: self._newest(table, name, origins) for name in PRICES}
+        volume = np.log(np.maximum(self._newest(table, "Volume", origins, least=-1.0), 1.0))
+        scales = self.scale.at(needed, self.lookback + origins)[:-1]
+        prices = np.column_stack([needed[name] for name in PRICES])[-len(scales) :]
+        anchors = needed["Close"][-len(scales) - 1 : -1, np.newaxis]
+        changes = CHANGES_PER_SCALE * np.log(prices / anchors) / scales[:, np.newaxis]
+        busy = np.diff(volume)[-len(scales) :, np.newaxis] / USUAL_VOLUME_CHANGE
+        features = np.clip(np.hstack([changes, busy]), -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(features, self.lookback, axis=0)
+        return windows.transpose(0, 2, 1)
+
+    def targets(self, table: Table, n: int) -> Inputs:
+        """The change from the Close before, in scales."""
+        known = {name: table[name][:-1] for name in PRICES}
+        change = np.log(table[self.column][-n:] / known["Close"][-n:])
+        return np.asarray(change / self.scale.at(known, n), dtype=np.float32)
+
+    def offsets(self, table: Table, n: int, following: float | None) -> Values:
+        """The linear branch's correction of the scale."""
+        if self.branch is None:
+            return np.zeros(n)
+        return self.branch.correction(market_state(table, n, following, self.scale))
+
+    def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:
+        """The newest Close, moved by the shift times `shrinkage`; as wide as scale, branch and network say."""
+        n = len(outputs)
+        scale = self.scale.at(table, n)
+        correction = np.clip(self.offsets(table, n, following) + outputs[:, 0], -LARGEST_CORRECTION, LARGEST_CORRECTION)
+        shift = self.shrinkage * outputs[:, 1] * scale
+        return Placed(centre=np.log(table["Close"][-n:]) + shift, width=scale * np.exp(correction))
+
+    def measure(self, dollars: Values) -> Values:
+        """The logarithm: a price can double or halve, but not fall below 0."""
+        return np.log(dollars)
+
+    def dollars(self, measured: Values) -> Values:
+        """The inverse of the logarithm."""
+        return np.exp(measured)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+RECIPES: dict[str, type[Recipe]] = {"level": LevelRecipe, "changes": ChangeRecipe}
+KINDS = {recipe: name for name, recipe in RECIPES.items()}
