@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.artifact.inference import PROBABILITIES, RANGE
+from model.artifact.distribution import PROBABILITIES
+from model.artifact.scale import RANGE
 from model.market.prices import Days, Values
 
 FILES = {"FB": "FB_2012_2020.csv"} | {ticker: f"{ticker}_2010_2020.csv" for ticker in ("AAPL", "MSFT", "NVDA", "KO")}
