@@ -31,15 +31,19 @@ class Pinball:
         """The loss for a training part with these targets, (n,)."""
         return cls(quantiles=np.quantile(np.asarray(targets, dtype=np.float64), LEVELS).astype(np.float32))
 
-    def losses(self, targets: Any, offsets: Any, outputs: Any, quantiles: Any = None) -> Any:
+    def losses(self, targets: Any, offsets: Any, outputs: Any) -> Any:
         """(n,) the loss of each window, by operations of Keras's backend.
 
-        targets, offsets: (n,); outputs: (n, 2), what the network puts out; quantiles: those of another training part
+        targets, offsets: (n,); outputs: (n, 2), what the network puts out
         """
+        return self.losses_at(self.quantiles, targets, offsets, outputs)
+
+    @staticmethod
+    def losses_at(quantiles: Any, targets: Any, offsets: Any, outputs: Any) -> Any:
+        """The same for any quantiles, which may be an argument of a compiled program."""
         from keras import ops
 
         levels = ops.convert_to_tensor(LEVELS.astype(np.float32))
-        quantiles = self.quantiles if quantiles is None else quantiles
         centred = ops.expand_dims(targets - outputs[:, 1], 1)
         above = centred - ops.expand_dims(ops.exp(offsets + outputs[:, 0]), 1) * ops.expand_dims(quantiles, 0)
         return ops.mean(ops.maximum(levels * above, (levels - 1) * above), axis=1)
