@@ -91,7 +91,7 @@ class EpochProgram:
         return (*(tf.constant(np.ascontiguousarray(a)) for a in padded), tf.constant(loss.quantiles))
 
     def epoch(self, given: tuple[Any, ...], order: npt.NDArray[np.int64]) -> float:
-        """One pass over the windows whose numbers `order` lists; their mean loss."""
+        """One pass over the windows whose numbers `order` lists; their mean loss, penalties on weights included."""
         batches = -(-int(given[0].shape[0]) // self.batch_size)
         rows = np.full((batches, self.batch_size), -1, dtype=np.int32)
         rows.flat[: len(order)] = order
@@ -107,11 +107,11 @@ class EpochProgram:
             x, y, offset = (tf.gather(values, chosen) for values in (inputs, targets, offsets))
             with tf.GradientTape() as tape:
                 each = loss.losses(y, offset, self.form(x, training=True), quantiles)
-                whole = tf.reduce_sum(each * there)
-                aim = whole / tf.reduce_sum(there) + sum(self.form.losses)
+                whole, windows, penalty = tf.reduce_sum(each * there), tf.reduce_sum(there), sum(self.form.losses)
+                aim = whole / windows + penalty
             gradients = tape.gradient(aim, [weight.value for weight in weights])
             self.optimizer.apply(gradients, weights)
-            return at + 1, total + whole
+            return at + 1, total + whole + windows * penalty
 
         _, total = tf.while_loop(lambda at, _: at < used, batch, (tf.constant(0), tf.constant(0.0)))
         return total
