@@ -92,7 +92,7 @@ class EpochProgram:
         return (*(tf.constant(np.ascontiguousarray(a)) for a in padded), tf.constant(loss.quantiles))
 
     def epoch(self, given: tuple[Any, ...], order: npt.NDArray[np.int64]) -> float:
-        """Fit once on the windows whose numbers `order` lists, in that order; their mean loss."""
+        """Fit once on the windows whose numbers `order` lists; their mean loss, penalties on weights included."""
         return float(self._fit(*given, *self._batches(given, order))) / len(order)
 
     def judge(self, given: tuple[Any, ...], rows: npt.NDArray[np.int64]) -> float:
@@ -111,10 +111,11 @@ class EpochProgram:
         def batch(at: Any, total: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 whole, n = self._loss(inputs, targets, offsets, quantiles, batches[at], training=True)
-                aim = whole / n + sum(self.form.losses)
+                penalty = sum(self.form.losses)
+                aim = whole / n + penalty
             gradients = tape.gradient(aim, [weight.value for weight in weights])
             self.optimizer.apply(gradients, weights)
-            return at + 1, total + whole
+            return at + 1, total + whole + n * penalty
 
         return tf.while_loop(lambda at, _: at < used, batch, (tf.constant(0), tf.constant(0.0)))[1]
 

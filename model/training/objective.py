@@ -18,6 +18,8 @@ from model.artifact.scale import Values
 LEVELS = (np.arange(20) + 0.5) / 20
 # How strongly the linear branch's weights are held near 0; chosen on 2015 to 2017.
 RIDGE = 0.01
+# What an input's values differ by at least, if they differ.
+LEAST_DEVIATION = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,8 +71,8 @@ def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
     counts = np.maximum(there.sum(axis=0), 1)
     means = np.where(there, state, 0.0).sum(axis=0) / counts
     squares = np.where(there, np.square(state - means), 0.0).sum(axis=0) / counts
-    # An input that never differs says nothing: with a deviation of 1 it is 0 throughout.
-    deviations = np.where(squares > 0, np.sqrt(squares), 1.0)
+    # An input that never differs, but for rounding, says nothing: with a deviation of 1 it is 0 throughout.
+    deviations = np.where(np.sqrt(squares) > LEAST_DEVIATION, np.sqrt(squares), 1.0)
     inputs = standardised(state, means.tolist(), deviations.tolist())
 
     def penalised(weights: Values) -> tuple[float, Values]:
