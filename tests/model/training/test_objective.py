@@ -47,11 +47,11 @@ def test_kerass_losses_are_numpys() -> None:
     assert each.mean() == pytest.approx(loss.mean(targets, offsets, exact), rel=1e-5)
 
 
-def test_the_quantiles_of_another_training_part_take_the_place_of_its_own() -> None:
+def test_the_loss_of_given_quantiles_is_that_of_the_part_that_they_come_from() -> None:
     targets = np.random.default_rng(0).normal(size=9).astype(np.float32)
     outputs = np.zeros((9, 2), np.float32)
     other = Pinball.of(3 * targets)
-    replaced = Pinball.of(targets).losses(targets, np.zeros(9, np.float32), outputs, other.quantiles)
+    replaced = Pinball.losses_at(other.quantiles, targets, np.zeros(9, np.float32), outputs)
     np.testing.assert_array_equal(replaced, other.losses(targets, np.zeros(9, np.float32), outputs))
 
 
@@ -112,7 +112,7 @@ def test_the_penalty_holds_weights_back_and_not_the_constant(monkeypatch: pytest
         branch = fit_branch(state, changes)
         sizes.append(np.linalg.norm(branch.weights))
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] * 2 > np.log(2)  # an input of 0 or 1 has a deviation of a half
+    assert sizes[0] * 2 == pytest.approx(np.log(2), rel=0.05)  # an input of 0 or 1 has a deviation of a half
     assert sizes[-1] < 1e-4
 
 
