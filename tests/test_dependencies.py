@@ -40,7 +40,9 @@ def imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            # A relative import names a file beside this one.
+            beside = ".".join(file.parent.relative_to(ROOT).parts)
+            found.add(f"{beside}.{node.module}" if node.level else node.module)
     return found
 
 

@@ -32,7 +32,7 @@ def forecast(
                computed by itself, so that no digit of a forecast depends on how many others are made beside it.
     following: the date of the session after the newest one, in days since 1970; else the next weekday
     """
-    made = max(origins, min(_since(recipe, table), len(table[recipe.columns[0]]) - recipe.rows + 1))
+    made = _made(recipe, table, origins)
     windows = recipe.inputs(table, made)
     each = [network_output(network, windows[i : i + 1], recipe.outputs) for i in range(made)]
     placed = recipe.placed(np.concatenate(each), table, following)
@@ -62,12 +62,17 @@ def errors_of(recipe: Recipe, table: Table, placed: Placed) -> Errors:
     return Errors(days=days[there], values=values[there])
 
 
-def _since(recipe: Recipe, table: Table) -> int:
-    """How many forecasts are made for calibration: one for each session after the stored errors, and the newest."""
-    if "Date" not in table or not recipe.calibration.days:
-        return 1
-    newer = int(np.sum(np.asarray(table["Date"]) > recipe.calibration.days[-1]))
-    return min(newer, recipe.calibration.kept) + 1
+def _made(recipe: Recipe, table: Table, origins: int) -> int:
+    """How many forecasts are made: those asked for, and before them as many as the calibration lacks errors of.
+
+    It lacks those of the sessions after the stored ones, of which each origin counts the newest.
+    """
+    if "Date" not in table or origins < 1:
+        return origins
+    days, calibration = np.asarray(table["Date"]), recipe.calibration
+    newer = int(np.sum(days > calibration.days[-1])) if calibration.days else len(days)
+    wanted = min(newer, calibration.kept + origins - 1) + 1
+    return max(origins, min(wanted, len(days) - recipe.rows + 1))
 
 
 def _quantiles(recipe: Recipe, table: Table, placed: Placed, origins: int) -> Values:

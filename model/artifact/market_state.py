@@ -74,7 +74,7 @@ class StateBranch:
 
     def correction(self, state: Values) -> Values:
         """(n,) from the state (n, len(STATE)); summed row by row, so that other rows change no digit."""
-        terms = standardised(state, self.means, self.deviations) * np.array(self.weights)
+        terms = np.ascontiguousarray(standardised(state, self.means, self.deviations) * np.array(self.weights))
         return np.asarray(self.constant + terms.sum(axis=1), dtype=np.float64)
 
 

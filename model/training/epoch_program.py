@@ -71,7 +71,8 @@ class EpochProgram:
         self.optimizer = make_optimizer(config, fused=False)
         self.optimizer.build(self.form.trainable_variables)
         self._unmoved = [np.copy(variable.numpy()) for variable in self.optimizer.variables]
-        self._run = tf.function(self._epoch, jit_compile=True, autograph=False)
+        self._fit = tf.function(self._epoch, jit_compile=True, autograph=False)
+        self._look = tf.function(self._judged, jit_compile=True, autograph=False)
 
     def begin(self, network: keras.Sequential, draws: Random) -> None:
         """Start again with another network of the same shape, as if newly made from it."""
@@ -91,30 +92,48 @@ class EpochProgram:
         return (*(tf.constant(np.ascontiguousarray(a)) for a in padded), tf.constant(loss.quantiles))
 
     def epoch(self, given: tuple[Any, ...], order: npt.NDArray[np.int64]) -> float:
-        """One pass over the windows whose numbers `order` lists; their mean loss."""
-        batches = -(-int(given[0].shape[0]) // self.batch_size)
-        rows = np.full((batches, self.batch_size), -1, dtype=np.int32)
-        rows.flat[: len(order)] = order
-        used = -(-len(order) // self.batch_size)
-        return float(self._run(*given, tf.constant(rows), tf.constant(used))) / len(order)
+        """Fit once on the windows whose numbers `order` lists; their mean loss, penalties on weights included."""
+        return float(self._fit(*given, *self._batches(given, order))) / len(order)
 
-    def _epoch(self, inputs: Any, targets: Any, offsets: Any, quantiles: Any, rows: Any, used: Any) -> Any:
-        loss, weights = Pinball(quantiles=np.empty(0, np.float32)), self.form.trainable_variables
+    def judge(self, given: tuple[Any, ...], rows: npt.NDArray[np.int64]) -> float:
+        """The mean loss on the windows with these numbers, as the weights are now."""
+        return float(self._look(*given, *self._batches(given, rows))) / len(rows)
+
+    def _batches(self, given: tuple[Any, ...], rows: npt.NDArray[np.int64]) -> tuple[Any, Any]:
+        """(batches, batch_size) the numbers of windows, padded with -1; and how many batches have some."""
+        batches = np.full((-(-int(given[0].shape[0]) // self.batch_size), self.batch_size), -1, dtype=np.int32)
+        batches.flat[: len(rows)] = rows
+        return tf.constant(batches), tf.constant(-(-len(rows) // self.batch_size))
+
+    def _epoch(self, inputs: Any, targets: Any, offsets: Any, quantiles: Any, batches: Any, used: Any) -> Any:
+        weights = self.form.trainable_variables
 
         def batch(at: Any, total: Any) -> tuple[Any, Any]:
-            there = tf.cast(rows[at] >= 0, tf.float32)
-            chosen = tf.maximum(rows[at], 0)
-            x, y, offset = (tf.gather(values, chosen) for values in (inputs, targets, offsets))
             with tf.GradientTape() as tape:
-                each = loss.losses(y, offset, self.form(x, training=True), quantiles)
-                whole = tf.reduce_sum(each * there)
-                aim = whole / tf.reduce_sum(there) + sum(self.form.losses)
+                whole, n = self._loss(inputs, targets, offsets, quantiles, batches[at], training=True)
+                penalty = sum(self.form.losses)
+                aim = whole / n + penalty
             gradients = tape.gradient(aim, [weight.value for weight in weights])
             self.optimizer.apply(gradients, weights)
+            return at + 1, total + whole + n * penalty
+
+        return tf.while_loop(lambda at, _: at < used, batch, (tf.constant(0), tf.constant(0.0)))[1]
+
+    def _judged(self, inputs: Any, targets: Any, offsets: Any, quantiles: Any, batches: Any, used: Any) -> Any:
+        def batch(at: Any, total: Any) -> tuple[Any, Any]:
+            whole, _ = self._loss(inputs, targets, offsets, quantiles, batches[at], training=False)
             return at + 1, total + whole
 
-        _, total = tf.while_loop(lambda at, _: at < used, batch, (tf.constant(0), tf.constant(0.0)))
-        return total
+        return tf.while_loop(lambda at, _: at < used, batch, (tf.constant(0), tf.constant(0.0)))[1]
+
+    def _loss(
+        self, inputs: Any, targets: Any, offsets: Any, quantiles: Any, rows: Any, *, training: bool
+    ) -> tuple[Any, Any]:
+        """The summed loss of a batch, and how many windows it has."""
+        there, chosen = tf.cast(rows >= 0, tf.float32), tf.maximum(rows, 0)
+        x, y, offset = (tf.gather(values, chosen) for values in (inputs, targets, offsets))
+        each = Pinball.losses_at(quantiles, y, offset, self.form(x, training=training))
+        return tf.reduce_sum(each * there), tf.reduce_sum(there)
 
 
 def take(network: keras.Sequential, windows: Windows, config: TrainingConfig, draws: Random) -> EpochProgram:

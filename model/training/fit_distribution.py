@@ -26,7 +26,11 @@ class Epochs(Protocol):
     """What fits a network one epoch at a time."""
 
     def run(self, order: Order) -> float:
-        """One pass over the windows whose numbers `order` lists; their mean loss."""
+        """Fit once on the windows whose numbers `order` lists; their mean loss."""
+        ...
+
+    def judge(self, first: int) -> float:
+        """The mean loss on the windows from a number on, as the weights are now."""
         ...
 
     def weights(self) -> list[npt.NDArray[Any]]:
@@ -60,22 +64,21 @@ def fit_distribution(
     )
     order = np.random.default_rng(seed)
     held_back = n < len(windows)
-    best, kept, waited = (_judge(network, windows, n, loss) if held_back else math.inf), network.get_weights(), 0
+    # A loss that is not a number is never the best.
+    best, kept, waited = (epochs.judge(n) if held_back else math.inf), network.get_weights(), 0
     losses: list[float] = []
     for epoch in range(1, config.epochs + 1):
         losses.append(epochs.run(order.permutation(n)))
         report(epoch, losses[-1])
-        network.set_weights(epochs.weights())
         if config.patience is None:
             continue
-        judged = _judge(network, windows, n, loss) if held_back else losses[-1]
+        judged = epochs.judge(n) if held_back else losses[-1]
         waited += 1
-        if judged < best:
-            best, kept, waited = judged, network.get_weights(), 0
+        if judged < best or (math.isnan(best) and not math.isnan(judged)):
+            best, kept, waited = judged, epochs.weights(), 0
         elif waited >= config.patience:
             break
-    if config.patience is not None:
-        network.set_weights(kept)
+    network.set_weights(epochs.weights() if config.patience is None else kept)
     epochs.end()
     return tuple(losses)
 
@@ -85,19 +88,12 @@ def fitted_on(windows: Windows, config: TrainingConfig) -> int:
     return len(windows) - (0 if config.patience is None else min(config.held_back, len(windows) // 4))
 
 
-def _judge(network: "keras.Sequential", windows: Windows, n: int, loss: Pinball) -> float:
-    """The mean loss on the windows from the n-th on; not a number counts as infinite."""
-    predictor = without_keras(network) or network
-    outputs = network_output(predictor, windows.inputs[n:], OUTPUTS)
-    found = loss.mean(windows.targets[n:], windows.offsets[n:], outputs)
-    return found if math.isfinite(found) else math.inf
-
-
 class _KerasEpochs:
     """By Keras's own `fit`, on any backend."""
 
     def __init__(self, network: "keras.Sequential", windows: Windows, config: TrainingConfig, loss: Pinball) -> None:
         self._network, self._batch_size = network, config.batch_size
+        self._windows, self._loss = windows, loss
         self._inputs = np.ascontiguousarray(windows.inputs)
         self._aims = np.column_stack([windows.targets, windows.offsets])
         network.compile(
@@ -110,6 +106,11 @@ class _KerasEpochs:
             self._inputs[order], self._aims[order], batch_size=self._batch_size, shuffle=False, verbose=0
         )
         return float(done.history["loss"][0])
+
+    def judge(self, first: int) -> float:
+        windows, predictor = self._windows, without_keras(self._network) or self._network
+        outputs = network_output(predictor, windows.inputs[first:], OUTPUTS)
+        return self._loss.mean(windows.targets[first:], windows.offsets[first:], outputs)
 
     def weights(self) -> list[npt.NDArray[Any]]:
         return list(self._network.get_weights())
@@ -131,6 +132,9 @@ def _program(
 
         def run(self, order: Order) -> float:
             return program.epoch(given, order)
+
+        def judge(self, first: int) -> float:
+            return program.judge(given, np.arange(first, len(windows)))
 
         def weights(self) -> list[npt.NDArray[Any]]:
             return list(program.form.get_weights())

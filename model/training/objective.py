@@ -18,6 +18,8 @@ from model.artifact.scale import Values
 LEVELS = (np.arange(20) + 0.5) / 20
 # How strongly the linear branch's weights are held near 0; chosen on 2015 to 2017.
 RIDGE = 0.01
+# What an input's values differ by at least, if they differ.
+LEAST_DEVIATION = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,15 +33,19 @@ class Pinball:
         """The loss for a training part with these targets, (n,)."""
         return cls(quantiles=np.quantile(np.asarray(targets, dtype=np.float64), LEVELS).astype(np.float32))
 
-    def losses(self, targets: Any, offsets: Any, outputs: Any, quantiles: Any = None) -> Any:
+    def losses(self, targets: Any, offsets: Any, outputs: Any) -> Any:
         """(n,) the loss of each window, by operations of Keras's backend.
 
-        targets, offsets: (n,); outputs: (n, 2), what the network puts out; quantiles: those of another training part
+        targets, offsets: (n,); outputs: (n, 2), what the network puts out
         """
+        return self.losses_at(self.quantiles, targets, offsets, outputs)
+
+    @staticmethod
+    def losses_at(quantiles: Any, targets: Any, offsets: Any, outputs: Any) -> Any:
+        """The same for any quantiles, which may be an argument of a compiled program."""
         from keras import ops
 
         levels = ops.convert_to_tensor(LEVELS.astype(np.float32))
-        quantiles = self.quantiles if quantiles is None else quantiles
         centred = ops.expand_dims(targets - outputs[:, 1], 1)
         above = centred - ops.expand_dims(ops.exp(offsets + outputs[:, 0]), 1) * ops.expand_dims(quantiles, 0)
         return ops.mean(ops.maximum(levels * above, (levels - 1) * above), axis=1)
@@ -65,8 +71,8 @@ def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
     counts = np.maximum(there.sum(axis=0), 1)
     means = np.where(there, state, 0.0).sum(axis=0) / counts
     squares = np.where(there, np.square(state - means), 0.0).sum(axis=0) / counts
-    # An input that never differs says nothing: with a deviation of 1 it is 0 throughout.
-    deviations = np.where(squares > 0, np.sqrt(squares), 1.0)
+    # An input that never differs, but for rounding, says nothing: with a deviation of 1 it is 0 throughout.
+    deviations = np.where(np.sqrt(squares) > LEAST_DEVIATION, np.sqrt(squares), 1.0)
     inputs = standardised(state, means.tolist(), deviations.tolist())
 
     def penalised(weights: Values) -> tuple[float, Values]:

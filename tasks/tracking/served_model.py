@@ -53,12 +53,15 @@ class ServedForecaster(PythonModel):
         given = params or {}
         dates = _dates(model_input)
         table = {str(n): v.to_numpy(dtype=float) for n, v in model_input.items() if n != DATE}
-        if dates is not None:
-            if not (dates.is_monotonic_increasing and dates.is_unique):
-                raise ValueError("the rows must be in order of their dates, oldest first, one a session")
-            table[DATE] = _days(dates)
         following = str(given.get("next_session") or "")
         day = float(_days(pd.DatetimeIndex([following]))[0]) if following else None
+        if dates is not None:
+            days = _days(dates)
+            if (days[1:] <= days[:-1]).any():
+                raise ValueError("the rows must be in order of their dates, oldest first, one a session")
+            if day is not None and (days >= day).any():
+                raise ValueError(f"next_session is {following}, and the newest row is of {dates[-1]:%Y-%m-%d}")
+            table[DATE] = days
         origins = int(given.get("origins", 1))
         return pd.DataFrame(self._inference.forecast(self._network, self._recipe, table, origins, day))
 
@@ -70,8 +73,8 @@ def _dates(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
 
 
 def _days(dates: pd.DatetimeIndex) -> Any:
-    """Days since 1970."""
-    return dates.to_numpy().astype("datetime64[D]").astype(float)
+    """Days since 1970, as the exchange's clock has them."""
+    return dates.tz_localize(None).to_numpy().astype("datetime64[D]").astype(float)
 
 
 def _module(name: str, file: Path) -> Any:

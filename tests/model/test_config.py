@@ -1,7 +1,7 @@
 """Configurations as they are written by hand."""
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from model.config import PRESETS, ForecasterConfig, WrittenConfig
 
@@ -26,9 +26,32 @@ def test_a_configuration_without_a_name_or_with_one_of_its_own_is_as_it_says() -
     assert written.validate_python(PRESETS["anchored"]) is PRESETS["anchored"]
 
 
-def test_the_daily_preset_is_the_tutorials_network() -> None:
-    daily, tutorial = PRESETS["daily"], PRESETS["tutorial"]
-    assert (daily.network, daily.lookback, daily.inputs) == (tutorial.network, tutorial.lookback, tutorial.inputs)
-    assert daily.training.warm_start
-    assert daily.training.patience is not None
-    assert daily.training.epochs <= 30
+def test_the_daily_preset_is_the_anchored_one_started_from_production() -> None:
+    daily, anchored = PRESETS["daily"], PRESETS["anchored"]
+    assert daily.training == anchored.training.model_copy(update={"warm_start": True})
+    assert daily == anchored.model_copy(update={"preset": "daily", "training": daily.training})
+    assert not anchored.training.warm_start
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_configuration_that_would_be_accepted(name: str) -> None:
+    assert ForecasterConfig.model_validate(PRESETS[name].model_dump()) == PRESETS[name]
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error", "huber"])
+def test_changes_are_fitted_by_the_pinball_loss_alone(loss: str) -> None:
+    with pytest.raises(ValidationError, match=f"inputs changes need training.loss pinball, not {loss}"):
+        written.validate_python({"preset": "anchored", "training": {"loss": loss}})
+    assert written.validate_python({"training": {"loss": loss}}).inputs == "level"
+
+
+def test_prices_are_fitted_by_any_other_loss() -> None:
+    message = "inputs level need training.loss mean_squared_error, mean_absolute_error or huber, not pinball"
+    with pytest.raises(ValidationError, match=message):
+        written.validate_python({"preset": "tutorial", "training": {"loss": "pinball"}})
+
+
+@pytest.mark.parametrize("gone", ["recentre", "intervals"])
+def test_a_key_that_is_gone_is_refused(gone: str) -> None:
+    with pytest.raises(ValidationError, match=f"training.{gone}"):
+        written.validate_python({"preset": "anchored", "training": {gone: 5}})

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact.scale import MovementScale, PRICES
+from model.artifact.scale import PRICES
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.evaluation import evaluate

@@ -27,7 +27,10 @@ def test_it_answers_as_keras_does_whatever_the_weights(preset: str) -> None:
     recipe = fit_recipe(make_prices(200), config)
     windows = recipe.inputs(make_prices(200).table(), 60)
     network = side_by_side(
-        [build_network(config.network, config.lookback, recipe.features) for _ in range(config.training.members)]
+        [
+            build_network(config.network, config.lookback, recipe.features, recipe.outputs)
+            for _ in range(config.training.members)
+        ]
     )
     for seed in range(3):
         network.set_weights(random_weights([w.shape for w in network.get_weights()], seed))
@@ -35,7 +38,10 @@ def test_it_answers_as_keras_does_whatever_the_weights(preset: str) -> None:
         assert numpys is not None
         # Near zero a relative error says nothing: the windows' values are about 1.
         np.testing.assert_allclose(
-            network_output(numpys, windows), network_output(network, windows), rtol=1e-5, atol=1e-6
+            network_output(numpys, windows, recipe.outputs),
+            network_output(network, windows, recipe.outputs),
+            rtol=1e-5,
+            atol=1e-6,
         )
 
 

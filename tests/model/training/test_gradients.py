@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pytest
 
-from model.config import Cell, ForecasterConfig, NetworkConfig, TrainingConfig
+from model.config import PRESETS, Cell, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.figures.gradients import gradients_figure
 from model.forecaster.windows import Windows
 from model.market.prices import Values
@@ -14,6 +14,7 @@ from model.network.build import build_network
 from model.training.compiled import make_optimizer
 from model.training.fit import train_forecaster
 from model.training.gradients import GradientNorms, gradient_norms, norms_of
+from model.training.objective import Pinball
 from tests.market import make_prices, weekdays
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def some_windows(lookback: int, n: int = 6) -> Windows:
     return Windows(
         inputs=rng.random((n, lookback, 1)).astype(np.float32),
         targets=rng.random(n).astype(np.float32),
+        offsets=rng.normal(0, 0.1, n).astype(np.float32),
         sessions=weekdays(n),
     )
 
@@ -62,6 +64,29 @@ def test_in_a_stack_every_path_through_the_layers_above_counts() -> None:
     np.testing.assert_allclose(upper / upper[-1], 0.5**back, rtol=1e-5)
     # t steps back there are t + 1 moments to go up, each with the same factor for all the steps.
     np.testing.assert_allclose(lower / lower[-1], (back + 1) * 0.5**back, rtol=1e-5)
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_where_a_distribution_is_fitted_the_gradient_is_that_of_its_own_loss(output: int) -> None:
+    """The newest h is either the correction of the scale or the shift; nudging it gives the slope."""
+    import keras
+
+    windows = some_windows(6)
+    network = keras.Sequential([keras.Input((6, 1)), keras.layers.SimpleRNN(1, activation="linear")])
+    network.add(keras.layers.Dense(2))
+    one, dense = np.ones((1, 1)), np.eye(2)[[output]]
+    network.set_weights([one, 0.5 * one, np.zeros(1), dense, np.zeros(2)])
+    loss = Pinball(quantiles=np.linspace(-1.83, 1.79, 20, dtype=np.float32))
+    (norms,) = norms_of(network, windows, loss)
+    outputs = network.predict_on_batch(windows.inputs).astype(np.float64)
+
+    def each(nudge: float) -> Values:
+        at = outputs + nudge * dense
+        parts = (slice(row, row + 1) for row in range(6))
+        return np.array([loss.mean(windows.targets[part], windows.offsets[part], at[part]) for part in parts])
+
+    slopes = (each(1e-5) - each(-1e-5)) / 2e-5
+    np.testing.assert_allclose(norms, np.abs(slopes).mean() * 0.5 ** np.arange(6)[::-1], rtol=1e-3)
 
 
 def ratio(cell: Cell, recurrent: str) -> float:
@@ -133,6 +158,19 @@ def test_a_network_that_starts_as_the_naive_forecast_has_no_gradient_there_and_n
     norms = norms_of_a_fit(network=NetworkConfig(units=(3,), output_initializer="zeros"))
     assert (norms.start == 0).all()
     assert norms.ratios().keys() == {"gradient_ratio"}
+
+
+@pytest.mark.slow
+def test_the_anchored_network_has_no_gradient_at_the_start_and_one_at_every_step_after_a_fit() -> None:
+    config = PRESETS["anchored"].model_copy(
+        update={"lookback": 5, "training": TrainingConfig(epochs=2, loss="pinball", members=2)}
+    )
+    prices = make_prices(120)
+    norms = gradient_norms(train_forecaster(prices, config), prices)
+    assert norms is not None
+    assert (norms.start == 0).all()
+    assert norms.end.shape == (1, 5)
+    assert (norms.end > 0).all()
 
 
 def drawn(norms: GradientNorms) -> tuple[bytes, Any]:

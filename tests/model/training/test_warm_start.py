@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
+from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.training.fit import train_forecaster
 from model.training.warm_start import Past
 from tests.lineage import as_parent
@@ -57,7 +57,7 @@ def test_weights_that_have_seen_the_test_period_are_refused() -> None:
     ("differs", "said"),
     [
         ({"lookback": 7}, "lookback 7 and not 5"),
-        ({"inputs": "changes"}, "inputs changes and not level"),
+        ({"inputs": "changes", "training": {"loss": "pinball"}}, "inputs changes and not level"),
         ({"column": "Close"}, "column Close and not Open"),
         ({"network": {"units": [4]}}, r"network.units (4,) and not (4, 3)"),
         ({"training": {"members": 3}}, "training.members 3 and not 1"),
@@ -70,3 +70,20 @@ def test_a_network_of_another_shape_is_refused(differs: dict[str, object], said:
 def test_another_way_of_fitting_is_no_other_shape() -> None:
     other = {"network": {"units": [4, 3], "dropout": 0.5, "l2": 0.1}, "training": {"epochs": 7, "loss": "huber"}}
     assert past(differs=other).refusal(PRICES, SMALL) is None
+
+
+@pytest.mark.slow
+def test_the_daily_preset_starts_from_weights_that_the_anchored_one_fitted() -> None:
+    prices = make_prices(200)
+    anchored, daily = (PRESETS[name].model_copy(update={"lookback": 5}) for name in ("anchored", "daily"))
+    standing = {"optimizer": "sgd", "learning_rate": 1e-30, "epochs": 1, "patience": None}
+    first = train_forecaster(prices, anchored)
+    assert any(np.abs(each).max() > 1e-3 for each in first.network.get_weights()[-2:])
+    still = daily.model_copy(update={"training": daily.training.model_copy(update=standing)})
+    second = train_forecaster(prices, still, parent=as_parent(first, "the first"))
+    np.testing.assert_equal(first.network.get_weights(), second.network.get_weights())
+    assert second.generation == 1
+    # Patience keeps what it started from, if no epoch is better on the windows held back.
+    wild = daily.model_copy(update={"training": daily.training.model_copy(update={"learning_rate": 30.0, "epochs": 7})})
+    third = train_forecaster(prices, wild, parent=as_parent(first, "the first"))
+    np.testing.assert_equal(first.network.get_weights(), third.network.get_weights())

@@ -1,13 +1,27 @@
-"""One artefact: what was fitted is what is served, with its intervals, from raw prices and nothing else."""
+"""One artefact: what was fitted is what is served, with its distribution, from raw prices and nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from model.artifact.distribution import PROBABILITIES, quantile_column
+from model.artifact.recipes import Recipe
 from model.artifact.scale import PRICES
-from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
-from model.errors import TooFewPrices
+from model.config import PRESETS, ForecasterConfig, NetworkConfig
+from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
+from tasks.tracking import model_artifact
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.tracking.run import start_run
@@ -17,52 +31,200 @@ CONFIGS = {
     **PRESETS,
     "coupled": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="coupled")}),
 }
-KNOWN = make_prices(120)
+KNOWN, LATER = make_prices(500), make_prices(530)
 BOUNDS = ["lower_80", "upper_80", "lower_95", "upper_95"]
+QUANTILES = [quantile_column(probability) for probability in PROBABILITIES]
+Both = tuple[Forecaster, PackagedForecaster]
+Log = Callable[[Forecaster], str]
 
 
 def small(preset: str) -> ForecasterConfig:
     given = CONFIGS[preset]
-    training = TrainingConfig(epochs=1, members=given.training.members, loss=given.training.loss)
+    training = given.training.model_copy(update={"epochs": 1, "patience": None})
     network = NetworkConfig(units=(3,), cell=given.network.cell)
     return given.model_copy(update={"network": network, "training": training, "lookback": 5})
 
 
+@pytest.fixture
+def log(tracking: Tracking) -> Log:
+    """Store a forecaster with a run of its own, and give its address."""
+
+    def logged(fitted: Forecaster) -> str:
+        with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
+            return log_forecaster(run.run_id, fitted, KNOWN)
+
+    return logged
+
+
 @pytest.fixture(params=sorted(CONFIGS))
-def both(request: pytest.FixtureRequest, tracking: Tracking) -> tuple[Forecaster, PackagedForecaster]:
+def both(request: pytest.FixtureRequest, log: Log) -> Both:
     fitted = train_forecaster(KNOWN, small(request.param))
-    with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
-        uri = log_forecaster(run.run_id, fitted, KNOWN)
-    return fitted, load_forecaster(uri)
+    return fitted, load_forecaster(log(fitted))
 
 
-def test_it_serves_what_was_fitted_and_says_what_it_needs(both: tuple[Forecaster, PackagedForecaster]) -> None:
+def stored_at(uri: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(artifact_uri=uri))
+
+
+def test_it_serves_what_was_fitted_and_says_what_it_needs(both: Both) -> None:
     fitted, served = both
-    here, there = fitted.predict(KNOWN, 7), served.predict(KNOWN, 7)
-    np.testing.assert_array_equal(here.values, there.values)
-    assert [here.intervals(row) for row in range(7)] == [there.intervals(row) for row in range(7)]
-    assert set(here.intervals()) == {80, 95}
+    for prices in (KNOWN, LATER, replace(LATER, following=date(2021, 1, 20))):
+        here, there = fitted.predict(prices, 7), served.predict(prices, 7)
+        np.testing.assert_array_equal(here.values, there.values)
+        np.testing.assert_array_equal(here.quantiles, there.quantiles)
+        assert np.isfinite(here.quantiles).all()
+        assert set(here.intervals()) == {80, 95}
 
     schema = served.model.metadata.get_input_schema()
     assert tuple(schema.required_input_names()) == fitted.recipe.columns
-    assert set(schema.input_names()) == {*fitted.recipe.columns, *PRICES}
-    assert served.model.metadata.get_output_schema().input_names() == ["forecast", *BOUNDS]
+    assert set(schema.input_names()) == {"Date", *fitted.recipe.columns, *PRICES}
+    assert served.model.metadata.get_output_schema().input_names() == ["forecast", *BOUNDS, *QUANTILES]
     example = served.model.input_example
     answer = served.model.predict(example)
-    assert list(answer) == ["forecast", *BOUNDS]
+    assert list(answer) == ["forecast", *BOUNDS, *QUANTILES]
     assert len(answer) == 1
     assert np.isfinite(answer.to_numpy()).all()
-
-    needed = KNOWN.frame()[list(fitted.recipe.columns)]
-    assert served.model.predict(needed)["forecast"].to_list() == here.values[-1:].tolist()
 
     short = KNOWN.until(KNOWN.day(fitted.recipe.rows - 2))
     with pytest.raises(TooFewPrices, match=f"needed are at least {fitted.recipe.rows} sessions"):
         served.predict(short)
 
 
+@pytest.mark.parametrize("both", ["anchored", "tutorial"], indirect=True)
+def test_sessions_are_read_from_the_index_or_a_column_and_may_be_missing(both: Both) -> None:
+    fitted, served = both
+    frame = LATER.frame()
+    expected = fitted.predict(LATER, 3)
+
+    def quantiles(given: pd.DataFrame, **params: object) -> np.ndarray:
+        answer = served.model.predict(given, params={"origins": 3, **params})
+        return np.asarray(answer[QUANTILES].to_numpy())
+
+    at_midnight_in_new_york = frame.set_index(pd.DatetimeIndex(frame.index).tz_localize("America/New_York"))
+    at_midnight_in_tokyo = frame.set_index(pd.DatetimeIndex(frame.index).tz_localize("Asia/Tokyo"))
+    for given in (frame, frame.reset_index(), at_midnight_in_new_york, at_midnight_in_tokyo):
+        np.testing.assert_array_equal(quantiles(given), expected.quantiles)
+    undated = quantiles(frame.reset_index(drop=True))
+    assert np.isfinite(undated).all()
+    assert (undated[-1] != expected.quantiles[-1]).any()
+    # The fewest columns are those that the network sees.
+    least = served.model.predict(frame[list(fitted.recipe.columns)].reset_index(drop=True))
+    assert np.isfinite(least["forecast"]).all()
+
+    backwards = frame.iloc[::-1]
+    with pytest.raises(ValueError, match="in order of their dates, oldest first, one a session"):
+        quantiles(backwards)
+    twice = frame.set_index(pd.DatetimeIndex([*frame.index[:-1], frame.index[-2] + pd.Timedelta(hours=3)]))
+    with pytest.raises(ValueError, match="oldest first, one a session"):
+        quantiles(twice)
+
+
+@pytest.mark.parametrize("both", ["anchored"], indirect=True)
+def test_the_next_session_may_be_named_and_else_is_the_next_weekday(both: Both) -> None:
+    fitted, served = both
+    frame = LATER.frame()
+    newest = LATER.last
+    weekday = replace(LATER, following=date(2021, 1, 12))
+    holiday = replace(LATER, following=date(2021, 1, 20))
+    assert newest == date(2021, 1, 11)
+    for prices, params in ((LATER, {}), (weekday, {}), (holiday, {"next_session": "2021-01-20"})):
+        answer = served.model.predict(frame, params=params)
+        np.testing.assert_array_equal(answer[QUANTILES].to_numpy(), fitted.predict(prices).quantiles)
+    assert (fitted.predict(LATER).quantiles == fitted.predict(weekday).quantiles).all()
+    assert (fitted.predict(LATER).quantiles != fitted.predict(holiday).quantiles).any()
+    with pytest.raises(ValueError, match="next_session is 2021-01-11, and the newest row is of 2021-01-11"):
+        served.model.predict(frame, params={"next_session": "2021-01-11"})
+
+
+ALONE = """
+import json, sys
+import numpy as np
+import pandas as pd
+import mlflow.pyfunc
+
+sys.modules["keras"] = sys.modules["tensorflow"] = None  # to import them fails
+frame = pd.read_csv(sys.argv[1], index_col="Date", parse_dates=True).astype(float)
+answer = mlflow.pyfunc.load_model(sys.argv[2]).predict(frame, params={"origins": 4})
+ours = [name for name in sys.modules if name.split(".")[0] in ("model", "tasks", "flows", "tests")]
+print(json.dumps([ours, answer.to_numpy().tolist()]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("both", ["anchored"], indirect=True)
+def test_elsewhere_numpy_alone_gives_the_same_digits_without_this_project(both: Both, tmp_path: Path) -> None:
+    fitted, served = both
+    frame = LATER.frame()
+    frame.to_csv(tmp_path / "prices.csv", float_format="%.17g")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ALONE, "prices.csv", str(stored_at(served.model_uri))],
+        cwd=tmp_path,
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ours, answer = json.loads(done.stdout.splitlines()[-1])
+    assert ours == []
+    np.testing.assert_array_equal(np.array(answer)[:, 5:], fitted.predict(LATER, 4).quantiles)
+
+
+@pytest.mark.parametrize("both", ["anchored"], indirect=True)
+def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both: Both) -> None:
+    fitted, served = both
+    stored = stored_at(served.model_uri)
+    code = {file.name for file in (stored / "artifacts" / "code").iterdir() if file.suffix == ".py"}
+    assert code == {file.name for file in Path(model_artifact.inference.__file__).parent.glob("*.py")}
+    recipe = stored / "artifacts" / "recipe.json"
+    assert Recipe.from_json(recipe.read_text(encoding="utf-8")) == fitted.recipe
+    assert recipe.stat().st_size < 30_000
+    assert not list(stored.rglob("*.pkl"))
+    requirements = (stored / "requirements.txt").read_text(encoding="utf-8")
+    assert "keras" not in requirements
+
+
+def test_two_versions_with_other_code_stand_side_by_side(
+    log: Log, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The second one's code is a tenth wider: a change of the code leaves an old version as it was."""
+    fitted = train_forecaster(KNOWN, small("anchored"))
+    old = load_forecaster(log(fitted))
+    changed = tmp_path / "artifact"
+    shutil.copytree(Path(model_artifact.inference.__file__).parent, changed)
+    scale = changed / "scale.py"
+    text = scale.read_text(encoding="utf-8")
+    assert text.count("LEAST_SCALE), np.nan)") == 1
+    scale.write_text(text.replace("LEAST_SCALE), np.nan)", "LEAST_SCALE), np.nan) * 1.1"), encoding="utf-8")
+    monkeypatch.setattr(model_artifact.inference, "__file__", str(changed / "inference.py"))
+    new = load_forecaster(log(fitted))
+    for _ in range(2):
+        np.testing.assert_array_equal(old.predict(LATER, 5).quantiles, fitted.predict(LATER, 5).quantiles)
+        assert (new.predict(LATER, 5).quantiles != old.predict(LATER, 5).quantiles).any(axis=1).all()
+
+
+@pytest.mark.parametrize("gives", [["forecast"], ["forecast", *BOUNDS], ["forecast", *BOUNDS, *QUANTILES[1:]]])
+def test_a_version_that_gives_no_distribution_is_refused_and_what_to_do_is_said(gives: list[str]) -> None:
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    class Old:
+        metadata = Model(
+            signature=ModelSignature(
+                inputs=Schema([ColSpec("double", "Open")]), outputs=Schema([ColSpec("double", name) for name in gives])
+            )
+        )
+
+    with pytest.raises(UsageError, match="from before forecasts were distributions") as refused:
+        PackagedForecaster(model_uri="models:/TEST-Open/1", model=Old()).predict(KNOWN)
+    assert "train again: tomorrow train" in str(refused.value)
+    assert "models:/TEST-Open/1" in str(refused.value)
+
+
 @pytest.mark.parametrize("both", ["coupled"], indirect=True)
-def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: tuple[Forecaster, PackagedForecaster]) -> None:
+def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: Both) -> None:
     from model.artifact.cells import CoupledLSTMCell
 
     fitted, served = both
