@@ -200,9 +200,9 @@ def _fitted(n: int) -> Row:
     load_backend()
     config = _one_unit()
     windows, _ = _windows(n + config.lookback)
-    network = build_network(config.network, config.lookback, 1, 1, Random(0))
+    network = build_network(config.network, config.lookback, draws=Random(0))
     before = _resident()
-    fit(network, windows, config.training, Random(0), lambda *_: None)
+    fit(network, windows, config.training, Random(0), lambda _epoch, _loss: None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"windows": n, "fit_megabytes": peak - before, "copy_megabytes": windows.inputs.nbytes / 2**20}
 

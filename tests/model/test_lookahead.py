@@ -1,27 +1,29 @@
 """Look-ahead, proven absent: what comes after an origin changes no digit of anything that is said at it.
 
-For every preset and a cell that is not Keras's, every column and every evaluation: prices after an origin are changed,
-removed or appended, and every weight, every part of the recipe, every forecast, every bound and every naive forecast
-stays bit for bit.
+For every preset and a cell that is not Keras's, and every column: prices after an origin are changed, removed or
+appended, and every weight, every part of the recipe, its linear branch and its past errors among them, every forecast,
+every quantile, every naive forecast and naive distribution stays bit for bit. There is history enough that the
+quarters before and the year before say something.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
-from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact.scale import PRICES
+from model.artifact.distribution import PROBABILITIES
+from model.artifact.market_state import STATE, market_state
+from model.artifact.recipes import ChangeRecipe
+from model.artifact.scale import PRICES, MovementScale
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
-from model.evaluation.baselines import naive_forecasts
+from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import Split, split_prices
 from model.forecaster.forecaster import Forecaster
-from model.forecaster.forecasts import Forecasts
 from model.forecaster.scaling import fit_recipe, sessions_needed
 from model.forecaster.windows import make_windows
 from model.market.prices import COLUMNS, Prices, Values
@@ -35,7 +37,17 @@ CONFIGS = {
     **PRESETS,
     "peephole": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="peephole")}),
 }
-ROWS, TRAIN = 130, 110  # the training part ends with row 109, and every origin from there on is tried
+ROWS, TRAIN = 480, 460  # the training part ends with row 459, and every origin from there on is tried
+SCALE = MovementScale()
+
+
+def history(n: int = ROWS) -> Prices:
+    """More than a year and a half, with a jump every 21 sessions: the quarters before have theirs."""
+    prices = make_prices(n)
+    values = prices.values.copy()
+    for row in range(5, n, 21):
+        values[row:, : COLUMNS.index("Volume")] *= 1.06 if row % 2 else 0.94
+    return replace(prices, values=values)
 
 
 def changed(prices: Prices, origin: int) -> Prices:
@@ -81,22 +93,24 @@ def cut(prices: Prices, config: ForecasterConfig) -> Split:
 
 def said(forecaster: Forecaster, prices: Prices) -> dict[str, Values]:
     """All that is said at the origins from the training part's last session on, by name."""
-    made: list[Forecasts] = []
-
-    def forecast(known: Prices, origins: int) -> Values:
-        made.append(forecaster.predict(known, origins))
-        return made[-1].values
-
-    judged = evaluate(forecast, cut(prices, forecaster.config), forecaster.config.column)
-    bounds = {f"lower {level}": values for level, values in made[0].lower.items()}
-    bounds |= {f"upper {level}": values for level, values in made[0].upper.items()}
-    return {"forecast": judged.forecast, **judged.naive, **bounds}
+    judged = evaluate(forecaster.predict, cut(prices, forecaster.config), forecaster.config.column)
+    quantiles = {"ours": judged.quantiles, **judged.naive_quantiles}
+    return {"forecast": judged.forecast, **judged.naive} | {
+        f"{name} {probability}": each[:, place]
+        for name, each in quantiles.items()
+        for place, probability in enumerate(PROBABILITIES)
+    }
 
 
 @cache
 def as_it_was(preset: str, column: Column) -> tuple[Forecaster, dict[str, Values]]:
-    forecaster = fitted(make_prices(ROWS), small(preset, column))
-    return forecaster, said(forecaster, make_prices(ROWS))
+    forecaster = fitted(history(), small(preset, column))
+    return forecaster, said(forecaster, history())
+
+
+def parts(forecaster: Forecaster) -> dict[str, object]:
+    """Every part of the recipe, by name."""
+    return asdict(forecaster.recipe)
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
@@ -106,15 +120,15 @@ def test_nothing_after_an_origin_is_seen_by_anything_said_at_it(
     preset: str, column: Column, tampering: Tampering
 ) -> None:
     before, words = as_it_was(preset, column)
-    assert {"lower 80", "upper 95"} <= words.keys()
+    assert {"ours 0.005", "ours 0.5", "constant_250 0.995"} <= words.keys()
     assert all(np.isfinite(values).all() for values in words.values())
-    # Whatever comes after the training part, no weight, no scaler and no interval's width knows of it.
-    after = fitted(tampering(make_prices(ROWS), TRAIN - 1), before.config)
-    assert after.recipe == before.recipe
+    # Whatever comes after the training part, no weight, no scaler, no linear branch and no past error knows of it.
+    after = fitted(tampering(history(), TRAIN - 1), before.config)
+    assert parts(after) == parts(before)
     assert after.losses == before.losses
     np.testing.assert_equal(before.network.get_weights(), after.network.get_weights())
     for origin in (TRAIN - 1, TRAIN + 7):
-        others = said(after, tampering(make_prices(ROWS), origin))
+        others = said(after, tampering(history(), origin))
         known = origin - TRAIN + 2  # the origins up to this one, the first being the training part's last session
         for name, values in words.items():
             np.testing.assert_array_equal(values[:known], others[name][:known], err_msg=name)
@@ -123,21 +137,58 @@ def test_nothing_after_an_origin_is_seen_by_anything_said_at_it(
 
 
 @pytest.mark.parametrize("column", PRICES)
-@pytest.mark.parametrize("inputs", ["level", "changes"])
+@pytest.mark.parametrize("preset", ["tutorial", "anchored"])
 @given(origin=st.integers(60, 98), tampering=st.sampled_from(TAMPERINGS))
 @settings(max_examples=25, deadline=None)
 def test_no_feature_target_or_scale_knows_what_comes_after_it(
-    inputs: Literal["level", "changes"], column: Column, origin: int, tampering: Tampering
+    preset: str, column: Column, origin: int, tampering: Tampering
 ) -> None:
     prices = make_prices(100)
-    recipe = fit_recipe(prices.until(prices.day(60)), ForecasterConfig(column=column, lookback=5, inputs=inputs))
+    recipe = fit_recipe(prices.until(prices.day(60)), small(preset, column))
     other = tampering(prices, origin)
     one, two = make_windows(prices, recipe), make_windows(other, recipe)
     ready = origin - recipe.rows + 1  # targets up to the origin's own session; windows for one session more
     np.testing.assert_array_equal(one.inputs[: ready + 1], two.inputs[: ready + 1])
     np.testing.assert_array_equal(one.targets[:ready], two.targets[:ready])
-    scales = [Spread().scale(some.table(), len(some) - 39)[: origin - 38] for some in (prices, other)]
+    scales = [SCALE.at(some.table(), len(some) - 39)[: origin - 38] for some in (prices, other)]
     np.testing.assert_array_equal(scales[0], scales[1])
+
+
+@given(origin=st.integers(430, ROWS - 2), tampering=st.sampled_from(TAMPERINGS))
+@settings(max_examples=25, deadline=None)
+def test_no_input_of_the_linear_branch_knows_what_comes_after_it(origin: int, tampering: Tampering) -> None:
+    prices = history()
+    one, two = (market_state(some.table(), len(some), None, SCALE) for some in (prices, tampering(prices, origin)))
+    np.testing.assert_array_equal(one[: origin + 1], two[: origin + 1])
+    if tampering is changed:
+        assert (one[origin + 1, 5:] != two[origin + 1, 5:]).sum() > 8, "it should have moved after the origin"
+
+
+def test_every_input_of_the_linear_branch_says_something_at_the_origins_that_are_tried() -> None:
+    state = market_state(history().table(), ROWS - TRAIN + 1, None, SCALE)
+    assert np.isfinite(state).all()
+    silent = [name for name, values in zip(STATE, state.T, strict=True) if not np.ptp(values)]
+    assert silent == []
+    recipe = as_it_was("anchored", "Open")[0].recipe
+    assert isinstance(recipe, ChangeRecipe)
+    assert recipe.branch is not None
+    assert all(weight != 0 for weight in recipe.branch.weights)
+    assert len(recipe.calibration.errors) > 250
+
+
+def test_no_past_error_counts_before_its_session() -> None:
+    """Errors that the forecaster has stored are not used at an origin before them."""
+    for preset in PRESETS:
+        forecaster, prices = as_it_was(preset, "Close")[0], history()
+        known = prices.until(prices.day(TRAIN - 30))
+        one = forecaster.predict(known)
+        calibration = forecaster.recipe.calibration
+        later = np.array(calibration.days) > known.table()["Date"][-1]
+        assert later.sum() == 29
+        other = replace(calibration, errors=tuple(np.where(later, 9.0, calibration.errors).tolist()))
+        two = replace(forecaster, recipe=replace(forecaster.recipe, calibration=other)).predict(known)
+        np.testing.assert_array_equal(one.quantiles, two.quantiles)
+        assert np.isfinite(one.quantiles).all()
 
 
 @given(origin=st.integers(0, 98), tampering=st.sampled_from(TAMPERINGS))
@@ -149,27 +200,30 @@ def test_no_naive_forecast_knows_what_comes_after_it(origin: int, tampering: Tam
         one, two = (naive_forecasts(some, column, len(some)) for some in (prices, other))
         for name, values in one.items():
             np.testing.assert_array_equal(values[: origin + 1], two[name][: origin + 1])
+        one, two = (naive_distributions(some, column, len(some)) for some in (prices, other))
+        for name, values in one.items():
+            np.testing.assert_array_equal(values[: origin + 1], two[name][: origin + 1])
 
 
 def test_what_is_known_at_an_origin_says_the_same_as_all_there_is() -> None:
-    prices = make_prices(ROWS)
+    prices = history()
     for preset in PRESETS:
         forecaster = as_it_was(preset, "Open")[0]
         together = forecaster.predict(prices, 12)
         for row in range(12):
             alone = forecaster.predict(prices.until(prices.day(ROWS - 12 + row)))
             assert alone.values[0] == together.values[row]
-            assert alone.intervals() == together.intervals(row)
+            np.testing.assert_array_equal(alone.quantiles[0], together.quantiles[row])
+            assert alone.intervals().keys() == {80, 95}
 
 
 def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() -> None:
-    config = small("daily", "Open")
-    prices = make_prices(ROWS)
+    config, prices = small("daily", "Open"), history()
 
     def lineage(known: Prices) -> Forecaster:
         """Fitted at one origin after another, each from the weights of the one before."""
         parent = None
-        for origin in (90, 100, TRAIN - 1):
+        for origin in (TRAIN - 20, TRAIN - 10, TRAIN - 1):
             child = train_forecaster(known.until(known.day(origin)), config, parent=parent)
             parent = as_parent(child, f"the one of {origin}")
         return child
@@ -183,7 +237,7 @@ def test_a_lineage_knows_nothing_of_what_comes_after_its_newest_training_part() 
 
 
 def test_nothing_starts_from_weights_that_were_fitted_on_its_test_period() -> None:
-    config, prices = small("daily", "Open"), make_prices(ROWS)
+    config, prices = small("daily", "Open"), history()
     later = as_parent(train_forecaster(prices.until(prices.day(TRAIN)), config), "the later one")
     with pytest.raises(ValueError, match=f"the later one was fitted on prices up to {prices.day(TRAIN)}"):
         train_forecaster(prices.until(prices.day(TRAIN - 1)), config, parent=later)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from model.artifact.inference import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.distribution import no_distributions
 from model.figures.distribution import distribution_figures
 from model.figures.scores import Panel, chance_band, crps_figure, pit_counts, pit_figure, saved_crps

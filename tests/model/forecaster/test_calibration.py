@@ -139,7 +139,8 @@ def test_a_forecaster_that_is_used_later_knows_the_errors_since() -> None:
 def test_points_have_no_distribution() -> None:
     made = Forecasts.points(np.array([1.0, 2.0]))
     assert made.values.tolist() == [1.0, 2.0]
-    assert made.distribution() == made.intervals() == {}
+    assert made.distribution() == {}
+    assert made.intervals() == {}
 
 
 def test_a_distribution_is_read_by_probability_and_an_interval_is_its_tails() -> None:
@@ -148,7 +149,8 @@ def test_a_distribution_is_read_by_probability_and_an_interval_is_its_tails() ->
     assert made.distribution(0) == dict(zip(PROBABILITIES, range(25), strict=True))
     assert made.intervals(0) == {80: (4.0, 20.0), 95: (2.0, 22.0)}
     assert interval_of(made.distribution(0), 95) == (2.0, 22.0)
-    assert made.distribution(1) == made.intervals(1) == {}
+    assert made.distribution(1) == {}
+    assert made.intervals(1) == {}
 
 
 def test_a_distribution_for_each_forecast_or_none_are_made() -> None:

@@ -184,14 +184,19 @@ def test_a_fit_of_another_shape_takes_nothing_over(network: NetworkConfig, chang
 class Recorded:
     """In place of what fits: it notes the orders, and gives the weights that it is told to."""
 
-    def __init__(self, network: "keras.Sequential", given: list[float]) -> None:
+    def __init__(self, network: "keras.Sequential", given: list[float], windows: Windows) -> None:
         self.orders: list[list[int]] = []
         self.ended = False
-        self._start, self._given = network.get_weights(), given
+        self._start, self._given, self._windows = network.get_weights(), given, windows
 
     def run(self, order: npt.NDArray[np.int64]) -> float:
         self.orders.append(order.tolist())
         return abs(self._given[len(self.orders) - 1])
+
+    def judge(self, first: int) -> float:
+        bias = self._given[len(self.orders) - 1] if self.orders else 0.0
+        targets, offsets = self._windows.targets, self._windows.offsets
+        return Pinball.of(targets).mean(targets[first:], offsets[first:], np.full((len(targets) - first, 2), bias))
 
     def weights(self) -> Weights:
         return [*self._start[:-1], np.full(2, self._given[len(self.orders) - 1], np.float32)]
@@ -205,7 +210,7 @@ def recorded(
 ) -> tuple[Recorded, Weights]:
     """A fit whose output bias, both numbers of it, is after each epoch what is given, from a start at zero."""
     network, draws = fresh(NetworkConfig(units=(2,), dropout=0.0, output_initializer="zeros"), 0)
-    epochs = Recorded(network, given)
+    epochs = Recorded(network, given, windows)
     monkeypatch.setattr(fitting, "fuses", lambda: True)
     monkeypatch.setattr(fitting, "_program", lambda *_: epochs)
     fit_distribution(network, windows, training, seed, draws, lambda *_: None)

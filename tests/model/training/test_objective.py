@@ -39,18 +39,19 @@ def test_kerass_losses_are_numpys() -> None:
     outputs = rng.normal(0, 0.5, (50, 2)).astype(np.float32)
     loss = Pinball.of(targets)
     each = np.asarray(loss.losses(targets, offsets, outputs))
+    exact = outputs.astype(np.float64)
     assert each.shape == (50,)
     for row in range(50):
         part = slice(row, row + 1)
-        assert each[row] == pytest.approx(loss.mean(targets[part], offsets[part], outputs[part]), rel=1e-5)
-    assert each.mean() == pytest.approx(loss.mean(targets, offsets, outputs), rel=1e-5)
+        assert each[row] == pytest.approx(loss.mean(targets[part], offsets[part], exact[part]), rel=1e-5)
+    assert each.mean() == pytest.approx(loss.mean(targets, offsets, exact), rel=1e-5)
 
 
-def test_the_quantiles_of_another_training_part_take_the_place_of_its_own() -> None:
+def test_the_loss_of_given_quantiles_is_that_of_the_part_that_they_come_from() -> None:
     targets = np.random.default_rng(0).normal(size=9).astype(np.float32)
     outputs = np.zeros((9, 2), np.float32)
     other = Pinball.of(3 * targets)
-    replaced = Pinball.of(targets).losses(targets, np.zeros(9, np.float32), outputs, other.quantiles)
+    replaced = Pinball.losses_at(other.quantiles, targets, np.zeros(9, np.float32), outputs)
     np.testing.assert_array_equal(replaced, other.losses(targets, np.zeros(9, np.float32), outputs))
 
 
@@ -86,8 +87,8 @@ def test_no_weight_can_be_nudged_to_a_smaller_penalised_loss() -> None:
     for which, by in product(range(20), (-0.02, 0.02)):
         assert penalised(nudged(branch, which, by), state, changes) > least
     # The slope that is left, by finite differences, is nothing beside that of a start at zero.
-    sides = ([penalised(nudged(branch, w, by), state, changes) for w in range(20)] for by in (1e-3, -1e-3))
-    slopes = np.subtract(*sides) / 2e-3
+    sides = [[penalised(nudged(branch, w, by), state, changes) for by in (-1e-3, 1e-3)] for w in range(20)]
+    slopes = np.diff(sides, axis=1) / 2e-3
     np.testing.assert_allclose(slopes, 0, atol=1e-3)
 
 
@@ -111,7 +112,7 @@ def test_the_penalty_holds_weights_back_and_not_the_constant(monkeypatch: pytest
         branch = fit_branch(state, changes)
         sizes.append(np.linalg.norm(branch.weights))
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] * 2 > np.log(2)  # an input of 0 or 1 has a deviation of a half
+    assert sizes[0] * 2 == pytest.approx(np.log(2), rel=0.05)  # an input of 0 or 1 has a deviation of a half
     assert sizes[-1] < 1e-4
 
 

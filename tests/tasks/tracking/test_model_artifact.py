@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.artifact import inference
 from model.artifact.distribution import PROBABILITIES, quantile_column
 from model.artifact.recipes import Recipe
 from model.artifact.scale import PRICES
@@ -21,7 +22,6 @@ from model.config import PRESETS, ForecasterConfig, NetworkConfig
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
-from tasks.tracking import model_artifact
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.tracking.run import start_run
@@ -32,6 +32,7 @@ CONFIGS = {
     "coupled": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="coupled")}),
 }
 KNOWN, LATER = make_prices(500), make_prices(530)
+CODE = Path(inference.__file__).parent
 BOUNDS = ["lower_80", "upper_80", "lower_95", "upper_95"]
 QUANTILES = [quantile_column(probability) for probability in PROBABILITIES]
 Both = tuple[Forecaster, PackagedForecaster]
@@ -177,7 +178,7 @@ def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both
     fitted, served = both
     stored = stored_at(served.model_uri)
     code = {file.name for file in (stored / "artifacts" / "code").iterdir() if file.suffix == ".py"}
-    assert code == {file.name for file in Path(model_artifact.inference.__file__).parent.glob("*.py")}
+    assert code == {file.name for file in CODE.glob("*.py")}
     recipe = stored / "artifacts" / "recipe.json"
     assert Recipe.from_json(recipe.read_text(encoding="utf-8")) == fitted.recipe
     assert recipe.stat().st_size < 30_000
@@ -193,12 +194,12 @@ def test_two_versions_with_other_code_stand_side_by_side(
     fitted = train_forecaster(KNOWN, small("anchored"))
     old = load_forecaster(log(fitted))
     changed = tmp_path / "artifact"
-    shutil.copytree(Path(model_artifact.inference.__file__).parent, changed)
+    shutil.copytree(CODE, changed)
     scale = changed / "scale.py"
     text = scale.read_text(encoding="utf-8")
     assert text.count("LEAST_SCALE), np.nan)") == 1
     scale.write_text(text.replace("LEAST_SCALE), np.nan)", "LEAST_SCALE), np.nan) * 1.1"), encoding="utf-8")
-    monkeypatch.setattr(model_artifact.inference, "__file__", str(changed / "inference.py"))
+    monkeypatch.setattr(inference, "__file__", str(changed / "inference.py"))
     new = load_forecaster(log(fitted))
     for _ in range(2):
         np.testing.assert_array_equal(old.predict(LATER, 5).quantiles, fitted.predict(LATER, 5).quantiles)
