@@ -1,12 +1,12 @@
-"""What the preset `daily` is worth beside the cold tutorial preset, and what it costs: 35 months, a refit in each.
+"""What a start from earlier weights is worth and costs: `daily` beside `anchored`, 35 months, a refit in each.
 
     .venv/bin/python -m benchmarks.daily --keep daily-figures
     .venv/bin/python -m benchmarks.daily --keep daily-figures --sides daily --from 2018-01 --to 2018-03
 
-Month by month, in turns, so that a busy machine slows both sides alike: the preset `tutorial` fitted from the
-beginning, and `daily` started from its own fit of the month before. Each is fitted on the sessions before the month
-and judged on the month. One thread, as in a backtest. Prices: --prices, else FB_2012_2020.csv in the folder that
-TOMORROW_TEST_DATA names or in ../shared/data.
+Month by month, in turns, so that a busy machine slows both sides alike: the preset `anchored` fitted from the
+beginning, and `daily`, which is the same network, started from its own fit of the month before. Each is fitted on the
+sessions before the month and judged on the month. One thread, as in a backtest. Prices: --prices, else
+FB_2012_2020.csv in the folder that TOMORROW_TEST_DATA names or in ../shared/data.
 
 --keep names a folder for the figures and the lineage's weights: what is there is not computed again, so a run that was
 stopped goes on. Prints a table and the ratios over the months that both sides have.
@@ -26,11 +26,12 @@ import numpy as np
 
 from model.config import EvaluationConfig, PriceRequest, preset
 from model.evaluation.split import split_prices
+from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 from model.training.warm_start import Parent, Past, member_weights
 
 HERE = Path(__file__).resolve().parent
-SIDES = {"cold": "tutorial", "daily": "daily"}
+SIDES = {"cold": "anchored", "daily": "daily"}
 Row = dict[str, Any]
 
 
@@ -58,7 +59,7 @@ def main() -> None:
             rows[side, month] = row
             with figures.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            print(f"{month} {side}: RMSE {row['rmse']:.3f}, {row['epochs']} epochs", file=sys.stderr, flush=True)
+            print(f"{month} {side}: CRPS {row['crps']:.4f}, {row['epochs']} epochs", file=sys.stderr, flush=True)
     _print(rows, months)
 
 
@@ -97,7 +98,7 @@ def _measure(side: str, month: str, prices: Prices, parent: Parent | None, optio
 
     config = preset(SIDES[side])
     keras.backend.clear_session()
-    split = split_prices(prices, EvaluationConfig(test_month=month), config.lookback)
+    split = split_prices(prices, EvaluationConfig(test_month=month), sessions_needed(config))
     if parent is not None and parent.past.refusal(split.train, config):
         parent = None
     start = time.process_time()
@@ -105,11 +106,14 @@ def _measure(side: str, month: str, prices: Prices, parent: Parent | None, optio
     seconds = time.process_time() - start
     judged = evaluate(fitted.predict, split, config.column)
     if side == "daily":
-        (weights,) = member_weights(fitted.network)
-        np.savez(options.keep / f"{month}.npz", *weights)
+        members = member_weights(fitted.network)
+        named = {f"{member}_{i}": array for member, each in enumerate(members) for i, array in enumerate(each)}
+        np.savez(options.keep / f"{month}.npz", **named)  # type: ignore[arg-type] # NumPy's types take them for options
     return {
         "side": side,
         "month": month,
+        "crps": judged.crps,
+        "naive_crps": judged.naive_crps,
         "rmse": judged.rmse,
         "naive_rmse": judged.naive_rmse,
         "fit_seconds": fitted.fit_seconds,
@@ -125,33 +129,37 @@ def _parent(folder: Path, row: Row | None) -> Parent | None:
     if row is None:
         return None
     with np.load(folder / f"{row['month']}.npz", allow_pickle=False) as stored:
-        weights = tuple(stored[name] for name in stored.files)
+        members = sorted({int(name.partition("_")[0]) for name in stored.files})
+        weights = tuple(
+            tuple(stored[name] for name in stored.files if name.startswith(f"{member}_")) for member in members
+        )
     past = Past(
         name=f"the fit for {row['month']}",
         config=preset("daily"),
         trained_until=date.fromisoformat(row["trained_until"]),
         generation=row["generation"],
     )
-    return Parent(past=past, weights=(weights,))
+    return Parent(past=past, weights=weights)
 
 
 def _print(rows: dict[tuple[str, str], Row], months: Sequence[str]) -> None:
     pairs = [(rows.get(("cold", month)), rows.get(("daily", month))) for month in months]
     both = [(cold, daily) for cold, daily in pairs if cold and daily]
-    print("| month | naive RMSE | cold RMSE | daily RMSE | daily epochs | generation |")
+    print("| month | naive CRPS | cold CRPS | daily CRPS | daily epochs | generation |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for month, (cold, daily) in zip(months, pairs, strict=True):
         known = cold or daily
         if known:
-            cells = [f"{row['rmse']:.3f}" if row else "" for row in (cold, daily)]
+            cells = [f"{row['crps']:.4f}" if row else "" for row in (cold, daily)]
             cells += [str(daily["epochs"]), str(daily["generation"])] if daily else ["", ""]
-            print(f"| {month} | {known['naive_rmse']:.3f} | {' | '.join(cells)} |")
+            print(f"| {month} | {known['naive_crps']:.4f} | {' | '.join(cells)} |")
     if not both:
         return
     print(f"\n{len(both)} months that both sides have:\n")
     print("| | cold | daily | daily / cold |")
     print("| --- | ---: | ---: | ---: |")
     for name, key, combine in (
+        ("mean test CRPS, dollars", "crps", np.mean),
         ("mean test RMSE, dollars", "rmse", np.mean),
         ("fit, seconds in all", "fit_seconds", np.sum),
         ("processor time of the fits, seconds in all", "cpu_seconds", np.sum),

@@ -1,6 +1,6 @@
 """`make run`: the main job on the sample market, from nothing to a forecast, in one process.
 
-The preset `anchored` often passes the gate there, since the market has an overnight move that can be learned a little.
+The preset `anchored` passes the gate there on some days and on others not, since its point forecast ties with naive.
 Where it does not, the promotion is forced, on record, to show the rest of the way.
 """
 
