@@ -34,11 +34,13 @@ def forecast(
     """
     made = _made(recipe, table, origins)
     windows = recipe.inputs(table, made)
-    each = [network_output(network, windows[i : i + 1], recipe.outputs) for i in range(made)]
-    placed = recipe.placed(np.concatenate(each), table, following)
+    outputs = [network_output(network, windows[i : i + 1], recipe.outputs) for i in range(made)]
+    placed = recipe.placed(np.concatenate(outputs), table, following)
     units = _quantiles(recipe, table, placed, origins)
-    centre, width = placed.centre[-origins:, np.newaxis], placed.width[-origins:, np.newaxis]
-    dollars = dict(zip(PROBABILITIES, recipe.dollars(centre + width * units).T, strict=True))
+    centre, width, usual = (each[-origins:, np.newaxis] for each in (placed.centre, placed.width, placed.usual))
+    middle = units[:, [PROBABILITIES.index(0.5)]]
+    quantiles = recipe.dollars(centre + usual * middle + width * (units - middle))
+    dollars = dict(zip(PROBABILITIES, quantiles.T, strict=True))
     point = recipe.dollars(placed.centre[-origins:])
     columns = {"forecast": np.where(np.isfinite(dollars[0.5]), dollars[0.5], point)}
     for level in LEVELS:

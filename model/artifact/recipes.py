@@ -7,6 +7,7 @@ back than it looks.
 """
 
 import json
+import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -31,10 +32,12 @@ class Placed:
     """Where forecasts stand: an error is what the price was, less the centre, in units of the width.
 
     centre, width: (n,) in the recipe's own measure of prices
+    usual:         (n,) the width by which the errors' median moves the centre
     """
 
     centre: Values
     width: Values
+    usual: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +172,8 @@ class LevelRecipe(Recipe):
     def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:  # noqa: ARG002
         """The inverse of `scaled`, and the scale in dollars."""
         centre = outputs[:, 0] * (self.maximum - self.minimum) + self.minimum
-        return Placed(centre=centre, width=self.scale.dollars(table, len(outputs)))
+        width = self.scale.dollars(table, len(outputs))
+        return Placed(centre=centre, width=width, usual=width)
 
     def measure(self, dollars: Values) -> Values:
         """Dollars."""
@@ -188,11 +192,16 @@ class ChangeRecipe(Recipe):
     The first output, added to the linear branch's, is the logarithm of a factor: so many scales wide is the
     distribution. The second is the distribution's shift from the newest Close, in scales.
 
+    What can be foreseen of the direction does not grow with volatility, but the errors do: shift and median count with
+    at most the scale of an ordinary market.
+
     shrinkage: the share of the shift that is used; 0 would leave the newest Close
+    ordinary:  the scale of an ordinary market: the training part's median
     branch:    the linear branch; None before it is fitted
     """
 
     shrinkage: float
+    ordinary: float = math.inf
     branch: StateBranch | None = None
 
     @property
@@ -239,9 +248,10 @@ class ChangeRecipe(Recipe):
         """The newest Close, moved by the shift times `shrinkage`; as wide as scale, branch and network say."""
         n = len(outputs)
         scale = self.scale.at(table, n)
+        usual = np.minimum(scale, self.ordinary)
         correction = np.clip(self.offsets(table, n, following) + outputs[:, 0], -LARGEST_CORRECTION, LARGEST_CORRECTION)
-        shift = self.shrinkage * outputs[:, 1] * scale
-        return Placed(centre=np.log(table["Close"][-n:]) + shift, width=scale * np.exp(correction))
+        centre = np.log(table["Close"][-n:]) + self.shrinkage * outputs[:, 1] * usual
+        return Placed(centre=centre, width=scale * np.exp(correction), usual=usual)
 
     def measure(self, dollars: Values) -> Values:
         """The logarithm: a price can double or halve, but not fall below 0."""

@@ -1,5 +1,7 @@
 """The recipe around a network, fitted on the training part alone."""
 
+import math
+
 import numpy as np
 
 from model.artifact.distribution import Calibration
@@ -35,7 +37,16 @@ def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
         return LevelRecipe(
             column=config.column, lookback=config.lookback, calibration=LEVELS, minimum=minimum, maximum=maximum
         )
-    return ChangeRecipe(column=config.column, lookback=config.lookback, calibration=CHANGES, shrinkage=config.shrinkage)
+    scale = MovementScale()
+    scales = scale.at(train.table(), len(train))
+    return ChangeRecipe(
+        column=config.column,
+        lookback=config.lookback,
+        scale=scale,
+        calibration=CHANGES,
+        shrinkage=config.shrinkage,
+        ordinary=float(np.nanmedian(scales)) if np.isfinite(scales).any() else math.inf,
+    )
 
 
 def sessions_needed(config: ForecasterConfig) -> int:
