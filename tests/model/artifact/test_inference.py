@@ -240,7 +240,9 @@ def test_a_table_without_dates_gives_the_stored_calibration(recipe: Recipe) -> N
     placed = recipe.placed(
         network_output(Echo(recipe.outputs), recipe.inputs(undated, 9), recipe.outputs), undated, None
     )
-    expected = recipe.dollars(placed.centre[:, np.newaxis] + placed.width[:, np.newaxis] * units)
+    middle = units[12]
+    centre = placed.centre + placed.usual * middle
+    expected = recipe.dollars(centre[:, np.newaxis] + placed.width[:, np.newaxis] * (units - middle))
     np.testing.assert_allclose(np.column_stack([without[name] for name in QUANTILES]), expected)
 
 

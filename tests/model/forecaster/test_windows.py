@@ -7,7 +7,7 @@ import pytest
 
 from model.artifact.market_state import StateBranch
 from model.artifact.recipes import ChangeRecipe, LevelRecipe
-from model.config import EvaluationConfig, ForecasterConfig
+from model.config import EvaluationConfig, ForecasterConfig, preset
 from model.errors import FaultyPrices
 from model.evaluation.split import split_prices
 from model.forecaster.scaling import CHANGES, LEVELS, fit_recipe, sessions_needed
@@ -119,6 +119,29 @@ def test_a_shift_is_worth_as_much_as_is_believed_of_it_and_nothing_leaves_the_ne
     placed = recipe.placed(np.column_stack([np.zeros(2), shifts]), table, None)
     expected = table["Close"][-2:] * np.exp(moved * shifts * recipe.scale.at(table, 2))
     np.testing.assert_allclose(recipe.dollars(placed.centre), expected)
+
+
+def test_shift_and_median_count_with_at_most_the_scale_of_an_ordinary_market_and_the_width_with_its_own() -> None:
+    table = make_prices(80).table()
+    calm, wild = (
+        ChangeRecipe(column="Open", lookback=3, shrinkage=0.5, calibration=CHANGES, ordinary=ordinary)
+        for ordinary in (1.0, 0.001)
+    )
+    outputs = np.array([[0.2, 2.0]])
+    free, held = (recipe.placed(outputs, table, None) for recipe in (calm, wild))
+    scale = calm.scale.at(table, 1)
+    np.testing.assert_allclose(free.usual, scale)
+    np.testing.assert_allclose(held.usual, 0.001)
+    np.testing.assert_allclose(held.centre, np.log(table["Close"][-1]) + 0.001)
+    np.testing.assert_allclose(held.width, scale * np.exp(0.2))
+    np.testing.assert_array_equal(held.width, free.width)
+
+
+def test_the_ordinary_market_is_the_training_parts_median() -> None:
+    prices = make_prices(200)
+    recipe = fit_recipe(prices, preset("anchored"))
+    assert isinstance(recipe, ChangeRecipe)
+    assert recipe.ordinary == np.median(recipe.scale.at(prices.table(), 161))
 
 
 def test_offsets_are_the_branchs_correction_at_the_session_before_each_target() -> None:
