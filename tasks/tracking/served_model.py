@@ -7,6 +7,7 @@ the cells of its day, are loaded only for a network that was stored without weig
 
 import importlib.util
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ class ServedForecaster(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Read the network with the inference code that it was stored with."""
-        # A name of its own, so that two versions can be loaded side by side.
-        code, package = Path(context.artifacts["code"]), f"tomorrow_code_{id(self)}"
+        # A name that was never used, so that two versions can be loaded side by side, and one after the other.
+        code, package = Path(context.artifacts["code"]), f"tomorrow_code_{uuid.uuid4().hex}"
         _module(package, code / "__init__.py")
         self._inference = _module(f"{package}.inference", code / "inference.py")
         recipe = Path(context.artifacts["recipe"]).read_text(encoding="utf-8")
