@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
 from tasks.settings import Settings, TrackingSettings
 from tasks.tracking.client import Tracking, open_tracking
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SLOW_FIXTURES = {"prefect_server", "mlflow_server", "registry", "stack"}
 
 # A busy machine makes no example wrong.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 # Where the tests run as a background job, Ctrl-C is ignored from the start, in every process that they start too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
