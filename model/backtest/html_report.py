@@ -31,9 +31,14 @@ METRICS: tuple[Metric, ...] = (
     ("direction", "direction", "{:.1%}"),
 )
 _NAIVE: tuple[Metric, ...] = (("naive_crps", "naive CRPS", "${:,.3f}"), ("naive_rmse", "naive RMSE", "${:,.3f}"))
-_BY_NAME = {metric[0]: metric for metric in (*METRICS, *_NAIVE)}
+_BY_NAME = {each[0]: each for each in (*METRICS, *_NAIVE)}
 _MONTHLY = ("crps", "naive_crps", "rmse", "naive_rmse", "crps_skill", "skill", "coverage_80", "coverage_95")
 MONTHLY = tuple(_BY_NAME[name] for name in _MONTHLY)
+
+
+def metric(name: str) -> Metric:
+    """A metric's name, its heading and how it is written."""
+    return _BY_NAME[name]
 
 
 class ReportTable(NamedTuple):
@@ -111,7 +116,7 @@ def _seeds(preset: PresetResult) -> ReportTable:
     rows: list[Row] = [([str(seed)], evaluation.metrics()) for seed, evaluation in preset.by_seed.items()]
     for label, part in (("lowest", "minimum"), ("highest", "maximum"), ("standard deviation", "sd")):
         rows.append(([label], {name: getattr(spread, part) for name, spread in preset.spread.items()}))
-    return _table(["seed"], rows, [metric for metric in METRICS if metric[0] in preset.metrics])
+    return _table(["seed"], rows, [each for each in METRICS if each[0] in preset.metrics])
 
 
 def _months(preset: PresetResult) -> ReportTable:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from model.errors import TooFewPrices
-from model.evaluation.volatility import SHORTEST_VOLATILITY, VOLATILITY_LABELS, missing_library
+from model.evaluation.volatility import SHORTEST_VOLATILITY, VOLATILITY_LABELS, first_origin, missing_library
 from model.market.prices import Prices, Values
 
 if TYPE_CHECKING:
@@ -68,16 +67,7 @@ def statistical_forecasts(prices: Prices, column: str, origins: int, refit_every
 
     TooFewPrices where the first origin has too little history; ConfigurationError without the extra.
     """
-    if not 1 <= origins <= len(prices) or refit_every < 1:
-        raise ValueError(f"{origins} origins in {len(prices)} sessions, fitted every {refit_every}")
-    first = len(prices) - origins
-    if first + 1 < SHORTEST:
-        raise TooFewPrices(
-            f"prices of {prices.security.ticker}",
-            have=f"{first + 1} sessions up to the first origin",
-            need=f"at least {SHORTEST} for the statistical forecasts",
-            remedy="give more history, or a later first origin",
-        )
+    first = first_origin(prices, origins, refit_every, SHORTEST, "the statistical forecasts")
     values = np.array(prices.column(column))
     return {name: _rolled(make, values, first, refit_every) for name, make in _models().items()}
 

@@ -87,6 +87,21 @@ class FittedVolatility:
         return found if math.isfinite(found) else -math.inf
 
 
+def first_origin(prices: Prices, origins: int, refit_every: int, fewest: int, purpose: str) -> int:
+    """The row of the first of the newest `origins` sessions; TooFewPrices where fewer than `fewest` are known there."""
+    if not 1 <= origins <= len(prices) or refit_every < 1:
+        raise ValueError(f"{origins} origins in {len(prices)} sessions, fitted every {refit_every}")
+    first = len(prices) - origins
+    if first + 1 < fewest:
+        raise TooFewPrices(
+            f"prices of {prices.security.ticker}",
+            have=f"{first + 1} sessions up to the first origin",
+            need=f"at least {fewest} for {purpose}",
+            remedy="give more history, or a later first origin",
+        )
+    return first
+
+
 def volatility_forecasts(prices: Prices, column: str, origins: int, refit_every: int) -> dict[str, VolatilityForecast]:
     """Distributions made at the newest `origins` sessions, each of the price in the session after it, by name.
 
@@ -97,16 +112,7 @@ def volatility_forecasts(prices: Prices, column: str, origins: int, refit_every:
 
     TooFewPrices where the first origin has too little history; ConfigurationError without the extra.
     """
-    if not 1 <= origins <= len(prices) or refit_every < 1:
-        raise ValueError(f"{origins} origins in {len(prices)} sessions, fitted every {refit_every}")
-    first = len(prices) - origins
-    if first + 1 < SHORTEST_VOLATILITY:
-        raise TooFewPrices(
-            f"prices of {prices.security.ticker}",
-            have=f"{first + 1} sessions up to the first origin",
-            need=f"at least {SHORTEST_VOLATILITY} for the forecasts of volatility",
-            remedy="give more history, or a later first origin",
-        )
+    first = first_origin(prices, origins, refit_every, SHORTEST_VOLATILITY, "the forecasts of volatility")
     close = np.array(prices.column("Close"))
     with np.errstate(all="ignore"):  # an impossible price makes its changes NaN or infinite
         changes = np.log(prices.column(column)[1:] / close[:-1])

@@ -7,10 +7,12 @@ itself.
 """
 
 import json
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from model.config import TrainingConfig
 from model.forecaster.windows import Windows
@@ -58,13 +60,28 @@ class Trainable:
         from model.training.input_pipeline import put_series
 
         put_series(self.model, windows)
-        for variable, value in zip(self.model.optimizer.variables, self._unmoved, strict=True):
-            variable.assign(value)
-        for layer, own in zip(self.form.layers, network.layers, strict=True):
-            fresh = seeded(own, draws)
-            if getattr(fresh, "rate", 0):
-                layer.seed_generator.state.assign(fresh.seed_generator.state)
-        self.form.set_weights(network.get_weights())
+        start_again(self.form, self.model.optimizer, self._unmoved, network, draws)
+
+
+def start_again(
+    form: "keras.Sequential",
+    optimizer: "keras.optimizers.Optimizer",
+    unmoved: Sequence[npt.NDArray[Any]],
+    network: "keras.Sequential",
+    draws: Random,
+) -> None:
+    """Put back all that a fit starts with: the optimiser's state, the seeds of dropout, the weights of a network.
+
+    unmoved: the optimiser's variables before the first step
+    draws:   the generator of the dropout's seeds
+    """
+    for variable, value in zip(optimizer.variables, unmoved, strict=True):
+        variable.assign(value)
+    for layer, own in zip(form.layers, network.layers, strict=True):
+        fresh = seeded(own, draws)
+        if getattr(fresh, "rate", 0):
+            layer.seed_generator.state.assign(fresh.seed_generator.state)
+    form.set_weights(network.get_weights())
 
 
 def take(network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random) -> Trainable:

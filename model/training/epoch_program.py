@@ -19,7 +19,7 @@ import tensorflow as tf
 from model.config import TrainingConfig
 from model.forecaster.windows import Windows
 from model.network.seeds import seeded
-from model.training.compiled import STEP, make_optimizer, without_names
+from model.training.compiled import STEP, make_optimizer, start_again, without_names
 from model.training.objective import Pinball
 
 # Windows are padded to a multiple of it, so that a longer history uses the same program for a year or more.
@@ -76,13 +76,7 @@ class EpochProgram:
 
     def begin(self, network: keras.Sequential, draws: Random) -> None:
         """Start again with another network of the same shape, as if newly made from it."""
-        for variable, value in zip(self.optimizer.variables, self._unmoved, strict=True):
-            variable.assign(value)
-        for layer, own in zip(self.form.layers, network.layers, strict=True):
-            fresh = seeded(own, draws)
-            if getattr(fresh, "rate", 0):
-                layer.seed_generator.state.assign(fresh.seed_generator.state)
-        self.form.set_weights(network.get_weights())
+        start_again(self.form, self.optimizer, self._unmoved, network, draws)
 
     def give(self, windows: Windows, loss: Pinball) -> tuple[Any, ...]:
         """The arguments that stay the same in every epoch: windows, targets, offsets, padded; the loss's quantiles."""

@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 # Of each seed and of each month; everything stands with the preset.
-BRIEF = ("rmse", "mae", "naive_rmse", "naive_mae", "skill", "coverage_80", "coverage_95")
-SHOWN = (
-    ("rmse", "RMSE", "${:.3f}"),
-    ("mae", "MAE", "${:.3f}"),
-    ("skill", "skill", "{:+.4f}"),
-    ("coverage_80", "80 % held", "{:.1%}"),
-    ("coverage_95", "95 % held", "{:.1%}"),
+BRIEF = (
+    *("crps", "naive_crps", "crps_skill", "log_score"),
+    *("rmse", "mae", "naive_rmse", "naive_mae", "skill", "coverage_80", "coverage_95"),
 )
+# The distribution's scores first, then the errors of its median; the report has all the others.
+SHOWN = ("crps", "crps_skill", "log_score", "rmse", "mae", "skill", "coverage_80", "coverage_95")
 
 
 class ForecastPart(Answer):
@@ -185,12 +183,12 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
 
 
 def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
-    from model.backtest.html_report import verdict
+    from model.backtest.html_report import metric, verdict
     from model.backtest.result import comparison_rows
 
     result, config = report.result, report.result.plan.config
     rows = comparison_rows(result)
-    shown = [column for column in SHOWN if any(column[0] in row.metrics for row in rows)]
+    shown = [metric(name) for name in SHOWN if any(name in row.metrics for row in rows)]
     seeds = [(preset.name, preset.spread["rmse"]) for preset in result.presets if len(preset.by_seed) > 1]
     refit = f"every {config.refit} origins" if isinstance(config.refit, int) else config.refit
     return lines(
