@@ -55,6 +55,8 @@ def test_presets_months_and_seeds_are_told_beside_the_naive_forecasts(run: Run, 
         assert preset["skill"] == pytest.approx(1 - preset["rmse"] / preset["naive_rmse"])
         assert [(month["month"], month["sessions"]) for month in preset["months"]] == [("2013-11", 20), ("2013-12", 21)]
         assert preset["spread"]["rmse"]["minimum"] == min(seed["rmse"] for seed in preset["seeds"])
+        assert preset["crps_skill"] == pytest.approx(1 - preset["crps"] / preset["naive_crps"], abs=0.01)
+        assert all(month["crps"] > 0 for month in preset["months"])
     naive = [row["rmse"] for row in answer["forecasts"] if row["kind"] == "naive"]
     assert answer["presets"]["tutorial"]["naive_rmse"] == min(naive)
     page = Path(answer["report"].removeprefix("file://")).read_text(encoding="utf-8")
