@@ -53,12 +53,14 @@ class Calibration:
 
     windows:   a quantile is the mean of the empirical quantiles of so many newest errors each
     symmetric: whether only the errors' sizes count, so that the median is the centre itself
+    largest:   errors count as so many widths at most; None for no limit
     days:      the sessions of the errors that were known when the forecaster was fitted, in days since 1970
     errors:    these errors; sessions after them are forecast again and their errors added
     """
 
     windows: tuple[int, ...]
     symmetric: bool
+    largest: float | None = None
     days: tuple[int, ...] = ()
     errors: tuple[float, ...] = ()
 
@@ -80,6 +82,8 @@ class Calibration:
         if len(known) < FEWEST_ERRORS:
             return np.full(len(PROBABILITIES), np.nan)
         levels = np.array(PROBABILITIES)
+        if self.largest is not None:
+            known = np.clip(known, -self.largest, self.largest)
         found = np.mean([self._empirical(known[-window:], levels) for window in self.windows], axis=0)
         return np.asarray(np.maximum.accumulate(found), dtype=np.float64)
 

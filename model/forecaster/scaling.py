@@ -12,9 +12,10 @@ from model.errors import FaultyPrices
 from model.market.prices import Prices
 
 # Newest errors that a quantile is read from. A year follows the market, four years know its tails: the mean of both is
-# better than either. With prices for targets only the newest year counts, and by size, so that the median stays the
-# network's answer.
-CHANGES = Calibration(windows=(250, 1000), symmetric=False)
+# better than either. An error of hundreds of widths comes from the end of a halt, when there was no movement to measure
+# a width by; in the width of an ordinary day it would be a multiple of the price.
+CHANGES = Calibration(windows=(250, 1000), symmetric=False, largest=20.0)
+# With prices for targets only the newest year counts, and by size, so that the median stays the network's answer.
 LEVELS = Calibration(windows=(250,), symmetric=True)
 
 

@@ -1,5 +1,6 @@
 """Distributions that keep their word: errors of a forecaster's own past, and coverage where the answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,18 @@ def test_a_forecaster_that_is_used_later_knows_the_errors_since() -> None:
     np.testing.assert_allclose(later.quantiles[-1], anew.quantiles[-1], rtol=1e-6)
     stored = forecast(old.predictor, old.recipe, {n: v for n, v in known.table().items() if n != "Date"})
     assert stored["upper_95"][0] != pytest.approx(later.intervals()[95][1], rel=1e-5)
+
+
+def test_the_end_of_a_halt_leaves_the_next_distributions_within_the_prices_of_this_world() -> None:
+    """While nothing moves there is no scale: one ordinary move then is an error of hundreds of widths."""
+    values = make_prices(320).values.copy()
+    values[200:260, :5] = values[200, 3]
+    prices = replace(make_prices(320), values=values)
+    made = train_forecaster(prices, SMALL).predict(prices, 40)
+    close = prices.column("Close")[-40:, np.newaxis]
+    assert np.isfinite(made.quantiles).all()
+    # Twenty scales at most, each of them a few per cent here; without the limit it is a factor of e to the 27.
+    assert np.abs(np.log(made.quantiles / close)).max() < 1
 
 
 def test_points_have_no_distribution() -> None:
