@@ -6,12 +6,20 @@ from prefect import flow
 
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
-from flows.runs.story import log_decision, start_run
+from flows.runs.progress import proof_progress
+from flows.runs.story import log_decision, log_proofs, start_run
 from model.errors import UsageError
 from model.evaluation.decision import DecisionWord, PersonDecision, record_person
 from model.evaluation.gate import Decision
-from tasks.prefect_tasks import ask_gate_task, connect_task, move_task, record_decision_task, roll_back_task
-from tasks.registry.gate import champion
+from tasks.prefect_tasks import (
+    ask_gate_task,
+    connect_task,
+    move_task,
+    prove_task,
+    record_decision_task,
+    roll_back_task,
+)
+from tasks.registry.gate import Proofs, champion
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Move, Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import RegisteredVersion, parse_stage
@@ -52,6 +60,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     settings = read_settings()
     tracking = connect_task(settings)
     registry = Registry(tracking)
+    proofs = prove_for_gate(tracking, registry.version(model, version)) if stage == "Production" else {}
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
         # In Production is what the alias names; a stage that was set by hand is not enough.
@@ -59,14 +68,14 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         if stage != "Production" or is_there:
             noted = moved((reason,) if reason else (), at=now(), by=user_name())
             return _report(move_task(registry, model, version, stage, noted))
-        decision = ask_gate_task(tracking.client, candidate, current, settings.gate)
+        decision = ask_gate_task(tracking, candidate, current, now(), proofs)
         if not force:
-            if decision.verdict == DecisionWord.WAITING:
+            if decision.word == DecisionWord.WAITING:
                 noted = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
                 return _stays(record_decision_task(registry, candidate, noted), decision)
             if not decision.passed:
                 log_decision(candidate, decision)
-            raise refusal(candidate, decision)
+                raise refusal(candidate, decision)
             if not decision.promoted:
                 return _stays(candidate, decision)
         word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED
@@ -115,6 +124,15 @@ def rollback(model: str, reason: str) -> PromotionReport:
     return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
 
 
+def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
+    """What is missing of the proofs that the gate will ask for, made before anybody has to wait for a stage."""
+    current = champion(Registry(tracking), version.model, now())
+    with proof_progress() as show:
+        proofs = prove_task(tracking, version, current, now(), show)
+    log_proofs(proofs, tracking.settings.gate)
+    return proofs
+
+
 def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision]:
     """Put a trained version into the stage where versions wait, and move it on if the gate lets it pass.
 
@@ -122,6 +140,9 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
     """
     registry, settings = Registry(tracking), tracking.settings
     model, version = trained.model, trained.version
+    trained = registry.version(model, version)
+    open_ = trained.stage != "Production" and not is_settled(trained)
+    proofs = prove_for_gate(tracking, trained) if open_ else {}
     with registry.locked(model):
         trained = registry.version(model, version)
         if trained.stage == "Production" or is_settled(trained):
@@ -130,8 +151,8 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
         if trained.stage in ("None", waiting):
             noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
             move_task(registry, model, version, waiting, noted)
-        decision = ask_gate_task(tracking.client, trained, champion(registry, model, now()), settings.gate)
-        noted = judged(decision.verdict, decision, at=now(), by="gate")
+        decision = ask_gate_task(tracking, trained, champion(registry, model, now()), now(), proofs)
+        noted = judged(decision.word, decision, at=now(), by="gate")
         if decision.promoted:
             return move_task(registry, model, version, "Production", noted).version, decision
         return record_decision_task(registry, registry.version(model, version), noted), decision
@@ -145,7 +166,7 @@ def _ask_person(
     UsageError where the version waits for nobody.
     """
     waiting = registry.version(model, version)
-    decision = ask_gate_task(tracking.client, waiting, champion(registry, model, now()), tracking.settings.gate)
+    decision = ask_gate_task(tracking, waiting, champion(registry, model, now()), now())
     person = PersonDecision(approved=approved, by=user_name(), reason=reason)
     subject = f"{model} version {version}"
     reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)

@@ -4,12 +4,13 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from model.backtest.plan import Fit
     from model.training.fit import OnEpoch
+    from tasks.backtest.proofs import OnPeriod
 
 LOGGED = 10  # so many lines show how the loss falls
 LOG_EVERY_SECONDS = 10.0  # while securities are fetched
@@ -44,6 +45,27 @@ def training_progress(epochs: int) -> "Iterator[OnEpoch]":
         yield show
     for line in unlogged:  # the last one of a fit that stopped early
         logger.info(line)
+
+
+@contextmanager
+def proof_progress() -> "Iterator[OnPeriod]":
+    """Show the fits of a proof as they begin: a bar on a terminal, a line each in the run's log."""
+    from prefect.logging import get_run_logger
+
+    logger = get_run_logger()
+    draws = sys.stderr.isatty() and multiprocessing.parent_process() is None
+    with ExitStack() as shown:
+        draw: Show | None = None
+
+        def show(done: int, periods: int) -> None:
+            nonlocal draw
+            logger.info(f"Proof: fit {done + 1} of at most {periods}, for the next year of its sessions.")
+            if draws and draw is None:
+                draw = shown.enter_context(_bar("proof", periods, "years fitted"))
+            if draw is not None:
+                draw(done, "years fitted")
+
+        yield show
 
 
 @contextmanager

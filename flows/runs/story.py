@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from datetime import date
 
     from model.backtest.result import BacktestResult
-    from model.evaluation.gate import Decision
+    from model.evaluation.gate import Decision, Gate
     from model.evaluation.split import Split
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.operations.expired import Expired
     from tasks.prices.fetch import FetchedPrices
+    from tasks.registry.gate import Proofs
     from tasks.registry.version import RegisteredVersion
 
 PREFECTS_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
@@ -93,6 +94,13 @@ def log_errors(metrics: "Mapping[str, float]") -> None:
     """The scores on the test period beside those of the best naive distribution and forecast."""
     for sentence in score_sentences(metrics):
         get_run_logger().info(sentence)
+
+
+def log_proofs(proofs: "Proofs", gate: "Gate") -> None:
+    """What is known of the skill of each configuration that the gate asks for."""
+    for kept in proofs.values():
+        claim = "no proof: the prices are too few" if kept is None else kept.proof.claim(gate.needed)
+        get_run_logger().info(f"Proof: {claim}.")
 
 
 def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> None:

@@ -1,8 +1,9 @@
 """The gate: whether a version may forecast in Production, and why, in sentences with numbers.
 
-Each check looks at the evaluations alone and gives one sentence, whether it passes or not; a version passes when
-every check does. In the mode `manual` the gate advises, and a person decides. The caller acts on the decision: it moves
-a version, or asks a person.
+It asks three things. Is the version's configuration proven, by what it forecast over years of a backtest? Does the
+version itself keep its word on its test period? Is it better than what is in Production? Each check gives one sentence,
+whether it passes or not; a version passes when every check does. In the mode `manual` the gate advises, and a person
+decides. The caller acts on the decision: it moves a version, or asks a person.
 """
 
 import math
@@ -10,17 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
 from model.config import Frozen
 from model.evaluation.baselines import naive_label
 from model.evaluation.decision import DecisionWord
 from model.evaluation.evaluation import Evaluation
+from model.evaluation.evidence.e_process import odds_text
+from model.evaluation.evidence.proof import Compared, Needed, Proof, Verdict, compare
+from model.market.prices import Values
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[Finite, Field(gt=0)]
 
-NO_SKILL = "none"
 # Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
 HALF_A_CENT = 0.005
 
@@ -31,20 +34,69 @@ class Gate(Frozen):
     mode: Literal["enforce", "dry_run", "manual"] = Field(
         "enforce", description="dry_run only reports what it would do; manual advises, and a person decides"
     )
-    min_skill: Finite = Field(0.0, description="the skill must be above it: 1 - RMSE / RMSE of the best naive forecast")
-    max_rmse_ratio: Annotated[Finite, Field(gt=0)] = Field(
-        1.0, description="the RMSE must be below this share of the Production version's, on the same sessions"
+    min_evidence: Annotated[Finite, Field(ge=1)] = Field(
+        20.0, description="the odds that skill is proven at; the k-th configuration tried needs k times as much"
     )
-    max_dm_p: Annotated[Finite, Field(gt=0, le=1)] = Field(
-        1.0, description="highest one-sided Diebold-Mariano p-value against the Production version; 1: not used"
+    min_sessions: int = Field(500, ge=1, description="with fewer sessions of proof nothing is decided")
+    recent_sessions: int = Field(
+        250, ge=1, description="on so many of the newest ones the CRPS may not be above the best naive distribution's"
+    )
+    max_scale_ratio: Positive = Field(
+        1.003, description="the CRPS may be at most this share of that of the market's scale without the network"
+    )
+    max_crps_ratio: Positive = Field(
+        0.9975, description="the CRPS must be below this share of the Production version's, on the same sessions"
+    )
+    refresh_after: int = Field(
+        250, ge=1, description="a Production version so many sessions old is replaced by one that is as good"
+    )
+    max_refresh_ratio: Positive = Field(
+        1.0025, description="as good is a CRPS below this share of the Production version's"
+    )
+    common_sessions: int = Field(
+        250, ge=1, description="the fewest sessions on which a version is compared with the one in Production"
+    )
+    max_rmse_ratio: Positive = Field(
+        1.01, description="RMSE / RMSE of the best naive forecast, over the proof and the test period"
     )
     max_coverage_gap: Annotated[Finite, Field(ge=0, le=1)] = Field(
         0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
     )
-    min_sessions: int = Field(15, ge=1, description="with fewer sessions no version passes")
-    backtest_sessions: int = Field(
-        250, ge=0, description="about how many sessions of backtests, if there are any, count besides the test period"
-    )
+
+    @property
+    def needed(self) -> Needed:
+        """What a proof needs."""
+        return Needed(self.min_evidence, self.min_sessions, self.recent_sessions, self.max_scale_ratio)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A version that wants to go to Production.
+
+    test:  the version itself on its test period
+    proof: of its configuration, up to the end of that period; None where the prices are too few for any
+    """
+
+    test: Evaluation
+    proof: Proof | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Champion:
+    """The version in Production.
+
+    version: its number
+    age:     how many sessions the candidate's training knew beyond its own; below 0 where it is the newer one
+    proof:   of its configuration, on the candidate's prices; None where there is none
+    proven:  whether its configuration had been proven when it was put there
+    same:    whether it has the candidate's configuration, but for the seed
+    """
+
+    version: int
+    age: int
+    proof: Proof | None
+    proven: bool
+    same: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +104,24 @@ class Decision:
     """The gate's decision on a version.
 
     passed:   whether every check passed
-    verdict:  promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
-    skill:    the version's tag: its skill, or `none` where it does not beat the naive forecasts
+    word:     promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
+    verdict:  what is known of its configuration's skill; None where that is not on record
+    evidence: the odds that it has skill; None likewise
     reasons:  one sentence for every check, passed or not
     failures: the sentences of the checks that failed
     """
 
     passed: bool
-    verdict: DecisionWord
-    skill: str
+    word: DecisionWord
+    verdict: Verdict | None
+    evidence: float | None
     reasons: tuple[str, ...]
     failures: tuple[str, ...] = ()
 
     @property
     def promoted(self) -> bool:
         """Whether it is to be moved to Production."""
-        return self.verdict == DecisionWord.PROMOTED
+        return self.word == DecisionWord.PROMOTED
 
 
 class _Check(NamedTuple):
@@ -75,104 +129,97 @@ class _Check(NamedTuple):
     sentence: str
 
 
-def decide(candidate: Evaluation, champion: Evaluation | None, gate: Gate, past: int = 0) -> Decision:
-    """Decide on `candidate`; `champion` is the Production version, scored again on the same sessions.
-
-    past: how many of the sessions were forecast in backtests, by forecasters of the same configuration
-
-    ValueError where the two were judged on different sessions or prices: they cannot be compared.
-    """
-    if champion is not None and not _same_sessions(candidate, champion):
-        raise ValueError("candidate and champion must be judged on the same sessions of the same prices")
+def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decision:
+    """Decide on a candidate beside the version in Production, if there is one."""
+    proof = candidate.proof
+    compared = compare(proof, champion.proof) if proof and champion and champion.proof else None
+    replaces = _replaces_unproven(proof, champion, compared, gate)
     checks = (
-        _enough(candidate, gate, past),
-        _against_naive(candidate, gate),
-        *_against_champion(candidate, champion, gate),
-        *_intervals(candidate, gate),
+        *_proof(proof, gate, replaces=replaces),
+        *_point_forecast(candidate, gate),
+        *_intervals(candidate.test, gate),
+        *_against_champion(proof, champion, compared, gate),
     )
     reasons = tuple(check.sentence for check in checks)
     failures = tuple(check.sentence for check in checks if not check.passed)
     passed = not failures
-    verdict = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
+    word = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
-        reasons += (f"Mode dry_run: the version would be {verdict}, but it stays where it is.",)
-        verdict = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
+        reasons += (f"Mode dry_run: the version would be {word}, but it stays where it is.",)
+        word = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
     elif gate.mode == "manual":
         reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
-        verdict = DecisionWord.WAITING
+        word = DecisionWord.WAITING
     return Decision(
         passed=passed,
-        verdict=verdict,
-        skill=f"{candidate.skill:.4f}" if candidate.has_skill else NO_SKILL,
+        word=word,
+        verdict=proof.verdict(gate.needed) if proof else Verdict.UNDECIDED,
+        evidence=proof.odds if proof else 1.0,
         reasons=reasons,
         failures=failures,
     )
 
 
-def _same_sessions(one: Evaluation, other: Evaluation) -> bool:
-    return np.array_equal(one.sessions, other.sessions) and np.array_equal(one.actual, other.actual, equal_nan=True)
+def _replaces_unproven(proof: Proof | None, champion: Champion | None, compared: Compared | None, gate: Gate) -> bool:
+    """Whether the candidate is clearly better than a version that was put into Production without a proof."""
+    if proof is None or champion is None or compared is None or champion.proven:
+        return False
+    return (
+        proof.verdict(gate.needed) != Verdict.NO_SKILL
+        and compared.sessions >= gate.common_sessions
+        and compared.ratio < gate.max_crps_ratio
+        and compared.odds >= gate.min_evidence
+    )
 
 
-def _enough(candidate: Evaluation, gate: Gate, past: int) -> _Check:
-    found, needed = len(candidate.sessions), gate.min_sessions
-    judged = f"Judged on {_sessions(candidate)}"
-    if past:
-        judged += f", {past} of them forecast in backtests of its configuration"
-    if found < needed:
-        return _Check(False, f"{judged}: too few to decide on, needed at least {needed}.")
-    return _Check(True, f"{judged}, needed at least {needed}.")
+def _proof(proof: Proof | None, gate: Gate, *, replaces: bool) -> Iterator[_Check]:
+    if proof is None:
+        yield _Check(False, "There is no evidence of skill: the prices are too few for any session of a proof.")
+        return
+    for condition in proof.conditions(gate.needed):
+        yield _Check(condition.holds or replaces, condition.sentence)
+    if replaces and proof.verdict(gate.needed) != Verdict.PROVEN:
+        yield _Check(True, "It may pass without a proof, since it is clearly better than a version that has none.")
 
 
-def _against_naive(candidate: Evaluation, gate: Gate) -> _Check:
-    ours, naive, skill = candidate.rmse, candidate.naive_rmse, candidate.skill
-    name = naive_label(candidate.best_naive)
+def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+    """The medians over all sessions of the proof before the test period, and the version's own in it."""
+    test, before = candidate.test, _before(candidate)
+    parts = [test] if before is None else [before, test]
+    names = [name for name in test.naive if all(name in part.naive for part in parts)]
+    ours, n = _rmse([part.actual - part.forecast for part in parts]), sum(len(part.sessions) for part in parts)
+    errors = {name: _rmse([part.actual - part.naive[name] for part in parts]) for name in names}
+    best = min(errors, key=lambda name: errors[name])
+    naive = errors[best]
     if not (math.isfinite(ours) and math.isfinite(naive)):
-        return _Check(False, f"RMSE {ours:.2f} $ beside {naive:.2f} $ of {name}: not numbers that can be compared.")
-    ours_text, naive_text = _apart(ours, naive)
-    skill_text, needed_text = _apart(skill, gate.min_skill)
-    no_skill = "" if candidate.has_skill else " is no skill"
-    return _Check(
-        skill > gate.min_skill,
-        f"RMSE {ours_text} $ on {_sessions(candidate)} {_verb(ours, naive)} {name}, {naive_text} $: "
-        f"skill {skill_text}{no_skill}, needed above {needed_text}.",
-    )
-
-
-def _against_champion(candidate: Evaluation, champion: Evaluation | None, gate: Gate) -> Iterator[_Check]:
-    if champion is None:
-        yield _Check(True, "Nothing is in Production to compare with.")
+        yield _Check(False, f"RMSE {ours:.2f} $ beside {naive:.2f} $ of {naive_label(best)}: no numbers to compare.")
         return
-    ours, theirs = candidate.rmse, champion.rmse
-    if not (math.isfinite(ours) and math.isfinite(theirs)):
-        beside = f"RMSE {ours:.2f} $ beside {theirs:.2f} $ of the version in Production"
-        yield _Check(False, f"{beside}: not numbers that can be compared.")
-        return
-    # A version without any error can be equalled, but not beaten.
-    ratio = ours / theirs if theirs else 1.0 if ours == 0 else math.inf
-    ours_text, theirs_text = _apart(ours, theirs)
-    ratio_text, needed_text = _apart(ratio, gate.max_rmse_ratio)
+    # A naive forecast without any error can be equalled, but not beaten.
+    ratio = ours / naive if naive else 1.0 if ours == 0 else math.inf
     yield _Check(
-        ratio < gate.max_rmse_ratio,
-        f"RMSE {ours_text} $ {_verb(ours, theirs)} the version in Production, {theirs_text} $ on the same sessions: "
-        f"ratio {ratio_text}, needed below {needed_text}.",
+        ratio <= gate.max_rmse_ratio,
+        f"RMSE of the median ${ours:.3f} on {n:,} sessions, {ratio:.4f} of that of {naive_label(best)}; "
+        f"at most {gate.max_rmse_ratio:g}.",
     )
-    yield _beyond_chance(candidate, champion, gate)
 
 
-def _beyond_chance(candidate: Evaluation, champion: Evaluation, gate: Gate) -> _Check:
-    test, asked = candidate.against(champion.forecast), gate.max_dm_p < 1
-    unused = " (not used: gate.max_dm_p is 1)"
-    if math.isnan(test.p_better):
-        needed = f", needed at most {gate.max_dm_p:g}" if asked else unused
-        return _Check(not asked, f"Diebold-Mariano against Production: undefined on {_sessions(candidate)}{needed}.")
-    p_text, needed_text = _apart(test.p_better, gate.max_dm_p)
-    needed = f", needed at most {needed_text}" if asked else unused
-    return _Check(test.p_better <= gate.max_dm_p, f"Diebold-Mariano against Production: p = {p_text}{needed}.")
+def _before(candidate: Candidate) -> Evaluation | None:
+    """The sessions of the proof before the test period."""
+    if candidate.proof is None:
+        return None
+    judged = candidate.proof.judged
+    earlier = judged.sessions < candidate.test.sessions[0]
+    return judged.part(earlier) if earlier.any() else None
 
 
-def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
+def _rmse(errors: list[Values]) -> float:
+    squares = sum(float((part**2).sum()) for part in errors)
+    return math.sqrt(squares / sum(len(part) for part in errors))
+
+
+def _intervals(test: Evaluation, gate: Gate) -> Iterator[_Check]:
     """One check a level: it fails where the share of prices within falls short by more than chance explains."""
-    given = {level: candidate.coverage(level, HALF_A_CENT) for level in sorted(candidate.intervals)}
+    given = {level: test.coverage(level, HALF_A_CENT) for level in sorted(test.intervals)}
     if not any(held.n for held in given.values()):
         yield _Check(True, "The forecasts have no intervals: their coverage is not judged.")
         return
@@ -190,21 +237,43 @@ def _intervals(candidate: Evaluation, gate: Gate) -> Iterator[_Check]:
         yield _Check(gap <= gate.max_coverage_gap, found)
 
 
-def _verb(ours: float, theirs: float) -> str:
-    return "beats" if ours < theirs else "loses to" if ours > theirs else "only equals"
+def _against_champion(
+    proof: Proof | None, champion: Champion | None, compared: Compared | None, gate: Gate
+) -> Iterator[_Check]:
+    if champion is None:
+        yield _Check(True, "Nothing is in Production to compare with.")
+        return
+    named = f"version {champion.version} in Production"
+    if champion.age < 0:
+        yield _Check(False, f"It knows {-champion.age} sessions less than {named}: a newer version is not replaced.")
+        return
+    if compared is None or compared.sessions < gate.common_sessions:
+        common = compared.sessions if compared else 0
+        yield _Check(
+            False,
+            f"It has {common} sessions of proof in common with {named}: too few to compare, "
+            f"needed at least {gate.common_sessions}.",
+        )
+        return
+    yield _compared(proof, champion, compared, gate, named)
 
 
-def _sessions(evaluation: Evaluation) -> str:
-    days = evaluation.sessions
-    if len(days) == 1:
-        return f"1 session, {days[0]}"
-    return f"{len(days)} sessions from {days[0]} to {days[-1]}"
-
-
-def _apart(*values: float) -> tuple[str, ...]:
-    """The values with as many decimals, at least two, as make different ones look different."""
-    for decimals in range(2, 12):
-        texts = tuple(f"{value:.{decimals}f}" for value in values)
-        if len(set(texts)) == len(set(values)):
-            return texts
-    return tuple(repr(value) for value in values)
+def _compared(proof: Proof | None, champion: Champion, compared: Compared, gate: Gate, named: str) -> _Check:
+    on = f"on {compared.sessions:,} sessions"
+    what = f"The configuration is that of {named}" if champion.same else f"CRPS {compared.ratio:.4f} of {named} {on}"
+    aged = f"{champion.age} sessions older"
+    proven = proof is not None and proof.verdict(gate.needed) == Verdict.PROVEN
+    if champion.age >= gate.refresh_after or (proven and not champion.proven):
+        why = f"which is {aged}" if champion.age >= gate.refresh_after else "which is not proven"
+        passed = compared.ratio < gate.max_refresh_ratio
+        return _Check(passed, f"{what}, {why}: a CRPS below {gate.max_refresh_ratio:g} of it is enough.")
+    if champion.same:
+        sentence = f"{what}, which is {aged}: it is replaced when it is {gate.refresh_after} sessions old."
+        return _Check(False, sentence)
+    evidence = ""
+    passed = compared.ratio < gate.max_crps_ratio
+    if not champion.proven:
+        # Neither is proven: what chance cannot do has to show between the two.
+        passed = passed and compared.odds >= gate.min_evidence
+        evidence = f", evidence that it is better {odds_text(compared.odds)}, needed {odds_text(gate.min_evidence)}"
+    return _Check(passed, f"{what}; needed below {gate.max_crps_ratio:g}{evidence}.")

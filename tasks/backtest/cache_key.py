@@ -8,7 +8,6 @@ part of it: with a month more of them, the months before need not be computed ag
 from typing import Any
 
 from model.backtest.plan import Fit, Key, Origin, Plan
-from model.config import ForecasterConfig
 from tasks.tracking.provenance import code_digest, digest
 
 COMPUTED_BY = "model.backtest.fit"
@@ -39,11 +38,6 @@ def origin_keys(plan: Plan) -> dict[Key, str]:
 def series_key(plan: Plan, forecaster: str) -> str:
     """The key under which all results of one forecaster for the security and column are found."""
     return digest([plan.prices.security.ticker, plan.column, forecaster])[:16]
-
-
-def evidence_key(ticker: str, config: ForecasterConfig) -> str:
-    """The key under which the forecasts of one configuration, by the code of today, are found as evidence for it."""
-    return digest([ticker, config.model_dump(mode="json"), code_digest(COMPUTED_BY)])[:32]
 
 
 def _described(plan: Plan, fit: Fit, key: Key, origin: Origin, known: str) -> dict[str, Any]:

@@ -32,9 +32,9 @@ def read_evaluation(raw: Any) -> Evaluation:
         sessions=np.array(raw["sessions"], dtype="datetime64[D]"),
         actual=_array(raw["actual"]),
         forecast=_array(raw["forecast"]),
-        quantiles=_unpacked(raw["quantiles"], n),
+        quantiles=unpacked(raw["quantiles"], n),
         **{name: {key: _array(values) for key, values in raw[name].items()} for name in SERIES},
-        **{name: {key: _unpacked(text, n) for key, text in raw[name].items()} for name in DISTRIBUTIONS},
+        **{name: {key: unpacked(text, n) for key, text in raw[name].items()} for name in DISTRIBUTIONS},
     )
 
 
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if value.ndim == 2:
-        return _packed(value)
+        return packed(value)
     return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()
 
 
@@ -66,12 +66,13 @@ def _array(values: Any) -> Values:
     return np.array(values, dtype=np.float64)
 
 
-def _packed(quantiles: Values) -> str | None:
+def packed(quantiles: Values) -> str | None:
     """The distributions in half the room that a list of numbers takes: base64 of doubles, the lowest byte first."""
     return b64encode(quantiles.astype("<f8").tobytes()).decode() if given(quantiles).any() else None
 
 
-def _unpacked(text: str | None, n: int) -> Values:
+def unpacked(text: str | None, n: int) -> Values:
+    """The inverse, for n sessions; ValueError where it is none."""
     if text is None:
         return no_distributions(n)
     return np.frombuffer(b64decode(text), dtype="<f8").reshape(n, -1).astype(np.float64)

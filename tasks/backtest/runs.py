@@ -17,7 +17,6 @@ from model.backtest.plan import Fit, Key, Plan
 from model.evaluation.evaluation import Evaluation
 from tasks.backtest.cache_key import origin_keys, plan_key, series_key
 from tasks.backtest.evaluation_file import EVALUATION_FILE, evaluation_json, stored_evaluation
-from tasks.backtest.gate_evidence import evidence_tags
 from tasks.backtest.parent_run import KEY, KIND, parent_run
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
@@ -143,7 +142,6 @@ class BacktestRuns:
                 "security": plan.prices.security.ticker,
                 "column": plan.column,
                 "preset": key.forecaster,
-                **evidence_tags(plan, key),
                 **(tags or {}),
             },
         )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
-from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version
+from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version, metadata
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle
 
@@ -121,11 +121,18 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
-    """The columns of a forecast that are not there: before the first release tables changed within a version."""
-    if not sa.inspect(connection).has_table(forecasts.name):
+    """The columns that are not there: before the first release tables changed within a version."""
+    look = sa.inspect(connection)
+    if not look.has_table(forecasts.name):
         return ()
-    found = {column["name"] for column in sa.inspect(connection).get_columns(forecasts.name)}
-    return tuple(column.name for column in forecasts.columns if column.name not in found)
+    found = {
+        (table, column["name"])
+        for table in metadata.tables
+        if look.has_table(table)
+        for column in look.get_columns(table)
+    }
+    wanted = ((table.name, column.name) for table in metadata.sorted_tables for column in table.columns)
+    return tuple(f"{table}.{column}" for table, column in wanted if (table, column) not in found)
 
 
 def _make_ready(connection: sa.Connection) -> int:

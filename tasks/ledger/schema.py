@@ -71,7 +71,7 @@ stage_changes = sa.Table(
     *_required(sa.Integer, "version"),
     *_required(Moment, "at"),
     sa.Column("forced", sa.Text),
-    sa.Column("skill", sa.Text),
+    sa.Column("verdict", sa.Text),
     sa.Index("changes_of_a_version", "model", "version", "id"),
 )
 
@@ -83,6 +83,16 @@ retraining = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("reasons", sa.Text, nullable=False),
+)
+
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    *_required(sa.Text, "model", "configuration", "family"),
+    *_required(sa.Date, "first"),
+    *_required(Moment, "at"),
+    sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
 )
 
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))

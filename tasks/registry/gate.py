@@ -1,41 +1,83 @@
-"""Asking the gate: a candidate and the version in Production, judged on the same sessions of the same prices."""
+"""Asking the gate: a candidate and the version in Production, judged by the proofs of their configurations."""
 
-import functools
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.errors import NothingInProduction
-from model.evaluation.evaluation import Evaluation, evaluate, join
-from model.evaluation.gate import Decision, Gate, decide
+from model.evaluation.evaluation import Evaluation, evaluate
+from model.evaluation.evidence.proof import Verdict
+from model.evaluation.gate import Candidate, Champion, Decision, decide
 from model.evaluation.split import Split
-from tasks.backtest.gate_evidence import past_origins
+from tasks.backtest.proofs import KeptProof, OnPeriod, prove, trial_key
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
+from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_forecaster
 from tasks.tracking.run_inputs import reload_test, run_config
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    from model.config import ForecasterConfig
+
+# Configuration, by its digest -> its proof; None where prices are too few for any.
+Proofs = Mapping[str, KeptProof | None]
+
+logger = logging.getLogger(__name__)
+
+
+def prove_versions(
+    tracking: Tracking,
+    candidate: RegisteredVersion,
+    champion: RegisteredVersion | None,
+    at: datetime,
+    show: OnPeriod | None = None,
+) -> Proofs:
+    """The proofs of both versions' configurations on the candidate's prices: what is missing of them is made."""
+    own, split = reload_test(tracking.client, candidate.run_id)
+    configs = [own.forecaster, _config(tracking, champion)]
+    return {
+        trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
+    }
 
 
 def ask_gate(
-    client: "MlflowClient", candidate: RegisteredVersion, champion: RegisteredVersion | None, gate: Gate
+    tracking: Tracking,
+    candidate: RegisteredVersion,
+    champion: RegisteredVersion | None,
+    at: datetime,
+    known: Proofs | None = None,
 ) -> Decision:
-    """Judge both versions on the candidate's test period, from the prices that its run kept, and decide.
+    """Judge a candidate, from the prices that its run kept, and decide.
 
-    Both are loaded from the registry, as whoever forecasts with them would, so what is judged is what will forecast.
-    Where backtests have shown what both configurations forecast before, these sessions count, too.
+    It is loaded from the registry, as whoever forecasts with it would, so what is judged is what will forecast.
+
+    known: the proofs, as `prove_versions` gave them; the others are made now
     """
-    config, split = reload_test(client, candidate.run_id)
-    judged = [_judge(version, split, config.forecaster.column) for version in (candidate, champion) if version]
-    before = _forecast_before(client, [version for version in (candidate, champion) if version], split, gate)
-    if before:
-        judged = [join(parts) for parts in zip(before, judged, strict=True)]
-    past = len(before[0].sessions) if before else 0
-    return decide(judged[0], judged[1] if champion else None, gate, past)
+    own, split = reload_test(tracking.client, candidate.run_id)
+    test, proofs = _judge(candidate, split, own.forecaster.column), dict(known or {})
+
+    def proof_of(config: "ForecasterConfig") -> KeptProof | None:
+        key = trial_key(config)
+        if key not in proofs:
+            proofs[key] = prove(tracking, split.prices, config, at)
+        return proofs[key]
+
+    kept = proof_of(own.forecaster)
+    beside = None
+    if champion is not None:
+        theirs = _config(tracking, champion)
+        compared = None if theirs is None else proof_of(theirs)
+        beside = Champion(
+            version=champion.version,
+            age=_age(champion, split),
+            proof=None if compared is None else compared.proof,
+            proven=champion.verdict == Verdict.PROVEN,
+            same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
+        )
+    return decide(Candidate(test=test, proof=None if kept is None else kept.proof), beside, tracking.settings.gate)
 
 
 def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion | None:
@@ -46,25 +88,29 @@ def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion 
         return None
 
 
-def _forecast_before(
-    client: "MlflowClient", versions: Sequence[RegisteredVersion], split: Split, gate: Gate
-) -> list[Evaluation]:
-    """What backtests of the versions' configurations forecast before the test period, of the sessions all of them have.
+def _config(tracking: Tracking, version: RegisteredVersion | None) -> "ForecasterConfig | None":
+    """The configuration that a version was trained with; None where its run is gone."""
+    from mlflow.exceptions import MlflowException
 
-    A version itself can be judged on no session that it was fitted on. Empty where there is nothing to compare.
-    """
-    if not gate.backtest_sessions:
-        return []
-    found = []
-    for version in versions:
-        run = client.get_run(version.run_id)
-        config = run_config(client, version.run_id).forecaster
-        past = past_origins(client, run.info.experiment_id, config, split.train, gate.backtest_sessions)
-        if past is None:
-            return []
-        found.append(past)
-    common = functools.reduce(np.intersect1d, [past.sessions for past in found])
-    return [past.part(np.isin(past.sessions, common)) for past in found] if len(common) else []
+    if version is None:
+        return None
+    try:
+        return run_config(tracking.client, version.run_id).forecaster
+    except (MlflowException, OSError, ValueError) as error:
+        logger.warning(
+            "%s %s is judged without a proof: its run holds no configuration: %s", version.model, version.named, error
+        )
+        return None
+
+
+def _age(version: RegisteredVersion, split: Split) -> int:
+    """How many sessions the candidate knows after the newest one that a version knows; below 0 the other way round."""
+    if version.as_of is None:
+        return len(split.prices)
+    newest = np.datetime64(version.as_of)
+    if newest <= split.prices.sessions[-1]:
+        return int((split.prices.sessions > newest).sum())
+    return -int(np.busday_count(split.prices.sessions[-1], newest))
 
 
 def _judge(version: RegisteredVersion, split: Split, column: str) -> Evaluation:

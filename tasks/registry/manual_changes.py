@@ -129,7 +129,7 @@ def _found(version: RegisteredVersion, at: datetime) -> Ruling:
     tags = version.tags
     decided = f"{tags['decision']} (by {version.decided_by}, {tags.get('decision.at', '')})"
     reasons = (f"Found in {version.decided_in} by the decision that its tags keep: {decided}.",)
-    return Ruling(decision=DecisionWord.FOUND, reasons=reasons, at=at, by=ELSEWHERE, skill=tags.get("skill"))
+    return Ruling(decision=DecisionWord.FOUND, reasons=reasons, at=at, by=ELSEWHERE, verdict=tags.get("verdict"))
 
 
 def superseded(version: int, ruling: Ruling) -> Ruling:

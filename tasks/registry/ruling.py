@@ -17,7 +17,8 @@ class Ruling:
     reasons:  sentences, the gate's or a person's
     at, by:   when (with its time zone) and by whom
     forced:   why the gate was overridden, where it was
-    skill:    against the naive forecasts, or `none`; None where nothing was judged
+    verdict:  what is known of its skill: proven, undecided or no skill; None where nothing was judged
+    evidence: the odds that it has skill; None likewise
     """
 
     decision: DecisionWord
@@ -25,13 +26,16 @@ class Ruling:
     at: datetime
     by: str
     forced: str | None = None
-    skill: str | None = None
+    verdict: str | None = None
+    evidence: float | None = None
 
     def tags(self) -> dict[str, str]:
         """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""
-        skill = {} if self.skill is None else {"skill": self.skill}
+        verdict = {} if self.verdict is None else {"verdict": self.verdict}
+        evidence = {} if self.evidence is None else {"evidence": f"{self.evidence:.6g}"}
         return {
-            **skill,
+            **verdict,
+            **evidence,
             "decision.reasons": "\n".join(self.reasons),
             "decision.at": self.at.isoformat(timespec="seconds"),
             "decision.by": self.by,
@@ -54,7 +58,15 @@ class Move:
 
 def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, forced: str | None = None) -> Ruling:
     """The record of a decision that the gate was asked for."""
-    return Ruling(decision=word, reasons=decision.reasons, at=at, by=by, forced=forced, skill=decision.skill)
+    return Ruling(
+        decision=word,
+        reasons=decision.reasons,
+        at=at,
+        by=by,
+        forced=forced,
+        verdict=decision.verdict,
+        evidence=decision.evidence,
+    )
 
 
 def moved(reasons: tuple[str, ...], *, at: datetime, by: str) -> Ruling:
@@ -67,8 +79,9 @@ def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefuse
     return PromotionRefused(
         f"{candidate.model} version {candidate.version}",
         have=" ".join(decision.failures),
-        need="a version that beats the naive forecast and the version in Production on the same sessions",
-        remedy='train a better one, or say why it should go all the same: --force --reason "..."',
+        need="a version whose configuration is proven, and that is better than the version in Production",
+        remedy="see what could be proven (docs/gate.md), such as tomorrow train --preset anchored; past the gate: "
+        '--force --reason "..."',
         reasons=list(decision.reasons),
     )
 
@@ -83,15 +96,16 @@ def is_settled(version: RegisteredVersion) -> bool:
 def recorded_decision(version: RegisteredVersion) -> Decision:
     """The decision that is on record for a version, be it the gate's or a person's."""
     word = version.decision
-    verdict = DecisionWord.REFUSED
+    decided = DecisionWord.REFUSED
     # What was moved there by hand, or by the way back, was not asked for by the gate, and is there all the same.
     if word is not None and (word.promotes or version.stage == "Production"):
-        verdict = DecisionWord.PROMOTED
+        decided = DecisionWord.PROMOTED
     elif word == DecisionWord.WAITING:
-        verdict = DecisionWord.WAITING
+        decided = DecisionWord.WAITING
     return Decision(
         passed=word is not None and word.passes,
-        verdict=verdict,
-        skill=version.tags.get("skill", ""),
+        word=decided,
+        verdict=version.verdict,
+        evidence=version.evidence,
         reasons=version.reasons,
     )

@@ -30,7 +30,7 @@ class StageChange:
     move:     what was done in one step has this in common
     decision: SUPERSEDED of a version that made room for another one in Production
     at, by:   when (for what was found in MLflow: when it was noticed) and by whom
-    skill:    against the naive forecasts, `none` for no skill; None where nothing was judged
+    verdict:  what was known of its skill: proven, undecided or no skill; None where nothing was judged
     """
 
     move: str
@@ -43,7 +43,7 @@ class StageChange:
     decision: DecisionWord
     reasons: tuple[str, ...]
     forced: str | None = None
-    skill: str | None = None
+    verdict: str | None = None
 
     @classmethod
     def of(cls, ruling: Ruling, move: str, model: str, version: int, before: str, after: str) -> Self:
@@ -59,7 +59,7 @@ class StageChange:
             decision=ruling.decision,
             reasons=ruling.reasons,
             forced=ruling.forced,
-            skill=ruling.skill,
+            verdict=ruling.verdict,
         )
 
     @property
@@ -71,7 +71,7 @@ class StageChange:
             at=self.at,
             by=self.by,
             forced=self.forced,
-            skill=self.skill,
+            verdict=self.verdict,
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from model.errors import ConfigurationError, UsageError
 from model.evaluation.decision import DecisionWord
-from model.evaluation.gate import NO_SKILL
+from model.evaluation.evidence.proof import Verdict
 from tasks.settings import Stage
 
 if TYPE_CHECKING:
@@ -46,8 +46,18 @@ class RegisteredVersion:
 
     @property
     def named(self) -> str:
-        """What people call it: its number, and `no skill` if it was judged and does not beat the naive forecasts."""
-        return f"version {self.version}{' (no skill)' if self.tags.get('skill') == NO_SKILL else ''}"
+        """What people call it: its number, and what is known of its skill."""
+        return named(self.version, self.verdict)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What was known of its configuration's skill when the gate was asked; None where it was not."""
+        return self._parse("verdict", Verdict, f"one of {', '.join(Verdict)}")
+
+    @property
+    def evidence(self) -> float | None:
+        """The odds that its configuration has skill; None where the gate was not asked."""
+        return self._parse("evidence", float, "a number")
 
     @property
     def model_uri(self) -> str:
@@ -108,6 +118,11 @@ class RegisteredVersion:
                 need=need,
                 remedy="correct the tag on the version's page in MLflow, or delete it there: it then counts as not set",
             ) from None
+
+
+def named(number: int, verdict: str | None) -> str:
+    """What people call a version: `version 3 (proven)`."""
+    return f"version {number}{f' ({verdict})' if verdict else ''}"
 
 
 def logged_model_id(model_uri: str) -> str | None:

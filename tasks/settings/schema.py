@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.evaluation.evidence.proof import ProofConfig
 from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
@@ -156,6 +157,7 @@ class Settings(Section):
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
+    proof: ProofConfig = ProofConfig()
     score: Monitoring = Monitoring()
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()

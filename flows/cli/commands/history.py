@@ -24,12 +24,12 @@ NEW_YORK = ZoneInfo("America/New_York")
 class ChangeAnswer(Answer):
     """A change or a decision: of which version, by whom, why.
 
-    skill:     the newest that was judged of the version, by the end of what is reported
+    verdict:   what was known of its skill, by the end of what is reported; null where nothing was judged
     forecasts: how many of the version's the ledger holds
     """
 
     version: int
-    skill: str | None
+    verdict: str | None
     decision: str
     by: str
     reasons: tuple[str, ...]
@@ -99,12 +99,12 @@ def read_history(model: str, settings: "Settings", on: date | None) -> HistoryAn
         raise unknown_model(model, registry.models())
     until = end_of_day(on) if on else max((change.at for change in changes), default=at)
     shown = [change for change in changes if change.at <= until]
-    skills = {change.version: change.skill for change in shown if change.skill is not None}
+    verdicts = {change.version: change.verdict for change in shown if change.verdict is not None}
     forecasts = Counter(row.version for row in Ledger(settings.ledger_uri).rows(model))
 
     def about(change: "StageChange") -> dict[str, Any]:
         found = {name: getattr(change, name) for name in ("version", "decision", "by", "reasons", "forced")}
-        return found | {"skill": skills.get(change.version), "forecasts": forecasts[change.version]}
+        return found | {"verdict": verdicts.get(change.version), "forecasts": forecasts[change.version]}
 
     there = sorted(stages_at(changes, until).items())
     return HistoryAnswer(
@@ -149,9 +149,9 @@ def _text(answer: HistoryAnswer) -> str:
 
 
 def _named(change: ChangeAnswer) -> str:
-    from model.evaluation.gate import NO_SKILL
+    from tasks.registry.version import named
 
-    return f"version {change.version}{' (no skill)' if change.skill == NO_SKILL else ''}"
+    return named(change.version, change.verdict)
 
 
 def _when(moment: datetime) -> str:

@@ -153,7 +153,7 @@ def _answer(report: "TrainReport") -> TrainAnswer:
 
 def gate_phrase(decision: "Decision") -> str:
     """What the gate says of a version, in a few words."""
-    waits = ", and waits for a person" if decision.verdict == DecisionWord.WAITING else ""
+    waits = ", and waits for a person" if decision.word == DecisionWord.WAITING else ""
     return ("lets it pass" if decision.passed else "refuses it") + waits
 
 
@@ -215,7 +215,7 @@ def _next(report: "TrainReport") -> str:
     version = report.version
     if version.stage == "Production":
         return "tomorrow predict, with the same --source and --ticker"
-    if report.decision.verdict == DecisionWord.WAITING:
+    if report.decision.word == DecisionWord.WAITING:
         named = f"{version.model} {version.version}"
         return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
     return f'tomorrow promote {version.model} {version.version} --to production --force --reason "..."'

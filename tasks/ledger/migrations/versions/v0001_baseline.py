@@ -1,4 +1,4 @@
-"""Version 1: forecasts, stage changes and requests to retrain, and the triggers that keep what was recorded."""
+"""Version 1: forecasts, stage changes, requests to retrain, configurations tried; triggers keep what was recorded."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,12 @@ KEPT = [
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
     *("quantiles", "naive_quantiles"),
 ]
+# Tables whose rows are never changed or removed, and what a row is called.
+STANDING = (
+    ("stage_changes", "a recorded stage change"),
+    ("retraining", "a recorded request"),
+    ("trials", "a recorded trial"),
+)
 FILLED_IN_ALREADY = "OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL"
 
 
@@ -61,7 +67,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text, nullable=False),
         sa.Column("reasons", sa.Text, nullable=False),
         sa.Column("forced", sa.Text),
-        sa.Column("skill", sa.Text),
+        sa.Column("verdict", sa.Text),
         sqlite_autoincrement=True,
     )
     op.create_index("changes_of_a_version", "stage_changes", ["model", "version", "id"])
@@ -73,6 +79,17 @@ def upgrade() -> None:
         sa.Column("at", moment, nullable=False),
         sa.Column("reasons", sa.Text, nullable=False),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "trials",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("configuration", sa.Text, nullable=False),
+        sa.Column("family", sa.Text, nullable=False),
+        sa.Column("first", sa.Date, nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
+        sqlite_autoincrement=True,
     )
     op.create_table("ledger_version", sa.Column("version", sa.Integer, nullable=False))
     triggers = _on_sqlite() if op.get_bind().dialect.name == "sqlite" else _on_postgresql()
@@ -89,12 +106,17 @@ def _on_sqlite() -> list[str]:
         """CREATE TRIGGER forecasts_stay BEFORE DELETE ON forecasts
         BEGIN SELECT RAISE(ABORT, 'a recorded forecast is never removed'); END""",
     ]
-    for table, row in (("stage_changes", "a recorded stage change"), ("retraining", "a recorded request")):
+    for table, row in STANDING:
         statements += [
             f"CREATE TRIGGER {table}_stand BEFORE UPDATE ON {table} BEGIN {never.format(row)} END",
             f"CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} BEGIN {never.format(row)} END",
         ]
-    keys = {"forecasts": ("model", "version", "as_of"), "stage_changes": ("id",), "retraining": ("model", "session")}
+    keys = {
+        "forecasts": ("model", "version", "as_of"),
+        "stage_changes": ("id",),
+        "retraining": ("model", "session"),
+        "trials": ("model", "configuration"),
+    }
     for table, key in keys.items():
         same = " AND ".join(f"{name} = NEW.{name}" for name in key)
         # INSERT OR REPLACE removes a row without asking the trigger for DELETE.
@@ -123,7 +145,7 @@ def _on_postgresql() -> list[str]:
         """CREATE TRIGGER forecasts_stay BEFORE TRUNCATE ON forecasts
         FOR EACH STATEMENT EXECUTE FUNCTION forecasts_stand()""",
     ]
-    for table, row in (("stage_changes", "a recorded stage change"), ("retraining", "a recorded request")):
+    for table, row in STANDING:
         statements += [
             f"""CREATE FUNCTION {table}_stand() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION '{row} is never changed or removed'; END $$""",

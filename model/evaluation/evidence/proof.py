@@ -1,0 +1,205 @@
+"""The proof of a configuration: what it forecast over years of a backtest, and what that says in one of three words."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from model.config import Frozen
+from model.evaluation import metrics
+from model.evaluation.baselines import naive_label
+from model.evaluation.distribution import given
+from model.evaluation.evaluation import Evaluation
+from model.evaluation.evidence.e_process import Evidence, odds_text, weigh, weigh_against
+from model.market.prices import Values
+
+# The distributions of the market's scale alone, without the network, among an evaluation's statistical ones.
+ALONE = "scale_alone"
+
+
+class Verdict(StrEnum):
+    """What is known of a configuration's skill; the texts are stored and shown."""
+
+    PROVEN = "proven"
+    UNDECIDED = "undecided"
+    NO_SKILL = "no skill"
+
+
+class ProofConfig(Frozen):
+    """The sessions that a proof is made of."""
+
+    sessions: int = Field(1250, ge=1, description="how many sessions a proof begins with, as far as prices allow")
+    history: int = Field(500, ge=1, description="the fewest sessions before the first fit")
+    refit_every: int = Field(
+        252, ge=1, le=504, description="sessions between two fits; two years at most, for what is promised of a proof"
+    )
+
+
+class Needed(NamedTuple):
+    """What a proof needs.
+
+    evidence: the odds that the first configuration of a security and column needs; the k-th needs k times as much
+    sessions: with fewer of them nothing is decided
+    recent:   on so many of the newest sessions the CRPS may not be above the best naive distribution's
+    of_scale: the CRPS may be at most this share of that of the market's scale alone
+    """
+
+    evidence: float
+    sessions: int
+    recent: int
+    of_scale: float
+
+
+class Condition(NamedTuple):
+    """One condition of a proof: whether it holds, and a sentence with its figures."""
+
+    holds: bool
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proof:
+    """What a configuration forecast in a backtest of years, with its seed set aside.
+
+    judged: every session of it, in the order of time
+    tried:  it is the k-th configuration that was tried on this security and column
+    """
+
+    judged: Evaluation
+    tried: int = 1
+
+    @property
+    def sessions(self) -> int:
+        """The number of sessions."""
+        return len(self.judged.sessions)
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """That it is better than the naive distributions, and that it is worse; None where it has no distributions."""
+        return weigh(self.judged)
+
+    @property
+    def odds(self) -> float:
+        """The highest odds that were reached that it is better; 1 where nothing was bet."""
+        return self.evidence.odds if self.evidence else 1.0
+
+    @property
+    def odds_against(self) -> float:
+        """The highest odds that were reached that it is worse."""
+        return self.evidence.odds_against if self.evidence else 1.0
+
+    def needed_odds(self, needed: Needed) -> float:
+        """The odds that this configuration needs."""
+        return needed.evidence * self.tried
+
+    def verdict(self, needed: Needed) -> Verdict:
+        """The word for it."""
+        if self.sessions < needed.sessions:
+            return Verdict.UNDECIDED
+        if all(condition.holds for condition in self.conditions(needed)):
+            return Verdict.PROVEN
+        return Verdict.NO_SKILL if self.odds_against >= needed.evidence else Verdict.UNDECIDED
+
+    def conditions(self, needed: Needed) -> tuple[Condition, ...]:
+        """The conditions of a proof; one that does not apply to the configuration is left out."""
+        found = [self._enough(needed), self._recent(needed)]
+        alone = self.of_scale_alone
+        if not math.isnan(alone):
+            found.append(
+                Condition(
+                    alone <= needed.of_scale,
+                    f"CRPS {alone:.4f} of that of the market's scale without the network; at most {needed.of_scale:g}.",
+                )
+            )
+        return tuple(found)
+
+    def claim(self, needed: Needed) -> str:
+        """What may be said of it, in a few words."""
+        verdict = self.verdict(needed)
+        on = f"{self.sessions:,} sessions"
+        if verdict == Verdict.PROVEN:
+            return f"proven on {on} (evidence {odds_text(self.odds)})"
+        if verdict == Verdict.NO_SKILL:
+            return f"no skill on {on} (evidence against it {odds_text(self.odds_against)})"
+        return (
+            f"not distinguishable from chance on {on} (evidence {odds_text(self.odds)}, "
+            f"needed {odds_text(self.needed_odds(needed))})"
+        )
+
+    @property
+    def of_scale_alone(self) -> float:
+        """CRPS / CRPS of the market's scale alone, on the same sessions; NaN where the configuration has no scale."""
+        if ALONE not in self.judged.statistical_quantiles:
+            return math.nan
+        return mean_ratio(self.judged, self.judged.statistical_quantiles[ALONE])
+
+    def _enough(self, needed: Needed) -> Condition:
+        days, judged = self.judged.sessions, self.judged
+        period = f"on {self.sessions:,} sessions from {days[0]} to {days[-1]}"
+        best, odds = judged.best_naive_distribution, self.needed_odds(needed)
+        if best is None or self.evidence is None:
+            return Condition(False, f"There is no evidence of skill {period}: no distributions to compare.")
+        nth = "" if self.tried == 1 else f", as configuration {self.tried} that was tried"
+        scores = (
+            f"CRPS ${judged.crps:.3f} beside ${judged.naive_crps:.3f} of {naive_label(best)}, "
+            f"skill {judged.crps_skill:+.3f}"
+        )
+        if self.sessions < needed.sessions:
+            few = f"Judged {period}: too few to decide on, needed at least {needed.sessions}"
+            return Condition(False, f"{few} ({scores}).")
+        against = ""
+        if self.odds < odds and self.odds_against >= needed.evidence:
+            against = f"; evidence that it is worse {odds_text(self.odds_against)}"
+        return Condition(
+            self.odds >= odds,
+            f"Evidence of skill {odds_text(self.odds)} {period}, needed {odds_text(odds)}{nth}{against}: {scores}.",
+        )
+
+    def _recent(self, needed: Needed) -> Condition:
+        part = self.judged.part(slice(max(0, self.sessions - needed.recent), None))
+        best, ratio = part.best_naive_distribution, part.crps / part.naive_crps if part.naive_crps else math.inf
+        if best is None or math.isnan(ratio):
+            return Condition(False, f"On the newest {len(part.sessions)} sessions there is no distribution to compare.")
+        return Condition(
+            ratio <= 1,
+            f"On the newest {len(part.sessions)} sessions CRPS {ratio:.4f} of that of {naive_label(best)}; at most 1.",
+        )
+
+
+def mean_ratio(judged: Evaluation, other: Values) -> float:
+    """Mean CRPS / mean CRPS of other distributions, on the sessions that have both; NaN where there are none."""
+    both = given(judged.quantiles) & given(other)
+    if not both.any():
+        return math.nan
+    ours, theirs = (metrics.mean_given(judged.crps_of(made)[both]) for made in (judged.quantiles, other))
+    return ours / theirs if theirs else math.inf
+
+
+class Compared(NamedTuple):
+    """Two configurations on the sessions that both were judged on.
+
+    ratio: mean CRPS of the first / of the second; NaN without common sessions
+    odds:  the highest odds that were reached that the first is better
+    """
+
+    sessions: int
+    ratio: float
+    odds: float
+
+
+def compare(first: Proof, second: Proof) -> Compared:
+    """Compare two proofs on their common sessions of the same prices."""
+    ours, theirs = first.judged, second.judged
+    _, rows, others = np.intersect1d(ours.sessions, theirs.sessions, return_indices=True)
+    both = (ours.actual[rows] == theirs.actual[others]) & given(ours.quantiles[rows]) & given(theirs.quantiles[others])
+    rows, others = rows[both], others[both]
+    if not len(rows):
+        return Compared(0, math.nan, 1.0)
+    quantiles = theirs.quantiles[others]
+    common = ours.part(np.isin(np.arange(len(ours.sessions)), rows))
+    evidence = weigh_against(common.actual, common.quantiles, {"other": quantiles})
+    return Compared(len(rows), mean_ratio(common, quantiles), evidence.odds)

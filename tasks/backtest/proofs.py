@@ -1,0 +1,222 @@
+"""The proof of a configuration, kept in an MLflow run of its own: what is there is read, and what is missing is made.
+
+A proof is kept by configuration, code and first session; each of its periods besides by every price that was known. A
+period whose prices were changed since is made again.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.artifact.numpy_network import NumpyNetwork
+from model.artifact.recipes import Recipe
+from model.backtest.proof import (
+    NOTHING,
+    Fitted,
+    Period,
+    PeriodForecasts,
+    assemble_proof,
+    configuration_of,
+    first_row,
+    fit_period,
+    fitted_of,
+    forecast_period,
+    is_preset,
+    periods,
+)
+from model.config import ForecasterConfig
+from model.evaluation.evidence.proof import Needed, Proof, Verdict
+from model.forecaster.forecasts import Forecasts
+from model.market.prices import Prices
+from tasks.backtest.evaluation_file import packed, unpacked
+from tasks.ledger.trials import Trial, Trials
+from tasks.settings import Settings
+from tasks.system import durations
+from tasks.system.lock import locked
+from tasks.tracking.client import Tracking
+from tasks.tracking.provenance import code_digest, digest, training_tags
+from tasks.tracking.run import start_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+COMPUTED_BY = "model.backtest.proof"
+KEY, KIND = "proof.key", "proof"
+PRESETS = "presets"
+FORECASTS_FILE, RECIPE_FILE, WEIGHTS_FILE = "forecasts.json", "recipe.json", "weights.npz"
+
+# Called before a fit with how many periods are done, and how many there are.
+OnPeriod = Callable[[int, int], None]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeptProof:
+    """A proof, and the MLflow run that keeps it."""
+
+    proof: Proof
+    run_id: str
+
+
+def prove(
+    tracking: Tracking, prices: Prices, config: ForecasterConfig, at: datetime, show: OnPeriod | None = None
+) -> KeptProof | None:
+    """The proof of a configuration up to the newest of `prices`; None where they are too few for any session of it.
+
+    A configuration with no skill is not fitted further: what was shown stays shown.
+    """
+    settings, configuration = tracking.settings, configuration_of(config)
+    model = settings.model_name(prices.security.ticker, config.column)
+    with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS):
+        found = _trial(settings, model, configuration, prices, at)
+        if found is None:
+            return None
+        trial, start = found
+        run_id = _run(tracking, prices, configuration, start)
+        with TemporaryDirectory(prefix="tomorrow-") as folder:
+            kept = _Periods(tracking.client, run_id, Path(folder))
+            made: list[PeriodForecasts] = []
+            due = periods(prices, start, settings.proof)
+            proof = None
+            for done, period in enumerate(due):
+                made.append(kept.complete(prices, period, configuration, lambda: show and show(done, len(due))))  # noqa: B023
+                proof = assemble_proof(prices, start, made, configuration, trial.number)
+                if _is_settled(proof, settings.gate.needed):
+                    break
+        return None if proof is None else KeptProof(proof=proof, run_id=run_id)
+
+
+def trial_key(config: ForecasterConfig) -> str:
+    """What a configuration is known by, its seed set aside."""
+    return digest(configuration_of(config).model_dump(mode="json"))
+
+
+def _trial(
+    settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime
+) -> tuple[Trial, int] | None:
+    """The trial, recorded now if it was not, and the row of its first session; None without any session."""
+    trials, key = Trials(settings.ledger_uri), trial_key(configuration)
+    before = trials.of(model, key)
+    start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
+    if start is None:
+        return None
+    family = PRESETS if is_preset(configuration) else key
+    return before or trials.record(model, key, family, prices.day(start), at), start
+
+
+def _is_settled(proof: Proof, needed: Needed) -> bool:
+    return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
+
+
+def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, start: int) -> str:
+    """The run that keeps the proof: that of before, whoever was killed at it, or a new one."""
+    ticker, column = prices.security.ticker, configuration.column
+    key = digest(
+        [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source, code_digest(COMPUTED_BY)]
+    )
+    experiment = tracking.experiment_id()
+    for known in tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1):
+        return str(known.info.run_id)
+    name = f"{ticker} {column} proof from {prices.day(start)}"
+    tags = {**training_tags(prices, configuration), KEY: key, "kind": KIND}
+    with start_run(tracking.client, experiment, name, tags) as run:
+        run.log_params({"forecaster": configuration.model_dump(mode="json"), "proof": tracking.settings.proof})
+        return run.run_id
+
+
+class _Periods:
+    """The periods that a run keeps, each in a folder named after its first session."""
+
+    def __init__(self, client: "MlflowClient", run_id: str, folder: Path) -> None:
+        self._client, self._run_id, self._folder = client, run_id, folder
+        self._there = {Path(file.path).name for file in client.list_artifacts(run_id, KIND)}
+
+    def complete(
+        self, prices: Prices, period: Period, configuration: ForecasterConfig, before_fit: Callable[[], Any]
+    ) -> PeriodForecasts:
+        """A period's forecasts: those that are kept, and the others made now, and kept."""
+        name, train = str(prices.day(period.start)), prices.rows(0, period.start)
+        kept = self._read(name) if name in self._there else None
+        done = NOTHING if kept is None else _forecasts_of(kept, prices, period)
+        if len(done) == period.stop - period.start:
+            return done
+        fitted = None if kept is None else self._fitted(name, kept, train)
+        if fitted is None:
+            before_fit()
+            fitted, done = fit_period(prices, period, configuration), NOTHING
+        made = forecast_period(fitted, prices, period, done)
+        # What knows more sessions stays: somebody looks at an earlier day.
+        if kept is None or len(kept["sessions"]) <= len(made):
+            self._write(name, prices, period, made, fitted)
+        return made
+
+    def _read(self, name: str) -> Mapping[str, Any] | None:
+        """What is kept of a period; None where it is gone or damaged, which counts as nothing."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder))
+            found = json.loads((self._folder / KIND / name / FORECASTS_FILE).read_text(encoding="utf-8"))
+            _check(found)
+        except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
+            return None
+        return dict(found)
+
+    def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
+        """The fit of a period that is not over; None where it has to be made again."""
+        if kept.get("trained_on") != train.fingerprint:
+            return None
+        place = self._folder / KIND / name
+        try:
+            recipe = Recipe.from_json((place / RECIPE_FILE).read_text(encoding="utf-8"))
+            return fitted_of(NumpyNetwork.load(place / WEIGHTS_FILE), recipe, train)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.info("the proof's fit from %s is made again: %s", name, error)
+            return None
+
+    def _write(self, name: str, prices: Prices, period: Period, made: PeriodForecasts, fitted: Fitted) -> None:
+        place = self._folder / "written" / name
+        place.mkdir(parents=True)
+        kept = {
+            "sessions": prices.sessions[period.start : period.stop].astype(str).tolist(),
+            "trained_on": prices.rows(0, period.start).fingerprint,
+            "known": prices.rows(0, period.stop - 1).fingerprint,
+            "forecast": made.made.values.tolist(),
+            "quantiles": packed(made.made.quantiles),
+            "alone": packed(made.alone.quantiles),
+        }
+        (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
+        (place / RECIPE_FILE).write_text(fitted.recipe.to_json(), encoding="utf-8")
+        if isinstance(fitted.network, NumpyNetwork):
+            fitted.network.save(place / WEIGHTS_FILE)
+        self._client.log_artifacts(self._run_id, str(place), f"{KIND}/{name}")
+
+
+def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> PeriodForecasts:
+    """The kept forecasts, where they were made from these very prices and are no more than asked for; else NOTHING."""
+    n = len(kept["sessions"])
+    known = prices.rows(0, period.start + n - 1)
+    if not 0 < n <= period.stop - period.start or kept["known"] != known.fingerprint:
+        return NOTHING
+    values = np.array(kept["forecast"], dtype=np.float64)
+    return PeriodForecasts(
+        made=Forecasts(values=values, quantiles=unpacked(kept["quantiles"], n)),
+        alone=Forecasts(values=values, quantiles=unpacked(kept["alone"], n)),
+    )
+
+
+def _check(found: Any) -> None:
+    """KeyError, TypeError or ValueError unless a period's file is whole."""
+    n = len(found["sessions"])
+    str(found["trained_on"]), str(found["known"])
+    Forecasts(values=np.array(found["forecast"], dtype=np.float64), quantiles=unpacked(found["quantiles"], n))
+    unpacked(found["alone"], n)

@@ -1,0 +1,57 @@
+"""Configurations whose skill was asked for, in the ledger's database: whoever tries many has to show more.
+
+Each is recorded before anything of it is fitted, once for ever: it says which configuration of a security and column it
+is, and with which session its proof begins. So neither trying again nor trying elsewhere finds a luckier start.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from tasks.ledger.database import LedgerDatabase, insert_once
+from tasks.ledger.schema import trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A configuration that was tried.
+
+    number: it is the k-th family of configurations that was tried on the model; the built-in presets are one family
+    first:  the session that its proof begins with
+    """
+
+    number: int
+    first: date
+
+
+class Trials:
+    """The trials at `uri`, the ledger's address."""
+
+    def __init__(self, uri: str) -> None:
+        self._database = LedgerDatabase(uri)
+
+    def of(self, model: str, configuration: str) -> Trial | None:
+        """The trial of a configuration, by its digest; None where there was none."""
+        with self._database.reading() as connection:
+            return _find(connection, model, configuration)
+
+    def record(self, model: str, configuration: str, family: str, first: date, at: datetime) -> Trial:
+        """Record a trial; one that is there already stays as it is, and is given back."""
+        values = {"model": model, "configuration": configuration, "family": family, "first": first, "at": at}
+        with self._database.writing() as connection:
+            insert_once(connection, trials, values)
+            found = _find(connection, model, configuration)
+        if found is None:
+            raise RuntimeError(f"a trial of {model} was recorded, and is not there")
+        return found
+
+
+def _find(connection: sa.Connection, model: str, configuration: str) -> Trial | None:
+    query = sa.select(trials).where(trials.c.model == model).order_by(trials.c.id)
+    families: dict[str, int] = {}
+    for row in connection.execute(query):
+        number = families.setdefault(row.family, len(families) + 1)
+        if row.configuration == configuration:
+            return Trial(number=number, first=row.first)
+    return None
