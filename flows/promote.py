@@ -9,8 +9,7 @@ from flows.runs.clock import now
 from flows.runs.progress import proof_progress
 from flows.runs.story import log_decision, log_proofs, start_run
 from model.errors import UsageError
-from model.evaluation.decision import DecisionWord, PersonDecision, record_person
-from model.evaluation.gate import Decision
+from model.evaluation.decision import Decision, DecisionWord, PersonDecision, record_person
 from tasks.prefect_tasks import (
     ask_gate_task,
     connect_task,

@@ -13,7 +13,7 @@ from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
 from flows.runs.story import log_decision, log_errors, log_waiting, log_windows, start_run
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
-from model.evaluation.gate import Decision
+from model.evaluation.decision import Decision
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
 from tasks.prefect_tasks import (

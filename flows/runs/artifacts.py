@@ -6,7 +6,7 @@ from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.wording import in_dollars, intervals_in_brackets, score_sentences
-from model.evaluation.gate import Decision
+from model.evaluation.decision import Decision
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion

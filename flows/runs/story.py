@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from model.backtest.result import BacktestResult
-    from model.evaluation.gate import Decision, Gate
+    from model.evaluation.decision import Decision
+    from model.evaluation.gate import Gate
     from model.evaluation.split import Split
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast

@@ -7,6 +7,14 @@ from enum import StrEnum
 from model.errors import UsageError
 
 
+class Verdict(StrEnum):
+    """What is known of a configuration's skill; the texts are stored and shown."""
+
+    PROVEN = "proven"
+    UNDECIDED = "undecided"
+    NO_SKILL = "no skill"
+
+
 class DecisionWord(StrEnum):
     """What was decided on a version, in one word; the texts are stored and shown.
 
@@ -39,6 +47,31 @@ class DecisionWord(StrEnum):
     def passes(self) -> bool:
         """Whether the gate, or a person in its place, lets the version pass."""
         return self in (DecisionWord.PROMOTED, DecisionWord.APPROVED, DecisionWord.WATCHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The gate's decision on a version.
+
+    passed:   whether every check passed
+    word:     promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
+    verdict:  what is known of its configuration's skill; None where that is not on record
+    evidence: the odds that it has skill; None likewise
+    reasons:  one sentence for every check, passed or not
+    failures: the sentences of the checks that failed
+    """
+
+    passed: bool
+    word: DecisionWord
+    verdict: Verdict | None
+    evidence: float | None
+    reasons: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it is to be moved to Production."""
+        return self.word == DecisionWord.PROMOTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from pydantic import Field
 
 from model.config import Frozen
 from model.evaluation.baselines import naive_label
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import Decision, DecisionWord, Verdict
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.e_process import odds_text
-from model.evaluation.evidence.proof import Compared, Needed, Proof, Verdict, compare
+from model.evaluation.evidence.proof import Compared, Needed, Proof, compare
+from model.evaluation.metrics import Share
 from model.market.prices import Values
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -55,6 +56,9 @@ class Gate(Frozen):
     )
     common_sessions: int = Field(
         250, ge=1, description="the fewest sessions on which a version is compared with the one in Production"
+    )
+    max_own_ratio: Positive = Field(
+        1.05, description="in the test period the version's CRPS may be at most this share of its proof's forecasts'"
     )
     max_rmse_ratio: Positive = Field(
         1.01, description="RMSE / RMSE of the best naive forecast, over the proof and the test period"
@@ -99,31 +103,6 @@ class Champion:
     same: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The gate's decision on a version.
-
-    passed:   whether every check passed
-    word:     promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
-    verdict:  what is known of its configuration's skill; None where that is not on record
-    evidence: the odds that it has skill; None likewise
-    reasons:  one sentence for every check, passed or not
-    failures: the sentences of the checks that failed
-    """
-
-    passed: bool
-    word: DecisionWord
-    verdict: Verdict | None
-    evidence: float | None
-    reasons: tuple[str, ...]
-    failures: tuple[str, ...] = ()
-
-    @property
-    def promoted(self) -> bool:
-        """Whether it is to be moved to Production."""
-        return self.word == DecisionWord.PROMOTED
-
-
 class _Check(NamedTuple):
     passed: bool
     sentence: str
@@ -136,8 +115,9 @@ def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decis
     replaces = _replaces_unproven(proof, champion, compared, gate)
     checks = (
         *_proof(proof, gate, replaces=replaces),
+        *_own(candidate, gate),
         *_point_forecast(candidate, gate),
-        *_intervals(candidate.test, gate),
+        *_intervals(candidate, gate),
         *_against_champion(proof, champion, compared, gate),
     )
     reasons = tuple(check.sentence for check in checks)
@@ -182,6 +162,19 @@ def _proof(proof: Proof | None, gate: Gate, *, replaces: bool) -> Iterator[_Chec
         yield _Check(True, "It may pass without a proof, since it is clearly better than a version that has none.")
 
 
+def _own(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+    """Whether the version itself forecasts as its configuration did, fitted at other times: some fits go wrong."""
+    test, proof = candidate.test, candidate.proof
+    found = None if proof is None else compare(Proof(judged=test), proof)
+    if found is None or not found.sessions:
+        return
+    yield _Check(
+        found.ratio <= gate.max_own_ratio,
+        f"In the test period the version's own CRPS is {found.ratio:.4f} of that of its proof on {found.sessions} "
+        f"sessions; at most {gate.max_own_ratio:g}.",
+    )
+
+
 def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     """The medians over all sessions of the proof before the test period, and the version's own in it."""
     test, before = candidate.test, _before(candidate)
@@ -217,13 +210,17 @@ def _rmse(errors: list[Values]) -> float:
     return math.sqrt(squares / sum(len(part) for part in errors))
 
 
-def _intervals(test: Evaluation, gate: Gate) -> Iterator[_Check]:
-    """One check a level: it fails where the share of prices within falls short by more than chance explains."""
-    given = {level: test.coverage(level, HALF_A_CENT) for level in sorted(test.intervals)}
-    if not any(held.n for held in given.values()):
-        yield _Check(True, "The forecasts have no intervals: their coverage is not judged.")
-        return
-    for level, held in given.items():
+def _intervals(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+    """One check a level: it fails where the share of prices within falls short by more than chance explains.
+
+    Judged are its own forecasts of the test period, and before it as many of the proof's as make up recent_sessions.
+    """
+    test, before = candidate.test, _before(candidate)
+    missing = max(0, gate.recent_sessions - len(test.sessions))
+    newest = before.part(slice(-missing, None)) if before is not None and missing else None
+    for level in sorted(test.intervals):
+        shares = [part.coverage(level, HALF_A_CENT) for part in (newest, test) if part and part.intervals]
+        held = Share(hits=sum(share.hits for share in shares), n=sum(share.n for share in shares))
         lowest, highest = held.bounds
         gap = max(0.0, level - highest)
         covered = f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices ({100 * held.value:.1f} %"
@@ -235,6 +232,8 @@ def _intervals(test: Evaluation, gate: Gate) -> Iterator[_Check]:
         else:
             found = f"{covered}; {100 * lowest:.1f} to {100 * highest:.1f} % allowing for chance), which is enough."
         yield _Check(gap <= gate.max_coverage_gap, found)
+    if not test.intervals:
+        yield _Check(True, "The forecasts have no intervals: their coverage is not judged.")
 
 
 def _against_champion(

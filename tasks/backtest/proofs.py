@@ -32,7 +32,8 @@ from model.backtest.proof import (
     periods,
 )
 from model.config import ForecasterConfig
-from model.evaluation.evidence.proof import Needed, Proof, Verdict
+from model.evaluation.decision import Verdict
+from model.evaluation.evidence.proof import Needed, Proof
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.backtest.evaluation_file import packed, unpacked

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.errors import NothingInProduction
+from model.evaluation.decision import Decision, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
-from model.evaluation.evidence.proof import Verdict
-from model.evaluation.gate import Candidate, Champion, Decision, decide
+from model.evaluation.gate import Candidate, Champion, decide
 from model.evaluation.split import Split
 from tasks.backtest.proofs import KeptProof, OnPeriod, prove, trial_key
 from tasks.registry.registry import Registry

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from model.errors import PromotionRefused
-from model.evaluation.decision import DecisionWord
-from model.evaluation.gate import Decision
+from model.evaluation.decision import Decision, DecisionWord
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Stage
 

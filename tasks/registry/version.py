@@ -6,8 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from model.errors import ConfigurationError, UsageError
-from model.evaluation.decision import DecisionWord
-from model.evaluation.evidence.proof import Verdict
+from model.evaluation.decision import DecisionWord, Verdict
 from tasks.settings import Stage
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flows.train import TrainReport
-    from model.evaluation.gate import Decision
+    from model.evaluation.decision import Decision
     from tasks.settings import Settings
 
 # The distribution's score first, then the errors of its median.

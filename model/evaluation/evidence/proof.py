@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from pydantic import Field
 from model.config import Frozen
 from model.evaluation import metrics
 from model.evaluation.baselines import naive_label
+from model.evaluation.decision import Verdict
 from model.evaluation.distribution import given
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.e_process import Evidence, odds_text, weigh, weigh_against
@@ -19,14 +19,6 @@ from model.market.prices import Values
 
 # The distributions of the market's scale alone, without the network, among an evaluation's statistical ones.
 ALONE = "scale_alone"
-
-
-class Verdict(StrEnum):
-    """What is known of a configuration's skill; the texts are stored and shown."""
-
-    PROVEN = "proven"
-    UNDECIDED = "undecided"
-    NO_SKILL = "no skill"
 
 
 class ProofConfig(Frozen):
