@@ -1,4 +1,4 @@
-"""A proof as MLflow's pages show it: its figures and its picture, on its own run and on the training that asked for it."""
+"""A proof as MLflow shows it: its figures and its picture, on its own run and on the training that asked for it."""
 
 import math
 
