@@ -63,18 +63,22 @@ class Window:
         """Its newest session."""
         return date.fromisoformat(str(self.judged.sessions[-1]))
 
-    def metrics(self) -> dict[str, float]:
-        """Its figures by name; what is undefined is left out.
+    def scores(self) -> dict[str, float]:
+        """The CRPS and the PIT of its newest forecast by name, and the CRPS of the best naive distribution; or NaN.
 
-        Those called `rolling` are of the window; `crps`, `naive_crps` and `pit` of its newest forecast alone, beside
-        the naive distribution that is the best on the window.
+        That is the naive distribution that is the best on the window.
         """
-        judged, best = self.judged, self.judged.best_naive_distribution
-        newest = judged.part(slice(-1, None))
-        figures = {
+        best, newest = self.judged.best_naive_distribution, self.judged.part(slice(-1, None))
+        return {
             "crps": newest.crps,
             "naive_crps": math.nan if best is None else float(newest.crps_of(newest.naive_quantiles[best])[0]),
             "pit": float(newest.pit[0]),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Its figures, which are called `rolling`, and those of its newest forecast by name, but for undefined ones."""
+        judged = self.judged
+        figures = self.scores() | {
             "rolling_rmse": judged.rmse,
             "rolling_naive_rmse": judged.naive_rmse,
             "rolling_skill": judged.skill,

@@ -106,11 +106,10 @@ def _log_table(client: "MlflowClient", run_id: str, windows: Sequence[Window]) -
 
 def _row(window: Window) -> Iterator[tuple[str, Any]]:
     """The newest forecast of a window by column; what is undefined is None."""
-    figures = window.metrics()
     yield "session", str(window.session)
     yield "actual", float(window.judged.actual[-1])
     yield "forecast", float(window.judged.forecast[-1])
-    yield from ((name, figures.get(name)) for name in ("crps", "naive_crps", "pit"))
+    yield from ((name, value if math.isfinite(value) else None) for name, value in window.scores().items())
 
 
 def _run(tracking: Tracking, version: "RegisteredVersion") -> str:

@@ -31,6 +31,8 @@ from tasks.tracking.run_inputs import RunConfig
 from tasks.training.run import log_setup, start_training_run
 from tests.distributions import around
 from tests.flows.conftest import Run
+from tests.flows.runs.test_fetch import artifacts
+from tests.flows.runs.test_story import log_of
 from tests.tasks.forecasts.recorded import crps_by_hand, distributed, naive_quantiles
 
 MODEL = "SAMPLE-Open"
@@ -171,6 +173,8 @@ def test_live_skill_and_evidence_are_those_of_the_forecasts_in_the_ledger(
     said = f"Live: {live['claim']}; CRPS skill {live['skill']['21']:+.3f} over the newest 21."
     assert said in text
     assert said in status_text
+    assert said in log_of("score")
+    assert said in artifacts("score")[-1]
 
     run_id = scored["versions"][0]["run_id"]
 
