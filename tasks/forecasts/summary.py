@@ -96,7 +96,7 @@ def summarise(model: str, rows: Sequence[RecordedForecast]) -> ForecastSummary:
 def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
     """Forecasts that count beside what happened; of one session, the one that was made from the newest prices."""
     newest: dict[date, RecordedForecast] = {}
-    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version)):
+    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version or 0)):
         newest[row.session] = row
     chosen = list(newest.values())
     shared = [name for name in chosen[0].naives if all(name in row.naives for row in chosen)]

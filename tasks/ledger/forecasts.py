@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 class RecordedForecast:
     """One forecast as it was made, and what happened where that is known. Prices are in dollars of that day.
 
-    model, version:   the registered model and its version
+    model, version:   the registered model and its version; None for the naive distribution, which no version made
     as_of:            the newest session that was known
     session:          the session that is forecast
     forecast:         the median of the distribution, where there is one
@@ -36,7 +36,7 @@ class RecordedForecast:
     naives:           every naive forecast by name
     naive_quantiles:  every naive distribution by name, like `quantiles`; without those that had too few prices
     stale:            whether its prices are those of a previous fetch, since the source was not available
-    run_id:           the MLflow run that trained the version
+    run_id:           the MLflow run that trained the version; empty without a version
     fingerprint:      of the prices it was made from
     made_at:          when it was made
     late:             whether that was after its session had begun, so that it is no forecast
@@ -44,7 +44,7 @@ class RecordedForecast:
     """
 
     model: str
-    version: int
+    version: int | None
     ticker: str
     column: str
     as_of: date
@@ -84,6 +84,11 @@ class RecordedForecast:
         for quantiles in (self.quantiles, *self.naive_quantiles.values()):
             _check_distribution(quantiles)
         self._check_against_distribution()
+
+    @property
+    def named(self) -> str:
+        """Who made it, for people: `version 3`, or `naive`."""
+        return "naive" if self.version is None else f"version {self.version}"
 
     def _prices(self) -> Iterator[float | None]:
         yield from (self.forecast, self.naive, self.lower, self.upper, self.observed, *self.naives.values())
@@ -133,7 +138,7 @@ class Ledger:
         A row that is filled in already stays as it is.
         """
         # Always in the same order, so that two processes never wait for each other.
-        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version))
+        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0))
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
                 raise ValueError(f"{price} at {at} is no price at a time with a zone")
