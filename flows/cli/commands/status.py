@@ -47,10 +47,11 @@ class PriceStatus(Answer):
 
 
 class NewestForecast(Answer):
-    """The newest forecast of a model."""
+    """The newest forecast of a model; without a version it is the naive distribution's."""
 
     session: date
     forecast: float
+    version: int | None
 
 
 class ForecastStatus(Answer):
@@ -170,7 +171,8 @@ def _forecasts_lines(summary: ForecastStatus) -> list[str]:
 
 def _forecasts_line(summary: ForecastStatus) -> str:
     newest = summary.newest
-    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
+    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}"
+    line += " (naive); " if newest.version is None else "; "
     if summary.rmse is None or summary.naive_rmse is None:
         return line + (f"{summary.scored} scored, none of them by a version" if summary.scored else "none scored")
     line += f"{summary.scored} scored, "
