@@ -89,11 +89,6 @@ class RegisteredVersion:
         return tuple(self.tags.get("decision.reasons", "").splitlines())
 
     @property
-    def verdict(self) -> str | None:
-        """What the proof of its configuration came to: proven, undecided or no skill; None where there is none."""
-        return self.tags.get("verdict") or None
-
-    @property
     def generation(self) -> int:
         """How many trainings its weights come from, before its own."""
         return self._parse(GENERATION, _count, "a whole number") or 0
