@@ -40,7 +40,9 @@ def test_a_text_too_long_for_a_tag_says_that_it_was_cut() -> None:
 def test_what_was_decided_is_read_from_the_tags_that_keep_it() -> None:
     at = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
     for word in DecisionWord:
-        ruling = Ruling(decision=word, reasons=("It wins.", "By far."), at=at, by="ada", verdict="proven", evidence=46.25)
+        ruling = Ruling(
+            decision=word, reasons=("It wins.", "By far."), at=at, by="ada", verdict="proven", evidence=46.25
+        )
         read = version(ruling.tags())
         assert (read.decision, read.decided_by, read.reasons) == (word, "ada", ruling.reasons)
         assert (read.verdict, read.evidence) == ("proven", 46.25)
