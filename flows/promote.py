@@ -10,12 +10,14 @@ from flows.runs.progress import proof_progress
 from flows.runs.story import log_decision, log_proofs, start_run
 from model.errors import UsageError
 from model.evaluation.decision import Decision, DecisionWord, PersonDecision, record_person
+from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import (
     ask_gate_task,
     connect_task,
     move_task,
     prove_task,
     record_decision_task,
+    record_proof_task,
     roll_back_task,
 )
 from tasks.registry.gate import Proofs, champion
@@ -59,7 +61,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     settings = read_settings()
     tracking = connect_task(settings)
     registry = Registry(tracking)
-    proofs = prove_for_gate(tracking, registry.version(model, version)) if stage == "Production" else {}
+    proofs = prove_for_gate(tracking, registry.version(model, version)) if stage == "Production" else None
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
         # In Production is what the alias names; a stage that was set by hand is not enough.
@@ -129,23 +131,27 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
     with proof_progress() as show:
         proofs = prove_task(tracking, version, current, now(), show)
     log_proofs(proofs, tracking.settings.gate)
+    if proofs.own is not None:
+        record_proof_task(tracking, version, proofs.own)
     return proofs
 
 
-def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision]:
+def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision, KeptProof | None]:
     """Put a trained version into the stage where versions wait, and move it on if the gate lets it pass.
 
-    A decision that is on record stands. Where a previous run was killed before it had one, this continues.
+    A decision that is on record stands, and no proof is made. Where a previous run was killed before it had one, this
+    continues.
     """
     registry, settings = Registry(tracking), tracking.settings
     model, version = trained.model, trained.version
     trained = registry.version(model, version)
-    open_ = trained.stage != "Production" and not is_settled(trained)
-    proofs = prove_for_gate(tracking, trained) if open_ else {}
+    if trained.stage == "Production" or is_settled(trained):
+        return trained, recorded_decision(trained), None
+    proofs = prove_for_gate(tracking, trained)
     with registry.locked(model):
         trained = registry.version(model, version)
         if trained.stage == "Production" or is_settled(trained):
-            return trained, recorded_decision(trained)
+            return trained, recorded_decision(trained), proofs.own
         waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
             noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
@@ -153,8 +159,8 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
         decision = ask_gate_task(tracking, trained, champion(registry, model, now()), now(), proofs)
         noted = judged(decision.word, decision, at=now(), by="gate")
         if decision.promoted:
-            return move_task(registry, model, version, "Production", noted).version, decision
-        return record_decision_task(registry, registry.version(model, version), noted), decision
+            return move_task(registry, model, version, "Production", noted).version, decision, proofs.own
+        return record_decision_task(registry, registry.version(model, version), noted), decision, proofs.own
 
 
 def _ask_person(

@@ -16,6 +16,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, Writt
 from model.evaluation.decision import Decision
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
+from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import (
     choose_start_task,
     connect_task,
@@ -47,6 +48,7 @@ from tasks.training.run import TrainingResults, start_training_run
 class TrainReport:
     """The result of a training; `version` is as the gate's decision left it.
 
+    proof:    of its configuration; None where the gate had decided before, or prices are too few for any
     key:      two trainings with one key are the same
     repeated: whether a previous run trained it, so that nothing was trained now
     """
@@ -59,6 +61,7 @@ class TrainReport:
     config: ForecasterConfig
     results: TrainingResults
     decision: Decision
+    proof: KeptProof | None
     key: str
     repeated: bool
     seconds: dict[str, float]
@@ -98,7 +101,7 @@ def train(
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         trained, results = previous or _fit_and_register(tracking, split, config, tags)
         log_errors(results.metrics)
-        version, decision = consider(tracking, trained)
+        version, decision, proof = consider(tracking, trained)
     log_decision(version, decision)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
     link_training(url, version, results.metrics, split.n_test, decision)
@@ -111,6 +114,7 @@ def train(
         config=forecaster,
         results=results,
         decision=decision,
+        proof=proof,
         key=key,
         repeated=previous is not None,
         seconds=seconds,

@@ -33,6 +33,7 @@ from tasks.operations.expired import find_expired
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate, prove_versions
+from tasks.registry.proof_record import record_proof
 from tasks.registry.registry import Registry
 from tasks.settings import RetrySettings
 from tasks.system.disk_errors import storage_fault
@@ -105,6 +106,7 @@ register_task = step(register_trained, "register")
 # The registry.
 connect_task = step(open_tracking, "connect")
 prove_task = step(prove_versions, "prove", "fit")
+record_proof_task = step(record_proof, "log proof")
 ask_gate_task = step(ask_gate, "ask the gate")
 move_task = step(Registry.move, "move")
 record_decision_task = step(Registry.record, "record")

@@ -1,6 +1,7 @@
 """What a command comes to: one JSON object for programs, the same as text for people, an exit code."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,8 @@ WIDTH = 10_000
 # A time as JSON has it, and the length of what a report holds itself.
 Moment = Annotated[datetime, PlainSerializer(datetime.isoformat)]
 Count = Annotated[int, BeforeValidator(len)]
+# A figure that may be undefined, which JSON has no number for.
+Finite = Annotated[float | None, BeforeValidator(lambda value: value if math.isfinite(value) else None)]
 
 
 class Answer(BaseModel):

@@ -71,6 +71,7 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
         origins=len(result.plan.origins),
         verdicts=[verdict(preset) for preset in result.presets],
         comparison=_comparison(result),
+        evidence=any(name.startswith("evidence-") for name in figures),
         figures={name.replace("-", " "): b64encode(png).decode() for name, png in figures.items()},
         seeds={preset.name: _seeds(preset) for preset in result.presets if len(preset.by_seed) > 1},
         months=[(preset.name, _best(preset), _months(preset)) for preset in result.presets],

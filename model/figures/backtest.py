@@ -1,6 +1,6 @@
 """A backtest in figures: what it saves against the naive ones, by month and summed up; calibration; the forecasts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,8 @@ import numpy as np
 from model.backtest.result import BacktestResult, PresetResult
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
+from model.evaluation.evidence.e_process import weigh
+from model.figures.evidence import ENOUGH, evidence_figure
 from model.figures.fan import FAN_SESSIONS, draw_intervals, fan_figure, scale_figure
 from model.figures.scores import Panel, beside, crps_figure, pit_figure
 from model.figures.style import (
@@ -48,6 +50,7 @@ def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
     figures = {}
     if panels and beside(panels[0].evaluations[0]):
         figures["cumulated-crps"] = crps_figure(panels, f"{title}: cumulated CRPS difference")
+    figures |= _evidence(result, panels)
     figures |= {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
     if panels:
         figures["pit"] = pit_figure(panels, f"{title}: PIT histogram")
@@ -59,16 +62,30 @@ def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
     return figures
 
 
+def _evidence(result: BacktestResult, panels: Sequence[Panel]) -> Iterator[tuple[str, "Figure"]]:
+    """The odds that each preset beats the naive distributions; of its first seed."""
+    for panel in panels:
+        evaluation = panel.evaluations[0]
+        if evidence := weigh(evaluation):
+            subject = f"{result.subject}, {_of_first_seed(result, panel)}"
+            yield f"evidence-{panel.name}", evidence_figure(evaluation.sessions, evidence, ENOUGH, subject)
+
+
 def _widths(result: BacktestResult, panel: Panel) -> Iterator[tuple[str, "Figure"]]:
     """The fan of a preset's newest sessions, and its intervals' width over all of them; of its first seed."""
     evaluation = panel.evaluations[0]
     newest = evaluation.part(slice(-FAN_SESSIONS, None))
-    name = f"{panel.name}, seed {next(iter(result.presets[0].by_seed))}" if _several_seeds(result) else panel.name
+    name = _of_first_seed(result, panel)
     if newest.intervals:
         title = f"{result.subject}, {period(newest.sessions)}: distribution of {name}"
         yield f"fan-{panel.name}", fan_figure(newest, title, panel.colour)
     title = f"{result.subject}, {result.period}: interval width of {name}"
     yield f"scale-{panel.name}", scale_figure(evaluation, title, panel.colour)
+
+
+def _of_first_seed(result: BacktestResult, panel: Panel) -> str:
+    """A preset's name, with its first seed where there are several."""
+    return f"{panel.name}, seed {next(iter(result.presets[0].by_seed))}" if _several_seeds(result) else panel.name
 
 
 def skill_figure(result: BacktestResult) -> "Figure":

@@ -22,8 +22,9 @@ from model.network.seeds import seeded
 from model.training.compiled import STEP, make_optimizer, start_again, without_names
 from model.training.objective import Pinball
 
-# Windows are padded to a multiple of it, so that a longer history uses the same program for a year or more.
-PADDED_TO = 512
+# Windows are padded to a multiple of it, so that a longer history uses the same program for years, and the fits of a
+# proof the same one as the training. What is padded is never computed, and no digit depends on it.
+PADDED_TO = 2048
 # How many programs are kept: the present security's shape, and a few others'.
 KEPT = 4
 

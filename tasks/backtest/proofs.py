@@ -138,6 +138,7 @@ class _Periods:
 
     def __init__(self, client: "MlflowClient", run_id: str, folder: Path) -> None:
         self._client, self._run_id, self._folder = client, run_id, folder
+        self._places: dict[str, Path] = {}
         self._there = {Path(file.path).name for file in client.list_artifacts(run_id, KIND)}
 
     def complete(
@@ -164,19 +165,20 @@ class _Periods:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder))
-            found = json.loads((self._folder / KIND / name / FORECASTS_FILE).read_text(encoding="utf-8"))
+            place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
+            found = json.loads((place / FORECASTS_FILE).read_text(encoding="utf-8"))
             _check(found)
         except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
             return None
+        self._places[name] = place
         return dict(found)
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
         """The fit of a period that is not over; None where it has to be made again."""
         if kept.get("trained_on") != train.fingerprint:
             return None
-        place = self._folder / KIND / name
+        place = self._places[name]
         try:
             recipe = Recipe.from_json((place / RECIPE_FILE).read_text(encoding="utf-8"))
             return fitted_of(NumpyNetwork.load(place / WEIGHTS_FILE), recipe, train)

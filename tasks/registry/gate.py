@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,19 @@ from tasks.tracking.run_inputs import reload_test, run_config
 if TYPE_CHECKING:
     from model.config import ForecasterConfig
 
-# Configuration, by its digest -> its proof; None where prices are too few for any.
-Proofs = Mapping[str, KeptProof | None]
-
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Proofs:
+    """The proofs that the gate asks for; None where prices are too few for any.
+
+    own:   the candidate's
+    every: configuration, by its digest -> its proof
+    """
+
+    own: KeptProof | None
+    every: Mapping[str, KeptProof | None]
 
 
 def prove_versions(
@@ -38,9 +48,10 @@ def prove_versions(
     """The proofs of both versions' configurations on the candidate's prices: what is missing of them is made."""
     own, split = reload_test(tracking.client, candidate.run_id)
     configs = [own.forecaster, _config(tracking, champion)]
-    return {
+    every = {
         trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
     }
+    return Proofs(own=every[trial_key(own.forecaster)], every=every)
 
 
 def ask_gate(
@@ -57,7 +68,7 @@ def ask_gate(
     known: the proofs, as `prove_versions` gave them; the others are made now
     """
     own, split = reload_test(tracking.client, candidate.run_id)
-    test, proofs = _judge(candidate, split, own.forecaster.column), dict(known or {})
+    test, proofs = _judge(candidate, split, own.forecaster.column), dict(known.every if known else {})
 
     def proof_of(config: "ForecasterConfig") -> KeptProof | None:
         key = trial_key(config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, option
-from flows.cli.result import Answer, CommandResult, PricesAnswer, for_each, lines, look, of, table
+from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 from model.evaluation.decision import DecisionWord
 
@@ -68,10 +68,32 @@ class FitAnswer(Answer):
 
 
 class GateAnswer(Answer):
-    """What the gate decided, and why."""
+    """What the gate decided, and why.
+
+    verdict:  proven, undecided or no skill; null where that is not on record
+    evidence: the odds that the configuration has skill: 46.0 is 46 to 1
+    """
 
     promoted: bool
+    verdict: str | None
+    evidence: float | None
     reasons: tuple[str, ...]
+
+
+class ProofAnswer(Answer):
+    """The proof of the configuration; `tried`: it is the k-th configuration that was tried on this model."""
+
+    run_id: str
+    tried: int = of("proof.tried")
+    sessions: int = of("proof.sessions")
+    first: date = of("proof.first")
+    last: date = of("proof.last")
+    evidence: float = of("proof.odds")
+    evidence_against: float = of("proof.odds_against")
+    crps: Finite = of("proof.judged.crps")
+    naive_crps: Finite = of("proof.judged.naive_crps")
+    crps_skill: Finite = of("proof.judged.crps_skill")
+    of_scale_alone: Finite = of("proof.of_scale_alone")
 
 
 class TrainAnswer(Answer):
@@ -96,6 +118,7 @@ class TrainAnswer(Answer):
     fit: FitAnswer = of("results")
     metrics: dict[str, float] = of("results.metrics")
     decision: GateAnswer
+    proof: ProofAnswer | None
     seconds: dict[str, float]
 
 

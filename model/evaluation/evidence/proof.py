@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
@@ -68,6 +69,16 @@ class Proof:
     def sessions(self) -> int:
         """The number of sessions."""
         return len(self.judged.sessions)
+
+    @property
+    def first(self) -> date:
+        """Its first session."""
+        return date.fromisoformat(str(self.judged.sessions[0]))
+
+    @property
+    def last(self) -> date:
+        """Its newest session."""
+        return date.fromisoformat(str(self.judged.sessions[-1]))
 
     @cached_property
     def evidence(self) -> Evidence | None:

@@ -88,6 +88,12 @@ def test_what_gives_no_distribution_is_judged_by_its_errors_alone() -> None:
     assert {row[0]: row for row in read(page).rows}["offset"][1] == "\N{EN DASH}"
 
 
+def test_the_meaning_of_evidence_stands_where_a_figure_shows_it() -> None:
+    made, meaning = result(plan()), "reaches 20 to 1 with a chance of at most 1 in 20"
+    assert meaning in report_page(made, {"evidence-offset": PNG}, {})
+    assert meaning not in report_page(made, {"skill-by-month": PNG}, {})
+
+
 def test_names_cannot_become_markup() -> None:
     page = report_page(result(plan()), {'"><script>': PNG}, {"<b>": "<script>alert(1)</script>"})
     assert "script" not in read(page).tags

@@ -7,6 +7,7 @@ import pytest
 
 from model.config import ForecasterConfig
 from model.evaluation.distribution import no_distributions
+from model.evaluation.evidence.e_process import weigh
 from model.figures.backtest import (
     backtest_figures,
     calibration_figure,
@@ -16,12 +17,14 @@ from model.figures.backtest import (
 )
 from model.figures.style import COLOURS
 from tests.model.backtest.test_result import plan, result
+from tests.model.figures.given import line, texts
 
 
 def test_there_is_a_figure_of_everything_and_of_each_presets_forecasts() -> None:
     figures = backtest_figures(result(plan()))
     assert list(figures) == [
         "cumulated-crps",
+        "evidence-offset",
         "skill-by-month",
         "cumulated-error",
         "pit",
@@ -83,6 +86,16 @@ def test_the_fan_is_of_the_newest_sessions_and_the_width_of_all() -> None:
     actual = next(line for line in fan.get_lines() if line.get_label() == "actual")
     assert np.array_equal(actual.get_ydata(), made.reference.actual[-63:])
     assert len(figures["scale-offset"].axes[0].patches) == len(made.reference.sessions)
+
+
+def test_the_evidence_is_that_of_the_first_seed() -> None:
+    made = result(plan())
+    figure = backtest_figures(made)["evidence-offset"]
+    found = weigh(made.presets[0].by_seed[0])
+    assert found is not None
+    shown = line(figure.axes[0], "the smallest: better than all of them")
+    assert np.asarray(shown.get_ydata()) == pytest.approx(found.log_odds / np.log(10))
+    assert "offset, seed 0" in texts(figure)
 
 
 def test_a_preset_without_distributions_has_none_of_their_figures_and_keeps_its_colour_free() -> None:

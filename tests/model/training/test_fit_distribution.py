@@ -94,6 +94,7 @@ def test_the_compiled_program_comes_to_what_keras_comes_to(
 def test_padded_rows_change_nothing(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from model.training import epoch_program
 
+    monkeypatch.setattr(epoch_program, "PADDED_TO", 512)
     windows, training = windows_of(n), TRAINING.model_copy(update={"epochs": 1, "batch_size": 64})
     losses, weights = fitted(windows, training=training)
     assert len(epoch_program._kept) == 1
@@ -107,14 +108,14 @@ def test_padded_rows_change_nothing(n: int, monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_stands_in_padded_rows_is_never_looked_at() -> None:
     import tensorflow as tf
 
-    from model.training.epoch_program import EpochProgram
+    from model.training.epoch_program import PADDED_TO, EpochProgram
 
     windows, order = windows_of(100), np.arange(100)
     came_to = []
     for padding in (0.0, np.nan):
         program = EpochProgram(*(fresh(NETWORK, 3)[0], windows, TRAINING, Random(3)))
         *arrays, quantiles = program.give(windows, Pinball.of(windows.targets))
-        assert {array.shape[0] for array in arrays} == {512}
+        assert {array.shape[0] for array in arrays} == {PADDED_TO}
         padded = [array.numpy() for array in arrays]
         for array in padded:
             array[100:] = padding
