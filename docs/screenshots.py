@@ -63,7 +63,7 @@ def photograph(mlflow: str, prefect: str) -> None:
         page.get_by_role("button", name="Disable").click()
         close_assistant(page)
         take(page, "mlflow-stages")
-        page.set_viewport_size({"width": 1280, "height": 960})  # so that all three runs are seen
+        page.set_viewport_size({"width": 1280, "height": 960})  # so that both runs are seen
         page.goto(f"{prefect}/runs")
         page.wait_for_timeout(6000)
         take(page, "prefect-runs")

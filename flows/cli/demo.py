@@ -1,47 +1,65 @@
 """`make run`: the main job on the sample market, from nothing to a forecast, in one process.
 
-The preset `anchored` passes the gate there on some days and on others not, since its point forecast ties with naive.
-Where it does not, the promotion is forced, on record, to show the rest of the way.
+Its day is pinned: whenever it is run, the gate has the same prices to decide on, and lets the preset `anchored` pass.
 """
 
 import sys
+from datetime import date
+from typing import TYPE_CHECKING
 
 from flows.cli.commands.predict import predict_result
-from flows.cli.commands.promote import promote_result
-from flows.cli.commands.train import train_result
+from flows.cli.commands.train import gate_phrase, train_result
 from flows.cli.configuration import prepare
 from flows.cli.result import CommandResult, rendered
 from model.config import PriceRequest, preset
+from model.errors import NothingInProduction, PromotionRefused
 from model.market.security import SAMPLE
 from tasks.system.keras_backend import load_backend
 from tasks.system.prefect_server import orchestrated
 
+if TYPE_CHECKING:
+    from flows.train import TrainReport
+
 PRESET = "anchored"
-REASON = "a demonstration on the sample market"
+AS_OF = date(2026, 10, 30)
+WHY_LATE = (
+    "(It is late because this demonstration's prices end on a day of the past: each run shows the same decision.)"
+)
 
 
 def main() -> int:
-    """Train, promote and predict, each as its command would."""
+    """Train and predict, each as its command would; the exit code is 4 where nothing came into Production."""
     settings, _ = prepare()
-    request = PriceRequest(ticker=SAMPLE.ticker, source="sample")
-    _say(f"$ tomorrow train --source sample --preset {PRESET}")
+    request = PriceRequest(ticker=SAMPLE.ticker, source="sample", as_of=AS_OF)
+    _say(f"$ tomorrow train --source sample --as-of {AS_OF} --preset {PRESET}")
     with orchestrated(meanwhile=load_backend):
         from flows.predict import predict
-        from flows.promote import promote
+        from flows.runs.clock import now
         from flows.train import train
+        from tasks.registry.registry import Registry
+        from tasks.tracking.client import open_tracking
 
         trained = train(request=request, forecaster=preset(PRESET))
         _show(train_result(trained, settings))
-        version = trained.version
-        if version.stage != "Production":
-            _say(f'\n$ tomorrow promote {version.model} {version.version} --to production --force --reason "{REASON}"')
-            _show(promote_result(promote(model=version.model, version=version.version, force=True, reason=REASON)))
-        _say("\n$ tomorrow predict --source sample")
+        try:
+            Registry(open_tracking(settings)).production(trained.version.model, now())
+        except NothingInProduction:
+            return _end(trained)
+        _say(f"\n$ tomorrow predict --source sample --as-of {AS_OF}")
         _show(predict_result(predict(request=request)))
+        _say(f"  {WHY_LATE}")
     _say(f"\nEverything is stored in {settings.home}.")
     _say("  make mlflow    shows runs, figures and stages on http://127.0.0.1:5000")
     _say("  make prefect   shows the flow runs on http://127.0.0.1:4200")
     return 0
+
+
+def _end(trained: "TrainReport") -> int:
+    """Say why there is no forecast."""
+    decision = trained.decision
+    _say("\nThe demonstration ends here, since nothing is in Production to forecast with.")
+    _say(" ".join((f"The gate {gate_phrase(decision)}.", *decision.failures)))
+    return PromotionRefused.exit_code
 
 
 def _show(result: CommandResult) -> None:

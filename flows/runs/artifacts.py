@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, score_sentences
+from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, score_sentences
 from model.evaluation.decision import Decision
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
@@ -52,6 +52,7 @@ def link_score(model: str, scored: Scored) -> None:
         if judged is None
         else f"On {len(judged.sessions)} sessions: {' '.join(score_sentences(judged.metrics()))}"
     )
+    live = live_sentence(scored)
     lines = "".join(
         f"| {version} | {window.session} | {len(window.judged.sessions)} | {in_dollars(window.judged.crps)} | "
         f"{in_dollars(window.judged.naive_crps)} | {window.judged.rmse:.3f} | "
@@ -61,7 +62,7 @@ def link_score(model: str, scored: Scored) -> None:
     reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
     request = "retraining" if scored.advice.retrain else "no retraining"
     create_markdown_artifact(
-        f"**{model}: {request} is requested.** {figures}\n\n{reasons}\n"
+        f"**{model}: {request} is requested.** {figures}\n\n{live or ''}\n\n{reasons}\n"
         "| version | up to | forecasts | rolling CRPS | naive | RMSE | naive | bias | drift | breaches |\n"
         f"|{' --- |' * 10}\n{lines}",
         key="score",

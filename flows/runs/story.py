@@ -15,7 +15,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
-from flows.runs.wording import intervals_in_brackets, score_sentences
+from flows.runs.wording import intervals_in_brackets, live_sentence, score_sentences
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from tasks.prefect_tasks import start_timing
@@ -140,11 +140,13 @@ def log_score(scored: "Scored", filled: int) -> None:
     logger, judged = get_run_logger(), scored.judged
     logger.info(f"Filled in what happened for {filled} of {len(scored.rows)} forecasts.")
     if judged is None:
-        logger.info("Nothing to score yet.")
+        logger.info("No version's forecast to judge yet." if scored.counted else "Nothing to score yet.")
     else:
         logger.info(f"Scored {len(judged.sessions)} forecasts.")
         for sentence in score_sentences(judged.metrics()):
             logger.info(sentence)
+    if (live := live_sentence(scored)) is not None:
+        logger.info(live)
     for reason in scored.advice.reasons:
         logger.info(f"Monitoring: {reason}")
     logger.info(f"{'Retraining' if scored.advice.retrain else 'No retraining'} is requested.")

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from model.evaluation.baselines import CONSTANT, naive_label
 from model.evaluation.metrics import skill
 from tasks.ledger.forecasts import RecordedForecast
+
+if TYPE_CHECKING:
+    from tasks.forecasts.summary import ForecastSummary
 
 
 def score_sentences(metrics: Mapping[str, float]) -> tuple[str, ...]:
@@ -19,6 +23,17 @@ def score_sentences(metrics: Mapping[str, float]) -> tuple[str, ...]:
     if "crps" in metrics:
         found.insert(0, _beside("crps", metrics, "distribution", distributions))
     return tuple(found)
+
+
+def live_sentence(summary: "ForecastSummary") -> str | None:
+    """What may be said of live forecasts, with their skill over each span; None where none of them can be judged."""
+    return summary.claim and live_text(summary.claim, summary.skills)
+
+
+def live_text(claim: str, skills: Mapping[int, float]) -> str:
+    """A claim, and the skill over each of the spans that are full."""
+    spans = ", ".join(f"{skill:+.3f} over the newest {span}" for span, skill in skills.items())
+    return f"Live: {claim}{f'; CRPS skill {spans}' if spans else ''}."
 
 
 def in_dollars(score: float, digits: int = 3) -> str:

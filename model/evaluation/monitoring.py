@@ -32,12 +32,10 @@ class Monitoring(Frozen):
         3, ge=1, description="retraining is needed when so many of them, the newest among them, breach a limit"
     )
     cooldown: int = Field(10, ge=0, description="sessions after a request without another request")
-    max_rmse_ratio: Limit = Field(1.05, description="RMSE / RMSE of the best naive forecast on the window")
-    max_bias: Limit = Field(0.6, description="mean error as a share of the RMSE, either way")
+    max_crps_ratio: Limit = Field(1.05, description="CRPS / CRPS of the best naive distribution on the window")
     max_coverage_gap: Limit = Field(
         0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
     )
-    max_drift: Limit = Field(0.3, description="Kolmogorov-Smirnov distance of the newest returns to the training's")
     drift_sessions: int = Field(63, ge=2, description="the newest returns: a quarter")
 
     @model_validator(mode="after")
@@ -65,10 +63,22 @@ class Window:
         """Its newest session."""
         return date.fromisoformat(str(self.judged.sessions[-1]))
 
+    def scores(self) -> dict[str, float]:
+        """The CRPS and the PIT of its newest forecast by name, and the CRPS of the best naive distribution; or NaN.
+
+        That is the naive distribution that is the best on the window.
+        """
+        best, newest = self.judged.best_naive_distribution, self.judged.part(slice(-1, None))
+        return {
+            "crps": newest.crps,
+            "naive_crps": math.nan if best is None else float(newest.crps_of(newest.naive_quantiles[best])[0]),
+            "pit": float(newest.pit[0]),
+        }
+
     def metrics(self) -> dict[str, float]:
-        """Its figures by name; what is undefined is left out."""
+        """Its figures, which are called `rolling`, and those of its newest forecast by name, but for undefined ones."""
         judged = self.judged
-        figures = {
+        figures = self.scores() | {
             "rolling_rmse": judged.rmse,
             "rolling_naive_rmse": judged.naive_rmse,
             "rolling_skill": judged.skill,
@@ -96,7 +106,7 @@ def rolling(judged: Evaluation, drifts: Values, monitoring: Monitoring) -> tuple
     for row in range(len(judged.sessions)):
         part = judged.part(slice(max(0, row + 1 - monitoring.window), row + 1))
         drift, full = float(drifts[row]), len(part.sessions) == monitoring.window
-        breaches = tuple(_breaches(part, drift, monitoring)) if full else ()
+        breaches = tuple(_breaches(part, monitoring)) if full else ()
         windows.append(Window(judged=part, drift=drift, breaches=breaches))
     return tuple(windows)
 
@@ -143,19 +153,14 @@ def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring)
     return Advice(retrain=True, reasons=reasons)
 
 
-def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Iterator[str]:
-    ours, naive = judged.rmse, judged.naive_rmse
-    if ours > monitoring.max_rmse_ratio * naive:
+def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
+    ours, naive, best = judged.crps, judged.naive_crps, judged.best_naive_distribution
+    # Where either has no distribution, its CRPS is NaN, which is above nothing.
+    if best is not None and ours > monitoring.max_crps_ratio * naive:
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
-            f"RMSE {ours:.2f} $ is {share} times that of {naive_label(judged.best_naive)}, {naive:.2f} $: "
-            f"at most {monitoring.max_rmse_ratio:g} allowed."
-        )
-    if abs(judged.bias) > monitoring.max_bias * ours:
-        side = "high" if judged.bias > 0 else "low"
-        yield (
-            f"Forecasts are too {side} by {abs(judged.bias):.2f} $ on average, {abs(judged.bias) / ours:.2f} of the "
-            f"RMSE: at most {monitoring.max_bias:g} allowed."
+            f"CRPS {ours:.3f} $ is {share} times that of {naive_label(best)}, {naive:.3f} $: "
+            f"at most {monitoring.max_crps_ratio:g} allowed."
         )
     for level in sorted(judged.intervals):
         held = judged.coverage(level, HALF_A_CENT)
@@ -165,11 +170,6 @@ def _breaches(judged: Evaluation, drift: float, monitoring: Monitoring) -> Itera
                 f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices; even allowing for chance that is "
                 f"{100 * gap:.1f} points too low; limit {100 * monitoring.max_coverage_gap:g}."
             )
-    if drift > monitoring.max_drift:
-        yield (
-            f"Returns have drifted from the training part's by {drift:.2f} (Kolmogorov-Smirnov): "
-            f"at most {monitoring.max_drift:g} allowed."
-        )
 
 
 def _returns(prices: Prices) -> Values:

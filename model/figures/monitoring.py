@@ -1,4 +1,8 @@
-"""A version in use in figures: rolling errors beside the naive forecast's, coverage and drift; its distributions."""
+"""Forecasts in use in figures.
+
+Of a version: rolling CRPS beside the naive distribution's, coverage and drift, and its distributions. Of a model: the
+live proof, which is skill and evidence of the forecasts of all its versions.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -6,12 +10,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.evaluation.evaluation import join
+from model.evaluation.evidence.live import SPANS, LiveRecord
 from model.evaluation.monitoring import Monitoring, Window
 from model.figures.distribution import distribution_figures
-from model.figures.style import FORECAST, NAIVE, QUIET, legend, new_figure, style
+from model.figures.evidence import evidence_figure
+from model.figures.style import (
+    ACTUAL,
+    COLOURS,
+    FORECAST,
+    MARKED_SESSIONS,
+    MISS,
+    NAIVE,
+    QUIET,
+    legend,
+    new_figure,
+    period,
+    plain_ticks,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Of the spans over which the skill is shown, the shortest, which jumps about most, the palest.
+SPAN_COLOURS = dict(zip(SPANS, (NAIVE, COLOURS[1], FORECAST), strict=True))
 
 
 def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> Mapping[str, "Figure"]:
@@ -21,10 +43,18 @@ def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Moni
 
 
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
-    """Draw every window at its last session; those that breach a limit are marked."""
+    """Draw every window at its last session; those that breach a limit are marked.
+
+    Forecasts without any distribution are drawn with their RMSE.
+    """
     sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
     broken = np.array([bool(window.breaches) for window in windows])
-    rmse = np.array([window.judged.rmse for window in windows])
+    scores = np.array([(window.judged.crps, window.judged.naive_crps) for window in windows])
+    name, other = "CRPS", "the best naive distribution"
+    if not np.isfinite(scores[:, 0]).any():
+        scores = np.array([(window.judged.rmse, window.judged.naive_rmse) for window in windows])
+        name, other = "RMSE", "the best naive forecast"
+    ours, naive = scores.T
     figure = new_figure(
         f"{subject}: {sessions[0]} to {sessions[-1]}",
         f"the newest {monitoring.window} forecasts up to each session   ·   "
@@ -32,13 +62,12 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
         height=7.0,
     )
     above, below = figure.subplots(2, 1, sharex=True)
-    style(above, "rolling RMSE (US dollars)")
+    style(above, f"rolling {name} (US dollars)")
     marker = "o" if len(windows) < 3 else ""
-    naive = [window.judged.naive_rmse for window in windows]
-    above.plot(sessions, naive, color=NAIVE, linestyle="--", marker=marker, label="the best naive forecast")
-    above.plot(sessions, rmse, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")
+    above.plot(sessions, naive, color=NAIVE, linestyle="--", marker=marker, label=other)
+    above.plot(sessions, ours, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")
     if broken.any():
-        above.scatter(sessions[broken], rmse[broken], color="#b3261e", s=18, zorder=3, label="breaches a limit")
+        above.scatter(sessions[broken], ours[broken], color=MISS, s=18, zorder=3, label="breaches a limit")
     legend(above, "forecast")
     style(below, "share", sessions)
     for level, line in zip(sorted(windows[-1].judged.intervals), (":", "-"), strict=False):
@@ -49,4 +78,31 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
     below.plot(sessions, drifts, color=QUIET, marker=marker, label="drift of the returns")
     below.set_ylim(-0.02, 1.02)
     legend(below)
+    return figure
+
+
+def live_figures(live: LiveRecord, needed: float, subject: str) -> Mapping[str, "Figure"]:
+    """Every figure of a live record by name: its skill and its evidence."""
+    subject = f"{subject}, live"
+    evidence = evidence_figure(live.sessions, live.evidence, needed, subject, needed_against=needed)
+    return {"live_skill": skill_figure(live, needed, subject), "live_evidence": evidence}
+
+
+def skill_figure(live: LiveRecord, needed: float, subject: str) -> "Figure":
+    """Draw the rolling CRPS skill, and the line at 0, above which it is better than naive."""
+    waits = "" if live.skills else f"   ·   skill is shown from {min(SPANS)} forecasts on"
+    figure = new_figure(f"{subject}, {period(live.sessions)}: skill", f"{live.claim(needed)}{waits}")
+    axes = figure.subplots()
+    style(axes, "share of the best naive CRPS that is saved", live.sessions)
+    axes.axhline(0, color=ACTUAL, linewidth=0.9)
+    for span in live.skills:
+        skill = live.rolling_skill(span)
+        marker = "o" if np.isfinite(skill).sum() <= MARKED_SESSIONS else ""
+        label = f"over the newest {span} forecasts"
+        axes.plot(live.sessions, skill, color=SPAN_COLOURS[span], marker=marker, markersize=3.5, label=label)
+    if live.skills:
+        legend(axes)
+    else:
+        axes.set_ylim(-0.1, 0.1)
+    plain_ticks(axes)
     return figure

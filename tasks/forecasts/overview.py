@@ -33,7 +33,8 @@ def forecast_summaries(settings: Settings) -> tuple[ForecastSummary, ...]:
     by_model: dict[str, list[RecordedForecast]] = {}
     for row in Ledger(settings.ledger_uri).rows():
         by_model.setdefault(row.model, []).append(row)
-    return tuple(summarise(model, rows) for model, rows in sorted(by_model.items()))
+    needed = settings.gate.min_evidence
+    return tuple(summarise(model, rows, needed) for model, rows in sorted(by_model.items()))
 
 
 def _is_there(uri: str) -> bool:

@@ -1,15 +1,20 @@
-"""A version at work, as a run of its own in MLflow: rolling metrics by session, and figures.
+"""A version at work, as a run of its own in MLflow: its scores and rolling metrics by session, a table, and figures.
+
+Beside them stands the live proof, skill and evidence, which is that of all forecasts of the model so far: those of the
+versions before count on.
 
 The step of a metric is the session's day number, counted from the year 1, and its time the end of that day: the same
 metrics logged again are the same rows. Which run it is, and up to which session it is written, stands on the version.
 """
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
-from model.figures.monitoring import monitoring_figures
+from model.figures.monitoring import live_figures, monitoring_figures
 from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
@@ -19,11 +24,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from model.evaluation.evaluation import Evaluation
+    from model.evaluation.evidence.live import LiveRecord
     from model.market.prices import Prices, Values
     from tasks.registry.registry import Registry
     from tasks.registry.version import RegisteredVersion
 
 RUN, WRITTEN, OF = "score.run", "score.written", "score.of"
+TABLE = "forecasts.json"
 
 
 def drift_of(
@@ -44,8 +51,12 @@ def log_windows(
     registry: "Registry",
     version: "RegisteredVersion",
     windows: Sequence[Window],
+    live: "LiveRecord | None",
 ) -> str:
-    """Log the windows that are not logged yet, and draw all of them; the run's id."""
+    """Log the windows that are not logged yet, and draw and list all of them; the run's id.
+
+    live: the record of the whole model
+    """
     from mlflow.entities import Metric
 
     run_id = version.tags.get(RUN) or _run(tracking, version)
@@ -53,18 +64,52 @@ def log_windows(
     fresh = [window for window in windows if window.session.isoformat() > written]
     if not fresh:
         return run_id
+    proofs = _proofs(live)
     batch = [
         Metric(name, value, _milliseconds(window), window.session.toordinal())
         for window in fresh
-        for name, value in window.metrics().items()
+        for name, value in {**window.metrics(), **proofs.get(window.session, {})}.items()
     ]
     for start in range(0, len(batch), BATCH):
         tracking.client.log_batch(run_id, metrics=batch[start : start + BATCH])
-    subject = f"{version.model} {version.named}"
-    for name, figure in monitoring_figures(windows, subject, tracking.settings.score).items():
+    settings, subject = tracking.settings, f"{version.model} {version.named}"
+    figures = monitoring_figures(windows, subject, settings.score)
+    if live is not None:
+        figures = {**figures, **live_figures(live, settings.gate.min_evidence, version.model)}
+    for name, figure in figures.items():
         tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
+    _log_table(tracking.client, run_id, windows)
     registry.note(version, {RUN: run_id, WRITTEN: windows[-1].session.isoformat()})
     return run_id
+
+
+def _proofs(live: "LiveRecord | None") -> dict[date, dict[str, float]]:
+    """What the live record said after each session, by name; what is undefined is left out."""
+    if live is None:
+        return {}
+    figures = live.by_session()
+    return {
+        session: {name: float(values[row]) for name, values in figures.items() if math.isfinite(values[row])}
+        for row, session in enumerate(live.sessions.tolist())
+    }
+
+
+def _log_table(client: "MlflowClient", run_id: str, windows: Sequence[Window]) -> None:
+    """Each forecast with its scores, as a table that MLflow's pages show.
+
+    `log_table` would add to the table that is there, and add the same forecasts again after a kill.
+    """
+    rows = [dict(_row(window)) for window in windows]
+    client.log_dict(run_id, {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}, TABLE)
+    client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps([{"path": TABLE, "type": "table"}]))
+
+
+def _row(window: Window) -> Iterator[tuple[str, Any]]:
+    """The newest forecast of a window by column; what is undefined is None."""
+    yield "session", str(window.session)
+    yield "actual", float(window.judged.actual[-1])
+    yield "forecast", float(window.judged.forecast[-1])
+    yield from ((name, value if math.isfinite(value) else None) for name, value in window.scores().items())
 
 
 def _run(tracking: Tracking, version: "RegisteredVersion") -> str:

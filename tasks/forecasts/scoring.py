@@ -49,7 +49,7 @@ def score_forecasts(
     registry = Registry(tracking)
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
-    summary = summarise(model, rows)
+    summary = summarise(model, rows, tracking.settings.gate.min_evidence)
     try:
         production = registry.production(model, now)
     except NothingInProduction:
@@ -65,7 +65,7 @@ def score_forecasts(
             judged = judge_rows(made)
             drifts = drift_of(tracking.client, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
-            runs[number] = log_windows(tracking, registry, version, windows[number])
+            runs[number] = log_windows(tracking, registry, version, windows[number], summary.live)
         watched = () if production is None else windows.get(production.version, ())
         advice, asked = _ask(tracking.settings, registry, production, watched, calendar, now)
     return Scored(
@@ -73,6 +73,8 @@ def score_forecasts(
         rows=summary.rows,
         counted=summary.counted,
         judged=summary.judged,
+        live=summary.live,
+        needed=summary.needed,
         production=production,
         windows=windows,
         advice=advice,

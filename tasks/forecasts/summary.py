@@ -9,6 +9,7 @@ import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
 from model.evaluation.evaluation import Evaluation
+from model.evaluation.evidence.live import LiveRecord
 from model.market.prices import Values
 from tasks.ledger.forecasts import RecordedForecast
 
@@ -17,15 +18,19 @@ from tasks.ledger.forecasts import RecordedForecast
 class ForecastSummary:
     """How a model's forecasts have done.
 
-    rows:    all of them
+    rows:    all of them, those of the naive distribution among them
     counted: those that were made before their session began, by the exchange's calendar, and whose price came
-    judged:  these as one evaluation; None where there are none, and so are the figures then
+    judged:  what versions forecast among these as one evaluation; None where there is none, and so are the figures then
+    live:    the skill of these and the evidence for it; None where none of them is a distribution
+    needed:  the odds, to 1, that prove something
     """
 
     model: str
     rows: tuple[RecordedForecast, ...]
     counted: tuple[RecordedForecast, ...]
     judged: Evaluation | None
+    live: LiveRecord | None
+    needed: float
 
     @property
     def forecasts(self) -> int:
@@ -39,8 +44,23 @@ class ForecastSummary:
 
     @property
     def newest(self) -> RecordedForecast:
-        """The forecast of the newest session."""
-        return max(self.rows, key=lambda row: (row.session, row.made_at))
+        """The forecast of the newest session; a version's goes before one of the naive distribution."""
+        return max(self.rows, key=lambda row: (row.session, row.version is not None, row.made_at))
+
+    @property
+    def claim(self) -> str | None:
+        """What may be said of the forecasts, in words: proven, worse, or not distinguishable from chance."""
+        return None if self.live is None else self.live.claim(self.needed)
+
+    @property
+    def evidence(self) -> float | None:
+        """The highest odds that were reached that they are better than the naive distributions: 46.0 is 46 to 1."""
+        return None if self.live is None else self.live.evidence.odds
+
+    @property
+    def skills(self) -> dict[int, float]:
+        """The CRPS skill over the newest 21, 63 and 250 forecasts, where there are so many."""
+        return {} if self.live is None else self.live.skills
 
     @property
     def crps(self) -> float | None:
@@ -86,17 +106,22 @@ class ForecastSummary:
         return self.judged.coverage(max(self.judged.intervals)).value
 
 
-def summarise(model: str, rows: Sequence[RecordedForecast]) -> ForecastSummary:
-    """Find the forecasts that count, and judge them."""
+def summarise(model: str, rows: Sequence[RecordedForecast], needed: float) -> ForecastSummary:
+    """Find the forecasts that count, and judge those of versions; odds of `needed` to 1 prove something."""
     counted = tuple(row for row in rows if row.observed is not None and not row.late)
-    judged = judge_rows(counted) if counted else None
-    return ForecastSummary(model=model, rows=tuple(rows), counted=counted, judged=judged)
+    of_versions = [row for row in counted if row.version is not None]
+    judged = judge_rows(of_versions) if of_versions else None
+    live = None if judged is None else LiveRecord.of(judged)
+    return ForecastSummary(model=model, rows=tuple(rows), counted=counted, judged=judged, live=live, needed=needed)
 
 
 def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
-    """Forecasts that count beside what happened; of one session, the one that was made from the newest prices."""
+    """Forecasts that count beside what happened.
+
+    Of one session, the one that was made from the newest prices; of those, the newest version's.
+    """
     newest: dict[date, RecordedForecast] = {}
-    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version)):
+    for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version or 0)):
         newest[row.session] = row
     chosen = list(newest.values())
     shared = [name for name in chosen[0].naives if all(name in row.naives for row in chosen)]

@@ -25,7 +25,7 @@ ROUNDING = 1e-9
 class RecordedForecast:
     """One forecast as it was made, and what happened where that is known. Prices are in dollars of that day.
 
-    model, version:   the registered model and its version
+    model, version:   the registered model and its version; None for the naive distribution, which no version made
     as_of:            the newest session that was known
     session:          the session that is forecast
     forecast:         the median of the distribution, where there is one
@@ -44,7 +44,7 @@ class RecordedForecast:
     """
 
     model: str
-    version: int
+    version: int | None
     ticker: str
     column: str
     as_of: date
@@ -133,7 +133,7 @@ class Ledger:
         A row that is filled in already stays as it is.
         """
         # Always in the same order, so that two processes never wait for each other.
-        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version))
+        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0))
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
                 raise ValueError(f"{price} at {at} is no price at a time with a zone")

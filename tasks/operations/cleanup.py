@@ -56,7 +56,7 @@ def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime
     model, number = _version(name)
     # While the lock is held nothing is promoted, and only a promoted version makes forecasts.
     with registry.locked(model):
-        named = {(row.model, row.version) for row in ledger.rows(model, version=number)}
+        named = {(model, number)} if ledger.rows(model, version=number) else set()
         named |= {(model, once) for once in registry.once_in_production(model)}
         if not is_free(registry.version(model, number), named):
             return False

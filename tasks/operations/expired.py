@@ -68,7 +68,7 @@ def find_expired(tracking: Tracking, forecasts: Iterable[RecordedForecast], ages
     runs = {run.info.run_id: run for run in _runs(tracking.client, tracking.experiment_id())}
     models = registry.models()
     versions = tuple(version for model in models for version in registry.versions(model))
-    named = {(row.model, row.version) for row in rows}
+    named = {(row.model, row.version) for row in rows if row.version is not None}
     named |= {(model, number) for model in models for number in registry.once_in_production(model)}
     archived = tuple(_archivable(versions, named, runs, ages.archive))
     removed = tuple(

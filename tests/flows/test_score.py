@@ -1,5 +1,6 @@
 """`tomorrow score`: what happened is filled in once, and judged; late forecasts never count."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.decision import DecisionWord
 from model.evaluation.distribution import log_density, median
+from model.evaluation.evidence.e_process import odds_text
 from model.evaluation.split import split_prices
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
@@ -29,7 +31,9 @@ from tasks.tracking.run_inputs import RunConfig
 from tasks.training.run import log_setup, start_training_run
 from tests.distributions import around
 from tests.flows.conftest import Run
-from tests.tasks.forecasts.recorded import crps_by_hand, naive_quantiles
+from tests.flows.runs.test_fetch import artifacts
+from tests.flows.runs.test_story import log_of
+from tests.tasks.forecasts.recorded import crps_by_hand, distributed, naive_quantiles
 
 MODEL = "SAMPLE-Open"
 LAST = date(2013, 9, 30)
@@ -63,32 +67,34 @@ def in_production(tracking: Tracking, prices: Prices) -> str:
 
 
 def forecasts(prices: Prices, error: float) -> list[RecordedForecast]:
-    """The newest forecasts of the market, each wrong by so many dollars and made the evening before."""
+    """The newest forecasts of the market, each a narrow distribution that is off by so many dollars.
+
+    Each was made the evening before.
+    """
     rows = []
     for row in range(len(prices) - SESSIONS, len(prices)):
         naives = naive_forecasts(prices.until(prices.day(row - 1)), "Open", 1)
         evening = datetime.combine(prices.day(row - 1), time(22, 15), UTC)
-        rows.append(
-            RecordedForecast(
-                model=MODEL,
-                version=1,
-                ticker="SAMPLE",
-                column="Open",
-                as_of=prices.day(row - 1),
-                session=prices.day(row),
-                forecast=float(prices.column("Open")[row]) + error,
-                naive=float(naives["newest_Close"][0]),
-                naive_name="newest_Close",
-                source="sample",
-                stale=False,
-                run_id="",
-                fingerprint="",
-                made_at=evening,
-                naives={name: float(values[0]) for name, values in naives.items()},
-                naive_quantiles=naive_quantiles(prices.until(prices.day(row - 1))),
-                late=False,
-            )
+        made = RecordedForecast(
+            model=MODEL,
+            version=1,
+            ticker="SAMPLE",
+            column="Open",
+            as_of=prices.day(row - 1),
+            session=prices.day(row),
+            forecast=float(prices.column("Open")[row]) + error,
+            naive=float(naives["newest_Close"][0]),
+            naive_name="newest_Close",
+            source="sample",
+            stale=False,
+            run_id="",
+            fingerprint="",
+            made_at=evening,
+            naives={name: float(values[0]) for name, values in naives.items()},
+            naive_quantiles=naive_quantiles(prices.until(prices.day(row - 1))),
+            late=False,
         )
+        rows.append(distributed(made))
     return rows
 
 
@@ -98,7 +104,7 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     ledger = Ledger(tracking.settings.ledger_uri)
     made = forecasts(prices, error=3.0)
     # The first was made too late, and was far better than it could be.
-    late = replace(made[0], late=True, forecast=made[0].forecast - 3.0)
+    late = replace(forecasts(prices, error=0.0)[0], late=True)
     waiting = replace(made[-1], as_of=LAST, session=LAST + timedelta(days=1))
     for row in (late, *made[1:], waiting):
         ledger.append(row)
@@ -110,10 +116,10 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert first["rmse"] == pytest.approx(3.0)
     assert first["bias"] == pytest.approx(3.0)
     assert first["naive_rmse"] < 3.0
-    assert (first["coverage"], first["level"]) == (None, None)
-    assert (first["crps"], first["crps_skill"], first["log_score"]) == (None, None, None)
+    assert (first["coverage"], first["level"]) == (0.0, 0.95)
     assert (first["retrain"], first["asked"]) == (True, True)
     assert "5 of the newest 5 windows" in first["reasons"][0]
+    assert [reason.split(" ", 1)[0] for reason in first["reasons"][1:]] == ["CRPS", "80", "95"]
     # The same again: nothing is filled in, and the request stands.
     assert (again["filled"], again["retrain"], again["asked"]) == (0, True, False)
     assert [row.observed for row in ledger.rows()] == [*prices.column("Open")[-SESSIONS:], None]
@@ -128,17 +134,70 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert scored.data.tags["mlflow.parentRunId"] == in_production
     history = tracking.client.get_metric_history(scored.info.run_id, "rolling_rmse")
     assert [metric.step for metric in history] == [row.session.toordinal() for row in made[1:]]
-    assert [file.path for file in tracking.client.list_artifacts(scored.info.run_id, "figures")] == [
-        "figures/score.png"
+    figures = [file.path for file in tracking.client.list_artifacts(scored.info.run_id, "figures")]
+    assert figures == [
+        f"figures/{name}.png" for name in ("crps", "fan", "live_evidence", "live_skill", "pit", "scale", "score")
     ]
     assert again["versions"][0]["run_id"] == scored.info.run_id
+
+
+@pytest.mark.usefixtures("in_production")
+def test_live_skill_and_evidence_are_those_of_the_forecasts_in_the_ledger(
+    run: Run, tracking: Tracking, prices: Prices, tmp_path: Path
+) -> None:
+    ledger = Ledger(tracking.settings.ledger_uri)
+    made = forecasts(prices, error=3.0)
+    for row in made:
+        ledger.append(row)
+    with clock_at(NOW):
+        scored = run("score", *MARKET, "--json").json
+        text = run("score", *MARKET).out
+        (status,) = run("status", "--json").json["forecasts"]
+        status_text = run("status").out
+    live = scored["live"]
+    came = prices.column("Open")[-SESSIONS:].tolist()
+    ours = [crps_by_hand(row.quantiles, price) for row, price in zip(made, came, strict=True)]
+    naive = {
+        name: [crps_by_hand(row.naive_quantiles[name], price) for row, price in zip(made, came, strict=True)]
+        for name in made[0].naive_quantiles
+    }
+    assert live["forecasts"] == SESSIONS
+    assert live["skill"] == {"21": pytest.approx(1 - sum(ours[-21:]) / min(sum(each[-21:]) for each in naive.values()))}
+    # Every price lay far below its distribution, so that the values of the PIT are near 0, all of them.
+    assert live["pit_ks"] > 0.99
+    assert live["evidence"] == 1.0
+    assert live["evidence_against"] > 20
+    against = odds_text(live["evidence_against"])
+    assert live["claim"] == f"worse than the naive distribution (evidence {against} on 26 live forecasts)"
+    assert (status["claim"], status["evidence"], status["skill"]) == (live["claim"], live["evidence"], live["skill"])
+    said = f"Live: {live['claim']}; CRPS skill {live['skill']['21']:+.3f} over the newest 21."
+    assert said in text
+    assert said in status_text
+    assert said in log_of("score")
+    assert said in artifacts("score")[-1]
+
+    run_id = scored["versions"][0]["run_id"]
+
+    def logged(name: str) -> list[float]:
+        return [metric.value for metric in tracking.client.get_metric_history(run_id, name)]
+
+    assert logged("crps") == pytest.approx(ours)
+    assert logged("live_skill_21")[-1] == pytest.approx(live["skill"]["21"])
+    assert len(logged("live_skill_21")) == SESSIONS - 20
+    assert logged("live_skill_63") == []
+    assert 10 ** max(logged("live_evidence_against")) == pytest.approx(live["evidence_against"])
+    table = json.loads(Path(tracking.client.download_artifacts(run_id, "forecasts.json", str(tmp_path))).read_text())
+    assert table["columns"] == ["session", "actual", "forecast", "crps", "naive_crps", "pit"]
+    assert [row[0] for row in table["data"]] == [str(row.session) for row in made]
+    assert [row[3] for row in table["data"]] == pytest.approx(ours)
+    assert [row[5] for row in table["data"]] == pytest.approx(logged("pit"))
 
 
 def test_with_nothing_forecast_there_is_nothing_to_score(run: Run) -> None:
     with clock_at(NOW):
         scored = run("score", *MARKET, "--json").json
     assert (scored["forecasts"], scored["scored"], scored["rmse"], scored["retrain"]) == (0, 0, None, False)
-    assert (scored["crps"], scored["naive_crps"], scored["naive_distribution"]) == (None, None, None)
+    assert (scored["crps"], scored["naive_crps"], scored["naive_distribution"], scored["live"]) == (None,) * 4
 
 
 @pytest.mark.usefixtures("in_production")

@@ -47,11 +47,35 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+class LiveAnswer(Answer):
+    """The live proof: what the forecasts of all versions so far say of the model.
+
+    forecasts:        how many of those that count are distributions, with naive ones beside them
+    evidence:         the highest odds that were reached that they are better than the naive ones: 46.0 is 46 to 1
+    evidence_against: the same that they are worse
+    claim:            what may be said of them, in words
+    skill:            the CRPS skill over the newest "21", "63" and "250", where there are so many
+    pit_ks:           the Kolmogorov-Smirnov distance of their PIT from the uniform distribution
+    """
+
+    forecasts: Count = of("live")
+    evidence: float
+    evidence_against: float = of("live.evidence.odds_against")
+    claim: str
+    skill: dict[int, float] = of("skills")
+    pit_ks: float = of("live.pit_ks")
+
+
+def _live(scored: "Scored") -> "Scored | None":
+    return None if scored.live is None else scored
+
+
 class ScoreAnswer(Answer):
     """The object of `tomorrow score --json`; what is undefined is null.
 
-    The figures are those of all forecasts that count; CRPS and log score are those of their distributions, `crps` and
-    `naive_crps` on the same sessions. `coverage` is that of the widest intervals, at `level`.
+    The figures are those of all forecasts by versions that count, those of the naive distribution left out; CRPS and
+    log score are those of their distributions, `crps` and `naive_crps` on the same sessions. `coverage` is that of the
+    widest intervals, at `level`.
     """
 
     model: str
@@ -76,6 +100,7 @@ class ScoreAnswer(Answer):
     level: Annotated[float | None, BeforeValidator(_level)] = of("scored.judged")
     coverage: float | None = of("scored.coverage")
     coverages: Annotated[dict[str, float], BeforeValidator(_coverages)] = of("scored.judged")
+    live: Annotated[LiveAnswer | None, BeforeValidator(_live)] = of("scored")
     retrain: bool = of("scored.advice.retrain")
     asked: bool = of("scored.asked")
     reasons: tuple[str, ...] = of("scored.advice.reasons")
@@ -103,22 +128,28 @@ def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
 
 
 def _text(report: "ScoreReport") -> str:
-    from flows.runs.wording import score_sentences
+    from flows.runs.wording import live_sentence, score_sentences
 
     scored, judged = report.scored, report.scored.judged
     lines = [
         f"{report.model}: {len(scored.rows)} forecasts; what happened was filled in for {report.filled} now, "
         f"{report.outcomes.waiting} wait for their session"
     ]
-    if judged is None:
+    if not scored.counted:
         lines.append("  none of them was made before its session and is over: nothing to score")
+    elif judged is None:
+        lines.append(f"  {len(scored.counted)} made before their sessions, none of them by a version: nothing to judge")
     else:
-        lines.append(f"  {len(scored.counted)} made before their sessions:")
+        naive = sum(row.version is None for row in scored.counted)
+        beside = f", {naive} of them by the naive distribution, which are not judged" if naive else ""
+        lines.append(f"  {len(scored.counted)} made before their sessions{beside}:")
         lines += [f"    {sentence}" for sentence in score_sentences(judged.metrics())]
         lines.append(f"    Bias ${judged.bias:+.3f}.")
         for level in sorted(judged.intervals):
             held = judged.coverage(level)
             lines.append(f"    The {100 * level:g} % intervals held {held.hits} of {held.n} prices.")
+        if (live := live_sentence(scored)) is not None:
+            lines.append(f"    {live}")
     for version, windows in scored.windows.items():
         lines.append(f"  version {version}: {len(windows)} sessions; {_newest(windows[-1])}")
     lines += [f"  note: {note}" for note in report.notes]

@@ -65,6 +65,9 @@ class ForecastStatus(Answer):
     naive_rmse: float | None
     coverage: float | None
     level: float | None
+    evidence: float | None
+    claim: str | None
+    skill: dict[int, float] = of("skills")
     newest: NewestForecast
 
 
@@ -127,7 +130,7 @@ def _text(answer: StatusAnswer, stack: "StackState | None") -> str:
         "Production": [line for model in answer.production for line in _version_lines(model)]
         or ["no model is registered yet"],
         "Prices": [_price_line(prices) for prices in answer.prices] or ["none are stored"],
-        "Forecasts": [_forecasts_line(made) for made in answer.forecasts] or ["none is made yet"],
+        "Forecasts": [line for made in answer.forecasts for line in _forecasts_lines(made)] or ["none is made yet"],
     }
     parts |= {TITLES[part]: [f"not known: {fault}"] for part, fault in answer.faults.items()}
     return "\n\n".join("\n  ".join([title, *lines]) for title, lines in parts.items())
@@ -158,11 +161,18 @@ def _price_line(prices: PriceStatus) -> str:
     return f"{prices.ticker}: to {prices.last}, fetched {_local(prices.fetched_at)}{lacks}{restated}"
 
 
+def _forecasts_lines(summary: ForecastStatus) -> list[str]:
+    from flows.runs.wording import live_text
+
+    lines = [_forecasts_line(summary)]
+    return lines if summary.claim is None else [*lines, f"  {live_text(summary.claim, summary.skill)}"]
+
+
 def _forecasts_line(summary: ForecastStatus) -> str:
     newest = summary.newest
     line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
     if summary.rmse is None or summary.naive_rmse is None:
-        return line + "none scored"
+        return line + (f"{summary.scored} scored, none of them by a version" if summary.scored else "none scored")
     line += f"{summary.scored} scored, "
     if summary.crps is not None and summary.naive_crps is not None:
         line += f"CRPS ${summary.crps:.3f}, naive ${summary.naive_crps:.3f}; "

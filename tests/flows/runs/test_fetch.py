@@ -62,15 +62,15 @@ def restated(prices: Prices) -> Prices:
     return replace(prices, values=values)
 
 
-def artifacts() -> list[str]:
-    """The texts of Prefect's artifacts about prices, oldest first."""
+def artifacts(key: str = "prices") -> list[str]:
+    """The texts of Prefect's artifacts of a kind, oldest first."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
     from prefect.client.schemas.sorting import ArtifactSort
 
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["prices"])), sort=ArtifactSort.CREATED_DESC
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
         )
     return [str(artifact.data) for artifact in reversed(found)]
 

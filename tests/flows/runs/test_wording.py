@@ -3,7 +3,8 @@
 import math
 from dataclasses import replace
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, score_sentences
+from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, live_text, score_sentences
+from tasks.forecasts.summary import summarise
 from tests.tasks.forecasts.recorded import distributed, forecast
 
 METRICS = {
@@ -44,3 +45,19 @@ def test_intervals_stand_in_brackets_where_there_are_any() -> None:
 
 def test_an_undefined_score_is_a_dash() -> None:
     assert (in_dollars(0.5), in_dollars(math.nan)) == ("$0.500", "-")
+
+
+def test_a_claim_stands_with_the_skill_over_each_span_that_is_full() -> None:
+    claim = "proven on 70 live forecasts (evidence 46 to 1)"
+    assert live_text(claim, {}) == f"Live: {claim}."
+    skilled = f"Live: {claim}; CRPS skill +0.012 over the newest 21, -0.003 over the newest 63."
+    assert live_text(claim, {21: 0.012, 63: -0.003}) == skilled
+
+
+def test_without_a_version_s_distribution_nothing_is_claimed() -> None:
+    made = forecast(40)
+    came = replace(made, observed=140.0, observed_at=made.made_at)
+    assert live_sentence(summarise(made.model, [made], 20)) is None
+    assert live_sentence(summarise(made.model, [came], 20)) is None
+    naive = replace(distributed(made), version=None, observed=140.0, observed_at=made.made_at)
+    assert live_sentence(summarise(made.model, [naive], 20)) is None

@@ -44,7 +44,7 @@ def test_after_a_split_the_score_of_a_distribution_is_what_it_was(tmp_path: Path
     ledger.append(made)
     (row,) = ledger.fill_in(find_outcomes(ledger.rows(), scaled(factor)).known, at=made.made_at)
     assert row.quantiles == made.quantiles, "they stay in the dollars of the forecast"
-    summary = summarise(made.model, [row])
+    summary = summarise(made.model, [row], 20)
     assert summary.crps == pytest.approx(crps_by_hand(made.quantiles, came))
     naive = min(crps_by_hand(quantiles, came) for quantiles in made.naive_quantiles.values())
     assert summary.naive_crps == pytest.approx(naive)

@@ -39,21 +39,22 @@ def test_of_one_session_the_forecast_from_the_newest_prices_counts() -> None:
 
 def test_late_ones_and_those_without_a_price_do_not_count() -> None:
     rows = [over(forecast(40), 143.0), over(replace(forecast(41), late=True), 141.0), forecast(42)]
-    summary = summarise(MODEL, rows)
+    summary = summarise(MODEL, rows, 20)
     assert (summary.forecasts, summary.scored, summary.rmse) == (3, 1, 3.0)
     assert (summary.counted, summary.newest) == ((rows[0],), rows[2])
 
 
 def test_nothing_that_counts_has_no_figures() -> None:
-    summary = summarise(MODEL, [distributed(forecast(40))])
+    summary = summarise(MODEL, [distributed(forecast(40))], 20)
     assert (summary.scored, summary.judged, summary.rmse, summary.naive_rmse, summary.coverage) == (0, *[None] * 4)
     assert (summary.crps, summary.naive_crps, summary.crps_skill, summary.log_score) == (None,) * 4
     assert summary.level == 0.95
+    assert (summary.claim, summary.evidence, summary.skills) == (None, None, {})
 
 
 def test_the_scores_of_distributions_are_those_that_anybody_computes_from_the_rows() -> None:
     rows = [over(distributed(forecast(row), half_80=0.5 + row % 3 / 2), 139.0 + row % 7) for row in range(40, 50)]
-    summary = summarise(MODEL, rows)
+    summary = summarise(MODEL, rows, 20)
 
     def by_hand(distributions: Iterable[Mapping[float, float]]) -> float:
         scores = [crps_by_hand(made, row.observed or 0.0) for made, row in zip(distributions, rows, strict=True)]
@@ -69,7 +70,7 @@ def test_the_scores_of_distributions_are_those_that_anybody_computes_from_the_ro
 
 def test_forecasts_without_a_distribution_count_by_their_errors_alone() -> None:
     with_one, without = over(distributed(forecast(40)), 141.0), over(forecast(41), 141.0)
-    both, alone = summarise(MODEL, [with_one, without]), summarise(MODEL, [without])
+    both, alone = summarise(MODEL, [with_one, without], 20), summarise(MODEL, [without], 20)
     assert both.scored == 2
     assert both.crps == pytest.approx(crps_by_hand(with_one.quantiles, 141.0))
     assert both.naive_crps == pytest.approx(crps_by_hand(with_one.naive_quantiles["constant_250"], 141.0))
@@ -79,7 +80,39 @@ def test_forecasts_without_a_distribution_count_by_their_errors_alone() -> None:
 
 def test_a_distribution_at_other_probabilities_is_kept_and_not_scored() -> None:
     fewer = replace(forecast(40), quantiles={0.25: 139.0, 0.5: 140.0, 0.75: 141.0})
-    assert summarise(MODEL, [over(fewer, 141.0)]).crps is None
+    assert summarise(MODEL, [over(fewer, 141.0)], 20).crps is None
+
+
+def test_the_naive_distribution_counts_among_the_forecasts_and_not_in_their_skill() -> None:
+    of_version = over(distributed(forecast(40)), 143.0)
+    naive = [over(distributed(replace(forecast(row), version=None)), 0.0) for row in (39, 40, 41)]
+    summary, alone = summarise(MODEL, [*naive, of_version], 20), summarise(MODEL, naive, 20)
+    assert (summary.forecasts, summary.scored) == (4, 4)
+    assert summary.judged is not None
+    assert summary.judged.forecast.tolist() == [140.0]
+    assert summary.claim == "not distinguishable from chance (evidence 1.0 to 1 on 1 forecast)"
+    assert (alone.forecasts, alone.scored, alone.judged, alone.rmse, alone.claim) == (3, 3, None, None, None)
+
+
+def test_of_one_session_a_version_s_forecast_goes_before_a_naive_one() -> None:
+    of_version, naive = forecast(41), replace(forecast(41), version=None)
+    later = replace(naive, made_at=naive.made_at + timedelta(minutes=1))
+    assert summarise(MODEL, [of_version, later], 20).newest == of_version
+    assert summarise(MODEL, [forecast(40), later], 20).newest == later
+
+
+def test_evidence_is_that_of_all_versions_from_the_first_forecast_on() -> None:
+    # The first session is not bet on, and a point that is right beside broad ones wins a little each day.
+    rows = [forecast(row, version=1 + (row > 45)) for row in range(40, 50)]
+    right = [over(distributed(row, half_80=0.01, half_95=0.02), row.forecast) for row in rows]
+    summary, first = summarise(MODEL, right, 20), summarise(MODEL, right[:5], 20)
+    assert summary.evidence is not None
+    assert first.evidence is not None
+    assert summary.evidence > first.evidence > 1
+    assert summary.live is not None
+    assert len(summary.live) == 10
+    assert summary.claim == summary.live.claim(20)
+    assert summarise(MODEL, right, summary.evidence).claim != summarise(MODEL, right, 2 * summary.evidence).claim
 
 
 def test_status_and_score_report_the_same(tracking: Tracking) -> None:
@@ -98,3 +131,5 @@ def test_status_and_score_report_the_same(tracking: Tracking) -> None:
     assert scored.crps == seen.crps == pytest.approx(sum(crps_by_hand(row.quantiles, 141.5) for row in made) / 6)
     assert scored.naive_crps == seen.naive_crps
     assert (scored.coverage, scored.level) == (seen.coverage, seen.level) == (1.0, 0.95)
+    assert scored.claim == seen.claim is not None
+    assert (scored.evidence, scored.skills) == (seen.evidence, seen.skills)

@@ -131,6 +131,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     """Load what the ledger, the stages and the way back refer to; an error where anything is gone."""
     registry, store = Registry(tracking), SnapshotStore(tracking.settings)
     for row in Ledger(tracking.settings.ledger_uri).rows():
+        assert row.version is not None
         version = registry.version(row.model, row.version)
         assert version.run_id == row.run_id
         assert len(load_prices(tracking.client, row.run_id)) > 0
