@@ -233,9 +233,7 @@ def test_weights_of_another_fit_are_not_taken_for_its_own(kept: Tracking, fits: 
     assert same(found.proof, afresh(kept, PRICES.rows(0, 159)))
 
 
-def test_a_proof_that_was_killed_goes_on_where_it_stopped(
-    kept: Tracking, fits: list[date], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proof_that_was_killed_goes_on_where_it_stopped(kept: Tracking, fits: list[date]) -> None:
     class Killed(BaseException):
         pass
 
@@ -281,11 +279,11 @@ def test_each_configuration_of_ones_own_is_one_more_and_the_presets_are_one_toge
     mine = LIGHT.model_copy(update={"lookback": 19})
     monkeypatch.setitem(PRESETS, "one", LIGHT)
     monkeypatch.setitem(PRESETS, "two", OTHER)
-    numbers = [made(kept, PRICES.rows(0, 135), config).proof.tried for config in (LIGHT, mine, OTHER, HOPELESS, LIGHT)]
+    numbers = [made(kept, PRICES.rows(0, 105), config).proof.tried for config in (LIGHT, mine, OTHER, HOPELESS, LIGHT)]
     assert numbers == [1, 2, 1, 3, 1]
     # Another column is another model.
     close = mine.model_copy(update={"column": "Close"})
-    assert made(kept, PRICES.rows(0, 135), close).proof.tried == 1
+    assert made(kept, PRICES.rows(0, 105), close).proof.tried == 1
     assert len(fits) == 5
 
 
