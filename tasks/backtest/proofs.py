@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -136,7 +137,8 @@ def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, st
     name = f"{ticker} {column} proof from {prices.day(start)}"
     tags = {**training_tags(prices, configuration), KEY: key, "kind": KIND}
     with start_run(tracking.client, experiment, name, tags) as run:
-        run.log_params({"forecaster": configuration.model_dump(mode="json"), "proof": tracking.settings.proof})
+        given = {"forecaster": configuration, "proof": tracking.settings.proof}
+        run.log_params({name: config.model_dump(mode="json") for name, config in given.items()})
         return run.run_id
 
 
@@ -191,6 +193,9 @@ class _Periods:
         if kept.get("trained_on") != train.fingerprint:
             return None
         place = self._places[name]
+        if kept["fit"] != _digest_of_fit(place):
+            logger.info("the proof's fit from %s is not the one that its forecasts are of, and is made again", name)
+            return None
         try:
             recipe = Recipe.from_json((place / RECIPE_FILE).read_text(encoding="utf-8"))
             return fitted_of(NumpyNetwork.load(place / WEIGHTS_FILE), recipe, train)
@@ -201,6 +206,9 @@ class _Periods:
     def _write(self, name: str, prices: Prices, period: Period, made: PeriodForecasts, fitted: Fitted) -> None:
         place = self._folder / "written" / name
         place.mkdir(parents=True)
+        (place / RECIPE_FILE).write_text(fitted.recipe.to_json(), encoding="utf-8")
+        if isinstance(fitted.network, NumpyNetwork):
+            fitted.network.save(place / WEIGHTS_FILE)
         kept = {
             "sessions": prices.sessions[period.start : period.stop].astype(str).tolist(),
             "trained_on": prices.rows(0, period.start).fingerprint,
@@ -208,11 +216,9 @@ class _Periods:
             "forecast": made.made.values.tolist(),
             "quantiles": packed(made.made.quantiles),
             "alone": packed(made.alone.quantiles),
+            "fit": _digest_of_fit(place),
         }
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
-        (place / RECIPE_FILE).write_text(fitted.recipe.to_json(), encoding="utf-8")
-        if isinstance(fitted.network, NumpyNetwork):
-            fitted.network.save(place / WEIGHTS_FILE)
         self._client.log_artifacts(self._run_id, str(place), f"{KIND}/{name}")
 
 
@@ -229,9 +235,15 @@ def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> Pe
     )
 
 
+def _digest_of_fit(place: Path) -> str:
+    """The digest of a fit's files, which a damaged or another fit's file changes."""
+    files = (place / name for name in (RECIPE_FILE, WEIGHTS_FILE))
+    return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])
+
+
 def _check(found: Any) -> None:
     """KeyError, TypeError or ValueError unless a period's file is whole."""
     n = len(found["sessions"])
-    str(found["trained_on"]), str(found["known"])
+    str(found["trained_on"]), str(found["known"]), str(found["fit"])
     Forecasts(values=np.array(found["forecast"], dtype=np.float64), quantiles=unpacked(found["quantiles"], n))
     unpacked(found["alone"], n)

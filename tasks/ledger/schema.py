@@ -89,6 +89,7 @@ stage_changes = sa.Table(
     *_required(Moment, "at"),
     sa.Column("forced", sa.Text),
     sa.Column("verdict", sa.Text),
+    sa.Column("evidence", sa.Double),
     sa.Index("changes_of_a_version", "model", "version", "id"),
 )
 
