@@ -1,1 +1,1 @@
-"""Tests of model/evaluation."""
+"""Tests of model/evaluation/evidence."""
