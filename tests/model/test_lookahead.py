@@ -290,7 +290,7 @@ def test_no_bet_of_a_proof_its_bound_or_its_wealth_knows_what_comes_after_it(
                 largest_differences(judged.quantiles, judged.naive_quantiles[name])[: happened + 1]
                 for judged in (one, two)
             ]
-            np.testing.assert_array_equal(*bounds)
+            np.testing.assert_array_equal(bounds[0], bounds[1])
             assert np.isfinite(naive).all()
             for side in ("better", "worse"):
                 bets, others = getattr(before.evidence, side)[name], getattr(after.evidence, side)[name]
