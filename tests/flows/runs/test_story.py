@@ -69,8 +69,9 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         *(rf"Epoch {epoch} of 20: loss 0\.\d+" for epoch in range(2, 21, 2)),
         rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
         rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
-        r"Gate: Judged on 21 sessions",
-        r"Gate: RMSE .* loses to the newest Close",
+        r"Proof: no proof: the prices are too few\.",
+        r"Gate: There is no evidence of skill: the prices are too few",
+        r"Gate: RMSE of the median",
         r"SAMPLE-Open version 1: refused, in Staging\.",
     )
     predict(request=PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), or_naive=True)
@@ -83,7 +84,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"Recorded in the ledger\.",
     )
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told("promote", r"Gate: Judged on 21 sessions", r"SAMPLE-Open version 1: forced, in Production\.")
+    told("promote", r"Gate: There is no evidence", r"SAMPLE-Open version 1: forced, in Production\.")
     for written in (r"Recorded in the ledger\.", r"In the ledger already"):
         assert run("predict", *MARKET).code == 0
         told(
