@@ -66,7 +66,8 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from model.market.calendar import ExchangeCalendar
 
     # From the last session of 2018, whose evening forecasts the first of 2019, to the last of 2019.
-    sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(options.first, YEAR[1])][: options.days]
+    every = ExchangeCalendar().sessions(options.first, YEAR[1])[: options.days]
+    sessions = [date.fromisoformat(str(day)) for day in every]
     forecaster = preset(options.preset) if options.preset else QUICK
     if options.epochs:
         training = forecaster.training.model_copy(update={"epochs": options.epochs})

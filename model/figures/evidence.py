@@ -32,7 +32,8 @@ def evidence_figure(
     sessions: (n,), those of the evidence
     """
     figure = new_figure(f"{subject}, {period(sessions)}: evidence", _found(sessions, evidence, needed), height=7.0)
-    figure.subplots_adjust(left=0.125, top=0.785, hspace=0.2)
+    # The label of the axis needs room left of odds such as "1,000,000 to 1".
+    figure.subplots_adjust(left=0.15, top=0.785, hspace=0.2)
     better, worse = figure.subplots(2, 1, sharex=True, height_ratios=(5, 3))
     for (name, bets), colour in zip(evidence.better.items(), cycle(COLOURS[1:])):
         _line(better, sessions, bets.log_wealth, f"beside {naive_label(name)}", color=colour, linewidth=0.9)
@@ -45,7 +46,7 @@ def evidence_figure(
     _odds_axis(worse, needed_against)
     panel_title(better, f"odds that it is better: highest {odds_text(evidence.odds)}")
     panel_title(worse, f"odds that it is worse: highest {odds_text(evidence.odds_against)}")
-    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.115, 1 - 0.7 / figure.get_figheight())}
+    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.14, 1 - 0.7 / figure.get_figheight())}
     figure.legend(*better.get_legend_handles_labels(), ncols=2, frameon=False, **where)
     return figure
 

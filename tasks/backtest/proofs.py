@@ -34,7 +34,7 @@ from model.backtest.proof import (
 )
 from model.config import ForecasterConfig
 from model.evaluation.decision import Verdict
-from model.evaluation.evidence.proof import Needed, Proof
+from model.evaluation.evidence.proof import Proof
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.backtest.evaluation_file import packed, unpacked
@@ -87,13 +87,18 @@ def prove(
             kept = _Periods(tracking.client, run_id, Path(folder))
             made: list[PeriodForecasts] = []
             due = periods(prices, start, settings.proof)
-            proof = None
-            for done, period in enumerate(due):
-                made.append(kept.complete(prices, period, configuration, lambda: show and show(done, len(due))))  # noqa: B023
-                proof = assemble_proof(prices, start, made, configuration, trial.number)
-                if _is_settled(proof, settings.gate.needed):
-                    break
-        return None if proof is None else KeptProof(proof=proof, run_id=run_id)
+            for number, period in enumerate(due):
+                done = kept.done(prices, period)
+                if len(done) < period.stop - period.start:
+                    known = [*made, done] if len(done) else made
+                    if known and _is_settled(
+                        assemble_proof(prices, start, known, configuration, trial.number), settings
+                    ):
+                        made = known
+                        break
+                    done = kept.complete(prices, period, configuration, lambda: show and show(number, len(due)))  # noqa: B023
+                made.append(done)
+        return KeptProof(proof=assemble_proof(prices, start, made, configuration, trial.number), run_id=run_id)
 
 
 def trial_key(config: ForecasterConfig) -> str:
@@ -114,7 +119,9 @@ def _trial(
     return before or trials.record(model, key, family, prices.day(start), at), start
 
 
-def _is_settled(proof: Proof, needed: Needed) -> bool:
+def _is_settled(proof: Proof, settings: Settings) -> bool:
+    """Whether no skill is shown, so that more sessions are not worth a fit."""
+    needed = settings.gate.needed
     return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
 
 
@@ -141,17 +148,20 @@ class _Periods:
     def __init__(self, client: "MlflowClient", run_id: str, folder: Path) -> None:
         self._client, self._run_id, self._folder = client, run_id, folder
         self._places: dict[str, Path] = {}
+        self._found: dict[str, Mapping[str, Any]] = {}
         self._there = {Path(file.path).name for file in client.list_artifacts(run_id, KIND)}
+
+    def done(self, prices: Prices, period: Period) -> PeriodForecasts:
+        """A period's forecasts that are kept and can be used; NOTHING where there are none."""
+        kept = self._read(str(prices.day(period.start)))
+        return NOTHING if kept is None else _forecasts_of(kept, prices, period)
 
     def complete(
         self, prices: Prices, period: Period, configuration: ForecasterConfig, before_fit: Callable[[], Any]
     ) -> PeriodForecasts:
         """A period's forecasts: those that are kept, and the others made now, and kept."""
         name, train = str(prices.day(period.start)), prices.rows(0, period.start)
-        kept = self._read(name) if name in self._there else None
-        done = NOTHING if kept is None else _forecasts_of(kept, prices, period)
-        if len(done) == period.stop - period.start:
-            return done
+        kept, done = self._read(name), self.done(prices, period)
         fitted = None if kept is None else self._fitted(name, kept, train)
         if fitted is None:
             before_fit()
@@ -166,6 +176,8 @@ class _Periods:
         """What is kept of a period; None where it is gone or damaged, which counts as nothing."""
         from mlflow.exceptions import MlflowException
 
+        if name in self._found or name not in self._there:
+            return self._found.get(name)
         try:
             place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
             found = json.loads((place / FORECASTS_FILE).read_text(encoding="utf-8"))
@@ -173,7 +185,7 @@ class _Periods:
         except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
             return None
-        self._places[name] = place
+        self._places[name], self._found[name] = place, found
         return dict(found)
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:

@@ -2,8 +2,8 @@
 
 For every preset and a cell that is not Keras's, and every column: prices after an origin are changed, removed or
 appended, and every weight, every part of the recipe, its linear branch and its past errors among them, every forecast,
-every quantile, every naive forecast and naive distribution stays bit for bit. There is history enough that the
-quarters before and the year before say something.
+every quantile, every naive forecast and naive distribution stays bit for bit. So does every bet of a proof, its bound
+and its wealth. There is history enough that the quarters before and the year before say something.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,12 @@ from model.artifact.distribution import PROBABILITIES
 from model.artifact.market_state import STATE, market_state
 from model.artifact.recipes import ChangeRecipe
 from model.artifact.scale import PRICES, MovementScale
+from model.backtest.proof import assemble_proof, first_row, fit_period, forecast_period, periods
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
 from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.evaluation.evaluation import evaluate
+from model.evaluation.evidence.e_process import largest_differences
+from model.evaluation.evidence.proof import Proof, ProofConfig
 from model.evaluation.split import Split, split_prices
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.scaling import fit_recipe, sessions_needed
@@ -243,3 +246,60 @@ def test_nothing_starts_from_weights_that_were_fitted_on_its_test_period() -> No
         train_forecaster(prices.until(prices.day(TRAIN - 1)), config, parent=later)
     same = train_forecaster(prices.until(prices.day(TRAIN)), config, parent=later)
     assert same.generation == 1
+
+
+# Two fits: one at the row START, and one REFIT sessions later.
+START, REFIT = ROWS - 40, 20
+
+
+def proven(prices: Prices, column: Column) -> Proof:
+    """The proof of a small `anchored`, from the row START on."""
+    config, wanted = small("anchored", column), ProofConfig(sessions=40, history=100, refit_every=REFIT)
+    start = first_row(prices, config, wanted, history().day(START))
+    assert start == START
+    found = [
+        forecast_period(fit_period(prices, period, config), prices, period) for period in periods(prices, start, wanted)
+    ]
+    return assemble_proof(prices, start, found, config, tried=1)
+
+
+@cache
+def proven_as_it_was(column: Column) -> Proof:
+    return proven(history(), column)
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+@pytest.mark.parametrize("column", ["Open", "Close"])
+def test_no_bet_of_a_proof_its_bound_or_its_wealth_knows_what_comes_after_it(
+    column: Column, tampering: Tampering
+) -> None:
+    before = proven_as_it_was(column)
+    for origin in (START + 8, START + REFIT + 8):
+        after = proven(tampering(history(), origin), column)
+        happened = origin - START + 1  # the sessions up to the origin; one more was forecast by then
+        one, two = before.judged, after.judged
+        for name in ("forecast", "quantiles"):
+            np.testing.assert_array_equal(getattr(one, name)[: happened + 1], getattr(two, name)[: happened + 1])
+        alone, other = one.statistical_quantiles["scale_alone"], two.statistical_quantiles["scale_alone"]
+        np.testing.assert_array_equal(alone[: happened + 1], other[: happened + 1])
+        assert before.evidence is not None
+        assert after.evidence is not None
+        assert list(before.evidence.better) == ["constant_250", "constant_500", "constant_1000"]
+        for name, naive in one.naive_quantiles.items():
+            bounds = [
+                largest_differences(judged.quantiles, judged.naive_quantiles[name])[: happened + 1]
+                for judged in (one, two)
+            ]
+            np.testing.assert_array_equal(bounds[0], bounds[1])
+            assert np.isfinite(naive).all()
+            for side in ("better", "worse"):
+                bets, others = getattr(before.evidence, side)[name], getattr(after.evidence, side)[name]
+                np.testing.assert_array_equal(bets.stakes[: happened + 1], others.stakes[: happened + 1])
+                np.testing.assert_array_equal(bets.gains[:happened], others.gains[:happened])
+                np.testing.assert_array_equal(bets.log_wealth[:happened], others.log_wealth[:happened])
+                if tampering is changed:
+                    assert bets.gains[happened] != others.gains[happened], "it should have moved after the origin"
+        # On some sessions something is at stake: the wealth above is not only ever 1.
+        assert (
+            np.ptp(before.evidence.log_odds[:happened]) > 0 or np.ptp(before.evidence.log_odds_against[:happened]) > 0
+        )

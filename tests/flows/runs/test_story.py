@@ -70,8 +70,8 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
         rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
         r"Proof: no proof: the prices are too few\.",
-        r"Gate: There is no evidence of skill: the prices are too few",
-        r"Gate: RMSE of the median",
+        r"Gate: There is no evidence of skill: the prices are too few for any session of a proof\.",
+        r"Gate: RMSE of the median \$.* of that of the newest Close; at most 1\.01\.",
         r"SAMPLE-Open version 1: refused, in Staging\.",
     )
     predict(request=PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), or_naive=True)
@@ -84,7 +84,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"Recorded in the ledger\.",
     )
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told("promote", r"Gate: There is no evidence", r"SAMPLE-Open version 1: forced, in Production\.")
+    told("promote", r"Gate: There is no evidence of skill", r"SAMPLE-Open version 1: forced, in Production\.")
     for written in (r"Recorded in the ledger\.", r"In the ledger already"):
         assert run("predict", *MARKET).code == 0
         told(
