@@ -13,12 +13,28 @@ import pytest
 from flows.cli.main import main
 from tasks.settings import read_settings
 from tasks.tracking.client import open_tracking
+from tests.market import write_csv, zigzag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # A network that is fitted in a moment; what is tested here does not depend on its size.
 SMALL = ("--lookback", "5", "--set", "network.units=[4]", "--epochs", "2")
+# One that learns what `alternating` prices do.
+LEARNS = (
+    *("--lookback", "2", "--epochs", "40", "--batch-size", "16"),
+    *("--set", "network.units=[8]", "--set", "network.dropout=0", "--set", "training.learning_rate=0.02"),
+)
+# Proofs of forty sessions and more, with one fit: the usual ones need 500 sessions, and more before them.
+SMALL_PROOF = {
+    "TOMORROW_PROOF__SESSIONS": "40",
+    "TOMORROW_PROOF__HISTORY": "100",
+    "TOMORROW_PROOF__REFIT_EVERY": "100",
+    "TOMORROW_GATE__MIN_SESSIONS": "30",
+    "TOMORROW_GATE__RECENT_SESSIONS": "30",
+    "TOMORROW_GATE__COMMON_SESSIONS": "30",
+    "TOMORROW_GATE__MAX_OWN_RATIO": "10",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,19 @@ def run(home: Path, prefect_server: None, capfd: pytest.CaptureFixture[str]) -> 
         return Outcome(code, captured.out, captured.err)
 
     return command
+
+
+@pytest.fixture
+def small_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate asks for small proofs."""
+    for name, value in SMALL_PROOF.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def alternating(tmp_path: Path) -> tuple[str, ...]:
+    """Options for prices that a network can learn and no naive forecast can; they end on 2019-10-16."""
+    return ("--source", "csv", "--prices", str(write_csv(zigzag(), tmp_path / "zigzag.csv")), "--ticker", "ZIG")
 
 
 @pytest.fixture

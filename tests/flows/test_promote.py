@@ -11,7 +11,7 @@ from tasks.prefect_tasks import start_timing
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import LEARNS, SMALL, Run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,33 +25,60 @@ def everything(client: "MlflowClient") -> list[object]:
     return [models, *((found.version, found.current_stage, dict(found.tags)) for found in versions)]
 
 
+@pytest.mark.usefixtures("small_proof")
 def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_changes(
     run: Run, client: "MlflowClient"
 ) -> None:
-    run("train", *LOSES)
+    trained = run("train", *LOSES, "--json").json
+    assert (trained["stage"], trained["decision"]["verdict"]) == ("Staging", "no skill")
     before = everything(client)
     refused = run("promote", "SAMPLE-Open", "1", "--to", "production")
     assert refused.code == 4
     assert refused.out == ""
-    assert "loses to the newest Close" in refused.err
+    assert "evidence that it is worse" in refused.err
+    assert "needed: a version whose configuration is proven" in refused.err
     assert "Traceback" not in refused.err
     error = run("promote", "SAMPLE-Open", "1", "--json").json["error"]
     assert error["kind"] == "PromotionRefused"
+    assert error["reasons"][0].startswith("Evidence of skill 1.0 to 1 on 40 sessions from ")
     assert everything(client) == before
 
 
-def test_sessions_of_backtests_count_beside_the_test_period_where_both_versions_have_them(run: Run) -> None:
-    options = ("--source", "sample", "--as-of", "2013-12-31", *SMALL)
-    run("backtest", *options, "--from", "2013-10", "--to", "2013-11", "--refit", "never", "--seeds", "2")
-    first = run("train", *options, "--json").json
-    judged = "Judged on 64 sessions from 2013-10-01 to 2013-12-31, 43 of them forecast in backtests"
-    assert first["decision"]["reasons"][0].startswith(judged)
-    run("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "somebody has to begin")
-    second = run("train", *options, "--seed", "1", "--json").json["decision"]["reasons"]
-    assert second[0].startswith(judged)
-    assert "the version in Production" in second[2]
-    alone = run("train", *options, "--seed", "2", "--json").json["decision"]["reasons"]
-    assert alone[0].startswith("Judged on 21 sessions from 2013-12-02 to 2013-12-31, needed")
+@pytest.mark.usefixtures("small_proof")
+def test_a_version_that_passes_the_gate_is_promoted_without_force(
+    run: Run, client: "MlflowClient", alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as watching:
+        watching.setenv("TOMORROW_GATE__MODE", "dry_run")
+        trained = run("train", *alternating, *LEARNS, "--json").json
+        assert (trained["stage"], trained["decision"]["promoted"]) == ("Staging", False)
+        stays = run("promote", "ZIG-Open", "1", "--json")
+        assert (stays.code, stays.json["stage"], stays.json["changed"]) == (0, "Staging", False)
+    promoted = run("promote", "ZIG-Open", "1", "--json")
+    assert (promoted.code, promoted.json["stage"], promoted.json["changed"]) == (0, "Production", True)
+    assert promoted.json["decision"]["verdict"] == "proven"
+    version = client.get_model_version_by_alias("ZIG-Open", "production")
+    assert (int(version.version), version.current_stage) == (1, "Production")
+    assert (version.tags["decision"], version.tags["decision.forced"], version.tags["verdict"]) == (
+        "promoted",
+        "",
+        "proven",
+    )
+
+
+@pytest.mark.usefixtures("small_proof")
+def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
+    run: Run, client: "MlflowClient", alternating: tuple[str, ...]
+) -> None:
+    run("train", *alternating, *SMALL)
+    assert run("promote", "ZIG-Open", "1", "--force", "--reason", "to have one").code == 0
+    proven = run("train", *alternating, *LEARNS, "--json").json
+    assert (proven["stage"], proven["decision"]["verdict"], proven["proof"]["tried"]) == ("Production", "proven", 2)
+    assert "of version 1 in Production on 40 sessions, which is not proven" in proven["decision"]["reasons"][-1]
+    assert [client.get_model_version("ZIG-Open", number).current_stage for number in "12"] == [
+        "Archived",
+        "Production",
+    ]
 
 
 def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowClient") -> None:
@@ -63,7 +90,8 @@ def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowC
     assert (int(version.version), version.current_stage) == (1, "Production")
     assert version.tags["decision"] == "forced"
     assert version.tags["decision.forced"] == "the board wants it"
-    assert "loses to the newest Close" in version.tags["decision.reasons"]
+    assert version.tags["decision.reasons"].startswith("There is no evidence of skill: the prices are too few")
+    assert (version.tags["verdict"], version.tags["evidence"]) == ("undecided", "1")
 
 
 def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient") -> None:
@@ -88,8 +116,8 @@ def test_a_version_that_somebody_promoted_before_the_gate_was_asked_stays_in_pro
     tracking = Tracking(client, read_settings({"TOMORROW_HOME": str(home)}))
     registered = replace(Registry(tracking).version("SAMPLE-Open", 1), stage="None")
     start_timing()
-    version, decision = consider(tracking, registered)
-    assert (version.stage, decision.promoted) == ("Production", True)
+    version, decision, proof = consider(tracking, registered)
+    assert (version.stage, decision.promoted, proof) == ("Production", True, None)
     assert everything(client) == before
 
 
@@ -108,7 +136,7 @@ def test_in_manual_mode_a_version_waits_for_a_person(
     trained = run("train", *LOSES, "--json").json
     assert (trained["stage"], trained["decision"]["promoted"]) == ("Staging", False)
     tags = client.get_model_version("SAMPLE-Open", "1").tags
-    assert (tags["decision"], tags["skill"]) == ("waiting", "none")
+    assert (tags["decision"], tags["verdict"]) == ("waiting", "undecided")
     # Against the gate's advice, or to say no, a reason is wanted.
     assert run("approve", "SAMPLE-Open", "1").code == 2
     assert run("reject", "SAMPLE-Open", "1").code == 2

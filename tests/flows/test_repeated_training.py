@@ -10,7 +10,7 @@ from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
 from tasks.training.previous import close_killed, run_tags
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import LEARNS, SMALL, Run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,10 +56,12 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    "step", ["ask_gate_task", "record_decision_task"], ids=["before the gate was asked", "before its answer was noted"]
+    ("step", "decided"),
+    [("prove_task", None), ("ask_gate_task", "moved"), ("record_decision_task", "moved")],
+    ids=["before its proof was made", "before the gate was asked", "before its answer was noted"],
 )
 def test_a_training_that_was_killed_at_the_gate_is_continued(
-    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str
+    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch, step: str, decided: str | None
 ) -> None:
     from flows import promote
 
@@ -71,19 +73,17 @@ def test_a_training_that_was_killed_at_the_gate_is_continued(
         with pytest.raises(Killed):
             run("train", *MARKET)
     (version,) = client.search_model_versions()
-    assert version.tags["decision"] == "moved"
+    assert version.tags.get("decision") == decided
     done = run("train", *MARKET, "--again", "--json").json
     assert (done["version"], done["repeated"], done["decision"]["promoted"]) == (1, True, False)
     (version,) = client.search_model_versions()
     assert (version.current_stage, version.tags["decision"]) == ("Staging", "refused")
 
 
+@pytest.mark.usefixtures("small_proof")
 def test_a_promotion_that_was_killed_half_way_is_completed(
-    run: Run, client: "MlflowClient", home: "Path", monkeypatch: pytest.MonkeyPatch
+    run: Run, client: "MlflowClient", alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "mlflow.yaml").write_text("gate: {min_skill: -1000, max_coverage_gap: 1}\n")
-    monkeypatch.setenv("TOMORROW_CONFIG", str(home / "mlflow.yaml"))
-
     point = MlflowRegistry.point
 
     def point_or_kill(store: MlflowRegistry, model: str, alias: str, number: int | None) -> None:
@@ -94,10 +94,10 @@ def test_a_promotion_that_was_killed_half_way_is_completed(
     with monkeypatch.context() as patched:
         patched.setattr(MlflowRegistry, "point", point_or_kill)
         with pytest.raises(Killed):
-            run("train", *MARKET)
-    done = run("train", *MARKET, "--json").json
+            run("train", *alternating, *LEARNS)
+    done = run("train", *alternating, *LEARNS, "--json").json
     assert (done["version"], done["repeated"], done["stage"]) == (1, True, "Production")
-    assert int(client.get_model_version_by_alias("SAMPLE-Open", "production").version) == 1
+    assert int(client.get_model_version_by_alias("ZIG-Open", "production").version) == 1
 
 
 def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(

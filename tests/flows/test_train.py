@@ -15,24 +15,13 @@ from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
 from tasks.tracking.run_inputs import reload_test
-from tests.flows.conftest import SMALL, Run
-from tests.market import write_csv, zigzag
+from tests.flows.conftest import LEARNS, SMALL, Run
 from tests.project import program
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FAST_MARKET = ("--source", "sample", "--as-of", "2013-06-28")
-LEARNS = (
-    *("--lookback", "2", "--epochs", "40", "--batch-size", "16"),
-    *("--set", "network.units=[8]", "--set", "network.dropout=0", "--set", "training.learning_rate=0.02"),
-)
-
-
-@pytest.fixture
-def alternating(tmp_path: Path) -> tuple[str, ...]:
-    """Options for prices that a network can learn and no naive forecast can."""
-    return ("--source", "csv", "--prices", str(write_csv(zigzag(), tmp_path / "zigzag.csv")), "--ticker", "ZIG")
 
 
 def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run, client: "MlflowClient") -> None:
@@ -50,7 +39,10 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     assert metrics["skill"] == pytest.approx(1 - metrics["rmse"] / metrics["naive_rmse"])
     assert metrics["crps_skill"] == pytest.approx(1 - metrics["crps"] / metrics["naive_crps"])
     assert answer["decision"]["promoted"] is False
-    assert any("loses to the newest Close" in reason for reason in answer["decision"]["reasons"])
+    # These prices are too few for the proof that is usual.
+    few = "There is no evidence of skill: the prices are too few for any session of a proof."
+    assert answer["decision"]["reasons"][0] == few
+    assert (answer["decision"]["verdict"], answer["decision"]["evidence"], answer["proof"]) == ("undecided", 1.0, None)
 
     run_ = client.get_run(answer["run_id"])
     assert run_.info.status == "FINISHED"
@@ -99,16 +91,73 @@ def test_the_same_seed_gives_the_same_figures_to_the_last_digit(run: Run) -> Non
     assert (one["version"], two["version"]) == (1, 2)
 
 
-def test_a_version_that_beats_the_naive_forecast_goes_to_production_and_its_equal_does_not(
+@pytest.mark.usefixtures("small_proof")
+def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
+    run: Run, client: "MlflowClient", alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run("train", *alternating, *LEARNS, "--as-of", "2019-10-09", "--json").json
+    assert (first["stage"], first["decision"]["promoted"], first["decision"]["verdict"]) == (
+        "Production",
+        True,
+        "proven",
+    )
+    proof = first["proof"]
+    assert (proof["sessions"], proof["tried"], proof["last"]) == (40, 1, "2019-10-09")
+    assert proof["crps_skill"] > 0.5
+    assert proof["evidence"] == first["decision"]["evidence"] > 20
+    equal = run("train", *alternating, *LEARNS, "--as-of", "2019-10-09", "--seed", "1", "--json").json
+    assert (equal["stage"], equal["decision"]["promoted"], equal["decision"]["verdict"]) == ("Staging", False, "proven")
+    assert equal["decision"]["reasons"][-1] == (
+        "The configuration is that of version 1 in Production, which is 0 sessions older: it is replaced when it is "
+        "250 sessions old."
+    )
+    assert equal["proof"] == proof, "a seed is no configuration of its own"
+    monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "5")
+    later = run("train", *alternating, *LEARNS, "--as-of", "2019-10-15", "--json").json
+    assert (later["stage"], later["proof"]["sessions"], later["proof"]["run_id"]) == ("Staging", 44, proof["run_id"])
+    assert "which is 4 sessions older: it is replaced when" in later["decision"]["reasons"][-1]
+    newest = run("train", *alternating, *LEARNS, "--as-of", "2019-10-16", "--json").json
+    assert (newest["stage"], newest["version"], newest["proof"]["sessions"]) == ("Production", 4, 45)
+    assert "which is 5 sessions older: a CRPS below 1.0025 of it is enough" in newest["decision"]["reasons"][-1]
+    # What knows less does not come back.
+    monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "1")
+    before = run("train", *alternating, *LEARNS, "--as-of", "2019-10-11", "--json").json
+    assert before["stage"] == "Staging"
+    assert before["decision"]["reasons"][-1] == (
+        "It knows 3 sessions less than version 4 in Production: a newer version is not replaced."
+    )
+    assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 4
+
+
+@pytest.mark.usefixtures("small_proof")
+def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
     run: Run, client: "MlflowClient", alternating: tuple[str, ...]
 ) -> None:
-    first = run("train", *alternating, *LEARNS, "--json").json
-    assert first["metrics"]["skill"] > 0
-    assert (first["stage"], first["decision"]["promoted"]) == ("Production", True)
-    second = run("train", *alternating, *LEARNS, "--again", "--json").json
-    assert (second["stage"], second["decision"]["promoted"]) == ("Staging", False)
-    assert any("only equals the version in Production" in reason for reason in second["decision"]["reasons"])
-    assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 1
+    answer = run("train", *alternating, *LEARNS, "--json").json
+    tags = client.get_model_version("ZIG-Open", "1").tags
+    assert (tags["verdict"], tags["decision"]) == ("proven", "promoted")
+    assert float(tags["evidence"]) == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
+    for run_id in (answer["run_id"], answer["proof"]["run_id"]):
+        kept = client.get_run(run_id).data
+        assert kept.tags["verdict"] == "proven"
+        assert kept.tags["proof.run"] == answer["proof"]["run_id"]
+        assert kept.tags["proof.claim"].startswith("proven on 40 sessions (evidence ")
+        assert 10 ** kept.metrics["proof_evidence"] == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
+        assert kept.metrics["proof_sessions"] == 40
+        assert "figures/evidence.png" in {file.path for file in client.list_artifacts(run_id, "figures")}
+    assert client.get_run(answer["proof"]["run_id"]).data.tags["kind"] == "proof"
+
+
+@pytest.mark.usefixtures("small_proof")
+def test_each_configuration_that_is_tried_on_a_model_makes_the_next_need_more(
+    run: Run, alternating: tuple[str, ...]
+) -> None:
+    one, two = (run("train", *alternating, *SMALL, "--lookback", text, "--json").json for text in ("5", "6"))
+    assert (one["proof"]["tried"], two["proof"]["tried"]) == (1, 2)
+    assert "needed 20 to 1" in one["decision"]["reasons"][0]
+    assert "needed 40 to 1, as configuration 2 that was tried" in two["decision"]["reasons"][0]
+    again = run("train", *alternating, *SMALL, "--seed", "3", "--json").json
+    assert again["proof"] == one["proof"]
 
 
 def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run, client: "MlflowClient") -> None:
@@ -144,6 +193,7 @@ def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run
     assert "which reach into the test period" in earlier["start"]["reason"]
 
 
+@pytest.mark.usefixtures("small_proof")
 def test_a_gate_that_only_watches_moves_nothing(
     run: Run, home: Path, alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
