@@ -68,14 +68,14 @@ def cycle(
         seconds[name] = time.perf_counter() - start
         return done
 
-    version = timed("train", TRAIN, train, prices=prices, forecaster=forecaster).version
+    version = timed("train", TRAIN, train, request=prices, forecaster=forecaster).version
     if force:
         timed("promote", TRAIN, promote, model=version.model, version=version.version, force=True, reason=REASON)
-    timed("predict", PREDICT, predict, prices=prices)
+    timed("predict", PREDICT, predict, request=prices, or_naive=True)
     if HAS_SCORE:
         from flows.score import score
 
-        timed("score", SCORE, score, prices=prices)
+        timed("score", SCORE, score, request=prices)
     return seconds
 
 

@@ -1,7 +1,7 @@
 """A year in an hour: a forecast of every session of 2019 by the real flows, with a clock given to them.
 
     .venv/bin/python -m benchmarks.year
-    .venv/bin/python -m benchmarks.year --days 20 --preset daily
+    .venv/bin/python -m benchmarks.year --first 2019-11-04 --days 22 --preset daily
 
 A process for each day, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last
 month took longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
@@ -54,6 +54,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--first", type=date.fromisoformat, default=YEAR[0], help="the first evening (2018-12-31)")
     parser.add_argument("--days", type=int, help="only the first so many sessions")
     parser.add_argument("--preset", help="a named training configuration (default: a network fitted in a moment)")
     parser.add_argument("--epochs", type=int, help="epochs of the preset")
@@ -65,7 +66,8 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from model.market.calendar import ExchangeCalendar
 
     # From the last session of 2018, whose evening forecasts the first of 2019, to the last of 2019.
-    sessions = [date.fromisoformat(str(day)) for day in ExchangeCalendar().sessions(*YEAR)][: options.days]
+    every = ExchangeCalendar().sessions(options.first, YEAR[1])[: options.days]
+    sessions = [date.fromisoformat(str(day)) for day in every]
     forecaster = preset(options.preset) if options.preset else QUICK
     if options.epochs:
         training = forecaster.training.model_copy(update={"epochs": options.epochs})
@@ -76,8 +78,9 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, mp_context=processes, max_tasks_per_child=1) as days:
         for number, day in enumerate(sessions):
-            # Nothing is in Production on the first day, and without a forecast there is nothing to score.
-            taken.append(days.submit(_day, day, prices, forecaster, force=number == 0).result())
+            # The quick network has no skill, and without a version in Production its forecasts are not exercised.
+            force = number == 0 and forecaster == QUICK
+            taken.append(days.submit(_day, day, prices, forecaster, force=force).result())
             sizes.append(_megabytes(folder))
             if number % 5 == 0 or options.days:
                 spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in taken[-1].items())
@@ -131,12 +134,16 @@ def _left_behind(sessions: list[date]) -> dict[str, Any]:
     scored = [row for row in rows if row.observed is not None]
     return {
         "forecasts": len(rows),
+        "of_the_naive_distribution": sum(row.version is None for row in rows),
         "sessions_without_a_forecast": [str(day) for day in sessions if day not in {row.as_of for row in rows}],
         "ex_ante": sum(row.made_at < ExchangeCalendar().opens(row.session) for row in rows),
         "scored": len(scored),
         "versions": len(versions),
         "versions_without_a_decision_or_run": sum(
             not version.tags.get("decision") or version.run_id not in made for version in versions
+        ),
+        "first_promotion": next(
+            (str(change.at) for change in registry.history.changes(model) if change.decision == "promoted"), None
         ),
         "stages": dict(Counter(version.stage for version in versions)),
         "decisions": dict(Counter(version.tags.get("decision", "") for version in versions)),

@@ -47,25 +47,28 @@ def catchup(
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> CatchupReport:
-    """Make the forecasts that are missing in the ledger, each as of its own session.
+    """Make the forecasts that are missing in the ledger, each as of its own session; at first that of the newest one.
 
     Before each forecast a version is trained as of that session, unless a newer version has trained on that day:
-    comparing the two on it would be unfair.
+    comparing the two on it would be unfair. With nothing in Production the forecast is the best naive distribution; a
+    session that has no other forecast is caught up where no version has been trained as of it or later.
     """
     start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, forecaster.column)
-    done = {row.as_of for row in Ledger(settings.ledger_uri).rows(model)}
+    registry = Registry(connect_task(settings))
+    trained = newest_as_of(registry.versions(model))
+    rows = Ledger(settings.ledger_uri).rows(model)
+    done = {row.as_of for row in rows if row.version is not None or row.as_of <= trained}
     calendar = resolved.calendar
     missed = missed_sessions(calendar, done, resolved.until(calendar.last_completed(at)))
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
     log_missed(model, due, len(missed))
-    registry = Registry(connect_task(settings))
     made: list[PredictReport] = []
     for day in due:
         wanted = request.model_copy(update={"as_of": day})
         if newest_as_of(registry.versions(model)) < day:
             train(request=wanted, forecaster=forecaster, evaluation=evaluation)
-        made.append(predict(request=wanted, column=forecaster.column))
+        made.append(predict(request=wanted, column=forecaster.column, or_naive=True))
     return CatchupReport(model=model, made=tuple(made), passed=missed[: len(missed) - len(due)])

@@ -1,4 +1,7 @@
-"""Predict: pull the Production version, forecast the next session, write it to the ledger."""
+"""Predict: pull the Production version, forecast the next session, write it to the ledger.
+
+A schedule that has nothing in Production yet records the best naive distribution in its place.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +15,14 @@ from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_forecast, log_pulled, start_run
 from model.config import Column, PriceRequest
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.prefect_tasks import connect_task, forecast_task, pull_task, record_forecast_task
+from tasks.prefect_tasks import (
+    connect_task,
+    forecast_task,
+    naive_forecast_task,
+    pull_if_any_task,
+    pull_task,
+    record_forecast_task,
+)
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
@@ -22,9 +32,13 @@ from tasks.settings import read_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictReport:
-    """A forecast as the ledger holds it; `created` is False where it was made before."""
+    """A forecast as the ledger holds it.
 
-    version: RegisteredVersion
+    version: that made it; None for the naive distribution
+    created: False where the ledger had it before
+    """
+
+    version: RegisteredVersion | None
     fetched: FetchedPrices
     forecast: RecordedForecast
     created: bool
@@ -39,16 +53,21 @@ class PredictReport:
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def predict(request: PriceRequest = PriceRequest(), column: Column = "Open") -> PredictReport:
-    """Forecast the session after the newest one, with the version that is in Production."""
+def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_naive: bool = False) -> PredictReport:
+    """Forecast the session after the newest one, with the version that is in Production.
+
+    or_naive: with nothing in Production record the best naive distribution, which is no failure then
+    """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, column)
-    version = pull_task(Registry(connect_task(settings)), model, at)
-    log_pulled(version)
+    registry = Registry(connect_task(settings))
+    version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
+    log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
-    made = forecast_task(version, fetched.prices, column, settings, at, fetched.stale)
+    what = fetched.prices, column, settings, at, fetched.stale
+    made = naive_forecast_task(model, *what) if version is None else forecast_task(version, *what)
     recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     link_forecast(recorded)

@@ -24,7 +24,7 @@ from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
-from tasks.forecasts.make import make_forecast
+from tasks.forecasts.make import make_forecast, make_naive_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
@@ -32,7 +32,7 @@ from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import find_expired
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
-from tasks.registry.gate import ask_gate, prove_versions
+from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
 from tasks.registry.registry import Registry
 from tasks.settings import RetrySettings
@@ -114,7 +114,9 @@ roll_back_task = step(Registry.roll_back, "roll back")
 
 # The forecast of the next session.
 pull_task = step(Registry.production, "pull")
+pull_if_any_task = step(champion, "pull")
 forecast_task = step(make_forecast, "forecast")
+naive_forecast_task = step(make_naive_forecast, "forecast")
 record_forecast_task = step(Ledger.append, "record")
 
 # What happened then.

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from model.config import PRESETS
+from tasks.ledger.forecasts import Ledger
 from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.prefect_server import environment
@@ -93,6 +94,18 @@ def test_the_schedule_trains_the_whole_preset_daily() -> None:
 
     given = train.validate_parameters(_deployments()["train"].parameters)
     assert given["forecaster"] == PRESETS["daily"]
+
+
+def test_the_schedule_records_the_naive_distribution_while_nothing_is_in_production() -> None:
+    from flows.predict import predict
+
+    given = predict.validate_parameters(_deployments()["predict"].parameters)
+    assert given["or_naive"] is True
+    assert predict.validate_parameters({})["or_naive"] is False, "a person at the prompt gets an error"
+
+
+def test_what_was_missed_is_trained_as_the_schedule_trains() -> None:
+    assert _deployments()["catchup"].parameters == _deployments()["train"].parameters
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -202,8 +215,9 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
 
 @pytest.mark.servers
 def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_path: Path) -> None:
-    """Nothing is in Production, which only the flow itself can find out."""
+    """Nothing is in Production: the flow itself finds that out, and records the naive distribution."""
     predict = _deployed(server)["predict"]["id"]
+    # Beside this parameter the deployment's own hold.
     question = {"parameters": {"request": {"ticker": "SAMPLE", "source": "sample"}}}
     answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json=question)
     run = answer.json()["id"]
@@ -214,4 +228,6 @@ def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_
         while state["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
             time.sleep(0.5)
             state = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
-    assert (state["type"], "NothingInProduction" in state["message"]) == ("FAILED", True), state
+    assert state["type"] == "COMPLETED", state
+    (row,) = Ledger(Settings(home=Path(server["TOMORROW_HOME"])).ledger_uri).rows()
+    assert (row.model, row.named) == ("SAMPLE-Open", "naive")

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.prefect_api import PrefectApi
@@ -83,7 +84,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with webhook(200) as (address, sent), (folder / "shown").open("wb") as shown:
         words, variables = command(
             folder / "var",
-            *("up", "--source", "sample", "--json"),
+            *("up", "--source", "sample", "--now", "--json"),
             *("--mlflow-port", str(mlflow), "--prefect-port", str(prefect)),
             TOMORROW_WEBHOOK=address,
         )
@@ -92,7 +93,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         )
         running = Running(process=process, home=folder / "var", mlflow=mlflow, prefect=prefect, sent=sent)
         try:
-            wait_until(lambda: "the stack is up" in running.said or process.poll() is not None)
+            wait_until(lambda: "catchup runs now" in running.said or process.poll() is not None)
             assert process.poll() is None, running.said
             yield running
         finally:
@@ -110,6 +111,24 @@ def test_both_servers_answer_with_their_pages(stack: Running) -> None:
     mlflow = stack.state.part("mlflow")
     assert mlflow is not None
     assert mlflow.address == f"http://127.0.0.1:{stack.mlflow}"
+
+
+def test_with_now_the_first_forecast_is_made_without_waiting_for_the_schedule(stack: Running) -> None:
+    """One run of catchup, by the worker; the tests below find nothing that goes on."""
+    deployed = {found["name"]: found["id"] for found in stack.ask("deployments/filter", {})}
+    question = {
+        "deployments": {"id": {"any_": [deployed["catchup"]]}},
+        "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}},
+    }
+    ended = ("COMPLETED", "FAILED", "CRASHED")
+    wait_until(lambda: any(run["state_type"] in ended for run in stack.ask("flow_runs/filter", question)))
+    (made,) = stack.ask("flow_runs/filter", question)
+    assert made["state_type"] == "COMPLETED", made["state"]
+    assert f"catchup runs now: '{made['name']}'" in stack.said or made["id"] in stack.said
+    rows = Ledger(Settings(home=stack.home).ledger_uri).rows()
+    assert [row.model for row in rows] == ["SAMPLE-Open"]
+    (forecast,) = json.loads(run(stack.home, "status", "--json").stdout)["forecasts"]
+    assert forecast["newest"]["session"] == str(rows[0].session)
 
 
 def test_every_deployment_stands_and_takes_the_prices_that_were_named(stack: Running) -> None:
@@ -172,13 +191,15 @@ def test_a_server_that_is_killed_comes_back_and_somebody_is_told(stack: Running)
 
 
 def test_a_run_that_fails_is_told_of(stack: Running) -> None:
-    """Nothing is in Production, which only the flow itself can find out; it runs where the worker's settings say."""
+    """A file of prices is missing, which only the flow itself can find out; it runs where the worker's settings say."""
     deployed = {found["name"]: found["id"] for found in stack.ask("deployments/filter", {})}
-    made = stack.ask(f"deployments/{deployed['predict']}/create_flow_run", {})
+    nowhere = {"ticker": "META", "source": "csv", "files": ["/nowhere/prices.csv"]}
+    question = {"parameters": {"request": nowhere}}
+    made = stack.ask(f"deployments/{deployed['predict']}/create_flow_run", question)
     wait_until(lambda: any(told["kind"] == "flow.failed" for told in stack.sent))
     told = next(told for told in stack.sent if told["kind"] == "flow.failed")
     assert told["subject"] == "predict"
-    assert "NothingInProduction" in str(told["message"])
+    assert "/nowhere/prices.csv" in str(told["message"])
     question = {"filter": {"event": {"name": ["tomorrow.flow.failed"]}}}
     wait_until(lambda: stack.ask("events/filter", question)["events"])
     (event,) = stack.ask("events/filter", question)["events"]

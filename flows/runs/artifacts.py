@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, score_sentences
+from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.evaluation.decision import Decision
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
@@ -36,8 +36,8 @@ def link_forecast(made: RecordedForecast) -> None:
     """Show in Prefect what was forecast."""
     create_markdown_artifact(
         f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**{intervals_in_brackets(made)}\n\n"
-        f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made.model} version {made.version}, "
-        f"from {made.source} prices as of {made.as_of}."
+        f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made_by(made)}.\n\n"
+        f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n",
         key="forecast",
         description=f"a forecast of {made.model}",

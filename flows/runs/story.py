@@ -15,7 +15,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler
 
-from flows.runs.wording import intervals_in_brackets, live_sentence, score_sentences
+from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from tasks.prefect_tasks import start_timing
@@ -113,20 +113,23 @@ def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> N
     logger.info(f"{version.model} version {version.version}: {decided}, in {version.stage}.")
 
 
-def log_pulled(version: "RegisteredVersion") -> None:
-    """The version that forecasts."""
+def log_pulled(model: str, version: "RegisteredVersion | None") -> None:
+    """The version that forecasts, or that there is none."""
     logger = get_run_logger()
+    if version is None:
+        logger.info(f"No version of {model} is in Production: the best naive distribution is recorded.")
+        return
     logger.info(f"{version.model} {version.named} is in Production, and forecasts.")
     for note in version.notes:
         logger.warning(note)
 
 
 def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
-    """The forecast with its intervals, beside the naive one, and whether the ledger had it already."""
+    """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already."""
     logger = get_run_logger()
     logger.info(
         f"{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}{intervals_in_brackets(made)}; "
-        f"naive ({naive_label(made.naive_name)}) ${made.naive:.2f}."
+        f"naive ({naive_label(made.naive_name)}) ${made.naive:.2f}. By {made_by(made)}."
     )
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
@@ -163,7 +166,7 @@ def log_backtest(result: "BacktestResult") -> None:
 def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     """Which sessions are caught up."""
     left = f"; {missed - len(due)} more are too long ago" if missed > len(due) else ""
-    get_run_logger().info(f"{model}: {len(due)} missed sessions to catch up{left}.")
+    get_run_logger().info(f"{model}: {len(due)} sessions to catch up{left}.")
 
 
 def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:

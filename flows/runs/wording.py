@@ -47,6 +47,14 @@ def intervals_in_brackets(made: RecordedForecast) -> str:
     return f" ({', '.join(bounds)})" if bounds else ""
 
 
+def made_by(made: RecordedForecast) -> str:
+    """Who made a forecast: a version, or which naive distribution for want of one."""
+    if made.version is not None:
+        return f"{made.model} {made.named}"
+    kind = next((f", {naive_label(name)}" for name, row in made.naive_quantiles.items() if row == made.quantiles), "")
+    return f"the naive distribution{kind}: no version is in Production"
+
+
 def _beside(measure: str, metrics: Mapping[str, float], kind: str, names: list[str]) -> str:
     """A score beside the smallest of the naive ones of those names."""
     ours = metrics[measure]

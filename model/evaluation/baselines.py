@@ -3,6 +3,7 @@
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
+from model.evaluation.distribution import crps, given
 from model.market.prices import Prices, Values
 
 Naive = dict[str, Values]
@@ -11,6 +12,8 @@ AVERAGED = 5
 # The naive distributions by name, each with the number of past changes that it is made of, and the fewest that do.
 CONSTANT = {f"constant_{changes}": changes for changes in (250, 500, 1000)}
 FEWEST_CHANGES = 20
+# On so many of the newest sessions it shows which naive distribution is the best.
+COMPARED = 500
 NAIVE_LABELS = {
     **{name: f"the newest Close with its last {changes:,} changes" for name, changes in CONSTANT.items()},
     "drift": "the drift of all sessions before",
@@ -54,6 +57,25 @@ def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
     first = len(prices) - origins
     newest = closes[first:, np.newaxis]
     return {name: newest * np.exp(_rolled_quantiles(changes, most, first)) for name, most in CONSTANT.items()}
+
+
+def best_naive_distribution(prices: Prices, column: str) -> tuple[str, Values]:
+    """The naive distribution for the session after the newest one: its name, and (len(PROBABILITIES),) dollars.
+
+    Of the three it is the one with the smallest CRPS on the newest 500 sessions, or on as many as there are; the first
+    of them where they are equal, or where none can be judged yet. NaN throughout where there are too few changes.
+    """
+    origins = min(COMPARED + 1, len(prices))
+    made = naive_distributions(prices, column, origins)
+    came = prices.column(column)[len(prices) - origins + 1 :]
+
+    def score(name: str) -> float:
+        before = made[name][:-1]
+        known = given(before)
+        return float(crps(came[known], before[known]).sum())
+
+    best = min(made, key=score)
+    return best, made[best][-1]
 
 
 def _rolled_quantiles(changes: Values, most: int, first: int) -> Values:

@@ -57,7 +57,7 @@ class Decision:
     word:     promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
     verdict:  what is known of its configuration's skill; None where that is not on record
     evidence: the odds that it has skill; None likewise
-    reasons:  one sentence for every check, passed or not
+    reasons:  one sentence for every check, passed or not; those of the checks that failed stand first
     failures: the sentences of the checks that failed
     """
 

@@ -113,13 +113,14 @@ def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decis
     proof = candidate.proof
     compared = compare(proof, champion.proof) if proof and champion and champion.proof else None
     replaces = _replaces_unproven(proof, champion, compared, gate)
-    checks = (
+    checks = [
         *_proof(proof, gate, replaces=replaces),
         *_own(candidate, gate),
         *_point_forecast(candidate, gate),
         *_intervals(candidate, gate),
         *_against_champion(proof, champion, compared, gate),
-    )
+    ]
+    checks.sort(key=lambda check: check.passed)
     reasons = tuple(check.sentence for check in checks)
     failures = tuple(check.sentence for check in checks if not check.passed)
     passed = not failures

@@ -61,6 +61,11 @@ class ExchangeCalendar:
         sessions = self._hours(day, day).sessions
         return _date(sessions[int(np.searchsorted(sessions, np.datetime64(day, "D"), side="right"))])
 
+    def newest(self, day: date) -> date:
+        """The last session up to `day`, which may be one itself."""
+        sessions = self._hours(day, day).sessions
+        return _date(sessions[int(np.searchsorted(sessions, np.datetime64(day, "D"), side="right")) - 1])
+
     def opens(self, session: date) -> datetime:
         """When trading begins, in UTC."""
         hours, row = self._row(session)
@@ -124,9 +129,12 @@ def occasion(calendar: ExchangeCalendar, due: datetime, started: datetime, allow
 
 
 def missed_sessions(calendar: ExchangeCalendar, done: Collection[date], last: date) -> tuple[date, ...]:
-    """The sessions up to `last`, oldest first, of which nothing was done though something was done before them."""
+    """The sessions up to `last`, oldest first, of which nothing was done though something was done before them.
+
+    Where nothing was done at all it is the newest one alone.
+    """
     if not done:
-        return ()
+        return (calendar.newest(last),)
     return tuple(day for day in map(_date, calendar.sessions(min(done), last)) if day not in done)
 
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from model.backtest.proof import (
 )
 from model.config import ForecasterConfig
 from model.evaluation.decision import Verdict
-from model.evaluation.evidence.proof import Needed, Proof
+from model.evaluation.evidence.proof import Proof
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.backtest.evaluation_file import packed, unpacked
@@ -86,13 +87,18 @@ def prove(
             kept = _Periods(tracking.client, run_id, Path(folder))
             made: list[PeriodForecasts] = []
             due = periods(prices, start, settings.proof)
-            proof = None
-            for done, period in enumerate(due):
-                made.append(kept.complete(prices, period, configuration, lambda: show and show(done, len(due))))  # noqa: B023
-                proof = assemble_proof(prices, start, made, configuration, trial.number)
-                if _is_settled(proof, settings.gate.needed):
-                    break
-        return None if proof is None else KeptProof(proof=proof, run_id=run_id)
+            for number, period in enumerate(due):
+                done = kept.done(prices, period)
+                if len(done) < period.stop - period.start:
+                    known = [*made, done] if len(done) else made
+                    if known and _is_settled(
+                        assemble_proof(prices, start, known, configuration, trial.number), settings
+                    ):
+                        made = known
+                        break
+                    done = kept.complete(prices, period, configuration, lambda: show and show(number, len(due)))  # noqa: B023
+                made.append(done)
+        return KeptProof(proof=assemble_proof(prices, start, made, configuration, trial.number), run_id=run_id)
 
 
 def trial_key(config: ForecasterConfig) -> str:
@@ -113,7 +119,9 @@ def _trial(
     return before or trials.record(model, key, family, prices.day(start), at), start
 
 
-def _is_settled(proof: Proof, needed: Needed) -> bool:
+def _is_settled(proof: Proof, settings: Settings) -> bool:
+    """Whether no skill is shown, so that more sessions are not worth a fit."""
+    needed = settings.gate.needed
     return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
 
 
@@ -129,7 +137,8 @@ def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, st
     name = f"{ticker} {column} proof from {prices.day(start)}"
     tags = {**training_tags(prices, configuration), KEY: key, "kind": KIND}
     with start_run(tracking.client, experiment, name, tags) as run:
-        run.log_params({"forecaster": configuration.model_dump(mode="json"), "proof": tracking.settings.proof})
+        given = {"forecaster": configuration, "proof": tracking.settings.proof}
+        run.log_params({name: config.model_dump(mode="json") for name, config in given.items()})
         return run.run_id
 
 
@@ -139,17 +148,20 @@ class _Periods:
     def __init__(self, client: "MlflowClient", run_id: str, folder: Path) -> None:
         self._client, self._run_id, self._folder = client, run_id, folder
         self._places: dict[str, Path] = {}
+        self._found: dict[str, Mapping[str, Any]] = {}
         self._there = {Path(file.path).name for file in client.list_artifacts(run_id, KIND)}
+
+    def done(self, prices: Prices, period: Period) -> PeriodForecasts:
+        """A period's forecasts that are kept and can be used; NOTHING where there are none."""
+        kept = self._read(str(prices.day(period.start)))
+        return NOTHING if kept is None else _forecasts_of(kept, prices, period)
 
     def complete(
         self, prices: Prices, period: Period, configuration: ForecasterConfig, before_fit: Callable[[], Any]
     ) -> PeriodForecasts:
         """A period's forecasts: those that are kept, and the others made now, and kept."""
         name, train = str(prices.day(period.start)), prices.rows(0, period.start)
-        kept = self._read(name) if name in self._there else None
-        done = NOTHING if kept is None else _forecasts_of(kept, prices, period)
-        if len(done) == period.stop - period.start:
-            return done
+        kept, done = self._read(name), self.done(prices, period)
         fitted = None if kept is None else self._fitted(name, kept, train)
         if fitted is None:
             before_fit()
@@ -164,6 +176,8 @@ class _Periods:
         """What is kept of a period; None where it is gone or damaged, which counts as nothing."""
         from mlflow.exceptions import MlflowException
 
+        if name in self._found or name not in self._there:
+            return self._found.get(name)
         try:
             place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
             found = json.loads((place / FORECASTS_FILE).read_text(encoding="utf-8"))
@@ -171,7 +185,7 @@ class _Periods:
         except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
             return None
-        self._places[name] = place
+        self._places[name], self._found[name] = place, found
         return dict(found)
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
@@ -179,6 +193,9 @@ class _Periods:
         if kept.get("trained_on") != train.fingerprint:
             return None
         place = self._places[name]
+        if kept["fit"] != _digest_of_fit(place):
+            logger.info("the proof's fit from %s is not the one that its forecasts are of, and is made again", name)
+            return None
         try:
             recipe = Recipe.from_json((place / RECIPE_FILE).read_text(encoding="utf-8"))
             return fitted_of(NumpyNetwork.load(place / WEIGHTS_FILE), recipe, train)
@@ -189,6 +206,9 @@ class _Periods:
     def _write(self, name: str, prices: Prices, period: Period, made: PeriodForecasts, fitted: Fitted) -> None:
         place = self._folder / "written" / name
         place.mkdir(parents=True)
+        (place / RECIPE_FILE).write_text(fitted.recipe.to_json(), encoding="utf-8")
+        if isinstance(fitted.network, NumpyNetwork):
+            fitted.network.save(place / WEIGHTS_FILE)
         kept = {
             "sessions": prices.sessions[period.start : period.stop].astype(str).tolist(),
             "trained_on": prices.rows(0, period.start).fingerprint,
@@ -196,11 +216,9 @@ class _Periods:
             "forecast": made.made.values.tolist(),
             "quantiles": packed(made.made.quantiles),
             "alone": packed(made.alone.quantiles),
+            "fit": _digest_of_fit(place),
         }
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
-        (place / RECIPE_FILE).write_text(fitted.recipe.to_json(), encoding="utf-8")
-        if isinstance(fitted.network, NumpyNetwork):
-            fitted.network.save(place / WEIGHTS_FILE)
         self._client.log_artifacts(self._run_id, str(place), f"{KIND}/{name}")
 
 
@@ -217,9 +235,15 @@ def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> Pe
     )
 
 
+def _digest_of_fit(place: Path) -> str:
+    """The digest of a fit's files, which a damaged or another fit's file changes."""
+    files = (place / name for name in (RECIPE_FILE, WEIGHTS_FILE))
+    return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])
+
+
 def _check(found: Any) -> None:
     """KeyError, TypeError or ValueError unless a period's file is whole."""
     n = len(found["sessions"])
-    str(found["trained_on"]), str(found["known"])
+    str(found["trained_on"]), str(found["known"]), str(found["fit"])
     Forecasts(values=np.array(found["forecast"], dtype=np.float64), quantiles=unpacked(found["quantiles"], n))
     unpacked(found["alone"], n)

@@ -1,4 +1,4 @@
-"""The forecast of the next session, made with a registered version."""
+"""The forecast of the next session: by a registered version, or the best naive distribution where there is none."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,7 +6,16 @@ from datetime import datetime
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts
+from model.errors import TooFewPrices
+from model.evaluation.baselines import (
+    FEWEST_CHANGES,
+    best_naive_distribution,
+    naive_distributions,
+    naive_forecast,
+    naive_forecasts,
+)
+from model.evaluation.distribution import median
+from model.forecaster.forecasts import Forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import RecordedForecast
@@ -22,17 +31,44 @@ def make_forecast(
 
     It is late if that session has begun by `now`: its Open may be known then.
     """
-    exchange = prices.security.exchange
-    calendar = ExchangeCalendar(exchange, settings.extra_closures.get(exchange, ()))
-    naive_name, naive = naive_forecast(prices, column)
-    session = calendar.next_session(prices.last)
+    session = _calendar(prices, settings).next_session(prices.last)
     made = load_forecaster(version.model_uri).predict(replace(prices, following=session))
+    row = _record(version.model, made, prices, column, settings, now, stale)
+    return replace(row, version=version.version, run_id=version.run_id)
+
+
+def make_naive_forecast(
+    model: str, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
+) -> RecordedForecast:
+    """The best naive distribution of the session after the newest of `prices`, for a model without a version to follow.
+
+    It becomes late as any other forecast does. TooFewPrices where there are too few for a distribution.
+    """
+    _, quantiles = best_naive_distribution(prices, column)
+    if not bool(np.isfinite(quantiles).all()):
+        raise TooFewPrices(
+            f"prices of {prices.security.ticker}",
+            have=f"{len(prices)} sessions",
+            need=f"more than {FEWEST_CHANGES}, for the distribution of past changes",
+            remedy="give more history",
+        )
+    made = Forecasts(values=median(quantiles[np.newaxis]), quantiles=quantiles[np.newaxis])
+    return _record(model, made, prices, column, settings, now, stale)
+
+
+def _record(
+    model: str, made: Forecasts, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool
+) -> RecordedForecast:
+    """The newest of the forecasts as the ledger keeps it, by no version."""
+    calendar = _calendar(prices, settings)
+    session = calendar.next_session(prices.last)
+    naive_name, naive = naive_forecast(prices, column)
     intervals = made.intervals()
     widest = max(intervals, default=None)
     lower, upper = (None, None) if widest is None else intervals[widest]
     return RecordedForecast(
-        model=version.model,
-        version=version.version,
+        model=model,
+        version=None,
         ticker=prices.security.ticker,
         column=column,
         as_of=prices.last,
@@ -45,7 +81,7 @@ def make_forecast(
         naive_name=naive_name,
         source=prices.source,
         stale=stale,
-        run_id=version.run_id,
+        run_id="",
         fingerprint=prices.fingerprint,
         made_at=now,
         intervals=intervals,
@@ -54,6 +90,11 @@ def make_forecast(
         naive_quantiles=_naive_quantiles(prices, column),
         late=now >= calendar.opens(session),
     )
+
+
+def _calendar(prices: Prices, settings: Settings) -> ExchangeCalendar:
+    exchange = prices.security.exchange
+    return ExchangeCalendar(exchange, settings.closures(exchange))
 
 
 def _naive_quantiles(prices: Prices, column: str) -> dict[str, dict[float, float]]:

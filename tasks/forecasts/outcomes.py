@@ -37,11 +37,11 @@ def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
         ratio = None if place is None or origin is None else _ratio(row, prices)
         if place is None or ratio is None:
             why = "no such session in these prices" if place is None else "its past is another in these prices"
-            notes.append(f"Version {row.version}'s forecast of {row.session} is not scored: {why}.")
+            notes.append(f"The forecast of {row.session} ({row.named}) is not scored: {why}.")
             continue
         if ratio != 1:
             notes.append(
-                f"Prices have been multiplied by {ratio:.6g} since version {row.version} forecast {row.session}: "
+                f"Prices have been multiplied by {ratio:.6g} since {row.session} was forecast ({row.named}): "
                 "what came is recorded in the dollars of then."
             )
         known.append((row, float(prices.column(row.column)[place]) / ratio))

@@ -36,7 +36,7 @@ class RecordedForecast:
     naives:           every naive forecast by name
     naive_quantiles:  every naive distribution by name, like `quantiles`; without those that had too few prices
     stale:            whether its prices are those of a previous fetch, since the source was not available
-    run_id:           the MLflow run that trained the version
+    run_id:           the MLflow run that trained the version; empty without a version
     fingerprint:      of the prices it was made from
     made_at:          when it was made
     late:             whether that was after its session had begun, so that it is no forecast
@@ -84,6 +84,11 @@ class RecordedForecast:
         for quantiles in (self.quantiles, *self.naive_quantiles.values()):
             _check_distribution(quantiles)
         self._check_against_distribution()
+
+    @property
+    def named(self) -> str:
+        """Who made it, for people: `version 3`, or `naive`."""
+        return "naive" if self.version is None else f"version {self.version}"
 
     def _prices(self) -> Iterator[float | None]:
         yield from (self.forecast, self.naive, self.lower, self.upper, self.observed, *self.naives.values())

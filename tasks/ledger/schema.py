@@ -29,6 +29,23 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class VersionNumber(TypeDecorator[int]):
+    """A version's number, or None for the naive distribution: kept as 0, since a key has no NULL."""
+
+    impl = sa.Integer
+    cache_ok = True
+    # So that a comparison with None is one with 0, and not IS NULL.
+    coerce_to_is_types = ()
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> int:  # noqa: ARG002
+        """Keep None as 0."""
+        return value or 0
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        """Give 0 back as None."""
+        return value or None
+
+
 class Named(TypeDecorator[Mapping[str, Any]]):
     """Name -> numbers, or numbers by name, as JSON, which keeps every bit of them."""
 
@@ -50,7 +67,7 @@ forecasts = sa.Table(
     "forecasts",
     metadata,
     sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", VersionNumber, primary_key=True, autoincrement=False),
     sa.Column("as_of", sa.Date, primary_key=True),
     *_required(sa.Date, "session"),
     *_required(sa.Text, "ticker", "column", "naive_name", "source", "run_id", "fingerprint"),
@@ -72,6 +89,7 @@ stage_changes = sa.Table(
     *_required(Moment, "at"),
     sa.Column("forced", sa.Text),
     sa.Column("verdict", sa.Text),
+    sa.Column("evidence", sa.Double),
     sa.Index("changes_of_a_version", "model", "version", "id"),
 )
 

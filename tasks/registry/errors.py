@@ -3,14 +3,26 @@
 from model.errors import ConfigurationError, NothingInProduction, UsageError
 from tasks.registry.version import RegisteredVersion, highest
 
+# Of the versions that wait, so many are named with what keeps them waiting.
+SHOWN_WAITING = 2
+
 
 def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
-    """The error for a model without a version to follow, with the next step that its versions suggest."""
+    """The error for a model without a version to follow: what waits and why, and the next step that this suggests."""
     remedy = "train one, and let it pass the gate: tomorrow train"
     if versions:
         candidate = highest(versions, "Staging") or versions[-1].version
         remedy = f"tomorrow promote {model} {candidate} --to production"
-    return NothingInProduction(model, have="no version is in Production", need="a version in Production", remedy=remedy)
+    staged = sorted((found for found in versions if found.stage == "Staging"), key=lambda found: -found.version)
+    waiting = [f"version {found.version} waits in Staging, {_why(found)}" for found in staged[:SHOWN_WAITING]]
+    if len(staged) > SHOWN_WAITING:
+        waiting.append(f"{len(staged) - SHOWN_WAITING} more, older ones")
+    return NothingInProduction(
+        model,
+        have="\n    ".join(["no version is in Production", *waiting]),
+        need="a version in Production; until there is one, the schedule records the naive distribution",
+        remedy=remedy,
+    )
 
 
 def registered_elsewhere(model: str) -> ConfigurationError:
@@ -47,6 +59,12 @@ def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
         need=f"one of {_listed(models)}" if models else "a registered model; there is none",
         remedy="correct the name" if models else "train one: tomorrow train",
     )
+
+
+def _why(version: RegisteredVersion) -> str:
+    """What was said of a version that waits: the proof's verdict, and the first thing that kept it from passing."""
+    said = version.verdict or version.decision or "not decided on"
+    return f"{said}: {version.reasons[0]}" if version.reasons else said
 
 
 def _listed(names: "list[str] | tuple[str, ...]") -> str:

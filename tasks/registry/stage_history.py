@@ -31,6 +31,7 @@ class StageChange:
     decision: SUPERSEDED of a version that made room for another one in Production
     at, by:   when (for what was found in MLflow: when it was noticed) and by whom
     verdict:  what was known of its skill: proven, undecided or no skill; None where nothing was judged
+    evidence: the odds that it has skill; None likewise
     """
 
     move: str
@@ -44,6 +45,7 @@ class StageChange:
     reasons: tuple[str, ...]
     forced: str | None = None
     verdict: str | None = None
+    evidence: float | None = None
 
     @classmethod
     def of(cls, ruling: Ruling, move: str, model: str, version: int, before: str, after: str) -> Self:
@@ -60,6 +62,7 @@ class StageChange:
             reasons=ruling.reasons,
             forced=ruling.forced,
             verdict=ruling.verdict,
+            evidence=ruling.evidence,
         )
 
     @property
@@ -72,6 +75,7 @@ class StageChange:
             by=self.by,
             forced=self.forced,
             verdict=self.verdict,
+            evidence=self.evidence,
         )
 
 

@@ -32,10 +32,10 @@ def registry(home: Path, client: "MlflowClient") -> Registry:
         run_id = client.create_run("0").info.run_id
         registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")
         at = MONDAY + timedelta(days=number - 1)
-        skill, forced = (None, None) if number == 1 else ("none", "to try it")
+        verdict, forced = (None, None) if number == 1 else ("no skill", "to try it")
         word = DecisionWord.PROMOTED if number == 1 else DecisionWord.FORCED
         reasons = (f"Judged on {number} sessions.",)
-        ruling = Ruling(decision=word, reasons=reasons, at=at, by="somebody", forced=forced, skill=skill)
+        ruling = Ruling(decision=word, reasons=reasons, at=at, by="somebody", forced=forced, verdict=verdict)
         registry.move(MODEL, number, "Production", ruling)
     return registry
 
@@ -55,7 +55,7 @@ def test_history_tells_what_was_in_production_on_a_day_since_when_by_whom_and_wh
     (first,), (second,) = production(run, "2020-06-15"), production(run, "2020-06-16")
     assert (first["version"], first["decision"], first["since"]) == (1, "promoted", MONDAY.isoformat())
     assert (second["version"], second["by"], second["forced"]) == (2, "somebody", "to try it")
-    assert (first["skill"], second["skill"]) == (None, "none")
+    assert (first["verdict"], second["verdict"]) == (None, "no skill")
     told = run("history", MODEL, "--on", "2020-06-16").out
     assert "Production version 2 (no skill), since 2020-06-16 18:00, forced by somebody" in told
     assert "Against the gate, because: to try it" in told

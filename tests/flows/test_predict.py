@@ -12,6 +12,7 @@ import pytest
 
 from flows.runs.clock import clock_at
 from model.config import PriceRequest
+from model.evaluation.baselines import best_naive_distribution
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger
@@ -82,7 +83,10 @@ def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
     assert (missing.code, missing.out) == (5, "")
     assert "tomorrow train" in missing.err
     run("train", *MARKET, *SMALL)
-    assert "tomorrow promote SAMPLE-Open 1 --to production" in run("predict", *MARKET).err
+    waiting = run("predict", *MARKET)
+    assert (waiting.code, waiting.out) == (5, "")
+    assert "version 1 waits in Staging, undecided: There is no evidence of skill: the prices are too few" in waiting.err
+    assert "tomorrow promote SAMPLE-Open 1 --to production" in waiting.err
 
 
 def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, home: Path) -> None:
@@ -121,6 +125,34 @@ def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path
     assert old["forecast"] != new["forecast"]
     rows = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert [(row.version, row.forecast) for row in rows] == [(1, old["forecast"]), (2, new["forecast"])]
+
+
+def test_a_schedule_with_nothing_in_production_records_the_naive_distribution_once_and_has_not_failed(
+    run: Run, home: Path
+) -> None:
+    from flows.predict import predict
+
+    sample = PriceRequest(ticker="SAMPLE", source="sample", as_of=EVENING.date())
+    ledger = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri)
+    with clock_at(EVENING):
+        assert run("predict", *MARKET).code == 5
+        assert ledger.rows() == ()
+        states = [predict(request=sample, or_naive=True, return_state=True) for _ in range(2)]
+        first, second = (state.result() for state in states)
+        assert [state.name for state in states] == ["Completed", "Completed"]
+        assert (first.version, first.created, second.created) == (None, True, False)
+        (naive,) = ledger.rows()
+        assert naive == first.forecast == second.forecast
+        _, quantiles = best_naive_distribution(market(home), "Open")
+        assert (naive.model, naive.version, naive.late) == ("SAMPLE-Open", None, False)
+        assert list(naive.quantiles.values()) == quantiles.tolist()
+
+        # A version that comes into Production on the same evening forecasts, too; the naive forecast stays.
+        put_into_production(run)
+        made = predict(request=sample, or_naive=True)
+        assert (made.forecast.version, made.created) == (1, True)
+        assert run("predict", *MARKET, "--json").json["recorded"] is False
+    assert ledger.rows() == (naive, made.forecast)
 
 
 def test_a_friday_is_followed_by_the_session_after_the_holiday() -> None:

@@ -50,7 +50,7 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
     text = f"gate: {{mode: dry_run, min_sessions: 7}}\nextra_closures: {closures}"
     environment = write(tmp_path, text) | {
         "TOMORROW_GATE__MODE": "manual",
-        "TOMORROW_GATE__MIN_SKILL": "0.1",
+        "TOMORROW_GATE__MIN_EVIDENCE": "50.5",
         "TOMORROW_PRICES__RETRIES__COMMAND_LINE": "[0, 0.5]",
         "TOMORROW_PRICES__STALE_SESSIONS__TRAIN": "null",
         "TOMORROW_ALARMS": '{"kinds": ["flow.failed"]}',
@@ -60,7 +60,7 @@ def test_every_key_has_a_variable(tmp_path: Path) -> None:
         "TOMORROW_SERVER__PORT": "",
     }
     settings = read_settings(environment)
-    assert (settings.gate.mode, settings.gate.min_skill, settings.gate.min_sessions) == ("manual", 0.1, 7)
+    assert (settings.gate.mode, settings.gate.min_evidence, settings.gate.min_sessions) == ("manual", 50.5, 7)
     assert settings.prices.retries == RetrySettings(command_line=(0, 0.5))
     assert settings.prices.stale_sessions.train is None
     assert settings.alarms == AlarmSettings(kinds=("flow.failed",), timeout=3)
@@ -85,13 +85,13 @@ def test_the_two_other_names_count_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("TOMORROW_GATE__MOED", "1", "TOMORROW_GATE__MODE, TOMORROW_GATE__MIN_SKILL"),
-        ("TOMORROW_GATES__MODE", "manual", "TOMORROW_GATE, TOMORROW_SCORE"),
+        ("TOMORROW_GATE__MOED", "1", "TOMORROW_GATE__MODE, TOMORROW_GATE__MIN_EVIDENCE"),
+        ("TOMORROW_GATES__MODE", "manual", "TOMORROW_GATE, TOMORROW_PROOF"),
         ("TOMORROW_SERVER_PORT", "5001", "two underscores"),
         ("TOMORROW_GATE__MODE__X", "manual", "one of TOMORROW_GATE__MODE\n"),
         ("TOMORROW_EXTRA_CLOSURES__XNYS", '["2025-01-09"]', "one of TOMORROW_EXTRA_CLOSURES\n"),
         ("TOMORROW_GATE__MODE", "lenient", "'lenient'"),
-        ("TOMORROW_GATE", '{"moed": 1}', "mode, min_skill"),
+        ("TOMORROW_GATE", '{"moed": 1}', "mode, min_evidence"),
         ("TOMORROW_SCORE__BREACHES", "9", "9 of 5 windows"),
         ("TOMORROW_ALARMS__KINDS", "flow.failed", "not JSON"),
         ("TOMORROW_PRICES__RETRIES__COMMAND_LINE", "[1, -1]", "-1"),
@@ -107,8 +107,8 @@ def test_a_wrong_variable_is_named(tmp_path: Path, name: str, text: str, said: s
 
 def test_a_wrong_value_in_the_file_is_not_blamed_on_a_variable(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        read_settings(write(tmp_path, "gate: {min_skill: much}") | {"TOMORROW_GATE__MODE": "manual"})
-    assert refused.value.subject == f"gate.min_skill in {tmp_path / 'mlflow.yaml'}"
+        read_settings(write(tmp_path, "gate: {min_evidence: much}") | {"TOMORROW_GATE__MODE": "manual"})
+    assert refused.value.subject == f"gate.min_evidence in {tmp_path / 'mlflow.yaml'}"
 
 
 def test_variables_that_are_no_keys_are_left_alone(tmp_path: Path) -> None:

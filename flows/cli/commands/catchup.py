@@ -13,10 +13,14 @@ from flows.cli.result import Answer, CommandResult, for_each, of
 if TYPE_CHECKING:
     from flows.catchup import CatchupReport
     from model.config import PriceRequest
+    from tasks.ledger.forecasts import RecordedForecast
 
 
 class CatchupAnswer(Answer):
-    """The object of `tomorrow catchup --json`; `passed` are the sessions that were missed too long ago."""
+    """The object of `tomorrow catchup --json`; `passed` are the sessions that were missed too long ago.
+
+    A forecast whose `version` is null is the best naive distribution: no version was in Production.
+    """
 
     model: str
     forecasts: tuple[PredictAnswer, ...] = of("made")
@@ -27,7 +31,10 @@ class CatchupAnswer(Answer):
 def catchup(
     prices: PriceOptions, test: EvaluationOptions, training: TrainingOptions, preset: Preset = "tutorial"
 ) -> CommandResult:
-    """Train and forecast as of each session that was missed, oldest first."""
+    """Train and forecast as of each session that was missed, oldest first; at first as of the newest one.
+
+    With nothing in Production the best naive distribution is recorded, labelled naive.
+    """
     forecaster, evaluation = training.forecaster(preset), test.config()
     settings, requests = prepare(prices.requests())
     from tasks.system.keras_backend import load_backend
@@ -44,10 +51,10 @@ def catchup(
 
 
 def _text(report: "CatchupReport") -> str:
-    lines = [f"{report.model}: {len(report.made)} missed sessions caught up."]
+    lines = [f"{report.model}: sessions caught up: {len(report.made)}."]
     lines += [
         f"  as of {made.forecast.as_of}: {made.forecast.column} on {made.forecast.session}: "
-        f"${made.forecast.forecast:.2f}, by version {made.forecast.version}"
+        f"${made.forecast.forecast:.2f}, {_by(made.forecast)}"
         for made in report.made
     ]
     if report.passed:
@@ -56,3 +63,7 @@ def _text(report: "CatchupReport") -> str:
             f"{len(report.passed)} sessions, {report.passed[0]} to {report.passed[-1]}"
         )
     return "\n".join(lines)
+
+
+def _by(made: "RecordedForecast") -> str:
+    return f"by {made.named}" if made.version else f"{made.named}: no version is in Production"

@@ -18,13 +18,14 @@ LATE = "made after that session opened. It is recorded but will not be scored."
 class PredictAnswer(Answer):
     """The object of `tomorrow predict --json`, as the ledger holds the forecast.
 
+    version:   null for the naive distribution, which is recorded where no version is in Production
     forecast:  the median of the distribution
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
     """
 
     model: str = of("forecast.model")
-    version: int = of("forecast.version")
+    version: int | None = of("forecast.version")
     ticker: str = of("forecast.ticker")
     column: str = of("forecast.column")
     as_of: date = of("forecast.as_of")
@@ -45,7 +46,7 @@ class PredictAnswer(Answer):
     prices: FetchAnswer = of("fetched")
     made_at: Moment = of("forecast.made_at")
     recorded: bool = of("created")
-    notes: tuple[str, ...] = of("version.notes")
+    notes: tuple[str, ...] = of("version.notes", ())
     seconds: dict[str, float]
 
 
@@ -77,18 +78,20 @@ def _tails(quantiles: Mapping[float, float]) -> Iterator[str]:
 
 
 def _text(report: "PredictReport") -> str:
+    from flows.runs.wording import made_by
     from model.evaluation.baselines import naive_label
 
-    made = report.forecast
+    made, version = report.forecast, report.version
+    by = made_by(made) if version is None else f"{made.model} {version.named}, in Production"
     lines = [
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
         *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
         *_tails(made.quantiles),
         f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
-        f"  by {made.model} {report.version.named}, in Production; prices from {made.source}, as of {made.as_of}",
+        f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),
         *(f"  prices: {note}" for note in report.fetched.prices.notes),
-        *(f"  note: {note}" for note in report.version.notes),
+        *(f"  note: {note}" for note in (version.notes if version else ())),
         "  written to the ledger"
         if report.created
         else f"  the ledger holds it already: made {made.made_at:%Y-%m-%d %H:%M} UTC, and it stays as it was",

@@ -29,10 +29,12 @@ class ScheduledStatus(Answer):
 
 
 class ProductionStatus(Answer):
-    """A model and its version in Production; null where there is none."""
+    """A model and its version in Production; null where there is none, or where nothing is on record of its skill."""
 
     model: str
     version: int | None
+    verdict: str | None
+    evidence: float | None
     notes: tuple[str, ...]
 
 
@@ -47,10 +49,11 @@ class PriceStatus(Answer):
 
 
 class NewestForecast(Answer):
-    """The newest forecast of a model."""
+    """The newest forecast of a model; without a version it is the naive distribution's."""
 
     session: date
     forecast: float
+    version: int | None
 
 
 class ForecastStatus(Answer):
@@ -112,7 +115,13 @@ def status() -> CommandResult:
     parts = {
         "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
         "production": [
-            {"model": model, "version": found and found.version, "notes": found.notes if found else ()}
+            {
+                "model": model,
+                "version": found and found.version,
+                "verdict": found and found.verdict,
+                "evidence": found and found.evidence,
+                "notes": found.notes if found else (),
+            }
             for model, found in versions.items()
         ],
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
@@ -149,8 +158,12 @@ def _part_line(part: "PartState") -> str:
 
 
 def _version_lines(model: ProductionStatus) -> list[str]:
-    version = "none" if model.version is None else f"version {model.version}"
-    return [f"{model.model}: {version}", *(f"  {note}" for note in model.notes)]
+    from model.evaluation.evidence.e_process import odds_text
+    from tasks.registry.version import named
+
+    version = "none" if model.version is None else named(model.version, model.verdict)
+    evidence = "" if model.evidence is None else f", evidence {odds_text(model.evidence)}"
+    return [f"{model.model}: {version}{evidence}", *(f"  {note}" for note in model.notes)]
 
 
 def _price_line(prices: PriceStatus) -> str:
@@ -170,7 +183,8 @@ def _forecasts_lines(summary: ForecastStatus) -> list[str]:
 
 def _forecasts_line(summary: ForecastStatus) -> str:
     newest = summary.newest
-    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}; "
+    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}"
+    line += " (naive); " if newest.version is None else "; "
     if summary.rmse is None or summary.naive_rmse is None:
         return line + (f"{summary.scored} scored, none of them by a version" if summary.scored else "none scored")
     line += f"{summary.scored} scored, "

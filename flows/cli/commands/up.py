@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
-from flows.cli.options import PriceFiles, count, option
+from flows.cli.options import PriceFiles, count, flag, option
 from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
@@ -27,7 +27,7 @@ class UpAnswer(Answer):
     restarts: dict[str, int]
 
 
-@command("tomorrow up --source sample")
+@command("tomorrow up --source sample --now")
 def up(
     mlflow_port: Annotated[
         int | None, count("--mlflow-port", "For MLflow's pages (server.port in mlflow.yaml).")
@@ -42,6 +42,9 @@ def up(
         str | None, option("--source", "yahoo|csv|sample", "Where prices come from; sample needs no internet.")
     ] = None,
     prices: PriceFiles = [],  # noqa: B006 - typer makes a list of its own
+    at_once: Annotated[
+        bool, flag("--now", "Train and forecast at once; the schedule would wait for the evening.")
+    ] = False,
 ) -> CommandResult:
     """Start MLflow's and Prefect's servers and a worker with the schedules, and keep them running.
 
@@ -68,6 +71,8 @@ def up(
             running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
             running.tell(_ready(planned, settings.tracking.experiment))
+            if at_once:
+                running.run_now("catchup")
             running.watch()
         say(f"ended ({running.asked})")
     answer = UpAnswer(ended_by=running.asked or "", restarts=running.restarts())

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 MOST = 200  # what Prefect gives in one answer
+STARTING = "see whether it runs: tomorrow status; start it with: tomorrow up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,14 @@ class PrefectApi:
         """How many runs of a pool are not finished."""
         return int(self._ask("flow_runs/count", _unfinished(pool), durations.ASK_PREFECT))
 
+    def create_run(self, deployment: str, key: str) -> tuple[str, str]:
+        """Have a deployment run now; the run's name and id. With the same key it is the same run, and no second one."""
+        found = self.deployments().get(deployment)
+        if found is None:
+            raise self._refusal(f"it has no deployment {deployment}", remedy="put it back into prefect.yaml")
+        run = self._ask(f"deployments/{found['id']}/create_flow_run", {"idempotency_key": key})
+        return run["name"], run["id"]
+
     def emit(self, event: Mapping[str, Any]) -> None:
         """Record an event, for automations to act on."""
         written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
@@ -127,12 +136,9 @@ class PrefectApi:
             raise self._refusal(f"it answers {answer.status_code} to {method} {path}: {answer.text[:200]}")
         return answer.json() if answer.content else None
 
-    def _refusal(self, have: str) -> ConfigurationError:
+    def _refusal(self, have: str, remedy: str = STARTING) -> ConfigurationError:
         return ConfigurationError(
-            f"Prefect's server at {self.address}",
-            have=have,
-            need="a Prefect server of this release",
-            remedy="see whether it runs: tomorrow status; start it with: tomorrow up",
+            f"Prefect's server at {self.address}", have=have, need="a Prefect server of this release", remedy=remedy
         )
 
 

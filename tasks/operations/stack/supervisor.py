@@ -100,6 +100,12 @@ class Supervisor:
         self._start(lambda name: name == "worker")
         self._ready = True
 
+    def run_now(self, deployment: str) -> None:
+        """Have the worker run a deployment at once; however often it is asked for, this stack makes one run of it."""
+        api = self._stack.api
+        name, identity = api.create_run(deployment, f"{deployment} {self._mark}")
+        self.tell(f"{deployment} runs now: {name!r}, {api.address.removesuffix('/api')}/runs/flow-run/{identity}")
+
     def watch(self) -> NoReturn:
         """Keep the parts running until somebody wants them to end."""
         while True:

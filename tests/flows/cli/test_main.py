@@ -128,12 +128,12 @@ def test_a_key_of_mlflow_yaml_that_is_misspelt_is_named(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "mlflow.yaml"
-    file.write_text("gate:\n  min_skil: 0.1\n")
+    file.write_text("gate:\n  min_evidense: 50\n")
     monkeypatch.setenv("TOMORROW_CONFIG", str(file))
     refused = run("predict")
     assert refused.code == 2
-    assert "gate.min_skil" in refused.err
-    assert "min_skill" in refused.err
+    assert "gate.min_evidense" in refused.err
+    assert "min_evidence" in refused.err
 
 
 def test_a_tracking_database_that_cannot_be_used_is_named(run: Run, home: Path) -> None:

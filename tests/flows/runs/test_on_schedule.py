@@ -73,7 +73,6 @@ def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_d
     from flows.predict import predict
 
     with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
-        assert run("catchup", *SAMPLE, *SMALL, "--json").json["forecasts"] == []
         run("train", *SAMPLE, *SMALL)
         assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
         assert run("predict", *SAMPLE).code == 0
@@ -88,5 +87,37 @@ def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_d
     # The exchange was closed on the 4th.
     assert [made["as_of"] for made in answer["forecasts"]] == ["2013-07-01", "2013-07-03", "2013-07-05"]
     assert answer["passed"] == []
+    assert [made["version"] for made in answer["forecasts"]] == [1, 1, 1]
     rows = Ledger(read_settings().ledger_uri).rows("SAMPLE-Open")
     assert [str(row.as_of) for row in rows] == ["2013-06-28", "2013-07-01", "2013-07-02", "2013-07-03", "2013-07-05"]
+
+
+def test_at_first_the_newest_session_is_caught_up_and_one_that_was_forecast_after_its_training_is_not_again(
+    run: Run, client: "MlflowClient"
+) -> None:
+    saturday = datetime(2013, 6, 29, 16, 0, tzinfo=UTC)
+    with clock_at(saturday):
+        answer = run("catchup", *SAMPLE, *SMALL, "--json").json
+        assert [(made["as_of"], made["version"]) for made in answer["forecasts"]] == [("2013-06-28", None)]
+        assert answer["passed"] == []
+        assert len(client.search_model_versions()) == 1
+        assert run("catchup", *SAMPLE, *SMALL, "--json").json["forecasts"] == []
+        (naive,) = Ledger(read_settings().ledger_uri).rows()
+    assert (str(naive.session), naive.late) == ("2013-07-01", False)
+
+
+def test_a_session_that_only_the_naive_distribution_forecast_is_caught_up_where_its_training_is_missing(
+    run: Run, client: "MlflowClient"
+) -> None:
+    from flows.predict import predict
+
+    with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
+        naive = predict(request=PriceRequest(ticker="SAMPLE", source="sample"), or_naive=True).forecast
+        caught_up = run("catchup", *SAMPLE, *SMALL)
+    price = f"${naive.forecast:.2f}"
+    assert caught_up.out.splitlines() == [
+        "SAMPLE-Open: sessions caught up: 1.",
+        f"  as of 2013-06-28: Open on 2013-07-01: {price}, naive: no version is in Production",
+    ]
+    assert len(client.search_model_versions()) == 1
+    assert Ledger(read_settings().ledger_uri).rows() == (naive,)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler, APILogWorker
 
 from flows.runs.story import _handler, start_run
+from model.config import PriceRequest
 from tasks.prefect_tasks import step
 from tests.flows.conftest import SMALL, Run
 
@@ -55,6 +57,8 @@ def told(name: str, *story: str) -> list[str]:
 
 
 def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
+    from flows.predict import predict
+
     twenty = ("--epochs", "20")
     assert run("train", *MARKET, *SMALL, *twenty).code == 0
     told(
@@ -65,12 +69,22 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         *(rf"Epoch {epoch} of 20: loss 0\.\d+" for epoch in range(2, 21, 2)),
         rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
         rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
-        r"Gate: Judged on 21 sessions",
-        r"Gate: RMSE .* loses to the newest Close",
+        r"Proof: no proof: the prices are too few\.",
+        r"Gate: There is no evidence of skill: the prices are too few for any session of a proof\.",
+        r"Gate: RMSE of the median \$.* of that of the newest Close; at most 1\.01\.",
         r"SAMPLE-Open version 1: refused, in Staging\.",
     )
+    predict(request=PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), or_naive=True)
+    told(
+        "predict",
+        r"No version of SAMPLE-Open is in Production: the best naive distribution is recorded\.",
+        r"Prices of SAMPLE from sample",
+        rf"SAMPLE Open on 2013-07-01: {DOLLARS} .*; naive \(the newest Close\) {DOLLARS}\. By the naive distribution, "
+        r"the newest Close with its last [0-9,]+ changes: no version is in Production\.",
+        r"Recorded in the ledger\.",
+    )
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told("promote", r"Gate: Judged on 21 sessions", r"SAMPLE-Open version 1: forced, in Production\.")
+    told("promote", r"Gate: There is no evidence of skill", r"SAMPLE-Open version 1: forced, in Production\.")
     for written in (r"Recorded in the ledger\.", r"In the ledger already"):
         assert run("predict", *MARKET).code == 0
         told(
@@ -78,14 +92,14 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
             r"SAMPLE-Open version 1.* is in Production, and forecasts\.",
             r"Prices of SAMPLE from sample",
             rf"SAMPLE Open on 2013-07-01: {DOLLARS} \(80%: {DOLLARS} to {DOLLARS}, 95%: {DOLLARS} to {DOLLARS}\); "
-            rf"naive \(.+\) {DOLLARS}\.",
+            rf"naive \(.+\) {DOLLARS}\. By SAMPLE-Open version 1\.",
             written,
         )
     assert run("score", "--source", "sample", "--as-of", "2013-07-01").code == 0
     told(
         "score",
         r"Prices of SAMPLE from sample",
-        r"Filled in what happened for 1 of 1 forecasts\.",
+        r"Filled in what happened for 2 of 2 forecasts\.",
         r"Nothing to score yet\.",
         r"Monitoring: ",
         r"No retraining is requested\.",

@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, live_text, score_sentences
+from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, live_text, made_by, score_sentences
 from tasks.forecasts.summary import summarise
 from tests.tasks.forecasts.recorded import distributed, forecast
 
@@ -41,6 +41,19 @@ def test_intervals_stand_in_brackets_where_there_are_any() -> None:
     assert intervals_in_brackets(made) == ""
     wide = distributed(replace(made, forecast=100.0), half_80=1.5, half_95=2.25)
     assert intervals_in_brackets(wide) == " (80%: $98.50 to $101.50, 95%: $97.75 to $102.25)"
+
+
+def test_who_made_a_forecast_is_a_version_or_which_naive_distribution() -> None:
+    made = forecast(40)
+    assert made_by(made) == "TEST-Open version 1"
+    naive = replace(made, version=None)
+    assert made_by(naive) == "the naive distribution: no version is in Production"
+    quantiles = naive.naive_quantiles["constant_500"]
+    known = {"constant_250": {0.5: 1.0}, "constant_500": quantiles}
+    best = replace(naive, quantiles=quantiles, forecast=quantiles[0.5], naive_quantiles=known)
+    assert made_by(best) == (
+        "the naive distribution, the newest Close with its last 500 changes: no version is in Production"
+    )
 
 
 def test_an_undefined_score_is_a_dash() -> None:

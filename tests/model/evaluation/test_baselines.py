@@ -1,5 +1,6 @@
 """Naive forecasts: known answers, and nothing of what came after."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions, naive_forecast, naive_forecasts, naive_label
+from model.evaluation.baselines import (
+    COMPARED,
+    best_naive_distribution,
+    naive_distributions,
+    naive_forecast,
+    naive_forecasts,
+    naive_label,
+)
+from model.evaluation.distribution import crps
 from model.evaluation.metrics import rmse
 from tests.market import changed_from, make_prices, read_csv
 
@@ -104,6 +113,46 @@ def test_later_prices_change_no_earlier_distribution(row: int, factor: float) ->
     for name, quantiles in before.items():
         np.testing.assert_array_equal(quantiles[:row], after[name][:row])
         np.testing.assert_array_equal(quantiles[:row], shorter[name])
+
+
+@pytest.mark.parametrize(("column", "seed"), [("Open", 0), ("Open", 1), ("Close", 2)])
+def test_the_best_naive_distribution_is_chosen_by_what_was_known_before_each_session(column: str, seed: int) -> None:
+    prices = make_prices(1600, seed)
+    scores = dict.fromkeys(naive_distributions(prices, column, 1), 0.0)
+    for row in range(len(prices) - COMPARED, len(prices)):
+        came = prices.column(column)[row : row + 1]
+        for name, quantiles in naive_distributions(prices.rows(0, row), column, 1).items():
+            scores[name] += float(crps(came, quantiles)[0])
+    name, quantiles = best_naive_distribution(prices, column)
+    assert len(set(scores.values())) == len(scores)
+    assert name == min(scores, key=lambda name: scores[name])
+    np.testing.assert_array_equal(quantiles, naive_distributions(prices, column, 1)[name][0])
+
+
+def test_in_a_market_that_has_become_calm_the_shortest_memory_is_the_best() -> None:
+    prices, rng = make_prices(1900), np.random.default_rng(0)
+    closes = 100 * np.exp(np.cumsum(np.concatenate([rng.normal(0, 0.03, 1200), rng.normal(0, 0.003, 700)])))
+    calm = replace(prices, values=np.column_stack([closes] * 5 + [prices.values[:, 5]]))
+    assert best_naive_distribution(calm, "Close")[0] == "constant_250"
+    assert best_naive_distribution(calm.rows(0, 1200), "Close")[0] != "constant_250"
+
+
+def test_prices_before_the_oldest_that_count_change_nothing() -> None:
+    prices = make_prices(2000)
+    name, quantiles = best_naive_distribution(prices, "Open")
+    shorter, others = best_naive_distribution(prices.rows(len(prices) - COMPARED - 1001, len(prices)), "Open")
+    assert name == shorter
+    np.testing.assert_array_equal(quantiles, others)
+
+
+def test_equal_distributions_give_the_first_and_too_few_changes_give_none() -> None:
+    for sessions in (200, 21):
+        name, quantiles = best_naive_distribution(make_prices(sessions), "Open")
+        assert name == "constant_250"
+        np.testing.assert_array_equal(quantiles, naive_distributions(make_prices(sessions), "Open", 1)[name][0])
+        assert np.isfinite(quantiles).all()
+    assert np.isnan(best_naive_distribution(make_prices(20), "Open")[1]).all()
+    assert np.isnan(best_naive_distribution(make_prices(1), "Open")[1]).all()
 
 
 def test_names_for_people() -> None:

@@ -1,272 +1,465 @@
-"""The gate lets through what beats the naive forecasts and the version in Production, and says why."""
+"""The gate lets through what is proven, keeps its word, and is better than what is in Production; and says why."""
 
 import math
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy import stats
 
-from model.evaluation.distribution import no_distributions
+from model.evaluation.decision import Decision, DecisionWord, Verdict
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.gate import Gate, decide
-from tests.distributions import around
+from model.evaluation.evidence.proof import Proof
+from model.evaluation.gate import Candidate, Champion, Gate, decide
+from tests.model.evaluation.evidence.given import judged, of, off_by, proof, silent
 
-ERRORS = st.floats(min_value=0, max_value=50)
+GATE = Gate()
+NAIVE = "the newest Close with its last 250 changes"
+PERIOD = "on 600 sessions from 2017-10-16 to 2020-01-31"
+ENOUGH = (
+    f"Evidence of skill over a million to 1 {PERIOD}, needed 20 to 1: CRPS $0.556 beside $0.618 of {NAIVE}, "
+    "skill +0.100."
+)
+RECENT = f"On the newest 250 sessions CRPS 0.9000 of that of {NAIVE}; at most 1."
+OWN = "In the test period the version's own CRPS is 1.0000 of that of its proof on 21 sessions; at most 1.05."
+POINT = "RMSE of the median $0.900 on 600 sessions, 0.9000 of that of the newest Close; at most 1.01."
+HELD = "interval: covered 250 of 250 prices (100.0 %; 98.5 to 100.0 % allowing for chance), which is enough."
+ALONE = "Nothing is in Production to compare with."
 
 
-def judged(
-    error: float, *, close: float = 4.062, opened: float = 4.382, sessions: int = 21, level: float = 210.0
-) -> Evaluation:
-    """Forecasts that are wrong by so many dollars every day, and naive ones by others."""
-    actual = level + np.arange(sessions, dtype=float)
-    first = np.datetime64("2020-01-02")
-    return Evaluation(
-        sessions=np.busday_offset(first, np.arange(sessions)),
-        actual=actual,
-        forecast=actual + error,
-        naive={"newest_Open": actual - opened, "newest_Close": actual + close},
+def candidate(scale: float = 0.9, *, test: Evaluation | None = None, of_proof: Proof | None = None) -> Candidate:
+    """A version whose CRPS and RMSE are so much of the naive forecast's, in its test period and in its proof."""
+    return Candidate(test=test or judged(scale, 21), proof=of_proof or proof(scale))
+
+
+def champion(
+    scale: float = 0.95, *, sessions: int = 600, age: int = 0, proven: bool = True, same: bool = False
+) -> Champion:
+    """Version 7, likewise."""
+    return Champion(version=7, age=age, proof=proof(scale, sessions), proven=proven, same=same)
+
+
+def test_a_proven_version_passes_where_nothing_is_in_production() -> None:
+    decision = decide(candidate(), None, GATE)
+    assert decision.reasons == (ENOUGH, RECENT, OWN, POINT, f"80 % {HELD}", f"95 % {HELD}", ALONE)
+    assert decision.failures == ()
+    assert (decision.passed, decision.promoted, decision.word) == (True, True, DecisionWord.PROMOTED)
+    assert decision.verdict == Verdict.PROVEN
+    assert decision.evidence == proof(0.9).odds
+
+
+def test_what_is_worse_than_naive_is_refused_with_every_reason() -> None:
+    decision = decide(candidate(1.5), None, GATE)
+    assert (decision.passed, decision.word, decision.verdict) == (False, "refused", "no skill")
+    assert decision.evidence == 1.0
+    assert decision.failures == (
+        f"Evidence of skill 1.0 to 1 {PERIOD}, needed 20 to 1; evidence that it is worse over a million to 1: "
+        f"CRPS $0.927 beside $0.618 of {NAIVE}, skill -0.500.",
+        f"On the newest 250 sessions CRPS 1.5000 of that of {NAIVE}; at most 1.",
+        "RMSE of the median $1.500 on 600 sessions, 1.5000 of that of the newest Close; at most 1.01.",
     )
 
 
-def test_the_tutorials_network_is_refused_and_told_by_how_much() -> None:
-    decision = decide(judged(7.83), None, Gate())
-    assert (decision.passed, decision.promoted) == (False, False)
-    assert decision.reasons == (
-        "Judged on 21 sessions from 2020-01-02 to 2020-01-30, needed at least 15.",
-        "RMSE 7.83 $ on 21 sessions from 2020-01-02 to 2020-01-30 loses to the newest Close, 4.06 $: "
-        "skill -0.93 is no skill, needed above 0.00.",
-        "Nothing is in Production to compare with.",
-        "The forecasts have no intervals: their coverage is not judged.",
-    )
-    assert decision.failures == decision.reasons[1:2]
-    assert (decision.verdict, decision.skill) == ("refused", "none")
-
-
-def test_a_version_better_than_naive_and_than_production_is_promoted() -> None:
-    decision = decide(judged(3.0), judged(3.5), Gate())
-    assert (decision.passed, decision.promoted, decision.failures) == (True, True, ())
-    assert (decision.verdict, decision.skill) == ("promoted", "0.2614")
-    assert decision.reasons[1].startswith("RMSE 3.00 $ on 21 sessions")
-    assert "beats the newest Close, 4.06 $: skill 0.26, needed above 0.00." in decision.reasons[1]
-    assert decision.reasons[2] == (
-        "RMSE 3.00 $ beats the version in Production, 3.50 $ on the same sessions: ratio 0.86, needed below 1.00."
+def test_what_equals_naive_is_refused_for_want_of_evidence() -> None:
+    decision = decide(candidate(1.0), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "undecided")
+    assert decision.failures == (
+        f"Evidence of skill 1.0 to 1 {PERIOD}, needed 20 to 1: CRPS $0.618 beside $0.618 of {NAIVE}, skill +0.000.",
     )
 
 
-def test_what_only_equals_production_is_refused() -> None:
-    assert decide(judged(3.0), judged(3.0), Gate()).failures == (
-        "RMSE 3.00 $ only equals the version in Production, 3.00 $ on the same sessions: "
-        "ratio 1.00, needed below 1.00.",
+def test_a_good_month_is_no_evidence() -> None:
+    decision = decide(candidate(0.5, of_proof=proof(of(0.5, 21))), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "undecided")
+    assert decision.failures == (
+        f"Evidence of skill 18 to 1 {PERIOD}, needed 20 to 1: CRPS $0.608 beside $0.618 of {NAIVE}, skill +0.017.",
+    )
+    assert decide(candidate(0.5, of_proof=proof(of(0.5, 22))), None, GATE).passed
+
+
+def test_the_kth_configuration_that_was_tried_needs_k_times_as_much() -> None:
+    wins = of(0.9, 22)  # 21 to 1
+    assert decide(candidate(of_proof=proof(wins)), None, GATE).passed
+    second = decide(candidate(of_proof=proof(wins, tried=2)), None, GATE)
+    assert "needed 40 to 1, as configuration 2 that was tried" in second.failures[0]
+    assert len(second.failures) == 1
+    assert decide(candidate(of_proof=proof(wins, tried=2)), None, Gate(min_evidence=10)).passed
+
+
+def test_with_too_few_sessions_nothing_is_decided() -> None:
+    decision = decide(candidate(of_proof=proof(0.9, 499)), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "undecided")
+    (failure,) = decision.failures
+    assert "too few to decide on, needed at least 500" in failure
+    assert decide(candidate(of_proof=proof(0.9, 499)), None, Gate(min_sessions=499)).passed
+
+
+def test_where_prices_are_too_few_for_any_proof_the_version_is_refused() -> None:
+    decision = decide(Candidate(test=judged(0.9, 21), proof=None), None, GATE)
+    assert (decision.word, decision.verdict, decision.evidence) == ("refused", "undecided", 1.0)
+    assert decision.failures == ("There is no evidence of skill: the prices are too few for any session of a proof.",)
+    # What can be judged on the test period alone is.
+    assert decision.reasons[1] == POINT.replace("600", "21")
+    held = "interval: covered 21 of 21 prices (100.0 %; 84.5 to 100.0 % allowing for chance), which is enough."
+    assert decision.reasons[2:] == (f"80 % {held}", f"95 % {held}", ALONE)
+
+
+def test_on_the_newest_sessions_it_may_not_be_worse_than_naive() -> None:
+    scales = np.full(600, 0.9)
+    scales[-250:] = of(1.1, 10, 250)
+    decision = decide(candidate(of_proof=proof(scales)), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "undecided")
+    assert decision.failures == (f"On the newest 250 sessions CRPS 1.0040 of that of {NAIVE}; at most 1.",)
+    assert decide(candidate(of_proof=proof(scales)), None, Gate(recent_sessions=600)).passed
+
+
+def test_the_network_may_not_cost_more_than_it_brings() -> None:
+    decision = decide(candidate(of_proof=proof(0.9, alone=0.89)), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "undecided")
+    assert decision.failures == ("CRPS 1.0112 of that of the market's scale without the network; at most 1.003.",)
+    assert decide(candidate(of_proof=proof(0.9, alone=0.89)), None, Gate(max_scale_ratio=1.012)).passed
+    assert decide(candidate(of_proof=proof(0.9, alone=0.9)), None, GATE).passed
+
+
+def test_a_fit_that_went_wrong_is_refused_though_its_configuration_is_proven() -> None:
+    decision = decide(candidate(test=judged(0.96, 21)), None, GATE)
+    assert (decision.word, decision.verdict) == ("refused", "proven")
+    assert decision.failures == (
+        "In the test period the version's own CRPS is 1.0667 of that of its proof on 21 sessions; at most 1.05.",
+    )
+    assert decide(candidate(test=judged(0.96, 21)), None, Gate(max_own_ratio=1.07)).passed
+    assert decide(candidate(test=judged(0.94, 21)), None, GATE).passed
+
+
+def test_the_point_forecast_is_judged_over_the_proof_and_the_test_period() -> None:
+    # 579 errors of a dollar in the proof, and 21 of two in the test period: RMSE is the root of 663 / 600.
+    apart = replace(judged(0.9), forecast=judged(1.0).forecast)
+    decision = decide(
+        Candidate(test=replace(judged(0.9, 21), forecast=judged(2.0, 21).forecast), proof=Proof(judged=apart)),
+        None,
+        GATE,
+    )
+    assert (decision.word, decision.verdict) == ("refused", "proven")
+    assert decision.failures == (
+        "RMSE of the median $1.051 on 600 sessions, 1.0512 of that of the newest Close; at most 1.01.",
+    )
+    as_good = decide(
+        Candidate(test=replace(judged(0.9, 21), forecast=judged(1.0, 21).forecast), proof=Proof(judged=apart)),
+        None,
+        GATE,
+    )
+    assert as_good.passed
+
+
+def test_the_naive_forecast_with_the_smallest_error_counts() -> None:
+    prices = judged(0.9).actual
+    kinds = {"newest_Open": prices + 0.5, "newest_Close": prices + 1.0}
+    short = {name: values[-21:] for name, values in kinds.items()}
+    decision = decide(
+        Candidate(test=replace(judged(0.9, 21), naive=short), proof=Proof(judged=replace(judged(0.9), naive=kinds))),
+        None,
+        GATE,
+    )
+    assert decision.failures == (
+        "RMSE of the median $0.900 on 600 sessions, 1.8000 of that of the newest Open; at most 1.01.",
     )
 
 
-def test_what_only_equals_the_naive_forecast_is_refused() -> None:
-    assert "only equals the newest Close" in decide(judged(4.062), None, Gate()).failures[0]
+@pytest.mark.parametrize(("error", "shown"), [(math.nan, "nan"), (math.inf, "inf")])
+def test_a_forecast_that_is_no_number_is_refused(error: float, shown: str) -> None:
+    test = judged(0.9, 21)
+    test.forecast[3] = error
+    (failure,) = decide(candidate(test=test), None, GATE).failures
+    assert failure == f"RMSE {shown} $ beside 1.00 $ of the newest Close: no numbers to compare."
 
 
-def test_a_loss_too_small_for_two_decimals_is_shown_with_more() -> None:
-    assert decide(judged(3.0001), judged(3.0), Gate()).failures == (
-        "RMSE 3.0001 $ loses to the version in Production, 3.0000 $ on the same sessions: "
-        "ratio 1.00003, needed below 1.00000.",
-    )
+def test_a_naive_forecast_without_any_error_can_be_equalled_but_not_beaten() -> None:
+    def exact(error: float) -> Candidate:
+        def known(sessions: int) -> Evaluation:
+            found = judged(0.9, sessions)
+            return replace(found, forecast=found.actual + error, naive={"newest_Close": found.actual})
+
+        return Candidate(test=known(21), proof=Proof(judged=known(600)))
+
+    assert decide(exact(0.0), None, GATE).passed
+    (failure,) = decide(exact(0.01), None, GATE).failures
+    assert failure == "RMSE of the median $0.010 on 600 sessions, inf of that of the newest Close; at most 1.01."
 
 
-def test_too_few_sessions_decide_nothing() -> None:
-    assert decide(judged(3.0, sessions=14), None, Gate(min_sessions=15)).failures == (
-        "Judged on 14 sessions from 2020-01-02 to 2020-01-21: too few to decide on, needed at least 15.",
-    )
+def holding(held: int, sessions: int) -> Evaluation:
+    """Forecasts as good as before, of whose 80 % intervals so many hold the price, and of the 95 % ones all."""
+    found = judged(0.9, sessions)
+    missed = np.arange(sessions) >= held
+    # The 80 % interval reaches 1.8 up and down, the 95 % one 2.7.
+    middle = found.actual + np.where(missed, 2.5, 0.0)
+    return replace(found, quantiles=off_by(0.9, middle) - 0.9 * np.where(np.arange(sessions) % 2, -1, 1)[:, np.newaxis])
 
 
-def test_a_single_session_is_named() -> None:
-    assert decide(judged(3.0, sessions=1), None, Gate(min_sessions=1)).reasons[0] == (
-        "Judged on 1 session, 2020-01-02, needed at least 1."
-    )
-
-
-def test_thresholds_are_those_of_the_gate() -> None:
-    candidate, champion = judged(3.0), judged(3.1)
-    assert decide(candidate, champion, Gate()).passed
-    assert not decide(candidate, champion, Gate(max_rmse_ratio=0.95)).passed
-    assert not decide(candidate, champion, Gate(min_skill=0.3)).passed
-    assert decide(judged(3.2), champion, Gate(max_rmse_ratio=1.1)).passed
-    assert decide(judged(4.5), None, Gate(min_skill=-0.5)).passed
-
-
-def test_dry_run_says_so_and_promotes_nothing() -> None:
-    passing, failing = (decide(judged(error), None, Gate(mode="dry_run")) for error in (3.0, 9.0))
-    assert (passing.passed, passing.promoted, passing.verdict) == (True, False, "watched")
-    assert "would be promoted" in passing.reasons[-1]
-    assert (failing.passed, failing.promoted, failing.verdict) == (False, False, "refused")
-    assert "would be refused" in failing.reasons[-1]
-
-
-def wobbling(error: float, wobble: float, sessions: int = 21) -> Evaluation:
-    """Forecasts that are wrong by a little more and a little less, in turn."""
-    evaluation = judged(error, sessions=sessions)
-    return replace(evaluation, forecast=evaluation.forecast + wobble * (-1.0) ** np.arange(sessions))
-
-
-def test_diebold_mariano_is_told_and_decides_only_where_a_limit_is_set() -> None:
-    candidate, champion = wobbling(3.0, 1.0), wobbling(3.1, -1.0)
-    # squared errors of 16 and 4 against 4.41 and 16.81, in turn
-    p = stats.ttest_1samp([16 - 4.41, 4 - 16.81] * 10 + [16 - 4.41], 0, alternative="less").pvalue
-    told = decide(candidate, champion, Gate())
-    assert told.passed
-    unused = " (not used: gate.max_dm_p is 1)"
-    assert told.reasons[3] == f"Diebold-Mariano against Production: p = {p:.2f}{unused}."
-    asked = decide(candidate, champion, Gate(max_dm_p=0.05))
-    assert asked.failures == (told.reasons[3].replace(unused, ", needed at most 0.05"),)
-    assert decide(judged(3.0), judged(3.1), Gate(max_dm_p=0.05)).passed
-
-
-def test_one_session_tells_nothing_of_chance() -> None:
-    one = Gate(min_sessions=1)
-    decision = decide(judged(3.0, sessions=1), judged(3.1, sessions=1), one)
-    assert decision.passed
-    assert decision.reasons[3] == (
-        "Diebold-Mariano against Production: undefined on 1 session, 2020-01-02 (not used: gate.max_dm_p is 1)."
-    )
-    asked = one.model_copy(update={"max_dm_p": 0.1})
-    assert decide(judged(3.0, sessions=1), judged(3.1, sessions=1), asked).failures == (
-        "Diebold-Mariano against Production: undefined on 1 session, 2020-01-02, needed at most 0.1.",
-    )
-
-
-def holding(held: int, sessions: int = 100, held_95: int | None = None) -> Evaluation:
-    """A good forecast whose intervals hold so many of the prices, and at 95 % all of them or so many."""
-    evaluation = judged(3.0, sessions=sessions)
-    rows = np.arange(sessions)
-    off = np.where(rows < held, 0.0, np.where(rows < (sessions if held_95 is None else held_95), 6.0, 12.0))
-    return replace(evaluation, quantiles=around(evaluation.actual + off, 5.0, 10.0))
+LOOSE = Gate(max_own_ratio=100)
 
 
 def test_intervals_that_hold_too_few_prices_are_refused_with_the_numbers() -> None:
     # Wilson's interval of 65 in 100 is 0.5525 to 0.7364: at least 6.4 points below 80 %.
-    decision = decide(holding(65), None, Gate())
+    decision = decide(candidate(test=holding(65, 100)), None, LOOSE.model_copy(update={"recent_sessions": 100}))
+    assert (decision.word, decision.verdict) == ("refused", "proven")
     assert decision.failures == (
         "80 % interval: covered 65 of 100 prices (65.0 %). Even allowing for chance (up to 73.6 %) that is 6.4 points "
         "too low; limit 5.",
     )
-    assert decide(holding(65), None, Gate(max_coverage_gap=0.07)).passed
-    assert decide(holding(70), None, Gate()).passed
+    wider = LOOSE.model_copy(update={"recent_sessions": 100, "max_coverage_gap": 0.07})
+    assert decide(candidate(test=holding(65, 100)), None, wider).passed
 
 
-def test_intervals_that_hold_more_than_they_promise_are_no_reason_to_refuse() -> None:
-    assert decide(holding(100), None, Gate(max_coverage_gap=0)).passed
+def test_coverage_is_judged_on_its_own_forecasts_and_before_them_on_the_proofs() -> None:
+    # 229 of the proof before the test period hold, and 14 of the version's own 21.
+    decision = decide(candidate(test=holding(14, 21)), None, LOOSE)
+    assert decision.passed
+    assert decision.reasons[4] == (
+        "80 % interval: covered 243 of 250 prices (97.2 %; 94.3 to 98.6 % allowing for chance), which is enough."
+    )
+    # Its own test period alone is longer than what is asked for.
+    alone = decide(candidate(test=holding(14, 21)), None, LOOSE.model_copy(update={"recent_sessions": 10}))
+    assert "covered 14 of 21 prices (66.7 %; 45.4 to 82.8 % allowing for chance), which is enough" in alone.reasons[4]
+
+
+def test_intervals_of_the_proof_that_hold_too_little_are_refused() -> None:
+    poor = Proof(judged=holding(400, 600))  # 50 of its newest 229 before the test period hold
+    decision = decide(Candidate(test=judged(0.9, 21), proof=poor), None, LOOSE)
+    assert any(reason.startswith("80 % interval: covered 71 of 250 prices (28.4 %).") for reason in decision.failures)
 
 
 def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
-    exact = judged(0.0, sessions=100)
-    near, far = (around(exact.actual + 1 + miss, 1.0, 1.0) for miss in (0.004, 0.006))
-    assert "covered 100 of 100" in decide(replace(exact, quantiles=near), None, Gate()).reasons[3]
-    assert "covered 0 of 100" in decide(replace(exact, quantiles=far), None, Gate()).reasons[3]
+    few = LOOSE.model_copy(update={"recent_sessions": 21})
+    exact = judged(0.9, 21)
+    for miss, held in ((0.004, 21), (0.006, 0)):
+        quantiles = off_by(0.9, exact.actual) + (1.8 + miss)
+        quantiles -= 0.9 * np.where(np.arange(21) % 2, -1, 1)[:, np.newaxis]
+        decision = decide(candidate(test=replace(exact, quantiles=quantiles)), None, few)
+        assert any(f"80 % interval: covered {held} of 21" in reason for reason in decision.reasons)
 
 
-def test_what_chance_explains_is_no_reason_to_refuse_intervals() -> None:
-    # 14 of 21 are two thirds; Wilson's interval reaches from 45.4 to 82.8 %.
-    decision = decide(holding(14, sessions=21), None, Gate(max_coverage_gap=0))
-    assert decision.passed
-    assert (
-        "covered 14 of 21 prices (66.7 %; 45.4 to 82.8 % allowing for chance), which is enough" in decision.reasons[3]
+def test_what_failed_stands_first_among_the_reasons() -> None:
+    decision = decide(candidate(0.9), champion(0.85), GATE)
+    assert len(decision.reasons) > len(decision.failures) == 1
+    assert decision.reasons[0] == decision.failures[0]
+    assert "of version 7 in Production" in decision.reasons[0]
+
+
+def test_a_version_without_distributions_is_refused_for_want_of_evidence_and_not_for_its_coverage() -> None:
+    bare = Candidate(test=silent(judged(0.9, 21)), proof=Proof(judged=silent(judged(0.9))))
+    decision = decide(bare, None, GATE)
+    assert (decision.word, decision.verdict, decision.evidence) == ("refused", "undecided", 1.0)
+    assert decision.failures == (
+        f"There is no evidence of skill {PERIOD}: no distributions to compare.",
+        "On the newest 250 sessions there is no distribution to compare.",
+    )
+    assert decision.reasons[2:] == (
+        POINT,
+        "The forecasts have no intervals: their coverage is not judged.",
+        ALONE,
     )
 
 
-def test_each_level_is_judged_and_a_forecaster_that_gives_no_interval_is_not() -> None:
-    decision = decide(holding(80, held_95=80), None, Gate())
-    assert [reason.split(" interval")[0] for reason in decision.reasons[3:]] == ["80 %", "95 %"]
-    assert decision.failures == decision.reasons[4:]
-    silent = decide(replace(holding(65), quantiles=no_distributions(100)), None, Gate())
-    assert silent.passed
-    assert "not judged" in silent.reasons[3]
+def test_a_proof_that_ends_before_the_test_period_is_used_all_the_same() -> None:
+    early = replace(proof(1.5), judged=proof(1.5).judged.part(slice(0, 550)))
+    decision = decide(Candidate(test=judged(1.5, 21), proof=early), None, GATE)
+    assert decision.verdict == Verdict.NO_SKILL
+    assert "RMSE of the median $1.500 on 571 sessions" in decision.failures[2]
+    assert not any("its proof" in reason for reason in decision.reasons)
 
 
-@pytest.mark.parametrize(("error", "advice"), [(3.0, "to approve"), (9.0, "to reject")])
-def test_in_the_mode_manual_every_version_waits_for_a_person_and_the_gate_advises(error: float, advice: str) -> None:
-    decision = decide(judged(error), None, Gate(mode="manual"))
-    assert (decision.verdict, decision.promoted) == ("waiting", False)
-    assert decision.passed == (error == 3.0)
+def against(ours: Candidate, theirs: Champion, gate: Gate = GATE) -> tuple[bool, str]:
+    """Whether a proven candidate is let through, and the sentence on the version in Production."""
+    decision = decide(ours, theirs, gate)
+    (sentence,) = on_production(decision)
+    assert decision.failures in ((), (sentence,))
+    return decision.passed, sentence
+
+
+def on_production(decision: Decision) -> list[str]:
+    """The sentences on the version in Production."""
+    return [reason for reason in decision.reasons if "version 7" in reason]
+
+
+def test_a_version_in_production_is_replaced_by_a_better_one() -> None:
+    assert against(candidate(0.9), champion(0.95)) == (
+        True,
+        "CRPS 0.9474 of version 7 in Production on 600 sessions; needed below 0.9975.",
+    )
+
+
+@pytest.mark.parametrize(("theirs", "shown"), [(0.9, "1.0000"), (0.902, "0.9978"), (0.85, "1.0588")])
+def test_what_is_hardly_better_or_worse_is_refused(theirs: float, shown: str) -> None:
+    assert against(candidate(0.9), champion(theirs, age=249)) == (
+        False,
+        f"CRPS {shown} of version 7 in Production on 600 sessions; needed below 0.9975.",
+    )
+
+
+def test_the_limit_against_production_is_the_gates() -> None:
+    assert against(candidate(0.9), champion(0.902), Gate(max_crps_ratio=0.998))[0]
+    assert not against(candidate(0.9), champion(0.95), Gate(max_crps_ratio=0.94))[0]
+
+
+@pytest.mark.parametrize(("ratio", "passes"), [(1.0, True), (1.0024, True), (1.0026, False)])
+def test_an_old_version_is_replaced_by_an_equal_one(ratio: float, passes: bool) -> None:
+    aged = champion(0.9, age=250)
+    assert against(candidate(0.9 * ratio), aged) == (
+        passes,
+        f"CRPS {ratio:.4f} of version 7 in Production on 600 sessions, which is 250 sessions older: "
+        "a CRPS below 1.0025 of it is enough.",
+    )
+
+
+@pytest.mark.parametrize("age", [0, 1, 249])
+def test_the_same_configuration_waits_until_the_version_is_old(age: int) -> None:
+    assert against(candidate(0.9), champion(0.9, age=age, same=True)) == (
+        False,
+        f"The configuration is that of version 7 in Production, which is {age} sessions older: it is replaced when "
+        "it is 250 sessions old.",
+    )
+
+
+def test_the_same_configuration_replaces_a_version_that_is_old() -> None:
+    assert against(candidate(0.9), champion(0.9, age=250, same=True)) == (
+        True,
+        "The configuration is that of version 7 in Production, which is 250 sessions older: a CRPS below 1.0025 of "
+        "it is enough.",
+    )
+    assert not against(candidate(0.9), champion(0.9, age=250, same=True), Gate(refresh_after=251))[0]
+
+
+def test_a_newer_version_is_never_replaced_however_good_the_older_one_is() -> None:
+    assert against(candidate(0.5), champion(0.95, age=-3)) == (
+        False,
+        "It knows 3 sessions less than version 7 in Production: a newer version is not replaced.",
+    )
+
+
+def test_with_too_few_common_sessions_nothing_is_replaced() -> None:
+    few = Candidate(test=judged(0.9, 21), proof=proof(0.9))
+    assert against(few, champion(0.95, sessions=249)) == (
+        False,
+        "It has 249 sessions of proof in common with version 7 in Production: too few to compare, needed at least 250.",
+    )
+    assert against(few, champion(0.95, sessions=250))[0]
+    assert against(few, champion(0.95, sessions=249), Gate(common_sessions=249))[0]
+    without = replace(champion(), proof=None)
+    assert against(few, without) == (
+        False,
+        "It has 0 sessions of proof in common with version 7 in Production: too few to compare, needed at least 250.",
+    )
+
+
+def test_a_proven_version_replaces_one_that_was_forced_there_if_it_is_as_good() -> None:
+    assert against(candidate(0.9), champion(0.9, proven=False)) == (
+        True,
+        "CRPS 1.0000 of version 7 in Production on 600 sessions, which is not proven: a CRPS below 1.0025 of it is "
+        "enough.",
+    )
+    assert not against(candidate(0.9), champion(0.89, proven=False))[0]
+
+
+def test_without_a_proof_only_a_version_without_a_proof_is_replaced_and_only_by_a_clearly_better_one() -> None:
+    # The candidate is as good as naive: it is not proven, but clearly better than what somebody forced there.
+    better = candidate(1.0)
+    decision = decide(better, champion(1.5, proven=False), GATE)
+    assert (decision.passed, decision.word, decision.verdict) == (True, "promoted", "undecided")
+    assert decision.reasons[0].startswith("Evidence of skill 1.0 to 1")
+    assert decision.reasons[2] == (
+        "It may pass without a proof, since it is clearly better than a version that has none."
+    )
+    assert decision.reasons[-1] == (
+        "CRPS 0.6667 of version 7 in Production on 600 sessions; needed below 0.9975, evidence that it is better "
+        "over a million to 1, needed 20 to 1."
+    )
+    # The version in Production was proven: not without a proof.
+    assert not decide(better, champion(1.5), GATE).passed
+    # Nor is one with no skill let through, however bad the other is.
+    worse = decide(candidate(1.2), champion(3.0, proven=False), GATE)
+    assert (worse.passed, worse.verdict) == (False, "no skill")
+
+
+@pytest.mark.parametrize(("wins", "passes", "odds"), [(21, False, "18"), (22, True, "21")])
+def test_between_two_versions_without_a_proof_chance_has_to_be_excluded(wins: int, passes: bool, odds: str) -> None:
+    # On so many sessions the candidate is as good as naive, and the other is worse; on all else they are equal.
+    decision = decide(candidate(1.0), replace(champion(proven=False), proof=proof(of(1.5, wins))), GATE)
+    assert decision.passed == passes
+    assert on_production(decision) == [
+        f"CRPS {600 / (600 + wins / 2):.4f} of version 7 in Production on 600 sessions; needed below 0.9975, evidence "
+        f"that it is better {odds} to 1, needed 20 to 1."
+    ]
+
+
+@pytest.mark.parametrize(("scale", "word", "would"), [(0.9, "watched", "promoted"), (1.5, "refused", "refused")])
+def test_dry_run_says_so_and_promotes_nothing(scale: float, word: str, would: str) -> None:
+    decision = decide(candidate(scale), None, Gate(mode="dry_run"))
+    assert (decision.passed, decision.promoted, decision.word) == (scale < 1, False, word)
+    assert decision.reasons[-1] == f"Mode dry_run: the version would be {would}, but it stays where it is."
+    assert decision.reasons[:-1] == decide(candidate(scale), None, GATE).reasons
+
+
+@pytest.mark.parametrize(("scale", "advice"), [(0.9, "to approve"), (1.5, "to reject")])
+def test_in_the_mode_manual_every_version_waits_for_a_person_and_the_gate_advises(scale: float, advice: str) -> None:
+    decision = decide(candidate(scale), None, Gate(mode="manual"))
+    assert (decision.passed, decision.promoted, decision.word) == (scale < 1, False, "waiting")
     assert decision.reasons[-1] == f"A person decides (mode manual): the gate advises {advice} it."
-    assert decision.reasons[:-1] == decide(judged(error), None, Gate()).reasons
+    assert decision.reasons[:-1] == decide(candidate(scale), None, GATE).reasons
 
 
-@pytest.mark.parametrize(("error", "tag"), [(3.0, "0.2614"), (4.062, "none"), (9.0, "none"), (math.nan, "none")])
-def test_the_skill_that_a_version_is_tagged_with(error: float, tag: str) -> None:
-    assert decide(judged(error), None, Gate()).skill == tag
+SCALES = st.floats(0.5, 2.0)
 
 
-@pytest.mark.parametrize("error", [math.nan, math.inf])
-def test_a_forecast_that_is_no_number_fails(error: float) -> None:
-    decision = decide(judged(error), None, Gate(min_skill=-1e9))
-    assert not decision.passed
-    assert f"RMSE {error} $" in decision.failures[0]
-
-
-def test_a_production_version_that_answers_no_number_is_not_silently_replaced() -> None:
-    assert decide(judged(3.0), judged(math.nan), Gate()).failures == (
-        "RMSE 3.00 $ beside nan $ of the version in Production: not numbers that can be compared.",
-    )
-
-
-def test_a_production_version_without_error_is_not_beaten() -> None:
-    assert "ratio inf, needed below 1.00" in decide(judged(0.1), judged(0.0), Gate()).failures[0]
-    assert "only equals the version in Production" in decide(judged(0.0), judged(0.0), Gate()).failures[0]
-
-
-def test_constant_prices_leave_nothing_to_beat() -> None:
-    exact = judged(0.0, close=0.0, opened=0.0)
-    assert not decide(exact, None, Gate()).passed
-    decision = decide(judged(0.5, close=0.0), None, Gate())
-    assert "loses to the newest Close, 0.00 $: skill -inf" in decision.failures[0]
-
-
-def test_other_sessions_are_no_comparison() -> None:
-    with pytest.raises(ValueError, match="same sessions"):
-        decide(judged(3.0), judged(3.5, sessions=20), Gate())
-
-
-def test_other_prices_are_no_comparison() -> None:
-    with pytest.raises(ValueError, match="same prices"):
-        decide(judged(3.0), judged(3.5, level=100.0), Gate())
-
-
-@given(candidate=ERRORS, champion=st.none() | ERRORS, close=ERRORS, opened=ERRORS)
-def test_whatever_passes_beats_every_naive_forecast_and_production(
-    candidate: float, champion: float | None, close: float, opened: float
+@settings(max_examples=20)
+@given(ours=SCALES, own=SCALES, theirs=st.none() | SCALES, age=st.integers(-2, 300), proven=st.booleans())
+def test_whatever_passes_is_proven_or_clearly_better_than_what_is_not(
+    ours: float, own: float, theirs: float | None, age: int, proven: bool
 ) -> None:
-    ours = judged(candidate, close=close, opened=opened)
-    theirs = None if champion is None else judged(champion, close=close, opened=opened)
-    decision = decide(ours, theirs, Gate())
-    better = ours.rmse < ours.naive_rmse and (theirs is None or ours.rmse < theirs.rmse)
-    # A difference in the last binary digit is a skill of exactly 0.
-    assert decision.passed == (better and ours.skill > 0)
+    beside = None if theirs is None else champion(theirs, sessions=300, age=age, proven=proven)
+    decision = decide(
+        Candidate(test=judged(own, 21), proof=proof(ours, 510)),
+        beside,
+        GATE,
+    )
     assert decision.passed == (not decision.failures)
-    assert decision.skill == ("none" if ours.skill <= 0 else f"{ours.skill:.4f}")
-    assert len(decision.reasons) == (4 if theirs is None else 5)
+    assert set(decision.failures) <= set(decision.reasons)
+    if decision.passed and beside is None:
+        assert decision.verdict == Verdict.PROVEN
+    if decision.passed and theirs is not None:
+        assert age >= 0
+        assert ours / theirs < 1.0025
+        assert decision.verdict == Verdict.PROVEN or not proven
+    if decision.verdict == Verdict.PROVEN:
+        assert ours < 1
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "wrong",
     [
         {"mode": "ask"},
-        {"max_dm_p": 0},
-        {"max_dm_p": 1.5},
-        {"max_coverage_gap": -0.01},
-        {"min_skill": math.nan},
-        {"max_rmse_ratio": 0},
-        {"max_rmse_ratio": math.inf},
+        {"min_evidence": 0.5},
+        {"min_evidence": math.inf},
         {"min_sessions": 0},
-        {"min_skil": 0.1},
+        {"recent_sessions": 0},
+        {"refresh_after": 0},
+        {"common_sessions": 0},
+        {"max_coverage_gap": -0.01},
+        {"max_coverage_gap": 1.01},
+        {"max_crps_ratio": 0},
+        {"max_scale_ratio": math.nan},
+        {"max_rmse_ratio": math.inf},
+        {"max_own_ratio": -1},
+        {"min_skill": 0},
+        {"min_evidense": 20},
     ],
 )
-def test_a_gate_that_cannot_be_is_refused(settings: dict[str, object]) -> None:
+def test_a_gate_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Gate.model_validate(settings)
+        Gate.model_validate(wrong)
 
 
 def test_a_decision_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        decide(judged(3.0), None, Gate()).passed = False  # type: ignore[misc]
+        decide(candidate(), None, GATE).passed = False  # type: ignore[misc]

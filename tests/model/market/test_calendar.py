@@ -145,4 +145,11 @@ def test_missed_are_the_sessions_without_anything_since_the_first_with_something
         date(2019, 7, 10),
     )
     assert missed_sessions(CALENDAR, done, date(2019, 7, 2)) == ()
-    assert missed_sessions(CALENDAR, set(), date(2019, 7, 10)) == ()
+
+
+@pytest.mark.parametrize(
+    ("last", "newest"), [("2019-07-03", "2019-07-03"), ("2019-07-04", "2019-07-03"), ("2019-07-07", "2019-07-05")]
+)
+def test_where_nothing_was_done_at_all_the_newest_session_alone_is_missed(last: str, newest: str) -> None:
+    assert CALENDAR.newest(date.fromisoformat(last)) == date.fromisoformat(newest)
+    assert missed_sessions(CALENDAR, set(), date.fromisoformat(last)) == (date.fromisoformat(newest),)

@@ -1,16 +1,17 @@
 """A forecast is recorded with its distribution, and with what is naive beside it, as both were known then."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pytest
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions
+from model.errors import TooFewPrices
+from model.evaluation.baselines import best_naive_distribution, naive_distributions
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.forecasts import make
-from tasks.forecasts.make import make_forecast
+from tasks.forecasts.make import make_forecast, make_naive_forecast
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
@@ -56,3 +57,27 @@ def test_a_version_without_a_distribution_gives_a_point_beside_the_naive_distrib
 
 def test_naive_distributions_that_had_too_few_prices_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made_with(Forecasts.points(np.array([101.0])), KNOWN.rows(0, 20), monkeypatch).naive_quantiles == {}
+
+
+def test_without_a_version_the_best_naive_distribution_is_the_forecast() -> None:
+    prices = make_prices(1300)
+    name, quantiles = best_naive_distribution(prices, "Open")
+    evening = datetime.combine(prices.last, time(22), UTC)
+    made = make_naive_forecast("TEST-Open", prices, "Open", read_settings({}), evening)
+    assert (made.model, made.version, made.run_id, made.named) == ("TEST-Open", None, "", "naive")
+    assert made.quantiles == made.naive_quantiles[name] == dict(zip(PROBABILITIES, quantiles.tolist(), strict=True))
+    assert made.forecast == made.quantiles[0.5]
+    assert made.intervals == {
+        80: (made.quantiles[0.1], made.quantiles[0.9]),
+        95: (made.quantiles[0.025], made.quantiles[0.975]),
+    }
+    assert (made.lower, made.upper, made.level) == (*made.intervals[95], 0.95)
+    assert (made.naive, made.naive_name) == (prices.column("Close")[-1], "newest_Close")
+    assert (made.as_of, made.fingerprint, made.late) == (prices.last, prices.fingerprint, False)
+    assert make_naive_forecast("TEST-Open", prices, "Open", read_settings({}), evening + timedelta(days=5)).late
+
+
+def test_too_few_prices_for_a_distribution_are_an_error() -> None:
+    make_naive_forecast("TEST-Open", KNOWN.rows(0, 21), "Open", read_settings({}), NOW)
+    with pytest.raises(TooFewPrices, match="20 sessions\n  needed: more than 20"):
+        make_naive_forecast("TEST-Open", KNOWN.rows(0, 20), "Open", read_settings({}), NOW)

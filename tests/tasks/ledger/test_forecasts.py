@@ -138,6 +138,24 @@ def test_what_happened_is_filled_in_where_it_is_said_and_nowhere_else(uri: str) 
     ]
 
 
+def test_the_naive_distribution_stands_beside_a_version_under_a_key_of_its_own(uri: str) -> None:
+    ledger, naive = Ledger(uri), replace(FORECAST, version=None, run_id="")
+    assert (naive.named, FORECAST.named) == ("naive", "version 3")
+    assert ledger.append(naive) == (naive, True)
+    assert ledger.append(replace(naive, forecast=1.0)) == (naive, False)
+    assert ledger.append(FORECAST) == (FORECAST, True)
+    assert ledger.rows() == (naive, FORECAST)
+    assert ledger.rows("META-Open", version=3) == (FORECAST,)
+    (observed,) = ledger.fill_in([(naive, 206.75)], at=SCORED)
+    assert (observed.version, observed.observed) == (None, 206.75)
+    assert ledger.rows() == (observed, FORECAST)
+    ledger.fill_in([(FORECAST, 206.75), (naive, 206.75)], at=SCORED)
+    assert [row.observed for row in ledger.rows()] == [206.75, 206.75]
+    with sa.create_engine(uri).connect() as connection:
+        kept = connection.execute(sa.text("SELECT version FROM forecasts ORDER BY version")).scalars().all()
+    assert kept == [0, 3]
+
+
 def test_a_row_that_was_filled_in_survives_the_same_forecast_again(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)

@@ -101,6 +101,9 @@ def make_world(tracking: Tracking, seed: int) -> None:
             registry.move(MODEL, version.version, STAGES[fate], ruling(fate))
         if chance.random() < 0.3:
             ledger.append(forecast_with(version, days_ago))
+        if chance.random() < 0.3:
+            # From the prices of a fetch that no training has used.
+            ledger.append(replace(forecast_with(version, days_ago + 5), version=None, run_id=""))
     logs = tracking.settings.home / "logs"
     logs.mkdir()
     for name, days_ago in (("worker.log", 1), ("up.log.1", 90)):
@@ -131,12 +134,13 @@ def load_everything_in_use(tracking: Tracking) -> None:
     """Load what the ledger, the stages and the way back refer to; an error where anything is gone."""
     registry, store = Registry(tracking), SnapshotStore(tracking.settings)
     for row in Ledger(tracking.settings.ledger_uri).rows():
-        assert row.version is not None
+        (record, *_) = [store.record(name) for name in store.fetches("META") if name.last == row.as_of]
+        assert store.read(record).fingerprint == row.fingerprint
+        if row.version is None:
+            continue
         version = registry.version(row.model, row.version)
         assert version.run_id == row.run_id
         assert len(load_prices(tracking.client, row.run_id)) > 0
-        (record, *_) = [store.record(name) for name in store.fetches("META") if name.last == row.as_of]
-        assert store.read(record).fingerprint == row.fingerprint
         tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     for version in registry.versions(MODEL):
         run = tracking.client.get_run(version.run_id)

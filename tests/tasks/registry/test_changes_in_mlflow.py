@@ -140,7 +140,7 @@ def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
 def decided(tracking: Tracking) -> dict[int, dict[str, str]]:
     """Version -> what its tags keep of a decision."""
     found = tracking.client.search_model_versions(f"name='{MODEL}'")
-    kept = ("stage", "skill", "decision")
+    kept = ("stage", "verdict", "evidence", "decision")
     return {int(v.version): {key: text for key, text in v.tags.items() if key.startswith(kept)} for v in found}
 
 
@@ -158,7 +158,7 @@ def test_beside_an_empty_ledger_the_history_begins_with_the_stages_found_and_dec
     for _ in range(5):
         train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
-    registry.move(MODEL, 2, "Production", replace(PASSED, skill="0.1000"))
+    registry.move(MODEL, 2, "Production", replace(PASSED, verdict="proven", evidence=46.0))
     waiting = registry.move(MODEL, 3, "Staging", PASSED).version
     registry.record(waiting, replace(PASSED, decision=DecisionWord.WAITING, by="gate"))
     move_by_hand(tracking.client, 5, "Archived")

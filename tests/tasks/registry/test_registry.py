@@ -45,6 +45,25 @@ def test_nothing_in_production_says_what_to_do(registry: Registry, tracking: Tra
     assert caught.value.exit_code == 5
 
 
+def test_nothing_in_production_says_what_waits_and_why(registry: Registry, tracking: Tracking) -> None:
+    for number in range(1, 5):
+        train(tracking)
+        reasons = (f"Evidence {number} to 1, needed 20 to 1.", "The intervals hold.")
+        refused = Ruling(decision=DecisionWord.REFUSED, reasons=reasons, at=PASSED.at, by="the gate")
+        registry.move(MODEL, number, "Staging" if number > 1 else "Archived", refused)
+    registry.note(registry.version(MODEL, 4), {"verdict": "undecided"})
+    with pytest.raises(NothingInProduction) as caught:
+        registry.production(MODEL, NOW)
+    assert str(caught.value).splitlines() == [
+        "META-Open: no version is in Production",
+        "    version 4 waits in Staging, undecided: Evidence 4 to 1, needed 20 to 1.",
+        "    version 3 waits in Staging, refused: Evidence 3 to 1, needed 20 to 1.",
+        "    1 more, older ones",
+        "  needed: a version in Production; until there is one, the schedule records the naive distribution",
+        "  to do:  tomorrow promote META-Open 4 --to production",
+    ]
+
+
 def test_promotion_archives_the_version_before_and_keeps_the_decision(registry: Registry, tracking: Tracking) -> None:
     train(tracking)
     train(tracking)

@@ -111,7 +111,7 @@ def test_an_unknown_decision_on_record_names_the_line_and_what_to_do(tmp_path: P
         connection.execute(
             sa.text(
                 "INSERT INTO stage_changes SELECT 2, move, model, 7, before, after, at, by, 'praised', reasons,"
-                " forced, skill FROM stage_changes"
+                " forced, verdict, evidence FROM stage_changes"
             )
         )
     with pytest.raises(ConfigurationError, match="line 2 of the history of META-Open version 7") as caught:

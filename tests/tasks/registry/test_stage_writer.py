@@ -62,7 +62,7 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     ):
         dying(write)
     with contextlib.suppress(KeyboardInterrupt):
-        registry.move(MODEL, 2, "Production", replace(PASSED, skill="0.1000"))
+        registry.move(MODEL, 2, "Production", replace(PASSED, verdict="proven", evidence=46.0))
     monkeypatch.undo()
     # It was on record before anything was moved: nobody has to ask again.
     assert registry.production(MODEL, NOW).version == 2
@@ -70,5 +70,5 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     assert stand(tracking.client) == (stages, stages, {"production": 2})
     assert by_hand(registry) == []
     tags = tracking.client.get_model_version(MODEL, "2").tags
-    assert (tags["decision"], tags["skill"]) == ("promoted", "0.1000")
+    assert (tags["decision"], tags["verdict"], tags["evidence"]) == ("promoted", "proven", "46")
     assert [change.version for change in registry.history.changes(MODEL)] == [1, 2, 1]

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from model.errors import ConfigurationError, UsageError
-from model.evaluation.decision import DecisionWord
-from tasks.registry.ruling import Ruling, is_settled, recorded_decision
+from model.evaluation.decision import Decision, DecisionWord, Verdict
+from tasks.registry.ruling import Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import LONGEST_TAG, RegisteredVersion, parse_stage, start_of, truncate_tag
 from tasks.settings import Stage
 
@@ -40,12 +40,34 @@ def test_a_text_too_long_for_a_tag_says_that_it_was_cut() -> None:
 def test_what_was_decided_is_read_from_the_tags_that_keep_it() -> None:
     at = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
     for word in DecisionWord:
-        ruling = Ruling(decision=word, reasons=("It wins.", "By far."), at=at, by="ada", skill="0.1000")
+        ruling = Ruling(
+            decision=word, reasons=("It wins.", "By far."), at=at, by="ada", verdict="proven", evidence=46.25
+        )
         read = version(ruling.tags())
         assert (read.decision, read.decided_by, read.reasons) == (word, "ada", ruling.reasons)
+        assert (read.verdict, read.evidence) == ("proven", 46.25)
         assert type(ruling.tags()["decision"]) is str
     assert version({}).decision is None
     assert version({"decision": ""}).decision is None
+
+
+def test_what_is_known_of_a_versions_skill_is_kept_where_it_was_judged() -> None:
+    at = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
+    decision = Decision(
+        passed=False, word=DecisionWord.REFUSED, verdict=Verdict.NO_SKILL, evidence=1.0, reasons=("It loses.",)
+    )
+    tags = judged(decision.word, decision, at=at, by="gate").tags()
+    assert (tags["verdict"], tags["evidence"], tags["decision"]) == ("no skill", "1", "refused")
+    assert version(tags).named == "version 3 (no skill)"
+    # A move that the gate has no say in leaves what is known as it is.
+    assert not {"verdict", "evidence"} & moved((), at=at, by="ada").tags().keys()
+    assert (version({}).verdict, version({}).evidence, version({}).named) == (None, None, "version 3")
+
+
+def test_evidence_beyond_what_is_shown_is_kept_with_its_size() -> None:
+    at = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
+    ruling = Ruling(decision=DecisionWord.PROMOTED, reasons=(), at=at, by="gate", verdict="proven", evidence=1.25e38)
+    assert version(ruling.tags()).evidence == 1.25e38
 
 
 def test_a_version_is_settled_when_the_gate_has_decided() -> None:
@@ -56,7 +78,7 @@ def test_a_version_is_settled_when_the_gate_has_decided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "stage", "passed", "verdict"),
+    ("word", "stage", "passed", "again"),
     [
         ("promoted", "Archived", True, "promoted"),
         ("forced", "Production", False, "promoted"),
@@ -67,10 +89,27 @@ def test_a_version_is_settled_when_the_gate_has_decided() -> None:
         ("", "None", False, "refused"),
     ],
 )
-def test_a_decision_on_record_is_given_again(word: str, stage: Stage, passed: bool, verdict: str) -> None:
-    decision = recorded_decision(version({"decision": word, "decision.reasons": "One.\nTwo.", "skill": "none"}, stage))
-    assert (decision.passed, decision.verdict, decision.skill) == (passed, verdict, "none")
+def test_a_decision_on_record_is_given_again(word: str, stage: Stage, passed: bool, again: str) -> None:
+    tags = {"decision": word, "decision.reasons": "One.\nTwo.", "verdict": "undecided", "evidence": "2.5"}
+    decision = recorded_decision(version(tags, stage))
+    assert (decision.passed, decision.word) == (passed, again)
+    assert (decision.verdict, decision.evidence) == ("undecided", 2.5)
     assert decision.reasons == ("One.", "Two.")
+
+
+def test_a_refusal_names_what_failed_and_what_is_needed() -> None:
+    decision = Decision(
+        passed=False,
+        word=DecisionWord.REFUSED,
+        verdict=Verdict.UNDECIDED,
+        evidence=2.0,
+        reasons=("One.", "Two.", "Three."),
+        failures=("Two.",),
+    )
+    error = refusal(version({}), decision)
+    assert (error.subject, error.have, error.exit_code) == ("META-Open version 3", "Two.", 4)
+    assert "proven" in str(error)
+    assert error.as_json()["reasons"] == ["One.", "Two.", "Three."]
 
 
 def test_where_a_training_started_is_read_from_its_tags() -> None:
@@ -88,6 +127,8 @@ def test_where_a_training_started_is_read_from_its_tags() -> None:
         ("generation", "-1", "generation"),
         ("started_from", "META-Open/latest", "started_from"),
         ("as_of", "31.1.2020", "as_of"),
+        ("verdict", "skilled", "verdict"),
+        ("evidence", "46 to 1", "evidence"),
     ],
 )
 def test_a_damaged_tag_names_the_version_and_what_to_do(tag: str, text: str, field: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MODEL = "META-Open"
 PASSED = Ruling(
     decision=DecisionWord.PROMOTED,
-    reasons=("RMSE 3.00 $ beats the newest Close, 4.06 $.", "Nothing is in Production to compare with."),
+    reasons=("Evidence of skill 46 to 1, needed 20 to 1.", "Nothing is in Production to compare with."),
     at=datetime(2020, 2, 3, 22, 15, tzinfo=UTC),
     by="somebody",
 )

@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("reasons", sa.Text, nullable=False),
         sa.Column("forced", sa.Text),
         sa.Column("verdict", sa.Text),
+        sa.Column("evidence", sa.Double),
         sqlite_autoincrement=True,
     )
     op.create_index("changes_of_a_version", "stage_changes", ["model", "version", "id"])
