@@ -1,8 +1,8 @@
 """Finds what is old and in no use; cleanup.py removes it.
 
 Kept at any age: what is in Production or Staging or has ever been in Production; the version, run and prices of every
-row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a security, and every
-irregular restatement, since both are evidence. Only runs that this program made are looked at.
+row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a security, and
+every irregular restatement, since both are evidence. Only runs that this program made are looked at.
 """
 
 from collections.abc import Iterable, Iterator
