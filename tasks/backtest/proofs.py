@@ -41,6 +41,7 @@ from tasks.backtest.evaluation_file import packed, unpacked
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
 from tasks.system import durations
+from tasks.system.keras_backend import load_backend
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import code_digest, digest, training_tags
@@ -165,6 +166,8 @@ class _Periods:
         fitted = None if kept is None else self._fitted(name, kept, train)
         if fitted is None:
             before_fit()
+            # A promotion has not loaded it, and its start is noisy.
+            load_backend()
             fitted, done = fit_period(prices, period, configuration), NOTHING
         made = forecast_period(fitted, prices, period, done)
         # What knows more sessions stays: somebody looks at an earlier day.
