@@ -1,8 +1,8 @@
 """Finds what is old and in no use; cleanup.py removes it.
 
 Kept at any age: what is in Production or Staging or has ever been in Production; the version, run and prices of every
-row of the ledger; the runs that a kept run was started from; the newest good fetch of a security, and every irregular
-restatement, since both are evidence. Only runs that this program made are looked at.
+row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a security, and
+every irregular restatement, since both are evidence. Only runs that this program made are looked at.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from model.evaluation.decision import DecisionWord
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import PROVEN_BY, RegisteredVersion
 from tasks.settings import HousekeepingSettings, Settings
 from tasks.tracking.client import Tracking
 
@@ -115,13 +115,13 @@ def _archivable(
 
 
 def _old_runs(runs: "dict[str, Run]", kept: set[str], before: datetime) -> Iterator[str]:
-    """The old runs that no kept run was started from, and that no kept run is a part of."""
+    """The old runs that no kept run was started from, proven by or is a part of."""
     needed = {run_id for run_id, run in runs.items() if run_id in kept or not _is_old(run, before)}
     waiting = list(needed)
     while waiting:
         run = runs.get(waiting.pop())
         tags = run.data.tags if run else {}
-        others = {tags[tag] for tag in (STARTED_FROM, PARENT) if tags.get(tag)} - needed
+        others = {tags[tag] for tag in (STARTED_FROM, PROVEN_BY, PARENT) if tags.get(tag)} - needed
         needed |= others
         waiting += others
     yield from (run_id for run_id in runs if run_id not in needed)

@@ -1,6 +1,7 @@
 """The errors of the registry: what is missing, with the next step that the versions suggest."""
 
 from model.errors import ConfigurationError, NothingInProduction, UsageError
+from model.evaluation.decision import DecisionWord
 from tasks.registry.version import RegisteredVersion, highest
 
 # Of the versions that wait, so many are named with what keeps them waiting.
@@ -9,10 +10,6 @@ SHOWN_WAITING = 2
 
 def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
     """The error for a model without a version to follow: what waits and why, and the next step that this suggests."""
-    remedy = "train one, and let it pass the gate: tomorrow train"
-    if versions:
-        candidate = highest(versions, "Staging") or versions[-1].version
-        remedy = f"tomorrow promote {model} {candidate} --to production"
     staged = sorted((found for found in versions if found.stage == "Staging"), key=lambda found: -found.version)
     waiting = [f"version {found.version} waits in Staging, {_why(found)}" for found in staged[:SHOWN_WAITING]]
     if len(staged) > SHOWN_WAITING:
@@ -21,7 +18,7 @@ def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -
         model,
         have="\n    ".join(["no version is in Production", *waiting]),
         need="a version in Production; until there is one, the schedule records the naive distribution",
-        remedy=remedy,
+        remedy=_next_step(model, versions),
     )
 
 
@@ -59,6 +56,18 @@ def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
         need=f"one of {_listed(models)}" if models else "a registered model; there is none",
         remedy="correct the name" if models else "train one: tomorrow train",
     )
+
+
+def _next_step(model: str, versions: tuple[RegisteredVersion, ...]) -> str:
+    """What may bring a version into Production; the way past the gate comes last."""
+    if not versions:
+        return "train one, and let it pass the gate: tomorrow train --preset anchored"
+    candidate = highest(versions, "Staging") or versions[-1].version
+    promote = f"tomorrow promote {model} {candidate} --to production"
+    if any(found.version == candidate and found.decision == DecisionWord.REFUSED for found in versions):
+        other = "train what may be proven, such as tomorrow train --preset anchored (docs/gate.md)"
+        return f'{other}; past the gate, on record: {promote} --force --reason "..."'
+    return promote
 
 
 def _why(version: RegisteredVersion) -> str:

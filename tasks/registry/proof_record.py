@@ -5,7 +5,7 @@ import math
 from model.evaluation.evidence.proof import Proof
 from model.figures.evidence import evidence_figure
 from tasks.backtest.proofs import KeptProof
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import PROVEN_BY, RegisteredVersion
 from tasks.tracking.client import Tracking
 
 
@@ -19,7 +19,7 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
     at = client.get_run(version.run_id).info.start_time
     for run_id in (version.run_id, kept.run_id):
         metrics = [Metric(name, value, at, newest.toordinal()) for name, value in proof_metrics(proof).items()]
-        tags = {"verdict": verdict, "proof.claim": claim, "proof.run": kept.run_id}
+        tags = {"verdict": verdict, "proof.claim": claim, PROVEN_BY: kept.run_id}
         client.log_batch(run_id, metrics=metrics, tags=[RunTag(name, text) for name, text in tags.items()])
         if proof.evidence is not None:
             figure = evidence_figure(

@@ -17,6 +17,8 @@ LONGEST_TAG = 5000
 # How many trainings its weights come from: 0 for one that started afresh.
 GENERATION = "generation"
 STARTED_FROM = "started_from"
+# The run that keeps the proof of a training's configuration.
+PROVEN_BY = "proof.run"
 # The newest session that its training knew.
 AS_OF = "as_of"
 

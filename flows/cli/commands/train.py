@@ -10,7 +10,7 @@ from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, option
 from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import DecisionWord, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -241,4 +241,13 @@ def _next(report: "TrainReport") -> str:
     if report.decision.word == DecisionWord.WAITING:
         named = f"{version.model} {version.version}"
         return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
-    return f'tomorrow promote {version.model} {version.version} --to production --force --reason "..."'
+    if report.decision.verdict == Verdict.PROVEN:
+        return f"the first reason above says what it waits for; tomorrow history {version.model} lists what was decided"
+    return f"docs/gate.md says what a proof needs; {_other(report)}, or tomorrow backtest to look closer"
+
+
+def _other(report: "TrainReport") -> str:
+    """Another way to try: the preset that mostly is proven, or a longer history for it."""
+    if report.config.preset in ("anchored", "daily"):
+        return "more history, if there is any, or each day's training adds to the evidence"
+    return "tomorrow train --preset anchored"

@@ -134,11 +134,13 @@ def test_a_session_that_only_the_naive_distribution_forecast_is_caught_up_where_
 
     with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
         naive = predict(request=PriceRequest(ticker="SAMPLE", source="sample"), or_naive=True).forecast
+        price = f"${naive.forecast:.2f}"
         caught_up = run("catchup", *SAMPLE, *SMALL)
-    price = f"${naive.forecast:.2f}"
+        status = run("status")
     assert caught_up.out.splitlines() == [
         "SAMPLE-Open: sessions caught up: 1.",
         f"  as of 2013-06-28: Open on 2013-07-01: {price}, naive: no version is in Production",
     ]
     assert len(client.search_model_versions()) == 1
     assert Ledger(read_settings().ledger_uri).rows() == (naive,)
+    assert f"SAMPLE-Open: 1 made, newest {price} for 2013-07-01 (naive); none scored" in status.out

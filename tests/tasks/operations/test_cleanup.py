@@ -151,6 +151,18 @@ def load_everything_in_use(tracking: Tracking) -> None:
     assert store.newest("META") is not None
 
 
+def test_a_proof_stays_as_long_as_a_training_that_it_speaks_for(tracking: Tracking) -> None:
+    proofs = []
+    for days_ago in (300, 250):
+        tags = {"mlflow.source.name": "tomorrow", "kind": "proof"}
+        with start_run(tracking.client, tracking.experiment_id(), "a proof", tags) as run:
+            proofs.append(run.run_id)
+        ended = NOW - timedelta(days=days_ago)
+        tracking.client.set_terminated(run.run_id, end_time=int(ended.timestamp() * 1000))
+    train(tracking, 20, {"proof.run": proofs[1]})
+    assert [thing.name for thing in find(tracking) if thing.kind == "run"] == [proofs[0]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tracking: Tracking) -> None:
