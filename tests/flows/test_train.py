@@ -107,7 +107,7 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     assert proof["evidence"] == first["decision"]["evidence"] > 20
     equal = run("train", *alternating, *LEARNS, "--as-of", "2019-10-09", "--seed", "1", "--json").json
     assert (equal["stage"], equal["decision"]["promoted"], equal["decision"]["verdict"]) == ("Staging", False, "proven")
-    assert equal["decision"]["reasons"][-1] == (
+    assert equal["decision"]["reasons"][0] == (
         "The configuration is that of version 1 in Production, which is 0 sessions older: it is replaced when it is "
         "250 sessions old."
     )
@@ -115,7 +115,7 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "5")
     later = run("train", *alternating, *LEARNS, "--as-of", "2019-10-15", "--json").json
     assert (later["stage"], later["proof"]["sessions"], later["proof"]["run_id"]) == ("Staging", 44, proof["run_id"])
-    assert "which is 4 sessions older: it is replaced when" in later["decision"]["reasons"][-1]
+    assert "which is 4 sessions older: it is replaced when" in later["decision"]["reasons"][0]
     newest = run("train", *alternating, *LEARNS, "--as-of", "2019-10-16", "--json").json
     assert (newest["stage"], newest["version"], newest["proof"]["sessions"]) == ("Production", 4, 45)
     assert "which is 5 sessions older: a CRPS below 1.0025 of it is enough" in newest["decision"]["reasons"][-1]
@@ -123,7 +123,7 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "1")
     before = run("train", *alternating, *LEARNS, "--as-of", "2019-10-11", "--json").json
     assert before["stage"] == "Staging"
-    assert before["decision"]["reasons"][-1] == (
+    assert before["decision"]["reasons"][0] == (
         "It knows 3 sessions less than version 4 in Production: a newer version is not replaced."
     )
     assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 4

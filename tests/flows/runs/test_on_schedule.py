@@ -106,6 +106,27 @@ def test_at_first_the_newest_session_is_caught_up_and_one_that_was_forecast_afte
     assert (str(naive.session), naive.late) == ("2013-07-01", False)
 
 
+@pytest.mark.usefixtures("small_proof")
+def test_each_session_that_is_caught_up_adds_one_to_the_proof(
+    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What has no skill is left as it is: here nothing is ever decided.
+    monkeypatch.setenv("TOMORROW_GATE__MIN_EVIDENCE", "1e30")
+    for day in ("2013-06-28", "2013-07-02"):
+        with clock_at(datetime.fromisoformat(f"{day} 22:00:00+00:00")):
+            assert run("catchup", *SAMPLE, *SMALL).code == 0
+    versions = {int(found.version): found for found in client.search_model_versions()}
+    kept = [client.get_run(versions[number].run_id or "").data for number in (1, 2, 3)]
+    assert [run_.metrics["proof_sessions"] for run_ in kept] == [40, 41, 42]
+    assert len({run_.tags["proof.run"] for run_ in kept}) == 1
+    steps = client.get_metric_history(kept[0].tags["proof.run"], "proof_sessions")
+    assert sorted((step.step, step.value) for step in steps) == [
+        (date(2013, 6, 28).toordinal(), 40),
+        (date(2013, 7, 1).toordinal(), 41),
+        (date(2013, 7, 2).toordinal(), 42),
+    ]
+
+
 def test_a_session_that_only_the_naive_distribution_forecast_is_caught_up_where_its_training_is_missing(
     run: Run, client: "MlflowClient"
 ) -> None:

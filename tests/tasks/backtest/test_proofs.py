@@ -303,7 +303,9 @@ def test_what_has_no_skill_is_not_fitted_further(tracking: Tracking, fits: list[
     assert found.proof.last == PRICES.day(134)
     assert same(made(decided, config=HOPELESS).proof, found.proof)
     assert fits == days(120)
-    # Where nothing is decided before, it goes on.
+    # Further days are not worth a look, until it is decided otherwise.
+    assert same(made(decided, PRICES.rows(0, 140), HOPELESS).proof, found.proof)
+    assert fits == days(120)
     patient = with_gate(tracking, Gate(min_sessions=31, min_evidence=2))
     assert made(patient, config=HOPELESS).proof.sessions == 40
     assert fits == days(120, 135, 150)
