@@ -1,13 +1,13 @@
 """The proof of a configuration, kept in an MLflow run of its own: what is there is read, and what is missing is made.
 
 A proof is kept by configuration, code and first session; each of its periods besides by every price that was known. A
-period whose prices were changed since is made again.
+period whose prices were changed since is made again; a dividend, which changes Adj Close alone, changes none.
 """
 
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +36,7 @@ from model.config import ForecasterConfig
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.forecaster.forecasts import Forecasts
-from model.market.prices import Prices
+from model.market.prices import COLUMNS, Prices
 from tasks.backtest.evaluation_file import packed, unpacked
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
@@ -193,7 +193,7 @@ class _Periods:
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
         """The fit of a period that is not over; None where it has to be made again."""
-        if kept.get("trained_on") != train.fingerprint:
+        if kept.get("trained_on") != _traded(train):
             return None
         place = self._places[name]
         if kept["fit"] != _digest_of_fit(place):
@@ -214,8 +214,8 @@ class _Periods:
             fitted.network.save(place / WEIGHTS_FILE)
         kept = {
             "sessions": prices.sessions[period.start : period.stop].astype(str).tolist(),
-            "trained_on": prices.rows(0, period.start).fingerprint,
-            "known": prices.rows(0, period.stop - 1).fingerprint,
+            "trained_on": _traded(prices.rows(0, period.start)),
+            "known": _traded(prices.rows(0, period.stop - 1)),
             "forecast": made.made.values.tolist(),
             "quantiles": packed(made.made.quantiles),
             "alone": packed(made.alone.quantiles),
@@ -229,13 +229,20 @@ def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> Pe
     """The kept forecasts, where they were made from these very prices and are no more than asked for; else NOTHING."""
     n = len(kept["sessions"])
     known = prices.rows(0, period.start + n - 1)
-    if not 0 < n <= period.stop - period.start or kept["known"] != known.fingerprint:
+    if not 0 < n <= period.stop - period.start or kept["known"] != _traded(known):
         return NOTHING
     values = np.array(kept["forecast"], dtype=np.float64)
     return PeriodForecasts(
         made=Forecasts(values=values, quantiles=unpacked(kept["quantiles"], n)),
         alone=Forecasts(values=values, quantiles=unpacked(kept["alone"], n)),
     )
+
+
+def _traded(prices: Prices) -> str:
+    """The fingerprint without Adj Close, which each dividend changes and no forecast is made from."""
+    values = prices.values.copy()
+    values[:, COLUMNS.index("Adj Close")] = 0.0
+    return replace(prices, values=values).fingerprint
 
 
 def _digest_of_fit(place: Path) -> str:

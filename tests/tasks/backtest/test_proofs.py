@@ -185,6 +185,17 @@ def test_a_restated_price_makes_again_what_knew_it(
     assert same(made(kept).proof, afresh(kept, PRICES))
 
 
+def test_a_dividend_makes_nothing_again(kept: Tracking, fits: list[date]) -> None:
+    whole = made(kept)
+    values = PRICES.values.copy()
+    values[:150, 4] *= 0.99
+    paid = replace(PRICES, values=values)
+    assert paid.fingerprint != PRICES.fingerprint
+    del fits[:]
+    assert same(made(kept, paid).proof, whole.proof)
+    assert fits == []
+
+
 def _cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:200])
 
