@@ -8,27 +8,42 @@ from tasks.backtest.proofs import KeptProof
 from tasks.registry.version import PROVEN_BY, RegisteredVersion
 from tasks.tracking.client import Tracking
 
+# The note that MLflow shows above a run, and how its line on the proof begins.
+NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
+
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
-    """Log what a version's proof came to."""
+    """Log what a version's proof came to; MLflow shows the claim above both runs."""
     from mlflow.entities import Metric, RunTag
 
     client, proof, needed = tracking.client, kept.proof, tracking.settings.gate.needed
-    verdict, claim = str(proof.verdict(needed)), proof.claim(needed)
-    newest = proof.last
-    at = client.get_run(version.run_id).info.start_time
+    claim, figure = proof.claim(needed), None
+    if proof.evidence is not None:
+        of = f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}"
+        odds = proof.needed_odds(needed)
+        figure = evidence_figure(proof.judged.sessions, proof.evidence, odds, f"{of}: {claim}")
     for run_id in (version.run_id, kept.run_id):
-        metrics = [Metric(name, value, at, newest.toordinal()) for name, value in proof_metrics(proof).items()]
-        tags = {"verdict": verdict, "proof.claim": claim, PROVEN_BY: kept.run_id}
-        client.log_batch(run_id, metrics=metrics, tags=[RunTag(name, text) for name, text in tags.items()])
-        if proof.evidence is not None:
-            figure = evidence_figure(
-                proof.judged.sessions,
-                proof.evidence,
-                proof.needed_odds(needed),
-                f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}: {claim}",
-            )
+        run = client.get_run(run_id)
+        at, step = run.info.start_time, proof.last.toordinal()
+        tags = {
+            "verdict": str(proof.verdict(needed)),
+            "proof.claim": claim,
+            PROVEN_BY: kept.run_id,
+            NOTE: with_claim(run.data.tags.get(NOTE, ""), claim),
+        }
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, at, step) for name, value in proof_metrics(proof).items()],
+            tags=[RunTag(name, text) for name, text in tags.items()],
+        )
+        if figure is not None:
             client.log_figure(run_id, figure, "figures/evidence.png")
+
+
+def with_claim(note: str, claim: str) -> str:
+    """A run's note with the claim as its first line, in place of an older one."""
+    first, _, rest = note.partition("\n\n")
+    return f"{CLAIM}{claim}.\n\n{rest if first.startswith(CLAIM) else note}"
 
 
 def proof_metrics(proof: Proof) -> dict[str, float]:
