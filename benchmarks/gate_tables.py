@@ -190,7 +190,7 @@ def power(found: Found) -> Iterator[Sequence[str]]:
         "CRPS of the best naive",
         "newest 250",
         "of its own scale",
-        "RMSE of the newest Close",
+        "RMSE of the best naive",
     )
     for one, proof in found.every(POWER):
         judged, newest = proof.judged, proof.judged.part(slice(-NEEDED.recent, None))
