@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.errors import TooFewPrices
+from model.errors import ConfigurationError, TooFewPrices
 from model.evaluation.baselines import (
     FEWEST_CHANGES,
     best_naive_distribution,
@@ -29,10 +29,12 @@ def make_forecast(
 ) -> RecordedForecast:
     """Forecast the session after the newest of `prices`, in dollars, with what is naive beside it.
 
-    It is late if that session has begun by `now`: its Open may be known then.
+    It is late if that session has begun by `now`: its Open may be known then. ConfigurationError where the forecast is
+    a price that nobody would believe: the version's files may be damaged, and what is recorded stays for ever.
     """
     session = _calendar(prices, settings).next_session(prices.last)
     made = load_forecaster(version.model_uri).predict(replace(prices, following=session))
+    _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
     return replace(row, version=version.version, run_id=version.run_id)
 
@@ -54,6 +56,19 @@ def make_naive_forecast(
         )
     made = Forecasts(values=median(quantiles[np.newaxis]), quantiles=quantiles[np.newaxis])
     return _record(model, made, prices, column, settings, now, stale)
+
+
+def _check_plausible(version: RegisteredVersion, forecast: float, prices: Prices, settings: Settings) -> None:
+    newest, most = float(prices.column("Close")[-1]), settings.prices.largest_move
+    move = forecast / newest - 1
+    if abs(move) <= most:
+        return
+    raise ConfigurationError(
+        f"forecast of {prices.security.ticker} by {version.model} {version.named}",
+        have=f"${forecast:,.2f}, {100 * move:+,.0f} % of the newest Close, ${newest:,.2f}",
+        need=f"a price within {100 * most:g} % of it (prices.largest_move); nothing was recorded",
+        remedy=f'its files may be damaged: tomorrow rollback {version.model} --reason "...", or tomorrow train --again',
+    )
 
 
 def _record(

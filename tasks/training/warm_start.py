@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from zipfile import BadZipFile
 
 from model.config import ForecasterConfig
 from model.errors import NothingInProduction, TomorrowError
@@ -71,7 +72,13 @@ def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, confi
     refusal = past if isinstance(past, str) else past.refusal(split.train, config)
     if refusal or isinstance(past, str):
         return Start(reason=f"Starts afresh: {refusal}.")
-    parent = Parent(past=past, weights=member_weights(load_network(version.model_uri)))
+    from mlflow.exceptions import MlflowException
+
+    try:
+        parent = Parent(past=past, weights=member_weights(load_network(version.model_uri)))
+    except (MlflowException, OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        logger.warning("the network of %s cannot be loaded: %s", past.name, error)
+        return Start(reason=f"Starts afresh: the network of {past.name} cannot be loaded.")
     return Start(reason=f"Starts from the weights of {past.name}.", version=version, parent=parent)
 
 

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -191,6 +192,22 @@ def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run
     earlier = daily("2013-06-26")
     assert earlier["start"]["generation"] == 0
     assert "which reach into the test period" in earlier["start"]["reason"]
+
+
+@pytest.mark.parametrize("left", [b"", b"PK\x03\x04 no more"])
+def test_a_damaged_network_in_production_is_not_started_from_and_stops_no_training(
+    run: Run, client: "MlflowClient", left: bytes
+) -> None:
+    sample = ("train", "--source", "sample", "--preset", "daily", *SMALL, "--json")
+    run(*sample, "--as-of", "2013-06-27")
+    run("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from")
+    source = client.get_model_version("SAMPLE-Open", "1").source
+    model = client.get_logged_model(str(source).removeprefix("models:/"))
+    (network,) = Path(urlsplit(model.artifact_location).path).rglob("network.keras")
+    network.write_bytes(left)
+    second = run(*sample, "--as-of", "2013-06-28")
+    assert (second.code, second.json["version"]) == (0, 2)
+    assert second.json["start"]["reason"] == "Starts afresh: the network of SAMPLE-Open version 1 cannot be loaded."
 
 
 @pytest.mark.usefixtures("small_proof")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.artifact.distribution import PROBABILITIES
-from model.errors import TooFewPrices
+from model.errors import ConfigurationError, TooFewPrices
 from model.evaluation.baselines import best_naive_distribution, naive_distributions
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
@@ -53,6 +53,22 @@ def test_a_version_without_a_distribution_gives_a_point_beside_the_naive_distrib
     known = {name: rows[0].tolist() for name, rows in naive_distributions(KNOWN, "Open", 1).items()}
     assert {name: list(found.values()) for name, found in made.naive_quantiles.items()} == known
     assert all(tuple(found) == PROBABILITIES for found in made.naive_quantiles.values())
+
+
+@pytest.mark.parametrize("share", [0.59, 1.41, 6800.0, -1.0, float("nan")])
+def test_a_price_that_nobody_would_believe_is_refused(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = float(KNOWN.column("Close")[-1])
+    with pytest.raises(ConfigurationError, match=r"TEST-Open version 3: .* of the newest Close") as refused:
+        made_with(Forecasts.points(np.array([share * newest])), KNOWN, monkeypatch)
+    assert refused.value.exit_code == 2
+    assert "within 40 % of it (prices.largest_move)" in refused.value.need
+    assert "tomorrow rollback TEST-Open" in refused.value.remedy
+
+
+@pytest.mark.parametrize("share", [0.61, 1.39])
+def test_a_large_move_may_be_forecast(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    forecast = share * float(KNOWN.column("Close")[-1])
+    assert made_with(Forecasts.points(np.array([forecast])), KNOWN, monkeypatch).forecast == forecast
 
 
 def test_naive_distributions_that_had_too_few_prices_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
