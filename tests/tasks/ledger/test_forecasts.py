@@ -151,7 +151,7 @@ def test_the_naive_distribution_stands_beside_a_version_under_a_key_of_its_own(u
     assert ledger.rows() == (observed, FORECAST)
     ledger.fill_in([(FORECAST, 206.75), (naive, 206.75)], at=SCORED)
     assert [row.observed for row in ledger.rows()] == [206.75, 206.75]
-    with sa.create_engine(uri).connect() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection:
         kept = connection.execute(sa.text("SELECT version FROM forecasts ORDER BY version")).scalars().all()
     assert kept == [0, 3]
 
@@ -182,7 +182,10 @@ NEVER = [
 @pytest.mark.parametrize("statement", NEVER)
 def test_the_database_itself_refuses_to_change_or_remove_a_forecast(uri: str, statement: str) -> None:
     Ledger(uri).append(FORECAST)
-    with sa.create_engine(uri).connect() as connection, pytest.raises(sa.exc.DBAPIError, match="a recorded forecast"):
+    with (
+        sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection,
+        pytest.raises(sa.exc.DBAPIError, match="a recorded forecast"),
+    ):
         connection.execute(sa.text(statement))
     assert Ledger(uri).rows() == (FORECAST,)
 
@@ -198,7 +201,10 @@ def test_the_database_itself_refuses_to_change_what_happened(uri: str, statement
     ledger = Ledger(uri)
     ledger.append(FORECAST)
     observed = ledger.fill_in([(FORECAST, 206.75)], at=SCORED)
-    with sa.create_engine(uri).connect() as connection, pytest.raises(sa.exc.DBAPIError, match="never changed"):
+    with (
+        sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection,
+        pytest.raises(sa.exc.DBAPIError, match="never changed"),
+    ):
         connection.execute(sa.text(statement))
     assert Ledger(uri).rows() == observed
 
@@ -216,7 +222,10 @@ def test_sqlite_cannot_be_made_to_replace_a_row(tmp_path: Path) -> None:
 def test_postgresql_cannot_be_made_to_empty_the_table(server: sa.URL) -> None:
     with database_on(server) as address:
         Ledger(address).append(FORECAST)
-        with sa.create_engine(address).connect() as connection, pytest.raises(sa.exc.DBAPIError, match="never removed"):
+        with (
+            sa.create_engine(address, poolclass=sa.NullPool).connect() as connection,
+            pytest.raises(sa.exc.DBAPIError, match="never removed"),
+        ):
             connection.execute(sa.text("TRUNCATE forecasts"))
         assert Ledger(address).rows() == (FORECAST,)
 
@@ -264,11 +273,11 @@ def test_eight_processes_agree_on_what_happened(uri: str, eight: ProcessPoolExec
 
 def test_a_table_of_that_name_that_is_not_ours_is_left_alone(uri: str, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    with sa.create_engine(uri).begin() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("CREATE TABLE forecasts (weather TEXT)"))
     with pytest.raises(ConfigurationError, match="already exists"):
         Ledger(uri)
-    with sa.create_engine(uri).connect() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection:
         assert sa.inspect(connection).get_table_names() == ["forecasts"]
 
 

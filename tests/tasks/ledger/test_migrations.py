@@ -43,18 +43,18 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def versions(uri: str) -> list[int]:
-    with sa.create_engine(uri).connect() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection:
         return list(connection.exec_driver_sql("SELECT version FROM ledger_version").scalars())
 
 
 def tables(uri: str) -> list[str]:
-    with sa.create_engine(uri).connect() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection:
         return sorted(sa.inspect(connection).get_table_names())
 
 
 def test_the_tables_that_the_migrations_make_are_those_of_the_code(uri: str) -> None:
     Ledger(uri)
-    with sa.create_engine(uri).connect() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert tables(uri) == sorted(metadata.tables)
 
@@ -66,7 +66,7 @@ def test_the_newest_script_makes_the_version_of_the_code() -> None:
 
 def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
     Ledger(uri)
-    with sa.create_engine(uri).begin() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("UPDATE ledger_version SET version = 99"))
     with pytest.raises(ConfigurationError, match="version 99") as refusal:
         Ledger(uri)
@@ -75,7 +75,7 @@ def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
 
 
 def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
-    with sa.create_engine(uri).begin() as connection:
+    with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("CREATE TABLE ledger_version (version INTEGER)"))
         connection.execute(sa.text("INSERT INTO ledger_version VALUES (1)"))
         kept = [f'"{each.name}" TEXT' for each in metadata.tables["forecasts"].columns if "quantiles" not in each.name]

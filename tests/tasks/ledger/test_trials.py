@@ -78,7 +78,7 @@ def test_the_first_session_of_a_trial_stays_whoever_tries_again_with_another(uri
 def test_the_database_itself_refuses_to_change_or_remove_a_trial(uri: str, statement: str) -> None:
     tried(uri, "a", "b")
     with (
-        sa.create_engine(uri).connect() as connection,
+        sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection,
         pytest.raises(sa.exc.DBAPIError, match="a recorded trial is never changed or removed"),
     ):
         connection.execute(sa.text(statement))
@@ -99,7 +99,10 @@ def test_sqlite_cannot_be_made_to_replace_a_trial(tmp_path: Path) -> None:
 def test_postgresql_cannot_be_made_to_empty_the_table(server: sa.URL) -> None:
     with database_on(server) as address:
         tried(address, "a")
-        with sa.create_engine(address).connect() as connection, pytest.raises(sa.exc.DBAPIError, match="never changed"):
+        with (
+            sa.create_engine(address, poolclass=sa.NullPool).connect() as connection,
+            pytest.raises(sa.exc.DBAPIError, match="never changed"),
+        ):
             connection.execute(sa.text("TRUNCATE trials"))
         assert Trials(address).of(MODEL, "a") == Trial(number=1, first=FIRST)
 
