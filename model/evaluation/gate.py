@@ -171,7 +171,7 @@ def _own(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
         return
     yield _Check(
         found.ratio <= gate.max_own_ratio,
-        f"In the test period the version's own CRPS is {found.ratio:.4f} of that of its proof on {found.sessions} "
+        f"In the test period the version's own CRPS is {found.ratio:.4f} times that of its proof on {found.sessions} "
         f"sessions; at most {gate.max_own_ratio:g}.",
     )
 
@@ -192,7 +192,7 @@ def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     ratio = ours / naive if naive else 1.0 if ours == 0 else math.inf
     yield _Check(
         ratio <= gate.max_rmse_ratio,
-        f"RMSE of the median ${ours:.3f} on {n:,} sessions, {ratio:.4f} of that of {naive_label(best)}; "
+        f"RMSE of the median ${ours:.3f} on {n:,} sessions, {ratio:.4f} times that of {naive_label(best)}; "
         f"at most {gate.max_rmse_ratio:g}.",
     )
 
@@ -260,13 +260,17 @@ def _against_champion(
 
 def _compared(proof: Proof | None, champion: Champion, compared: Compared, gate: Gate, named: str) -> _Check:
     on = f"on {compared.sessions:,} sessions"
-    what = f"The configuration is that of {named}" if champion.same else f"CRPS {compared.ratio:.4f} of {named} {on}"
+    what = (
+        f"The configuration is that of {named}"
+        if champion.same
+        else f"CRPS {compared.ratio:.4f} times that of {named} {on}"
+    )
     aged = f"{champion.age} sessions older"
     proven = proof is not None and proof.verdict(gate.needed) == Verdict.PROVEN
     if champion.age >= gate.refresh_after or (proven and not champion.proven):
         why = f"which is {aged}" if champion.age >= gate.refresh_after else "which is not proven"
         passed = compared.ratio < gate.max_refresh_ratio
-        return _Check(passed, f"{what}, {why}: a CRPS below {gate.max_refresh_ratio:g} of it is enough.")
+        return _Check(passed, f"{what}, {why}: a CRPS below {gate.max_refresh_ratio:g} times its own is enough.")
     if champion.same:
         sentence = f"{what}, which is {aged}: it is replaced when it is {gate.refresh_after} sessions old."
         return _Check(False, sentence)

@@ -36,7 +36,7 @@ def evidence_figure(
     figure.subplots_adjust(left=0.15, top=0.785, hspace=0.2)
     better, worse = figure.subplots(2, 1, sharex=True, height_ratios=(5, 3))
     for (name, bets), colour in zip(evidence.better.items(), cycle(COLOURS[1:])):
-        _line(better, sessions, bets.log_wealth, f"beside {naive_label(name)}", color=colour, linewidth=0.9)
+        _line(better, sessions, bets.log_wealth, f"beside {naive_label(name)}", color=colour, linewidth=0.9, zorder=4)
     label = "the smallest: better than all of them"
     _line(better, sessions, evidence.log_odds, label, color=FORECAST, linewidth=2.2, zorder=3)
     _line(worse, sessions, evidence.log_odds_against, "worse", color=MISS, linewidth=1.6, linestyle="--")

@@ -119,7 +119,7 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     assert "which is 4 sessions older: it is replaced when" in later["decision"]["reasons"][0]
     newest = run("train", *alternating, *LEARNS, "--as-of", "2019-10-16", "--json").json
     assert (newest["stage"], newest["version"], newest["proof"]["sessions"]) == ("Production", 4, 45)
-    assert "which is 5 sessions older: a CRPS below 1.0025 of it is enough" in newest["decision"]["reasons"][-1]
+    assert "which is 5 sessions older: a CRPS below 1.0025 times its own is enough" in newest["decision"]["reasons"][-1]
     # What knows less does not come back.
     monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "1")
     before = run("train", *alternating, *LEARNS, "--as-of", "2019-10-11", "--json").json

@@ -115,7 +115,8 @@ class Proof:
             found.append(
                 Condition(
                     alone <= needed.of_scale,
-                    f"CRPS {alone:.4f} of that of the market's scale without the network; at most {needed.of_scale:g}.",
+                    f"CRPS {alone:.4f} times that of the market's scale without the network; "
+                    f"at most {needed.of_scale:g}.",
                 )
             )
         return tuple(found)
@@ -169,7 +170,8 @@ class Proof:
             return Condition(False, f"On the newest {len(part.sessions)} sessions there is no distribution to compare.")
         return Condition(
             ratio <= 1,
-            f"On the newest {len(part.sessions)} sessions CRPS {ratio:.4f} of that of {naive_label(best)}; at most 1.",
+            f"On the newest {len(part.sessions)} sessions CRPS {ratio:.4f} times that of {naive_label(best)}; "
+            "at most 1.",
         )
 
 

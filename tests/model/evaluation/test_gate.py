@@ -22,9 +22,9 @@ ENOUGH = (
     f"Evidence of skill over a million to 1 {PERIOD}, needed 20 to 1: CRPS $0.556 beside $0.618 of {NAIVE}, "
     "skill +0.100."
 )
-RECENT = f"On the newest 250 sessions CRPS 0.9000 of that of {NAIVE}; at most 1."
-OWN = "In the test period the version's own CRPS is 1.0000 of that of its proof on 21 sessions; at most 1.05."
-POINT = "RMSE of the median $0.900 on 600 sessions, 0.9000 of that of the newest Close; at most 1.01."
+RECENT = f"On the newest 250 sessions CRPS 0.9000 times that of {NAIVE}; at most 1."
+OWN = "In the test period the version's own CRPS is 1.0000 times that of its proof on 21 sessions; at most 1.05."
+POINT = "RMSE of the median $0.900 on 600 sessions, 0.9000 times that of the newest Close; at most 1.01."
 HELD = "interval: covered 250 of 250 prices (100.0 %; 98.5 to 100.0 % allowing for chance), which is enough."
 ALONE = "Nothing is in Production to compare with."
 
@@ -57,8 +57,8 @@ def test_what_is_worse_than_naive_is_refused_with_every_reason() -> None:
     assert decision.failures == (
         f"Evidence of skill 1.0 to 1 {PERIOD}, needed 20 to 1; evidence that it is worse over a million to 1: "
         f"CRPS $0.927 beside $0.618 of {NAIVE}, skill -0.500.",
-        f"On the newest 250 sessions CRPS 1.5000 of that of {NAIVE}; at most 1.",
-        "RMSE of the median $1.500 on 600 sessions, 1.5000 of that of the newest Close; at most 1.01.",
+        f"On the newest 250 sessions CRPS 1.5000 times that of {NAIVE}; at most 1.",
+        "RMSE of the median $1.500 on 600 sessions, 1.5000 times that of the newest Close; at most 1.01.",
     )
 
 
@@ -111,14 +111,14 @@ def test_on_the_newest_sessions_it_may_not_be_worse_than_naive() -> None:
     scales[-250:] = of(1.1, 10, 250)
     decision = decide(candidate(of_proof=proof(scales)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert decision.failures == (f"On the newest 250 sessions CRPS 1.0040 of that of {NAIVE}; at most 1.",)
+    assert decision.failures == (f"On the newest 250 sessions CRPS 1.0040 times that of {NAIVE}; at most 1.",)
     assert decide(candidate(of_proof=proof(scales)), None, Gate(recent_sessions=600)).passed
 
 
 def test_the_network_may_not_cost_more_than_it_brings() -> None:
     decision = decide(candidate(of_proof=proof(0.9, alone=0.89)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert decision.failures == ("CRPS 1.0112 of that of the market's scale without the network; at most 1.003.",)
+    assert decision.failures == ("CRPS 1.0112 times that of the market's scale without the network; at most 1.003.",)
     assert decide(candidate(of_proof=proof(0.9, alone=0.89)), None, Gate(max_scale_ratio=1.012)).passed
     assert decide(candidate(of_proof=proof(0.9, alone=0.9)), None, GATE).passed
 
@@ -127,7 +127,7 @@ def test_a_fit_that_went_wrong_is_refused_though_its_configuration_is_proven() -
     decision = decide(candidate(test=judged(0.96, 21)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "proven")
     assert decision.failures == (
-        "In the test period the version's own CRPS is 1.0667 of that of its proof on 21 sessions; at most 1.05.",
+        "In the test period the version's own CRPS is 1.0667 times that of its proof on 21 sessions; at most 1.05.",
     )
     assert decide(candidate(test=judged(0.96, 21)), None, Gate(max_own_ratio=1.07)).passed
     assert decide(candidate(test=judged(0.94, 21)), None, GATE).passed
@@ -143,7 +143,7 @@ def test_the_point_forecast_is_judged_over_the_proof_and_the_test_period() -> No
     )
     assert (decision.word, decision.verdict) == ("refused", "proven")
     assert decision.failures == (
-        "RMSE of the median $1.051 on 600 sessions, 1.0512 of that of the newest Close; at most 1.01.",
+        "RMSE of the median $1.051 on 600 sessions, 1.0512 times that of the newest Close; at most 1.01.",
     )
     as_good = decide(
         Candidate(test=replace(judged(0.9, 21), forecast=judged(1.0, 21).forecast), proof=Proof(judged=apart)),
@@ -163,7 +163,7 @@ def test_the_naive_forecast_with_the_smallest_error_counts() -> None:
         GATE,
     )
     assert decision.failures == (
-        "RMSE of the median $0.900 on 600 sessions, 1.8000 of that of the newest Open; at most 1.01.",
+        "RMSE of the median $0.900 on 600 sessions, 1.8000 times that of the newest Open; at most 1.01.",
     )
 
 
@@ -185,7 +185,7 @@ def test_a_naive_forecast_without_any_error_can_be_equalled_but_not_beaten() -> 
 
     assert decide(exact(0.0), None, GATE).passed
     (failure,) = decide(exact(0.01), None, GATE).failures
-    assert failure == "RMSE of the median $0.010 on 600 sessions, inf of that of the newest Close; at most 1.01."
+    assert failure == "RMSE of the median $0.010 on 600 sessions, inf times that of the newest Close; at most 1.01."
 
 
 def holding(held: int, sessions: int) -> Evaluation:
@@ -286,7 +286,7 @@ def on_production(decision: Decision) -> list[str]:
 def test_a_version_in_production_is_replaced_by_a_better_one() -> None:
     assert against(candidate(0.9), champion(0.95)) == (
         True,
-        "CRPS 0.9474 of version 7 in Production on 600 sessions; needed below 0.9975.",
+        "CRPS 0.9474 times that of version 7 in Production on 600 sessions; needed below 0.9975.",
     )
 
 
@@ -294,7 +294,7 @@ def test_a_version_in_production_is_replaced_by_a_better_one() -> None:
 def test_what_is_hardly_better_or_worse_is_refused(theirs: float, shown: str) -> None:
     assert against(candidate(0.9), champion(theirs, age=249)) == (
         False,
-        f"CRPS {shown} of version 7 in Production on 600 sessions; needed below 0.9975.",
+        f"CRPS {shown} times that of version 7 in Production on 600 sessions; needed below 0.9975.",
     )
 
 
@@ -308,8 +308,8 @@ def test_an_old_version_is_replaced_by_an_equal_one(ratio: float, passes: bool) 
     aged = champion(0.9, age=250)
     assert against(candidate(0.9 * ratio), aged) == (
         passes,
-        f"CRPS {ratio:.4f} of version 7 in Production on 600 sessions, which is 250 sessions older: "
-        "a CRPS below 1.0025 of it is enough.",
+        f"CRPS {ratio:.4f} times that of version 7 in Production on 600 sessions, which is 250 sessions older: "
+        "a CRPS below 1.0025 times its own is enough.",
     )
 
 
@@ -325,8 +325,8 @@ def test_the_same_configuration_waits_until_the_version_is_old(age: int) -> None
 def test_the_same_configuration_replaces_a_version_that_is_old() -> None:
     assert against(candidate(0.9), champion(0.9, age=250, same=True)) == (
         True,
-        "The configuration is that of version 7 in Production, which is 250 sessions older: a CRPS below 1.0025 of "
-        "it is enough.",
+        "The configuration is that of version 7 in Production, which is 250 sessions older: a CRPS below 1.0025 "
+        "times its own is enough.",
     )
     assert not against(candidate(0.9), champion(0.9, age=250, same=True), Gate(refresh_after=251))[0]
 
@@ -356,8 +356,8 @@ def test_with_too_few_common_sessions_nothing_is_replaced() -> None:
 def test_a_proven_version_replaces_one_that_was_forced_there_if_it_is_as_good() -> None:
     assert against(candidate(0.9), champion(0.9, proven=False)) == (
         True,
-        "CRPS 1.0000 of version 7 in Production on 600 sessions, which is not proven: a CRPS below 1.0025 of it is "
-        "enough.",
+        "CRPS 1.0000 times that of version 7 in Production on 600 sessions, which is not proven: a CRPS below 1.0025 "
+        "times its own is enough.",
     )
     assert not against(candidate(0.9), champion(0.89, proven=False))[0]
 
@@ -372,8 +372,8 @@ def test_without_a_proof_only_a_version_without_a_proof_is_replaced_and_only_by_
         "It may pass without a proof, since it is clearly better than a version that has none."
     )
     assert decision.reasons[-1] == (
-        "CRPS 0.6667 of version 7 in Production on 600 sessions; needed below 0.9975, evidence that it is better "
-        "over a million to 1, needed 20 to 1."
+        "CRPS 0.6667 times that of version 7 in Production on 600 sessions; needed below 0.9975, evidence that it is "
+        "better over a million to 1, needed 20 to 1."
     )
     # The version in Production was proven: not without a proof.
     assert not decide(better, champion(1.5), GATE).passed
@@ -388,8 +388,8 @@ def test_between_two_versions_without_a_proof_chance_has_to_be_excluded(wins: in
     decision = decide(candidate(1.0), replace(champion(proven=False), proof=proof(of(1.5, wins))), GATE)
     assert decision.passed == passes
     assert on_production(decision) == [
-        f"CRPS {600 / (600 + wins / 2):.4f} of version 7 in Production on 600 sessions; needed below 0.9975, evidence "
-        f"that it is better {odds} to 1, needed 20 to 1."
+        f"CRPS {600 / (600 + wins / 2):.4f} times that of version 7 in Production on 600 sessions; needed below "
+        f"0.9975, evidence that it is better {odds} to 1, needed 20 to 1."
     ]
 
 

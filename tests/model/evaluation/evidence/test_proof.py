@@ -83,7 +83,7 @@ def test_the_newest_sessions_may_not_be_worse_than_naive(recent: float, holds: b
     found = proof(scales)
     condition = found.conditions(NEEDED)[1]
     assert condition.holds == holds
-    assert condition.sentence == f"On the newest 250 sessions CRPS {ratio} of that of {NAIVE}; at most 1."
+    assert condition.sentence == f"On the newest 250 sessions CRPS {ratio} times that of {NAIVE}; at most 1."
     # The evidence alone is a proof of skill on all sessions, and not of skill today.
     assert found.odds > 1e6
     assert found.verdict(NEEDED) == (Verdict.PROVEN if holds else Verdict.UNDECIDED)
@@ -96,7 +96,7 @@ def test_the_network_may_cost_next_to_nothing_beside_the_scale_alone(alone: floa
     condition = found.conditions(NEEDED._replace(of_scale=1.003 + 1e-9))[2]
     assert condition.holds == holds
     assert condition.sentence == (
-        f"CRPS {0.9 / alone:.4f} of that of the market's scale without the network; at most 1.003."
+        f"CRPS {0.9 / alone:.4f} times that of the market's scale without the network; at most 1.003."
     )
     assert found.verdict(NEEDED._replace(of_scale=1.003 + 1e-9)) == (Verdict.PROVEN if holds else Verdict.UNDECIDED)
 
