@@ -38,7 +38,7 @@ def evidence_figure(
     for (name, bets), colour in zip(evidence.better.items(), cycle(COLOURS[1:])):
         _line(better, sessions, bets.log_wealth, f"beside {naive_label(name)}", color=colour, linewidth=0.9, zorder=4)
     label = "the smallest: better than all of them"
-    _line(better, sessions, evidence.log_odds, label, color=FORECAST, linewidth=2.2, zorder=3)
+    _line(better, sessions, evidence.log_odds, label, color=FORECAST, linewidth=4.5, alpha=0.55, zorder=3)
     _line(worse, sessions, evidence.log_odds_against, "worse", color=MISS, linewidth=1.6, linestyle="--")
     style(better, "odds")
     style(worse, "odds", sessions)
