@@ -90,8 +90,9 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
     start_run()
     tracking = connect_task(read_settings())
     registry = Registry(tracking)
+    proofs = _prove_waiting(tracking, registry.version(model, version))
     with registry.locked(model):
-        _, passed, decision = _ask_person(tracking, registry, model, version, approved=True, reason=reason)
+        _, passed, decision = _ask_person(tracking, registry, model, version, proofs, approved=True, reason=reason)
         noted = judged(DecisionWord.APPROVED, decision, at=now(), by=user_name(), forced=None if passed else reason)
         return _report(move_task(registry, model, version, "Production", noted), decision)
 
@@ -102,8 +103,9 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     start_run()
     tracking = connect_task(read_settings())
     registry = Registry(tracking)
+    proofs = _prove_waiting(tracking, registry.version(model, version))
     with registry.locked(model):
-        waiting, _, decision = _ask_person(tracking, registry, model, version, approved=False, reason=reason)
+        waiting, _, decision = _ask_person(tracking, registry, model, version, proofs, approved=False, reason=reason)
         noted = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
         rejected = record_decision_task(registry, waiting, noted)
         log_decision(rejected, decision)
@@ -163,15 +165,27 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
         return record_decision_task(registry, registry.version(model, version), noted), decision, proofs.own
 
 
+def _prove_waiting(tracking: Tracking, version: RegisteredVersion) -> Proofs | None:
+    """The proofs for a version that waits for a person; None for another, which is refused without any."""
+    return prove_for_gate(tracking, version) if version.decision == DecisionWord.WAITING else None
+
+
 def _ask_person(
-    tracking: Tracking, registry: Registry, model: str, version: int, *, approved: bool, reason: str
+    tracking: Tracking,
+    registry: Registry,
+    model: str,
+    version: int,
+    proofs: Proofs | None,
+    *,
+    approved: bool,
+    reason: str,
 ) -> tuple[RegisteredVersion, bool, Decision]:
     """A version that waits, whether the gate passes it now, and the decision with the person's reason added.
 
     UsageError where the version waits for nobody.
     """
     waiting = registry.version(model, version)
-    decision = ask_gate_task(tracking, waiting, champion(registry, model, now()), now())
+    decision = ask_gate_task(tracking, waiting, champion(registry, model, now()), now(), proofs)
     person = PersonDecision(approved=approved, by=user_name(), reason=reason)
     subject = f"{model} version {version}"
     reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)

@@ -83,13 +83,13 @@ def is_preset(config: ForecasterConfig) -> bool:
 def first_row(prices: Prices, config: ForecasterConfig, wanted: ProofConfig, first: date | None = None) -> int | None:
     """The row of the first session of a proof; None where the prices are too few for any.
 
-    first: the session that the proof began with before; it stays, as long as these prices reach back far enough
+    first: the session that the proof began with before: it stays, and no other will do
     """
     least = max(wanted.history, sessions_needed(config) + 1)
     row = max(least, len(prices) - wanted.sessions)
     if first is not None:
-        row = max(least, int(np.searchsorted(prices.sessions, np.datetime64(first))))
-    return row if row < len(prices) else None
+        row = int(np.searchsorted(prices.sessions, np.datetime64(first)))
+    return row if least <= row < len(prices) else None
 
 
 def periods(prices: Prices, start: int, wanted: ProofConfig) -> tuple[Period, ...]:

@@ -27,6 +27,9 @@ Positive = Annotated[Finite, Field(gt=0)]
 
 # Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
 HALF_A_CENT = 0.005
+# A version shows itself in so many sessions; a calendar month has at least this many.
+FEWEST_OWN = 15
+TOO_FEW = "the prices are too few for any session of a proof"
 
 
 class Gate(Frozen):
@@ -78,11 +81,12 @@ class Candidate:
     """A version that wants to go to Production.
 
     test:  the version itself on its test period
-    proof: of its configuration, up to the end of that period; None where the prices are too few for any
+    proof: of its configuration, up to the end of that period; None where there is none, and `why`
     """
 
     test: Evaluation
     proof: Proof | None
+    why: str = TOO_FEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +118,7 @@ def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decis
     compared = compare(proof, champion.proof) if proof and champion and champion.proof else None
     replaces = _replaces_unproven(proof, champion, compared, gate)
     checks = [
-        *_proof(proof, gate, replaces=replaces),
+        *_proof(candidate, gate, replaces=replaces),
         *_own(candidate, gate),
         *_point_forecast(candidate, gate),
         *_intervals(candidate, gate),
@@ -149,13 +153,14 @@ def _replaces_unproven(proof: Proof | None, champion: Champion | None, compared:
         proof.verdict(gate.needed) != Verdict.NO_SKILL
         and compared.sessions >= gate.common_sessions
         and compared.ratio < gate.max_crps_ratio
-        and compared.odds >= gate.min_evidence
+        and compared.odds >= proof.needed_odds(gate.needed)
     )
 
 
-def _proof(proof: Proof | None, gate: Gate, *, replaces: bool) -> Iterator[_Check]:
+def _proof(candidate: Candidate, gate: Gate, *, replaces: bool) -> Iterator[_Check]:
+    proof = candidate.proof
     if proof is None:
-        yield _Check(False, "There is no evidence of skill: the prices are too few for any session of a proof.")
+        yield _Check(False, f"There is no evidence of skill: {candidate.why}.")
         return
     for condition in proof.conditions(gate.needed):
         yield _Check(condition.holds or replaces, condition.sentence)
@@ -166,8 +171,12 @@ def _proof(proof: Proof | None, gate: Gate, *, replaces: bool) -> Iterator[_Chec
 def _own(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     """Whether the version itself forecasts as its configuration did, fitted at other times: some fits go wrong."""
     test, proof = candidate.test, candidate.proof
-    found = None if proof is None else compare(Proof(judged=test), proof)
-    if found is None or not found.sessions:
+    if proof is None or proof.evidence is None or proof.verdict(gate.needed) == Verdict.NO_SKILL:
+        return  # it is refused for that, and a proof without skill may end before the test period
+    found = compare(Proof(judged=test), proof)
+    if found.sessions < FEWEST_OWN:
+        few = f"In the test period the version itself can be compared with its proof on {found.sessions} sessions"
+        yield _Check(False, f"{few}: too few, needed at least {FEWEST_OWN}.")
         return
     yield _Check(
         found.ratio <= gate.max_own_ratio,
@@ -247,18 +256,23 @@ def _against_champion(
     if champion.age < 0:
         yield _Check(False, f"It knows {-champion.age} sessions less than {named}: a newer version is not replaced.")
         return
+    proven = proof is not None and proof.verdict(gate.needed) == Verdict.PROVEN
     if compared is None or compared.sessions < gate.common_sessions:
         common = compared.sessions if compared else 0
+        if proven and not champion.proven:
+            yield _Check(True, f"It has {common} sessions of proof in common with {named}, which is not proven.")
+            return
         yield _Check(
             False,
             f"It has {common} sessions of proof in common with {named}: too few to compare, "
             f"needed at least {gate.common_sessions}.",
         )
         return
-    yield _compared(proof, champion, compared, gate, named)
+    odds = gate.min_evidence if proof is None else proof.needed_odds(gate.needed)
+    yield _compared(champion, compared, gate, named, odds, proven=proven)
 
 
-def _compared(proof: Proof | None, champion: Champion, compared: Compared, gate: Gate, named: str) -> _Check:
+def _compared(champion: Champion, compared: Compared, gate: Gate, named: str, odds: float, *, proven: bool) -> _Check:
     on = f"on {compared.sessions:,} sessions"
     what = (
         f"The configuration is that of {named}"
@@ -266,7 +280,6 @@ def _compared(proof: Proof | None, champion: Champion, compared: Compared, gate:
         else f"CRPS {compared.ratio:.4f} times that of {named} {on}"
     )
     aged = f"{champion.age} sessions older"
-    proven = proof is not None and proof.verdict(gate.needed) == Verdict.PROVEN
     if champion.age >= gate.refresh_after or (proven and not champion.proven):
         why = f"which is {aged}" if champion.age >= gate.refresh_after else "which is not proven"
         passed = compared.ratio < gate.max_refresh_ratio
@@ -278,6 +291,6 @@ def _compared(proof: Proof | None, champion: Champion, compared: Compared, gate:
     passed = compared.ratio < gate.max_crps_ratio
     if not champion.proven:
         # Neither is proven: what chance cannot do has to show between the two.
-        passed = passed and compared.odds >= gate.min_evidence
-        evidence = f", evidence that it is better {odds_text(compared.odds)}, needed {odds_text(gate.min_evidence)}"
+        passed = passed and compared.odds >= odds
+        evidence = f", evidence that it is better {odds_text(compared.odds)}, needed {odds_text(odds)}"
     return _Check(passed, f"{what}; needed below {gate.max_crps_ratio:g}{evidence}.")

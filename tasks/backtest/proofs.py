@@ -35,6 +35,7 @@ from model.backtest.proof import (
 from model.config import ForecasterConfig
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
+from model.evaluation.gate import TOO_FEW
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import COLUMNS, Prices
 from tasks.backtest.evaluation_file import packed, unpacked
@@ -72,7 +73,7 @@ class KeptProof:
 def prove(
     tracking: Tracking, prices: Prices, config: ForecasterConfig, at: datetime, show: OnPeriod | None = None
 ) -> KeptProof | None:
-    """The proof of a configuration up to the newest of `prices`; None where they are too few for any session of it.
+    """The proof of a configuration up to the newest of `prices`; None where no session of it can be made of them.
 
     A configuration with no skill is not fitted further: what was shown stays shown.
     """
@@ -82,7 +83,7 @@ def prove(
         found = _trial(settings, model, configuration, prices, at)
         if found is None:
             return None
-        trial, start = found
+        trial, prices, start = found
         run_id = _run(tracking, prices, configuration, start)
         with TemporaryDirectory(prefix="tomorrow-") as folder:
             kept = _Periods(tracking.client, run_id, Path(folder))
@@ -109,15 +110,35 @@ def trial_key(config: ForecasterConfig) -> str:
 
 def _trial(
     settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime
-) -> tuple[Trial, int] | None:
-    """The trial, recorded now if it was not, and the row of its first session; None without any session."""
+) -> tuple[Trial, Prices, int] | None:
+    """The trial, recorded now if it was not, the prices that it may use, the row of its first session.
+
+    None without any session. The same history is used as when it was recorded: with another one each fit would be
+    another draw, and somebody who draws often enough is lucky.
+    """
     trials, key = Trials(settings.ledger_uri), trial_key(configuration)
     before = trials.of(model, key)
+    if before is not None:
+        oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
+        if prices.first > before.oldest:
+            return None
+        prices = prices.rows(oldest, len(prices))
     start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
     if start is None:
         return None
     family = PRESETS if is_preset(configuration) else key
-    return before or trials.record(model, key, family, prices.day(start), at), start
+    return before or trials.record(model, key, family, prices.first, prices.day(start), at), prices, start
+
+
+def why_unproven(settings: Settings, prices: Prices, config: ForecasterConfig) -> str:
+    """Why there is no proof of a configuration on these prices."""
+    model = settings.model_name(prices.security.ticker, config.column)
+    trial = Trials(settings.ledger_uri).of(model, trial_key(config))
+    if trial is not None and prices.first > trial.oldest:
+        return f"these prices begin on {prices.first}, and its proof was begun with prices from {trial.oldest} on"
+    if trial is not None and trial.first > prices.last:
+        return f"its proof begins on {trial.first}, after these prices"
+    return TOO_FEW
 
 
 def _is_settled(proof: Proof, settings: Settings) -> bool:
@@ -221,6 +242,7 @@ class _Periods:
             "alone": packed(made.alone.quantiles),
             "fit": _digest_of_fit(place),
         }
+        kept["digest"] = digest(kept)
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
         self._client.log_artifacts(self._run_id, str(place), f"{KIND}/{name}")
 
@@ -252,7 +274,9 @@ def _digest_of_fit(place: Path) -> str:
 
 
 def _check(found: Any) -> None:
-    """KeyError, TypeError or ValueError unless a period's file is whole."""
+    """KeyError, TypeError or ValueError unless a period's file is whole, and as it was written."""
+    if found["digest"] != digest({name: value for name, value in found.items() if name != "digest"}):
+        raise ValueError("its content is not what was written")
     n = len(found["sessions"])
     str(found["trained_on"]), str(found["known"]), str(found["fit"])
     Forecasts(values=np.array(found["forecast"], dtype=np.float64), quantiles=unpacked(found["quantiles"], n))

@@ -108,7 +108,7 @@ trials = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     *_required(sa.Text, "model", "configuration", "family"),
-    *_required(sa.Date, "first"),
+    *_required(sa.Date, "oldest", "first"),
     *_required(Moment, "at"),
     sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
 )

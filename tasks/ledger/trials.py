@@ -1,7 +1,8 @@
 """Configurations whose skill was asked for, in the ledger's database: whoever tries many has to show more.
 
 Each is recorded before anything of it is fitted, once for ever: it says which configuration of a security and column it
-is, and with which session its proof begins. So neither trying again nor trying elsewhere finds a luckier start.
+is, which sessions its fits know, and with which session its proof begins. So neither trying again nor other files find
+a luckier start.
 """
 
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ class Trial:
     """A configuration that was tried.
 
     number: it is the k-th family of configurations that was tried on the model; the built-in presets are one family
+    oldest: the oldest session that its fits know
     first:  the session that its proof begins with
     """
 
     number: int
+    oldest: date
     first: date
 
 
@@ -36,9 +39,10 @@ class Trials:
         with self._database.reading() as connection:
             return _find(connection, model, configuration)
 
-    def record(self, model: str, configuration: str, family: str, first: date, at: datetime) -> Trial:
+    def record(self, model: str, configuration: str, family: str, oldest: date, first: date, at: datetime) -> Trial:
         """Record a trial; one that is there already stays as it is, and is given back."""
-        values = {"model": model, "configuration": configuration, "family": family, "first": first, "at": at}
+        named = {"model": model, "configuration": configuration, "family": family}
+        values = {**named, "oldest": oldest, "first": first, "at": at}
         with self._database.writing() as connection:
             insert_once(connection, trials, values)
             found = _find(connection, model, configuration)
@@ -53,5 +57,5 @@ def _find(connection: sa.Connection, model: str, configuration: str) -> Trial | 
     for row in connection.execute(query):
         number = families.setdefault(row.family, len(families) + 1)
         if row.configuration == configuration:
-            return Trial(number=number, first=row.first)
+            return Trial(number=number, oldest=row.oldest, first=row.first)
     return None

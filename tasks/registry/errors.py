@@ -63,16 +63,24 @@ def _next_step(model: str, versions: tuple[RegisteredVersion, ...]) -> str:
     if not versions:
         return "train one, and let it pass the gate: tomorrow train --preset anchored"
     candidate = highest(versions, "Staging") or versions[-1].version
+    decided = next(found.tags.get("decision") for found in versions if found.version == candidate)
     promote = f"tomorrow promote {model} {candidate} --to production"
-    if any(found.version == candidate and found.decision == DecisionWord.REFUSED for found in versions):
+    if decided == DecisionWord.WAITING:
+        return f'tomorrow approve {model} {candidate}, or tomorrow reject {model} {candidate} --reason "..."'
+    if decided == DecisionWord.WATCHED:
+        return f"the gate only watches (gate.mode: dry_run); set it to enforce, then {promote}"
+    if decided == DecisionWord.REFUSED:
         other = "train what may be proven, such as tomorrow train --preset anchored (docs/gate.md)"
         return f'{other}; past the gate, on record: {promote} --force --reason "..."'
     return promote
 
 
 def _why(version: RegisteredVersion) -> str:
-    """What was said of a version that waits: the proof's verdict, and the first thing that kept it from passing."""
-    said = version.verdict or version.decision or "not decided on"
+    """What was said of a version that waits: the proof's verdict, and the first thing that kept it from passing.
+
+    As the tags have it: what somebody damaged there stops nobody who only reads of it.
+    """
+    said = version.tags.get("verdict") or version.tags.get("decision") or "not decided on"
     return f"{said}: {version.reasons[0]}" if version.reasons else said
 
 

@@ -13,7 +13,7 @@ from model.evaluation.decision import Decision, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.gate import Candidate, Champion, decide
 from model.evaluation.split import Split
-from tasks.backtest.proofs import KeptProof, OnPeriod, prove, trial_key
+from tasks.backtest.proofs import KeptProof, OnPeriod, prove, trial_key, why_unproven
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.client import Tracking
@@ -88,7 +88,10 @@ def ask_gate(
             proven=champion.verdict == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
         )
-    return decide(Candidate(test=test, proof=None if kept is None else kept.proof), beside, tracking.settings.gate)
+    if kept is None:
+        why = why_unproven(tracking.settings, split.prices, own.forecaster)
+        return decide(Candidate(test=test, proof=None, why=why), beside, tracking.settings.gate)
+    return decide(Candidate(test=test, proof=kept.proof), beside, tracking.settings.gate)
 
 
 def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion | None:

@@ -10,6 +10,8 @@ from tasks.tracking.client import Tracking
 
 # The note that MLflow shows above a run, and how its line on the proof begins.
 NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
+# The newest session of the proof that a run shows.
+UNTIL = "proof.until"
 
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
@@ -21,14 +23,19 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
     if proof.evidence is not None:
         of = f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}"
         odds = proof.needed_odds(needed)
-        figure = evidence_figure(proof.judged.sessions, proof.evidence, odds, f"{of}: {claim}")
+        figure = evidence_figure(
+            proof.judged.sessions, proof.evidence, odds, f"{of}: {claim}", needed_against=needed.evidence
+        )
     for run_id in (version.run_id, kept.run_id):
         run = client.get_run(run_id)
+        if run.data.tags.get(UNTIL, "") > proof.last.isoformat():
+            continue  # somebody looks at an earlier day; what the run shows is of a later one
         at, step = run.info.start_time, proof.last.toordinal()
         tags = {
             "verdict": str(proof.verdict(needed)),
             "proof.claim": claim,
             PROVEN_BY: kept.run_id,
+            UNTIL: proof.last.isoformat(),
             NOTE: with_claim(run.data.tags.get(NOTE, ""), claim),
         }
         client.log_batch(

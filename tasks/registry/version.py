@@ -48,7 +48,7 @@ class RegisteredVersion:
     @property
     def named(self) -> str:
         """What people call it: its number, and what is known of its skill."""
-        return named(self.version, self.verdict)
+        return named(self.version, self.tags.get("verdict"))
 
     @property
     def verdict(self) -> Verdict | None:

@@ -5,7 +5,7 @@ needs no Prefect, which it asks over HTTP where it runs.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from model.errors import TomorrowError
 
 if TYPE_CHECKING:
     from tasks.operations.stack.state import PartState, StackState
+    from tasks.registry.version import RegisteredVersion
 
 Found = TypeVar("Found")
 TITLES = {"scheduled": "Next", "production": "Production", "prices": "Prices", "forecasts": "Forecasts"}
@@ -114,22 +115,27 @@ def status() -> CommandResult:
     versions = ask("production", lambda: in_production(settings, at)) or {}
     parts = {
         "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
-        "production": [
-            {
-                "model": model,
-                "version": found and found.version,
-                "verdict": found and found.verdict,
-                "evidence": found and found.evidence,
-                "notes": found.notes if found else (),
-            }
-            for model, found in versions.items()
-        ],
+        "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
         "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
     }
     shown = stack and stack.model_dump(mode="json")
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
     return CommandResult(answer, _text(answer, stack))
+
+
+def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:
+    """Each model's version in Production; ConfigurationError where a tag of one is damaged."""
+    return tuple(
+        ProductionStatus(
+            model=model,
+            version=found and found.version,
+            verdict=found and found.verdict,
+            evidence=found and found.evidence,
+            notes=found.notes if found else (),
+        )
+        for model, found in versions.items()
+    )
 
 
 def _text(answer: StatusAnswer, stack: "StackState | None") -> str:

@@ -129,6 +129,12 @@ class Proof:
             return f"proven on {on} (evidence {odds_text(self.odds)})"
         if verdict == Verdict.NO_SKILL:
             return f"no skill on {on} (evidence against it {odds_text(self.odds_against)})"
+        if self.sessions < needed.sessions:
+            return f"undecided on {on}: needed at least {needed.sessions}"
+        if self.odds >= self.needed_odds(needed):
+            return (
+                f"undecided on {on} (evidence {odds_text(self.odds)}, but another condition of a proof does not hold)"
+            )
         return (
             f"not distinguishable from chance on {on} (evidence {odds_text(self.odds)}, "
             f"needed {odds_text(self.needed_odds(needed))})"

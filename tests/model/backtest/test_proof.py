@@ -90,9 +90,8 @@ def test_the_first_session_of_a_proof_stays_where_it_was() -> None:
     before = date.fromisoformat(str(PRICES.sessions[150]))
     assert first_row(PRICES, LEVEL, WANTED, before) == 150
     assert first_row(PRICES.rows(0, 170), LEVEL, WANTED, before) == 150
-    # These prices begin later: a session has to have its history before it.
-    later = PRICES.rows(60, 200)
-    assert first_row(later, LEVEL, WANTED, before) == 100
+    # These prices begin later: the session lacks its history, and no other session will do.
+    assert first_row(PRICES.rows(60, 200), LEVEL, WANTED, before) is None
     # It is not known yet.
     assert first_row(PRICES.rows(0, 150), LEVEL, WANTED, before) is None
 

@@ -382,6 +382,27 @@ def test_without_a_proof_only_a_version_without_a_proof_is_replaced_and_only_by_
     assert (worse.passed, worse.verdict) == (False, "no skill")
 
 
+def test_a_proven_version_replaces_an_unproven_one_that_it_cannot_be_compared_with() -> None:
+    # The proof of what was forced there ended long ago, since it has no skill.
+    forced = champion(1.5, sessions=100, proven=False)
+    assert against(candidate(0.9), forced) == (
+        True,
+        "It has 100 sessions of proof in common with version 7 in Production, which is not proven.",
+    )
+    assert not against(candidate(0.9), replace(forced, proven=True))[0]
+    assert not decide(candidate(1.0), forced, GATE).passed
+
+
+@pytest.mark.parametrize(("wins", "passes"), [(22, False), (26, False), (27, True)])  # 21, 39 and 45 to 1
+def test_whoever_tried_a_second_configuration_needs_twice_as_much_against_a_forced_version(
+    wins: int, passes: bool
+) -> None:
+    second = candidate(1.0, of_proof=proof(1.0, tried=2))
+    decision = decide(second, replace(champion(proven=False), proof=proof(of(1.5, wins))), GATE)
+    assert decision.passed == passes
+    assert on_production(decision)[0].endswith("needed 40 to 1.")
+
+
 @pytest.mark.parametrize(("wins", "passes", "odds"), [(21, False, "18"), (22, True, "21")])
 def test_between_two_versions_without_a_proof_chance_has_to_be_excluded(wins: int, passes: bool, odds: str) -> None:
     # On so many sessions the candidate is as good as naive, and the other is worse; on all else they are equal.

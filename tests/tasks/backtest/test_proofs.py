@@ -15,10 +15,10 @@ from model.backtest.proof import Fitted, Period, fit_period
 from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.proof import Proof, ProofConfig
-from model.evaluation.gate import Gate
+from model.evaluation.gate import TOO_FEW, Gate
 from model.market.prices import Prices
 from tasks.backtest import proofs
-from tasks.backtest.proofs import KeptProof, prove, trial_key
+from tasks.backtest.proofs import KeptProof, prove, trial_key, why_unproven
 from tasks.ledger.trials import Trials
 from tasks.tracking.client import Tracking
 from tests.market import make_prices
@@ -222,6 +222,35 @@ def test_what_is_damaged_is_made_again(
     assert same(found.proof, afresh(kept, PRICES.rows(0, 159)))
     made(kept, PRICES)
     assert fits == days(148, 118, 133, 148), "made again once for all (and once afresh)"
+
+
+def test_one_character_of_the_kept_forecasts_is_enough_to_make_them_again(kept: Tracking, fits: list[date]) -> None:
+    whole = made(kept)
+    file = folder(kept, whole, 120) / "forecasts.json"
+    found = json.loads(file.read_text())
+    before, one, after = (found["quantiles"][part] for part in (slice(40), 40, slice(41, None)))
+    found["quantiles"] = before + ("A" if one != "A" else "B") + after
+    file.write_text(json.dumps(found))
+    del fits[:]
+    assert same(made(kept).proof, whole.proof)
+    assert fits == days(120)
+
+
+def test_another_history_is_no_second_draw(kept: Tracking, fits: list[date]) -> None:
+    # Begun with a file that lacks the oldest sessions: a longer one is used from there on, a shorter one not at all.
+    begun = made(kept, PRICES.rows(5, 160))
+    del fits[:]
+    assert same(made(kept).proof, begun.proof)
+    assert fits == []
+    shorter = PRICES.rows(6, 160)
+    assert prove(kept, shorter, LIGHT, AT) is None
+    assert why_unproven(kept.settings, shorter, LIGHT) == (
+        f"these prices begin on {shorter.first}, and its proof was begun with prices from {PRICES.day(5)} on"
+    )
+    earlier = PRICES.rows(5, 110)
+    assert prove(kept, earlier, LIGHT, AT) is None
+    assert why_unproven(kept.settings, earlier, LIGHT) == f"its proof begins on {begun.proof.first}, after these prices"
+    assert why_unproven(kept.settings, PRICES.rows(0, 50), OTHER) == TOO_FEW
 
 
 def test_a_fit_that_is_damaged_is_not_missed_where_no_session_is(kept: Tracking, fits: list[date]) -> None:

@@ -15,7 +15,7 @@ from tasks.ledger.trials import Trial, Trials
 from tests.postgres import database_on, postgres_server
 
 MODEL = "META-Open"
-FIRST, LATER = date(2015, 3, 2), date(2016, 7, 1)
+OLDEST, FIRST, LATER = date(2012, 5, 18), date(2015, 3, 2), date(2016, 7, 1)
 AT = datetime(2020, 1, 31, 22, 0, tzinfo=UTC)
 
 
@@ -38,14 +38,14 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def tried(uri: str, *configurations: str, model: str = MODEL) -> list[int]:
     """Record configurations, each a family of its own, one after another; the number of each."""
     trials = Trials(uri)
-    return [trials.record(model, name, name, FIRST, AT).number for name in configurations]
+    return [trials.record(model, name, name, OLDEST, FIRST, AT).number for name in configurations]
 
 
 def test_a_trial_is_found_as_it_was_recorded_and_nothing_else_is(uri: str) -> None:
     trials = Trials(uri)
     assert trials.of(MODEL, "a") is None
-    assert trials.record(MODEL, "a", "a", FIRST, AT) == Trial(number=1, first=FIRST)
-    assert trials.of(MODEL, "a") == Trials(uri).of(MODEL, "a") == Trial(number=1, first=FIRST)
+    assert trials.record(MODEL, "a", "a", OLDEST, FIRST, AT) == Trial(number=1, oldest=OLDEST, first=FIRST)
+    assert trials.of(MODEL, "a") == Trials(uri).of(MODEL, "a") == Trial(number=1, oldest=OLDEST, first=FIRST)
     assert trials.of(MODEL, "b") is None
     assert trials.of("META-Close", "a") is None
 
@@ -63,15 +63,15 @@ def test_other_securities_and_columns_are_counted_by_themselves(uri: str) -> Non
 def test_a_family_counts_once_wherever_its_members_come(uri: str) -> None:
     trials = Trials(uri)
     families = {"tutorial": "presets", "mine": "mine", "anchored": "presets", "another": "another"}
-    found = {name: trials.record(MODEL, name, family, FIRST, AT).number for name, family in families.items()}
+    found = {name: trials.record(MODEL, name, family, OLDEST, FIRST, AT).number for name, family in families.items()}
     assert found == {"tutorial": 1, "mine": 2, "anchored": 1, "another": 3}
 
 
 def test_the_first_session_of_a_trial_stays_whoever_tries_again_with_another(uri: str) -> None:
     trials = Trials(uri)
-    trials.record(MODEL, "a", "a", FIRST, AT)
-    assert trials.record(MODEL, "a", "another family", LATER, AT) == Trial(number=1, first=FIRST)
-    assert trials.of(MODEL, "a") == Trial(number=1, first=FIRST)
+    trials.record(MODEL, "a", "a", OLDEST, FIRST, AT)
+    assert trials.record(MODEL, "a", "another family", FIRST, LATER, AT) == Trial(number=1, oldest=OLDEST, first=FIRST)
+    assert trials.of(MODEL, "a") == Trial(number=1, oldest=OLDEST, first=FIRST)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE trials SET first = '2019-01-01'", "DELETE FROM trials"])
@@ -82,7 +82,7 @@ def test_the_database_itself_refuses_to_change_or_remove_a_trial(uri: str, state
         pytest.raises(sa.exc.DBAPIError, match="a recorded trial is never changed or removed"),
     ):
         connection.execute(sa.text(statement))
-    assert Trials(uri).of(MODEL, "b") == Trial(number=2, first=FIRST)
+    assert Trials(uri).of(MODEL, "b") == Trial(number=2, oldest=OLDEST, first=FIRST)
 
 
 def test_sqlite_cannot_be_made_to_replace_a_trial(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_sqlite_cannot_be_made_to_replace_a_trial(tmp_path: Path) -> None:
         connection.execute("CREATE TEMP TABLE changed AS SELECT * FROM trials")
         connection.execute("UPDATE changed SET first = '2019-01-01', id = 9")
         connection.execute("INSERT OR REPLACE INTO trials SELECT * FROM changed")
-    assert Trials(uri).of(MODEL, "a") == Trial(number=1, first=FIRST)
+    assert Trials(uri).of(MODEL, "a") == Trial(number=1, oldest=OLDEST, first=FIRST)
 
 
 @pytest.mark.servers
@@ -104,7 +104,7 @@ def test_postgresql_cannot_be_made_to_empty_the_table(server: sa.URL) -> None:
             pytest.raises(sa.exc.DBAPIError, match="never changed"),
         ):
             connection.execute(sa.text("TRUNCATE trials"))
-        assert Trials(address).of(MODEL, "a") == Trial(number=1, first=FIRST)
+        assert Trials(address).of(MODEL, "a") == Trial(number=1, oldest=OLDEST, first=FIRST)
 
 
 def test_trials_stand_in_the_ledgers_own_database(uri: str) -> None:
@@ -113,7 +113,7 @@ def test_trials_stand_in_the_ledgers_own_database(uri: str) -> None:
 
 
 def _record(uri: str, name: str) -> Trial:
-    return Trials(uri).record(MODEL, name, name, FIRST, AT)
+    return Trials(uri).record(MODEL, name, name, OLDEST, FIRST, AT)
 
 
 @pytest.mark.slow

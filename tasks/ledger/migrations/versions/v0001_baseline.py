@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.Column("model", sa.Text, nullable=False),
         sa.Column("configuration", sa.Text, nullable=False),
         sa.Column("family", sa.Text, nullable=False),
+        sa.Column("oldest", sa.Date, nullable=False),
         sa.Column("first", sa.Date, nullable=False),
         sa.Column("at", moment, nullable=False),
         sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
