@@ -100,7 +100,7 @@ def log_errors(metrics: "Mapping[str, float]") -> None:
 def log_proofs(proofs: "Proofs", gate: "Gate") -> None:
     """What is known of the skill of each configuration that the gate asks for."""
     for kept in proofs.every.values():
-        claim = "no proof: the prices are too few" if kept is None else kept.proof.claim(gate.needed)
+        claim = "none can be made of these prices" if kept is None else kept.proof.claim(gate.needed)
         get_run_logger().info(f"Proof: {claim}.")
 
 
