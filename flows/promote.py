@@ -61,12 +61,12 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     settings = read_settings()
     tracking = connect_task(settings)
     registry = Registry(tracking)
-    proofs = prove_for_gate(tracking, registry.version(model, version)) if stage == "Production" else None
+    proofs = None
+    if stage == "Production" and not _is(champion(registry, model, now()), version):
+        proofs = prove_for_gate(tracking, registry.version(model, version))
     with registry.locked(model):
         candidate, current = registry.version(model, version), champion(registry, model, now())
-        # In Production is what the alias names; a stage that was set by hand is not enough.
-        is_there = current is not None and current.version == version
-        if stage != "Production" or is_there:
+        if stage != "Production" or _is(current, version):
             noted = moved((reason,) if reason else (), at=now(), by=user_name())
             return _report(move_task(registry, model, version, stage, noted))
         decision = ask_gate_task(tracking, candidate, current, now(), proofs)
@@ -125,6 +125,11 @@ def rollback(model: str, reason: str) -> PromotionReport:
     _check_reason(f"rollback of {model}", reason)
     ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
     return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
+
+
+def _is(current: RegisteredVersion | None, version: int) -> bool:
+    """Whether the version is the one in Production: what the alias names; a stage set by hand is not enough."""
+    return current is not None and current.version == version
 
 
 def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:

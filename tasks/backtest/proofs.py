@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,23 +85,24 @@ def prove(
         if found is None:
             return None
         trial, prices, start = found
+
+        def assembled(made: list[PeriodForecasts]) -> Proof:
+            return assemble_proof(prices, start, made, configuration, trial.number)
+
         run_id = _run(tracking, prices, configuration, start)
         with TemporaryDirectory(prefix="tomorrow-") as folder:
-            kept = _Periods(tracking.client, run_id, Path(folder))
-            made: list[PeriodForecasts] = []
-            due = periods(prices, start, settings.proof)
+            kept, made = _Periods(tracking.client, run_id, Path(folder)), list[PeriodForecasts]()
+            due, tell = periods(prices, start, settings.proof), show or (lambda *_: None)
             for number, period in enumerate(due):
                 done = kept.done(prices, period)
-                if len(done) < period.stop - period.start:
-                    known = [*made, done] if len(done) else made
-                    if known and _is_settled(
-                        assemble_proof(prices, start, known, configuration, trial.number), settings
-                    ):
-                        made = known
-                        break
-                    done = kept.complete(prices, period, configuration, lambda: show and show(number, len(due)))  # noqa: B023
-                made.append(done)
-        return KeptProof(proof=assemble_proof(prices, start, made, configuration, trial.number), run_id=run_id)
+                so_far = [*made, done] if len(done) else made
+                if len(done) == period.stop - period.start:
+                    made = so_far
+                elif so_far and _is_settled(assembled(so_far), settings):
+                    return KeptProof(proof=assembled(so_far), run_id=run_id)
+                else:
+                    made.append(kept.complete(prices, period, configuration, done, partial(tell, number, len(due))))
+        return KeptProof(proof=assembled(made), run_id=run_id)
 
 
 def trial_key(config: ForecasterConfig) -> str:
@@ -179,11 +181,16 @@ class _Periods:
         return NOTHING if kept is None else _forecasts_of(kept, prices, period)
 
     def complete(
-        self, prices: Prices, period: Period, configuration: ForecasterConfig, before_fit: Callable[[], Any]
+        self,
+        prices: Prices,
+        period: Period,
+        configuration: ForecasterConfig,
+        done: PeriodForecasts,
+        before_fit: Callable[[], Any],
     ) -> PeriodForecasts:
-        """A period's forecasts: those that are kept, and the others made now, and kept."""
+        """A period's forecasts: those that are `done`, and the others made now, and kept."""
         name, train = str(prices.day(period.start)), prices.rows(0, period.start)
-        kept, done = self._read(name), self.done(prices, period)
+        kept = self._read(name)
         fitted = None if kept is None else self._fitted(name, kept, train)
         if fitted is None:
             before_fit()

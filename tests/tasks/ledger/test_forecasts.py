@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from model.errors import ConfigurationError
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tests.postgres import database_on, postgres_server
+from tests.postgres import database_on
 
 MADE = datetime(2019, 12, 31, 23, 0, 0, 123456, tzinfo=UTC)
 SCORED = datetime(2020, 1, 3, 1, 0, tzinfo=UTC)
@@ -46,22 +46,6 @@ DISTRIBUTED = replace(
     upper=212.25,
     level=0.95,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[sa.URL]:
-    with postgres_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Give the address of a ledger that is not there yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/ledger.db"
-        return
-    with database_on(request.getfixturevalue("server")) as address:
-        yield address
 
 
 def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:

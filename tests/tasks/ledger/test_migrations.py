@@ -21,15 +21,9 @@ from tasks.ledger import migrations
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.migrations.versions import v0001_baseline
 from tasks.ledger.schema import LEDGER_VERSION, metadata
-from tests.postgres import database_on, postgres_server
+from tests.postgres import database_on
 from tests.project import ROOT
 from tests.tasks.ledger.test_forecasts import FORECAST
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[sa.URL]:
-    with postgres_server() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,27 +11,11 @@ import sqlalchemy as sa
 
 from tasks.ledger.forecasts import Ledger
 from tasks.ledger.trials import Trial, Trials
-from tests.postgres import database_on, postgres_server
+from tests.postgres import database_on
 
 MODEL = "META-Open"
 OLDEST, FIRST, LATER = date(2012, 5, 18), date(2015, 3, 2), date(2016, 7, 1)
 AT = datetime(2020, 1, 31, 22, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[sa.URL]:
-    with postgres_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Give the address of a ledger that is not there yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state/ledger.db"
-        return
-    with database_on(request.getfixturevalue("server")) as address:
-        yield address
 
 
 def tried(uri: str, *configurations: str, model: str = MODEL) -> list[int]:
