@@ -138,8 +138,8 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
     with proof_progress() as show:
         proofs = prove_task(tracking, version, current, now(), show)
     log_proofs(proofs, tracking.settings.gate)
-    if proofs.own is not None:
-        record_proof_task(tracking, version, proofs.own)
+    if proofs.kept is not None:
+        record_proof_task(tracking, version, proofs.kept)
     return proofs
 
 
@@ -158,7 +158,7 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
     with registry.locked(model):
         trained = registry.version(model, version)
         if trained.stage == "Production" or is_settled(trained):
-            return trained, recorded_decision(trained), proofs.own
+            return trained, recorded_decision(trained), proofs.kept
         waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
             noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
@@ -166,8 +166,8 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
         decision = ask_gate_task(tracking, trained, champion(registry, model, now()), now(), proofs)
         noted = judged(decision.word, decision, at=now(), by="gate")
         if decision.promoted:
-            return move_task(registry, model, version, "Production", noted).version, decision, proofs.own
-        return record_decision_task(registry, registry.version(model, version), noted), decision, proofs.own
+            return move_task(registry, model, version, "Production", noted).version, decision, proofs.kept
+        return record_decision_task(registry, registry.version(model, version), noted), decision, proofs.kept
 
 
 def _prove_waiting(tracking: Tracking, version: RegisteredVersion) -> Proofs | None:

@@ -18,6 +18,7 @@ from prefect.logging.handlers import APILogHandler
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
+from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import start_timing
 from tasks.settings import masked
 
@@ -100,7 +101,7 @@ def log_errors(metrics: "Mapping[str, float]") -> None:
 def log_proofs(proofs: "Proofs", gate: "Gate") -> None:
     """What is known of the skill of each configuration that the gate asks for."""
     for kept in proofs.every.values():
-        claim = "none can be made of these prices" if kept is None else kept.proof.claim(gate.needed)
+        claim = kept.proof.claim(gate.needed) if isinstance(kept, KeptProof) else f"there is none: {kept.why}"
         get_run_logger().info(f"Proof: {claim}.")
 
 

@@ -34,6 +34,7 @@ from model.backtest.proof import (
     periods,
 )
 from model.config import ForecasterConfig
+from model.errors import PricesError
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.evaluation.gate import TOO_FEW
@@ -71,10 +72,17 @@ class KeptProof:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoProof:
+    """That there is no proof of a configuration on these prices, and why."""
+
+    why: str
+
+
 def prove(
     tracking: Tracking, prices: Prices, config: ForecasterConfig, at: datetime, show: OnPeriod | None = None
-) -> KeptProof | None:
-    """The proof of a configuration up to the newest of `prices`; None where no session of it can be made of them.
+) -> KeptProof | NoProof:
+    """The proof of a configuration up to the newest of `prices`, or why none can be made of them.
 
     A configuration with no skill is not fitted further: what was shown stays shown.
     """
@@ -82,8 +90,8 @@ def prove(
     model = settings.model_name(prices.security.ticker, config.column)
     with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS):
         found = _trial(settings, model, configuration, prices, at)
-        if found is None:
-            return None
+        if isinstance(found, NoProof):
+            return found
         trial, prices, start = found
 
         def assembled(made: list[PeriodForecasts]) -> Proof:
@@ -98,10 +106,16 @@ def prove(
                 so_far = [*made, done] if len(done) else made
                 if len(done) == period.stop - period.start:
                     made = so_far
-                elif so_far and _is_settled(assembled(so_far), settings):
+                    continue
+                if so_far and _is_settled(assembled(so_far), settings):
                     return KeptProof(proof=assembled(so_far), run_id=run_id)
-                else:
-                    made.append(kept.complete(prices, period, configuration, done, partial(tell, number, len(due))))
+                before_fit = partial(tell, number, len(due))
+                try:
+                    made.append(kept.complete(prices, period, configuration, done, before_fit))
+                except PricesError as error:
+                    # The newest prices are good: the version is trained. Some of its fits on older ones cannot be made.
+                    day = prices.day(period.start)
+                    return NoProof(f"no fit can be made on the sessions before {day}: {error.subject}: {error.have}")
         return KeptProof(proof=assembled(made), run_id=run_id)
 
 
@@ -112,10 +126,10 @@ def trial_key(config: ForecasterConfig) -> str:
 
 def _trial(
     settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime
-) -> tuple[Trial, Prices, int] | None:
+) -> tuple[Trial, Prices, int] | NoProof:
     """The trial, recorded now if it was not, the prices that it may use, the row of its first session.
 
-    None without any session. The same history is used as when it was recorded: with another one each fit would be
+    The same history is used as when it was recorded: with another one each fit would be
     another draw, and somebody who draws often enough is lucky.
     """
     trials, key = Trials(settings.ledger_uri), trial_key(configuration)
@@ -123,24 +137,16 @@ def _trial(
     if before is not None:
         oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
         if prices.first > before.oldest:
-            return None
+            begun = f"its proof was begun with prices from {before.oldest} on"
+            return NoProof(f"these prices begin on {prices.first}, and {begun}")
+        if before.first > prices.last:
+            return NoProof(f"its proof begins on {before.first}, after these prices")
         prices = prices.rows(oldest, len(prices))
     start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
     if start is None:
-        return None
+        return NoProof(TOO_FEW)
     family = PRESETS if is_preset(configuration) else key
     return before or trials.record(model, key, family, prices.first, prices.day(start), at), prices, start
-
-
-def why_unproven(settings: Settings, prices: Prices, config: ForecasterConfig) -> str:
-    """Why there is no proof of a configuration on these prices."""
-    model = settings.model_name(prices.security.ticker, config.column)
-    trial = Trials(settings.ledger_uri).of(model, trial_key(config))
-    if trial is not None and prices.first > trial.oldest:
-        return f"these prices begin on {prices.first}, and its proof was begun with prices from {trial.oldest} on"
-    if trial is not None and trial.first > prices.last:
-        return f"its proof begins on {trial.first}, after these prices"
-    return TOO_FEW
 
 
 def _is_settled(proof: Proof, settings: Settings) -> bool:

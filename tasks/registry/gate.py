@@ -13,7 +13,7 @@ from model.evaluation.decision import Decision, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.gate import Candidate, Champion, decide
 from model.evaluation.split import Split
-from tasks.backtest.proofs import KeptProof, OnPeriod, prove, trial_key, why_unproven
+from tasks.backtest.proofs import KeptProof, NoProof, OnPeriod, prove, trial_key
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.client import Tracking
@@ -28,14 +28,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Proofs:
-    """The proofs that the gate asks for; None where prices are too few for any.
+    """The proofs that the gate asks for, or why there is none.
 
     own:   the candidate's
     every: configuration, by its digest -> its proof
     """
 
-    own: KeptProof | None
-    every: Mapping[str, KeptProof | None]
+    own: KeptProof | NoProof
+    every: Mapping[str, KeptProof | NoProof]
+
+    @property
+    def kept(self) -> KeptProof | None:
+        """The candidate's, if there is one."""
+        return self.own if isinstance(self.own, KeptProof) else None
 
 
 def prove_versions(
@@ -70,7 +75,7 @@ def ask_gate(
     own, split = reload_test(tracking.client, candidate.run_id)
     test, proofs = _judge(candidate, split, own.forecaster.column), dict(known.every if known else {})
 
-    def proof_of(config: "ForecasterConfig") -> KeptProof | None:
+    def proof_of(config: "ForecasterConfig") -> KeptProof | NoProof:
         key = trial_key(config)
         if key not in proofs:
             proofs[key] = prove(tracking, split.prices, config, at)
@@ -84,13 +89,12 @@ def ask_gate(
         beside = Champion(
             version=champion.version,
             age=_age(champion, split),
-            proof=None if compared is None else compared.proof,
+            proof=compared.proof if isinstance(compared, KeptProof) else None,
             proven=champion.verdict == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
         )
-    if kept is None:
-        why = why_unproven(tracking.settings, split.prices, own.forecaster)
-        return decide(Candidate(test=test, proof=None, why=why), beside, tracking.settings.gate)
+    if isinstance(kept, NoProof):
+        return decide(Candidate(test=test, proof=None, why=kept.why), beside, tracking.settings.gate)
     return decide(Candidate(test=test, proof=kept.proof), beside, tracking.settings.gate)
 
 

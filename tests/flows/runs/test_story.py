@@ -69,7 +69,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         *(rf"Epoch {epoch} of 20: loss 0\.\d+" for epoch in range(2, 21, 2)),
         rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
         rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
-        r"Proof: none can be made of these prices\.",
+        r"Proof: there is none: the prices are too few for any session of a proof\.",
         r"Gate: There is no evidence of skill: the prices are too few for any session of a proof\.",
         r"Gate: RMSE of the median \$.* times that of the newest Close; at most 1\.01\.",
         r"SAMPLE-Open version 1: refused, in Staging\.",

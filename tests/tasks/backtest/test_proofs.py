@@ -18,7 +18,7 @@ from model.evaluation.evidence.proof import Proof, ProofConfig
 from model.evaluation.gate import TOO_FEW, Gate
 from model.market.prices import Prices
 from tasks.backtest import proofs
-from tasks.backtest.proofs import KeptProof, prove, trial_key, why_unproven
+from tasks.backtest.proofs import KeptProof, NoProof, prove, trial_key
 from tasks.ledger.trials import Trials
 from tasks.tracking.client import Tracking
 from tests.market import make_prices
@@ -76,7 +76,7 @@ def with_gate(tracking: Tracking, gate: Gate) -> Tracking:
 
 def made(tracking: Tracking, prices: Prices = PRICES, config: ForecasterConfig = LIGHT) -> KeptProof:
     found = prove(tracking, prices, config, AT)
-    assert found is not None
+    assert isinstance(found, KeptProof)
     return found
 
 
@@ -243,14 +243,23 @@ def test_another_history_is_no_second_draw(kept: Tracking, fits: list[date]) -> 
     assert same(made(kept).proof, begun.proof)
     assert fits == []
     shorter = PRICES.rows(6, 160)
-    assert prove(kept, shorter, LIGHT, AT) is None
-    assert why_unproven(kept.settings, shorter, LIGHT) == (
+    assert prove(kept, shorter, LIGHT, AT) == NoProof(
         f"these prices begin on {shorter.first}, and its proof was begun with prices from {PRICES.day(5)} on"
     )
     earlier = PRICES.rows(5, 110)
-    assert prove(kept, earlier, LIGHT, AT) is None
-    assert why_unproven(kept.settings, earlier, LIGHT) == f"its proof begins on {begun.proof.first}, after these prices"
-    assert why_unproven(kept.settings, PRICES.rows(0, 50), OTHER) == TOO_FEW
+    why = f"its proof begins on {begun.proof.first}, after these prices"
+    assert prove(kept, earlier, LIGHT, AT) == NoProof(why)
+
+
+def test_old_prices_that_cannot_be_fitted_on_leave_the_version_without_a_proof_and_say_why(kept: Tracking) -> None:
+    # As of a security whose first half year was filled in with one price: the newest sessions are good.
+    values = PRICES.values.copy()
+    values[:125] = [100.0, 100.0, 100.0, 100.0, 100.0, 1e6]
+    found = prove(kept, replace(PRICES, values=values), LIGHT, AT)
+    assert found == NoProof(
+        f"no fit can be made on the sessions before {PRICES.day(120)}: "
+        "Open of TEST: the same price, 100.00, in all 120 sessions of the training part"
+    )
 
 
 def test_a_fit_that_is_damaged_is_not_missed_where_no_session_is(kept: Tracking, fits: list[date]) -> None:
@@ -328,7 +337,7 @@ def test_each_configuration_of_ones_own_is_one_more_and_the_presets_are_one_toge
 
 
 def test_where_prices_are_too_few_there_is_no_proof_and_nothing_was_tried(kept: Tracking, fits: list[date]) -> None:
-    assert prove(kept, PRICES.rows(0, 100), LIGHT, AT) is None
+    assert prove(kept, PRICES.rows(0, 100), LIGHT, AT) == NoProof(TOO_FEW)
     assert Trials(kept.settings.ledger_uri).of(MODEL, trial_key(LIGHT)) is None
     assert fits == []
     one = made(kept, PRICES.rows(0, 101))
