@@ -8,9 +8,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.complete
 TESTS := -q -n auto --maxprocesses 4 --dist loadfile
 
-STATE := $(or $(TOMORROW_HOME),var)
-
-.PHONY: setup run mlflow prefect test test-fast lint types lock release screenshots clean
+.PHONY: setup run pages test test-fast lint types lock release screenshots clean
 
 setup: $(DONE)
 
@@ -26,14 +24,9 @@ $(DONE): requirements.lock pyproject.toml
 run: setup
 	$(BIN)/python -m flows.cli.demo
 
-# MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
-mlflow: setup
-	PATH="$(abspath $(BIN)):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
-		--backend-store-uri "sqlite:///$(STATE)/mlflow.db" --workers 1 --host 127.0.0.1 --port 5000
-
-prefect: setup
-	PREFECT_HOME="$(abspath $(STATE))/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=true \
-		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+# The pages of MLflow and Prefect, until Ctrl-C: their links are shown on the terminal.
+pages: setup
+	$(BIN)/tomorrow up --pages
 
 test: setup
 	$(BIN)/python -m pytest $(TESTS)

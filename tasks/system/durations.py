@@ -13,6 +13,7 @@ LEDGER = 30  # one row a day and short transactions: what takes longer hangs
 # For a server that is asked for something, or told of something.
 ASK_PREFECT = 3.0
 CHANGE_PREFECT = 30.0
+OWN_SERVER = 30.0  # a server of the stack that is being started again is back by then
 REACH_MLFLOW, HEAR_MLFLOW = 5, 15
 
 # For a server that starts, and for deployments that are made.
@@ -21,7 +22,7 @@ START_PART = 600.0
 DEPLOY = 300
 
 # Between two heartbeats of a deployment's run. Prefect's automation for runs that died with their worker waits for
-# 90 seconds: at Prefect's own 180 it would take healthy runs for dead. prefect.yaml says the same.
+# 90 seconds: at Prefect's own 180 it would take healthy runs for dead.
 HEARTBEAT = 30
 
 # Of a stack: between two looks at its parts, two questions whether one is well, two cuts of its logs.
