@@ -64,7 +64,7 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
     while not proves_itself(Door(address, keys.proof), base):
         if time.monotonic() >= deadline:
             raise ConfigurationError(
-                f"the server of `tomorrow up` at {address}",
+                f"the server of tomorrow up at {address}",
                 have="it does not answer, or another program answers in its place: it was not sent our key",
                 need="the server that the stack of this state directory has started",
                 remedy=f"see how it is: tomorrow status; and its log: {known.log}",
