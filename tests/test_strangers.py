@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,9 +37,16 @@ OTHERS_FOLDER = (
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory(prefix="tomorrow-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[Running]:
     """A stack under a umask that hides nothing, on a machine whose temporary folder another user was in first."""
-    folder = tmp_path_factory.mktemp("strangers")
     within: tuple[str, ...] = ()
     if is_root and shutil.which("setpriv"):
         theirs = folder / "theirs"
@@ -118,19 +126,20 @@ print(json.dumps(found))
 
 @needs_root
 @pytest.mark.usefixtures("untouched")
-def test_another_user_lists_creates_and_reads_nothing(stack: Running, tmp_path: Path) -> None:
-    marker = Path("/tmp") / f"{tmp_path.name}-{os.getpid()}"  # noqa: S108 - where both may write
-    stack.home.parent.chmod(0o755)
-    stack.home.parent.parent.chmod(0o755)
+def test_another_user_lists_creates_and_reads_nothing(stack: Running, folder: Path) -> None:
+    marker = folder / "ran"
+    (folder / "open").write_text("x")
+    (folder / "open").chmod(0o644)
     files = [stack.home, *stack.home.rglob("*"), *(f"/proc/{part.pid}/environ" for part in stack.state.parts)]
     tried = attacks(stack, marker)
-    task = {"attacks": tried, "files": [str(file) for file in files]}
+    task = {"attacks": tried, "files": [str(file) for file in (folder / "open", *files)]}
     # Not this Python, which may lie in root's own folder.
     words = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-I", "-c"]
     done = subprocess.run(
         [*words, STRANGER], input=json.dumps(task), cwd="/", capture_output=True, text=True, timeout=300, check=True
     )
     found = json.loads(done.stdout)
+    assert found.pop(str(folder / "open")) == 1, "what is open to others can be read"
     assert len(found) == 2 * len(tried) + len(files)
     assert {name: said for name, said in found.items() if said not in (401, "denied")} == {}
     assert not marker.exists()
