@@ -29,7 +29,7 @@ class Listener(ThreadingHTTPServer):
                 heard.append(f"{self.path}\n{self.headers}")
                 self.send_response(200)
                 if proof is not None:
-                    door = Door(f"http://127.0.0.1:{self.server.server_address[1]}", proof)
+                    door = Door(f"http://127.0.0.1:{self.server.server_address[1]}", proof)  # type: ignore[index]
                     self.send_header("X-Tomorrow-Answer", door.answer(self.headers["X-Tomorrow-Challenge"]))
                 self.end_headers()
 
@@ -40,7 +40,7 @@ class Listener(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextmanager
