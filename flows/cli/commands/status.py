@@ -100,6 +100,7 @@ def status() -> CommandResult:
     from tasks.operations.stack.prefect_api import PrefectApi
     from tasks.operations.stack.state import read_stack
     from tasks.prices.inventory import stored_prices
+    from tasks.system import durations
 
     faults: dict[str, str] = {}
 
@@ -112,9 +113,10 @@ def status() -> CommandResult:
 
     stack, at = read_stack(settings), now()
     address = stack.prefect_api if stack else os.environ.get("PREFECT_API_URL")
+    api = PrefectApi(address, durations.RIDE_OUT_STATUS) if address else None
     versions = ask("production", lambda: in_production(settings, at)) or {}
     parts = {
-        "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
+        "scheduled": (ask("scheduled", api.scheduled) if api else None) or (),
         "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
         "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),

@@ -1,9 +1,11 @@
 """Questions to Prefect's server over HTTP: what is scheduled, who works, what has died.
 
-Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick.
+Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick. What a server cannot
+answer for a moment, because it is busy or starts again, is asked again; each question may be asked twice.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from tasks.system import durations
 if TYPE_CHECKING:
     import httpx
 
+PASSING = (429, 502, 503, 504)
 MOST = 200  # what Prefect gives in one answer
 STARTING = "see whether it runs: tomorrow status; start it with: tomorrow up"
 
@@ -40,14 +43,20 @@ def answers(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PrefectApi:
-    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses."""
+    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses.
+
+    rides_out: so many seconds a question is asked again that got no answer, or one that may pass
+    sleep:     waits between two tries, and may do something meanwhile
+    """
 
     address: str
+    rides_out: float = durations.RIDE_OUT
+    sleep: Callable[[float], None] = time.sleep
 
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
         """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
         try:
-            known = self._ask(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
+            known = self._ask_once(f"work_pools/{pool}/workers/filter", {})
         except ConfigurationError:
             return None
         return any(
@@ -95,7 +104,7 @@ class PrefectApi:
 
     def running(self, pool: str) -> int:
         """How many runs of a pool are not finished."""
-        return int(self._ask("flow_runs/count", _unfinished(pool), durations.ASK_PREFECT))
+        return int(self._ask_once("flow_runs/count", _unfinished(pool)))
 
     def create_run(self, deployment: str, key: str) -> tuple[str, str]:
         """Have a deployment run now; the run's name and id. With the same key it is the same run, and no second one."""
@@ -108,7 +117,7 @@ class PrefectApi:
     def emit(self, event: Mapping[str, Any]) -> None:
         """Record an event, for automations to act on."""
         written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
-        self._ask("events", [written], durations.ASK_PREFECT)
+        self._ask_once("events", [written])
 
     def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Override parameters of a deployment, beside those that it has."""
@@ -122,16 +131,41 @@ class PrefectApi:
                 place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
                 self._ask(place, {"active": False}, method="PATCH")
 
-    def _ask(
-        self, path: str, question: object, patience: float = durations.CHANGE_PREFECT, method: str = "POST"
-    ) -> Any:
+    def _ask_once(self, path: str, question: object) -> Any:
+        """Ask what is asked again soon in any case, or what nobody shall wait for."""
         import httpx
 
         try:
-            with _client(patience) as client:
-                answer = client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
+            answer = self._send("POST", path, question, durations.ASK_PREFECT)
         except httpx.HTTPError as error:
             raise self._refusal(f"no answer ({type(error).__name__})") from None
+        return self._content(answer, "POST", path)
+
+    def _ask(self, path: str, question: object, method: str = "POST") -> Any:
+        """Ask until there is an answer, or `rides_out` seconds have gone by."""
+        import httpx
+        from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_exponential_jitter
+
+        try:
+            answer: httpx.Response = Retrying(
+                retry=retry_if_exception(_may_end) | retry_if_result(_may_pass),
+                stop=stop_after_delay(self.rides_out),
+                wait=wait_exponential_jitter(
+                    multiplier=durations.FIRST_PAUSE, max=durations.LAST_PAUSE, jitter=durations.FIRST_PAUSE
+                ),
+                sleep=self.sleep,
+                # The last answer or error, and not one of tenacity's own.
+                retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            )(self._send, method, path, question, durations.CHANGE_PREFECT)
+        except httpx.HTTPError as error:
+            raise self._refusal(f"no answer for {self.rides_out:g} s ({type(error).__name__})") from None
+        return self._content(answer, method, path)
+
+    def _send(self, method: str, path: str, question: object, patience: float) -> "httpx.Response":
+        with _client(patience) as client:
+            return client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
+
+    def _content(self, answer: "httpx.Response", method: str, path: str) -> Any:
         if not answer.is_success:
             raise self._refusal(f"it answers {answer.status_code} to {method} {path}: {answer.text[:200]}")
         return answer.json() if answer.content else None
@@ -140,6 +174,18 @@ class PrefectApi:
         return ConfigurationError(
             f"Prefect's server at {self.address}", have=have, need="a Prefect server of this release", remedy=remedy
         )
+
+
+def _may_end(error: BaseException) -> bool:
+    """Whether a server may have been away for a moment alone; an address of another kind stays one."""
+    import httpx
+
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+
+
+def _may_pass(answer: "httpx.Response") -> bool:
+    """Whether a server answers so that is busy, starts, or waits for its database."""
+    return answer.status_code in PASSING
 
 
 def _unfinished(pool: str) -> dict[str, Any]:
