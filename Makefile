@@ -9,9 +9,7 @@ DONE := $(VENV)/.complete
 DEV := $(VENV)/.complete-dev
 TESTS := -q -n auto --maxprocesses 4 --dist loadfile
 
-STATE := $(or $(TOMORROW_HOME),var)
-
-.PHONY: setup dev run mlflow prefect test test-fast lint types audit lock release screenshots clean
+.PHONY: setup dev run pages test test-fast lint types audit lock release screenshots clean
 
 # What the product needs to run: the first part of the lock.
 setup: $(DONE)
@@ -38,14 +36,9 @@ $(DEV): $(DONE)
 run: setup
 	$(BIN)/python -m flows.cli.demo
 
-# MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
-mlflow: setup
-	PATH="$(abspath $(BIN)):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
-		--backend-store-uri "sqlite:///$(STATE)/mlflow.db" --workers 1 --host 127.0.0.1 --port 5000
-
-prefect: setup
-	PREFECT_HOME="$(abspath $(STATE))/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=true \
-		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
+# The pages of MLflow and Prefect, until Ctrl-C: their links are shown on the terminal.
+pages: setup
+	$(BIN)/tomorrow up --pages
 
 test: dev
 	$(BIN)/python -m pytest $(TESTS)

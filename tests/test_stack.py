@@ -18,8 +18,8 @@ from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.operations.stack.state import StackState, read_stack
 from tasks.settings import Settings
+from tasks.system.stack_state import StackState, read_stack
 from tests.servers import free_port
 from tests.tasks.operations.test_alarms import HIDDEN, webhook
 

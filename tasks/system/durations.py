@@ -18,6 +18,7 @@ CHANGE_PREFECT = 30.0
 RIDE_OUT = 120.0
 RIDE_OUT_STATUS = 3.0  # of `tomorrow status`, for which somebody waits
 FIRST_PAUSE, LAST_PAUSE = 0.25, 8.0
+OWN_SERVER = 30.0  # a server of the stack that is being started again is back by then
 REACH_MLFLOW, HEAR_MLFLOW = 5, 15
 
 # For a server that starts, and for deployments that are made.
@@ -26,7 +27,7 @@ START_PART = 600.0
 DEPLOY = 300
 
 # Between two heartbeats of a deployment's run. Prefect's automation for runs that died with their worker waits for
-# 90 seconds: at Prefect's own 180 it would take healthy runs for dead. prefect.yaml says the same.
+# 90 seconds: at Prefect's own 180 it would take healthy runs for dead.
 HEARTBEAT = 30
 
 # Of a stack: between two looks at its parts, two questions whether one is well, two cuts of its logs.

@@ -15,12 +15,17 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Settings, read_settings
 from tasks.system import durations
+from tasks.system.access.guard import Door
+from tasks.system.access.own_servers import prefect_key, proves_itself
+from tasks.system.access.prefect_app import server_command, server_variables
+from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
 
@@ -71,26 +76,53 @@ def prepare_environment(settings: Settings) -> None:
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
 
 
+@dataclass(frozen=True, slots=True)
+class OrchestrationServer:
+    """A Prefect server: the address of its API, and what it asks for."""
+
+    address: str
+    key: str | None = field(repr=False)
+
+    def use(self) -> None:
+        """Have this process run its flows against it; to be called before Prefect is imported."""
+        os.environ["PREFECT_API_URL"] = self.address
+        if self.key:
+            os.environ["PREFECT_API_AUTH_STRING"] = self.key
+
+
 @contextmanager
-def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[OrchestrationServer]:
     """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
 
     While that one starts, which takes seconds, `meanwhile` is called to import what is slow to import. Gives the
-    server's address, so that other processes can use it, too.
+    server, so that other processes can use it, too. One of this process's own has a key of its own: whoever got its
+    port before it learns nothing that opens another.
     """
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
 
     # Heartbeats show a server that a run has not died with its worker. There is none here, and stopping the thread
     # that sends them takes a second a flow.
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
-    with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        address = PREFECT_API_URL.value()
-        if address:
-            _check_server(address)
+    address = PREFECT_API_URL.value()
+    keys = None if address else new_keys()
+    key = keys.prefect if keys else prefect_key(read_settings(), str(address))
+    with temporary_settings(
+        {
+            **({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+            **({PREFECT_API_AUTH_STRING: key} if key else {}),
+        }
+    ):
+        if keys is None:
+            _check_server(str(address))
             meanwhile()
         else:
-            address = _start_server(meanwhile)
-        yield address
+            address = _start_server(meanwhile, keys)
+        yield OrchestrationServer(str(address), key)
 
 
 def _make_home(home: Path) -> None:
@@ -129,10 +161,10 @@ def _check_server(url: str) -> None:
         )
 
 
-def _start_server(meanwhile: Callable[[], object]) -> str:
+def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
     """Start the server that Prefect itself would start, and then finds running; gives its address."""
     from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
+    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, get_current_settings
 
     if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
         raise ConfigurationError(
@@ -160,8 +192,18 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
             # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
             # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            door = Door(self.address, keys.proof)
             try:
-                return super()._run_uvicorn_command()
+                return subprocess.Popen(
+                    server_command("127.0.0.1", int(self.port or 0), level="error"),
+                    env={
+                        **os.environ,
+                        "PREFECT_UI_ENABLED": "0",
+                        "PREFECT__SERVER_EPHEMERAL": "1",
+                        **get_current_settings().to_environment_variables(exclude_unset=True),
+                        **server_variables(door, keys.prefect),
+                    },
+                )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -172,6 +214,13 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
         started = pool.submit(server.start)
         meanwhile()
         started.result()
+    if not proves_itself(Door(server.address, keys.proof), "/api"):
+        raise ConfigurationError(
+            f"Prefect's server at {server.api_url}",
+            have="another program answers there",
+            need="the server that this command has started",
+            remedy="run it again: it will choose another port; or see who listens there",
+        )
     return str(server.api_url)
 
 

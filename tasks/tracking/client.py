@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model.errors import ConfigurationError
 from tasks.settings import Settings, shown
 from tasks.system import durations
+from tasks.system.access.own_servers import mlflow_key
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def open_tracking(settings: Settings) -> Tracking:
         ready_database(settings)
     elif scheme in SERVERS:
         _reach(uri)
+        _send_key(settings)
     else:
         raise ConfigurationError(
             f"tracking store {shown(uri)}",
@@ -139,6 +141,21 @@ def _reach(uri: str) -> None:
         raise _unreachable(uri, f"it cannot be asked: {type(error).__name__}") from None
     if answer.status_code != 200:
         raise _unreachable(uri, f"it answers {answer.status_code} {answer.reason}")
+
+
+def key_variables(key: str) -> dict[str, str]:
+    """The environment that has MLflow's client send a key.
+
+    As a password, too, which counts more than a token: one in ~/.mlflow/credentials is for another server.
+    """
+    return {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_TRACKING_USERNAME": "tomorrow", "MLFLOW_TRACKING_PASSWORD": key}
+
+
+def _send_key(settings: Settings) -> None:
+    """Have MLflow's client send our key to our own server; to any other it sends what the user has set for it."""
+    key = mlflow_key(settings, settings.tracking_uri)
+    if key is not None:
+        os.environ |= key_variables(key)
 
 
 def _check_access(client: "MlflowClient", uri: str) -> None:

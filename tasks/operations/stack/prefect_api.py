@@ -5,8 +5,9 @@ answer for a moment, because it is busy or starts again, is asked again; each qu
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,26 +31,17 @@ class ScheduledRun:
     at: datetime
 
 
-def answers(address: str) -> bool:
-    """Whether a server answers at an address that all is well."""
-    import httpx
-
-    try:
-        with _client(durations.ASK_PREFECT) as client:
-            return client.get(address).is_success
-    except httpx.HTTPError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class PrefectApi:
     """The API of one Prefect server; ConfigurationError where it does not answer, or refuses.
 
+    key:       what the server asks for; None where it asks for nothing
     rides_out: so many seconds a question is asked again that got no answer, or one that may pass
     sleep:     waits between two tries, and may do something meanwhile
     """
 
     address: str
+    key: str | None = field(default=None, repr=False)
     rides_out: float = durations.RIDE_OUT
     sleep: Callable[[float], None] = time.sleep
 
@@ -66,9 +58,13 @@ class PrefectApi:
             for found in known
         )
 
-    def has_pool(self, pool: str) -> bool:
-        """Whether there is a work pool of that name."""
-        return bool(self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}}))
+    def set_pool(self, pool: str, template: Mapping[str, Any]) -> None:
+        """Make the work pool of that name, of processes, or renew what its jobs are made of."""
+        found = self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}})
+        if found:
+            self._ask(f"work_pools/{pool}", {"base_job_template": template}, method="PATCH")
+        else:
+            self._ask("work_pools/", {"name": pool, "type": "process", "base_job_template": template})
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Every deployment by its name."""
@@ -162,7 +158,7 @@ class PrefectApi:
         return self._content(answer, method, path)
 
     def _send(self, method: str, path: str, question: object, patience: float) -> "httpx.Response":
-        with _client(patience) as client:
+        with _client(patience, self.key) as client:
             return client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
 
     def _content(self, answer: "httpx.Response", method: str, path: str) -> Any:
@@ -195,8 +191,10 @@ def _unfinished(pool: str) -> dict[str, Any]:
     }
 
 
-def _client(patience: float) -> "httpx.Client":
+def _client(patience: float, key: str | None = None) -> "httpx.Client":
     import httpx
 
+    # As Prefect's own clients send it.
+    headers = {"Authorization": f"Basic {b64encode(key.encode()).decode()}"} if key else {}
     # A proxy is for the world outside, not for servers of this machine.
-    return httpx.Client(timeout=patience, trust_env=False)
+    return httpx.Client(timeout=patience, trust_env=False, headers=headers)

@@ -26,9 +26,9 @@ from tasks.operations.stack.log import cut_log, write_line
 from tasks.operations.stack.orphans import MARK, end, mark_of, marked
 from tasks.operations.stack.parts import Stack
 from tasks.operations.stack.process import PartProcess
-from tasks.operations.stack.state import StackState, write_stack
 from tasks.settings import Settings
 from tasks.system import durations
+from tasks.system.stack_state import StackState, write_stack
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
