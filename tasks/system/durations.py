@@ -18,7 +18,8 @@ CHANGE_PREFECT = 30.0
 RIDE_OUT = 120.0
 RIDE_OUT_STATUS = 3.0  # of `tomorrow status`, for which somebody waits
 FIRST_PAUSE, LAST_PAUSE = 0.25, 8.0
-OWN_SERVER = 30.0  # a server of the stack that is being started again is back by then
+OWN_SERVER = 60.0  # of a stack that runs: it is being started again
+REACH = 10.0  # that a command needs and that is away: somebody waits; the runs of a schedule ride it out
 REACH_MLFLOW, HEAR_MLFLOW = 5, 15
 
 # For a server that starts, and for deployments that are made.

@@ -9,6 +9,7 @@ from model.errors import ConfigurationError
 from tasks.settings import Settings, shown
 from tasks.system import durations
 from tasks.system.access.own_servers import mlflow_key
+from tasks.system.patience import PASSING, patiently
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ SERVERS = ("http", "https")
 # by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
-# (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
+# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server (two minutes
+# in all, as durations.RIDE_OUT) where MLflow's own would wait for four minutes. All of it yields to what the user has
+# set.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,7 +33,7 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Where tqdm is installed (the extra `statistics` brings it) MLflow would draw a bar for each file it reads.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "PGCONNECT_TIMEOUT": "10",
@@ -81,8 +83,10 @@ def prepare_environment() -> None:
     logging.getLogger("mlflow.store.db.utils").addFilter(_drop_shutdown_trace)
 
 
-def open_tracking(settings: Settings) -> Tracking:
+def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tracking:
     """The tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+
+    rides_out: so many seconds a server is asked again that does not answer
 
     The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
     """
@@ -92,7 +96,7 @@ def open_tracking(settings: Settings) -> Tracking:
     if scheme in DATABASES:
         ready_database(settings)
     elif scheme in SERVERS:
-        _reach(uri)
+        _reach(uri, rides_out)
         _send_key(settings)
     else:
         raise ConfigurationError(
@@ -127,12 +131,20 @@ def _make_default(uri: str) -> None:
             os.environ[name] = value
 
 
-def _reach(uri: str) -> None:
-    """One look whether a server is there, since MLflow's client would go on trying."""
+def _reach(uri: str, rides_out: float) -> None:
+    """See that a server is there: MLflow's client would go on trying for longer than somebody waits."""
     import requests
 
+    def ask() -> requests.Response:
+        return requests.get(f"{uri.rstrip('/')}/health", timeout=(durations.REACH_MLFLOW, durations.HEAR_MLFLOW))
+
     try:
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(durations.REACH_MLFLOW, durations.HEAR_MLFLOW))
+        answer = patiently(
+            ask,
+            rides_out,
+            after_error=lambda error: isinstance(error, (requests.ConnectionError, requests.Timeout)),
+            after_answer=lambda answer: answer.status_code in PASSING,
+        )
     except requests.ConnectionError:
         raise _unreachable(uri, "no server answers there") from None
     except requests.Timeout:

@@ -145,7 +145,7 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     return Part(
         name="prefect",
         title="Prefect",
-        command=server_command(settings.prefect.host, settings.prefect.port),
+        command=server_command("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
         variables={
             **shared,
             **server_variables(door, str(api.key)),

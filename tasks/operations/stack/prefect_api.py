@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
 from tasks.system import durations
+from tasks.system.patience import PASSING, patiently
 
 if TYPE_CHECKING:
     import httpx
 
-PASSING = (429, 502, 503, 504)
 MOST = 200  # what Prefect gives in one answer
 STARTING = "see whether it runs: tomorrow status; start it with: tomorrow up"
 
@@ -140,19 +140,15 @@ class PrefectApi:
     def _ask(self, path: str, question: object, method: str = "POST") -> Any:
         """Ask until there is an answer, or `rides_out` seconds have gone by."""
         import httpx
-        from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_exponential_jitter
 
         try:
-            answer: httpx.Response = Retrying(
-                retry=retry_if_exception(_may_end) | retry_if_result(_may_pass),
-                stop=stop_after_delay(self.rides_out),
-                wait=wait_exponential_jitter(
-                    multiplier=durations.FIRST_PAUSE, max=durations.LAST_PAUSE, jitter=durations.FIRST_PAUSE
-                ),
+            answer = patiently(
+                lambda: self._send(method, path, question, durations.CHANGE_PREFECT),
+                self.rides_out,
+                after_error=_may_end,
+                after_answer=lambda answer: answer.status_code in PASSING,
                 sleep=self.sleep,
-                # The last answer or error, and not one of tenacity's own.
-                retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-            )(self._send, method, path, question, durations.CHANGE_PREFECT)
+            )
         except httpx.HTTPError as error:
             raise self._refusal(f"no answer for {self.rides_out:g} s ({type(error).__name__})") from None
         return self._content(answer, method, path)
@@ -177,11 +173,6 @@ def _may_end(error: BaseException) -> bool:
     import httpx
 
     return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
-
-
-def _may_pass(answer: "httpx.Response") -> bool:
-    """Whether a server answers so that is busy, starts, or waits for its database."""
-    return answer.status_code in PASSING
 
 
 def _unfinished(pool: str) -> dict[str, Any]:
