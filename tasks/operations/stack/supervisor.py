@@ -29,6 +29,7 @@ from tasks.operations.stack.process import PartProcess
 from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.stack_state import StackState, write_stack
+from tasks.system.state_directory import temporary_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -59,7 +60,8 @@ class Supervisor:
         self._mark = mark_of(settings.home, token_hex(8))
         self._since = clock()
         self._log = settings.home / "logs" / "up.log"
-        self._parts = [PartProcess(part, self._mark, self.tell, self._alarm) for part in stack.parts]
+        folder = temporary_folder(settings)
+        self._parts = [PartProcess(part, self._mark, folder, self.tell, self._alarm) for part in stack.parts]
         self._written: StackState | None = None
         self._ready = False
         self._unsent: list[dict[str, object]] = []

@@ -14,11 +14,11 @@ from tasks.settings import Settings
 from tasks.system.access.guard import derived
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
-from tasks.system.lock import locked, state_directory
+from tasks.system.lock import locked
+from tasks.system.state_directory import OTHERS, state_directory
 
 FILE = "secret"
 FORM = re.compile(r"[0-9a-f]{64}")
-OTHERS = 0o077
 # Prefect takes any text; with a colon in it, it is a user and a password as well, as programs such as curl want them.
 PREFECT_USER = "tomorrow"
 
