@@ -4,8 +4,8 @@ Nothing is executed, and no decision rests on a file, whose digest is not here: 
 files still cannot write this. An owner is an address:
 
 - `models:/m-...`, what a training logged: one digest for each file
-- `models:/META-Open/3`, a version that was registered here: a single line, of the artefact that it was made of, with the
-  digest of the list of that one's files
+- `models:/META-Open/3`, a version that was registered here: one line for the artefact that it was made of, with the
+  digest of the list of its files
 - `runs:/...`, a run: as many digests for a file as there were contents written
 """
 
