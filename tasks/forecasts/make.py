@@ -33,7 +33,7 @@ def make_forecast(
     a price that nobody would believe: the version's files may be damaged, and what is recorded stays for ever.
     """
     session = _calendar(prices, settings).next_session(prices.last)
-    made = load_forecaster(version.model_uri).predict(replace(prices, following=session))
+    made = load_forecaster(settings, version.model_uri, version.source).predict(replace(prices, following=session))
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
     return replace(row, version=version.version, run_id=version.run_id)

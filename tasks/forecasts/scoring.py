@@ -63,7 +63,7 @@ def score_forecasts(
             if not made or not (is_there or is_unwritten(version, max(row.session for row in made))):
                 continue
             judged = judge_rows(made)
-            drifts = drift_of(tracking.client, version, judged, prices, tracking.settings.score)
+            drifts = drift_of(tracking, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
             runs[number] = log_windows(tracking, registry, version, windows[number], summary.live)
         watched = () if production is None else windows.get(production.version, ())

@@ -113,4 +113,10 @@ trials = sa.Table(
     sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
 )
 
+kept_files = sa.Table(
+    "kept_files",
+    metadata,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("owner", "path", "digest")),
+)
+
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from model.errors import UsageError
+from tasks.ledger.kept_files import KeptFiles
 from tasks.registry.errors import nothing_in_production, unknown_version
 from tasks.registry.manual_changes import production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry
@@ -53,13 +54,24 @@ class Registry:
     def register(
         self, model: str, *, run_id: str, model_uri: str, tags: Mapping[str, str] | None = None
     ) -> RegisteredVersion:
-        """Register a run's model as the next version, in stage None; a run that was registered before keeps its own."""
+        """Register a run's model as the next version, in stage None; a run that was registered before keeps its own.
+
+        The ledger notes what it was made of, so that it can be loaded.
+        """
         with self.locked(model):
             self._mlflow.create_model(model)
-            for known in self.of_run(model, run_id):
-                if known.source == model_uri:
-                    return known
-            return self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            made = next((known for known in self.of_run(model, run_id) if known.source == model_uri), None)
+            if made is None:
+                made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            self.complete(made)
+            return made
+
+    def complete(self, version: RegisteredVersion) -> bool:
+        """Whether a version was registered here, so that it can be loaded.
+
+        The ledger has it from now on where a kill came between, and its files are those of a training here.
+        """
+        return KeptFiles(self._settings.ledger_uri).register(version.model_uri, version.source)
 
     def link(self, version: RegisteredVersion) -> None:
         """Let MLflow's page of the logged model name the version that was made of it."""
