@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Settings, part_credentials
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
@@ -67,6 +67,7 @@ def prepare_environment(settings: Settings) -> None:
     """Set up this process for a command; to be called before Prefect, MLflow or Keras are imported."""
     for name, value in environment(settings, quiet=True).items():
         os.environ.setdefault(name, value)
+    part_credentials()
     _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
 

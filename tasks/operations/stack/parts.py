@@ -9,12 +9,11 @@ from pathlib import Path
 
 from tasks.operations.stack.deployments import WORK_POOL
 from tasks.operations.stack.prefect_api import PrefectApi, answers
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system.prefect_server import environment
-from tasks.tracking.client import SERVERS
 
 WORKER = "tomorrow"
-DATABASE = "sqlite:///mlflow.db"
+DATABASE = Address("sqlite:///mlflow.db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class Stack:
     """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere."""
 
     parts: tuple[Part, ...]
-    tracking: str
+    tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
 
@@ -55,15 +54,15 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
-    own_mlflow = not _is_server(settings.tracking_uri) or settings.tracking_uri.rstrip("/") == mlflow_address
+    own_mlflow = not settings.tracking_uri.is_server or settings.tracking_uri.secret.rstrip("/") == mlflow_address
     own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
-    tracking = mlflow_address if own_mlflow else settings.tracking_uri
+    tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
     api = PrefectApi(api_address if own_prefect or prefect_elsewhere is None else prefect_elsewhere)
     shared = {
         **environment(settings, quiet=False),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "TOMORROW_HOME": str(settings.home),
-        "MLFLOW_TRACKING_URI": tracking,
+        "MLFLOW_TRACKING_URI": tracking.secret,
         "PREFECT_API_URL": api.address,
         # What is read in a log while it is written must not wait in a buffer.
         "PYTHONUNBUFFERED": "1",
@@ -78,13 +77,9 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
 
 def store_of_server(settings: Settings) -> Settings:
     """The settings by which MLflow's server opens its database: an address of a server is none."""
-    if not _is_server(settings.tracking_uri):
+    if not settings.tracking_uri.is_server:
         return settings
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
-
-
-def _is_server(uri: str) -> bool:
-    return uri.partition(":")[0] in SERVERS
 
 
 def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part:
@@ -103,8 +98,8 @@ def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
             **shared,
-            "MLFLOW_TRACKING_URI": store.tracking_uri,
-            "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
+            "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
+            "MLFLOW_BACKEND_STORE_URI": store.tracking_uri.secret,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         log=settings.home / "logs" / "mlflow.log",

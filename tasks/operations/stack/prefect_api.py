@@ -3,6 +3,7 @@
 Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,5 +153,7 @@ def _unfinished(pool: str) -> dict[str, Any]:
 def _client(patience: float) -> "httpx.Client":
     import httpx
 
+    # What Prefect's own client sends, with a user before the password or without.
+    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
     # A proxy is for the world outside, not for servers of this machine.
-    return httpx.Client(timeout=patience, trust_env=False)
+    return httpx.Client(timeout=patience, trust_env=False, auth=(user, password) if user else None)
