@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from model.backtest.plan import plan_backtest
 from model.backtest.result import assemble
+from model.errors import TomorrowError, masked
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
@@ -37,7 +38,7 @@ from tasks.registry.proof_record import record_proof
 from tasks.registry.registry import Registry
 from tasks.settings import RetrySettings, Settings
 from tasks.system import durations
-from tasks.system.disk_errors import storage_fault
+from tasks.system.disk_errors import fault_of_ours, storage_fault
 from tasks.system.keras_backend import load_backend
 from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.model_artifact import log_forecaster
@@ -68,7 +69,10 @@ def timed(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        fault = storage_fault(error)
+        fault: TomorrowError | None = storage_fault(error)
+        if fault is None and masked(str(error)) != str(error):
+            # What a run says of its end is kept in Prefect's database, and shown.
+            fault = fault_of_ours(error)
         if fault is None:
             raise
         raise fault from error

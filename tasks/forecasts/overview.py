@@ -1,14 +1,13 @@
 """What there is: versions in Production, and the ledger's forecasts; looked at, and never made."""
 
 from datetime import datetime
-from pathlib import Path
 
 from model.errors import NothingInProduction
 from tasks.forecasts.summary import ForecastSummary, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.tracking.client import open_tracking
 
 
@@ -37,7 +36,6 @@ def forecast_summaries(settings: Settings) -> tuple[ForecastSummary, ...]:
     return tuple(summarise(model, rows, needed) for model, rows in sorted(by_model.items()))
 
 
-def _is_there(uri: str) -> bool:
+def _is_there(uri: Address) -> bool:
     """Whether a database is there to be asked: a file is not made by looking."""
-    scheme, _, path = uri.partition(":///")
-    return not scheme.startswith("sqlite") or Path(path).exists()
+    return uri.file is None or uri.file.exists()

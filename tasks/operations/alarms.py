@@ -10,12 +10,15 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
+from pydantic import SecretStr
+
+from model.errors import masked
 from tasks.settings import AlarmKind, Settings, webhook_address
 
 # What the subject of a kind is, in the name by which Prefect's automations find it.
@@ -62,6 +65,7 @@ def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object
 
     emit: what makes an event of it; by default this process's Prefect
     """
+    alarm = replace(alarm, message=masked(alarm.message))
     for send in (emit or _emit, lambda alarm: _post(alarm, settings)):
         try:
             send(alarm)
@@ -112,12 +116,13 @@ def _post(alarm: Alarm, settings: Settings) -> None:
         logger.warning("the webhook did not take the alarm %s: %s", alarm.kind, result)
 
 
-def _send(address: str, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
+def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
     """POST the body; what went wrong is appended to the outcome, or an empty text.
 
     Through urllib: httpx would log the address.
     """
     try:
+        address = secret.get_secret_value()
         if urlsplit(address).scheme not in ("http", "https"):
             outcome.append("TOMORROW_WEBHOOK is no http(s) address")
             return

@@ -10,12 +10,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ConfigurationError, TomorrowError
-from tasks.settings import read_settings, shown
+from tasks.settings import read_settings
 
 # SQLite's extended codes hold the primary one in their lowest byte.
 PRIMARY = 0xFF
@@ -63,6 +64,18 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
     return _silent_server(error)
 
 
+def fault_of_ours(error: BaseException) -> TomorrowError:
+    """The error to show for one that nobody expected: where it was raised, and no password that is in its text."""
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
+    return TomorrowError(
+        "a fault of ours",
+        have=f"{type(error).__name__}: {error}{place}",
+        need="no such thing",
+        remedy="run it again with TOMORROW_DEBUG=1 for the whole trace, and report it with that",
+    )
+
+
 def folder_fault(
     subject: str, error: OSError, remedy: str = "set TOMORROW_HOME, or home in mlflow.yaml, to another"
 ) -> ConfigurationError:
@@ -93,7 +106,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _subject(cause: BaseException) -> str:
     if isinstance(cause, sqlite3.Error):
         # The ledger's and Prefect's databases are named where they are used.
-        return f"tracking database {shown(read_settings().tracking_uri)}"
+        return f"tracking database {read_settings().tracking_uri}"
     file = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
     return f"file {file}" if file else f"a file in {read_settings().home}, or a temporary one"
 
@@ -130,7 +143,7 @@ def _silent_server(error: BaseException) -> ConfigurationError | None:
 
 def _silent(whose: str, have: str) -> ConfigurationError:
     settings = read_settings()
-    address = shown(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
+    address = str(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
     return ConfigurationError(
         f"{whose} server {address}".strip(),
         have=f"{have} ({_room()})",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings, read_settings
+from tasks.settings import Settings, part_credentials, read_settings
 from tasks.system import durations
 from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import prefect_key, proves_itself
@@ -74,6 +74,7 @@ def prepare_environment(settings: Settings) -> None:
     """Set up this process for a command; to be called before Prefect, MLflow or Keras are imported."""
     for name, value in environment(settings, quiet=True).items():
         os.environ.setdefault(name, value)
+    part_credentials()
     _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
 

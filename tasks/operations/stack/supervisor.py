@@ -26,7 +26,7 @@ from tasks.operations.stack.log import cut_log, write_line
 from tasks.operations.stack.orphans import MARK, end, mark_of, marked
 from tasks.operations.stack.parts import Stack
 from tasks.operations.stack.process import PartProcess
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.stack_state import StackState, write_stack
 from tasks.system.state_directory import temporary_folder
@@ -191,7 +191,7 @@ class Supervisor:
             pid=os.getpid(),
             since=self._since,
             ready=self._ready,
-            prefect_api=self._stack.api.address,
+            prefect_api=Address(self._stack.api.address),
             tracking=self._stack.tracking,
             parts=tuple(part.state() for part in self._parts if part.is_wanted),
         )

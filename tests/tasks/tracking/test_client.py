@@ -246,7 +246,7 @@ def test_a_server_that_is_away_is_told(settings: Settings) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     error = refusal(with_uri(settings, f"http://somebody:secret@127.0.0.1:{port}"))
-    assert error.subject == f"tracking server http://127.0.0.1:{port}"
+    assert error.subject == f"tracking server http://***@127.0.0.1:{port}"
     assert error.have == "no server answers there"
 
 

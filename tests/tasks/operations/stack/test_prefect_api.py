@@ -13,7 +13,7 @@ from model.errors import ConfigurationError
 from tasks.operations.stack.parts import Stack
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.supervisor import Supervisor
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tests.servers import free_port
 
 
@@ -59,7 +59,7 @@ def prefect() -> Iterator[Prefect]:
 
 
 def supervisor(home: Path, prefect: Prefect, said: list[str]) -> Supervisor:
-    stack = Stack(parts=(), tracking="", api=PrefectApi(f"{prefect.address}/api"), variables={})
+    stack = Stack(parts=(), tracking=Address(""), api=PrefectApi(f"{prefect.address}/api"), variables={})
     return Supervisor(Settings(home=home), stack, lambda: datetime.now(UTC), said.append)
 
 
