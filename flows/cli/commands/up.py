@@ -86,7 +86,7 @@ def up(
                 running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
             running.tell("the stack is up; Ctrl-C ends it")
-            say("\n".join(["the pages:", *_pages(planned, settings.tracking.experiment)]))
+            say("\n".join(["the pages:", *pages(planned, settings.tracking.experiment)]))
             if at_once:
                 running.run_now("catchup")
             running.watch()
@@ -136,7 +136,7 @@ def _nothing() -> None:
     pass
 
 
-def _pages(planned: "Stack", experiment: str) -> list[str]:
+def pages(planned: "Stack", experiment: str) -> list[str]:
     """Where the pages are, for whoever watches alone: links with a key are for a terminal, and for no log."""
     from tasks.operations.stack.mlflow_pages import HINT, PREFECT_HINT, runs_link
 

@@ -6,9 +6,9 @@ from tasks.system.access.guard import COOKIE_SALT, TOKEN, App, Door, KeyGuard
 
 NAME = "tomorrow"
 HINT = (
-    "MLflow's server of `tomorrow up` lets in whoever has its key. In a browser, open the link that `tomorrow up` has "
-    "shown, or that `tomorrow status --links` shows. A program sends the key, which is in that link, as "
-    "MLFLOW_TRACKING_TOKEN; commands of `tomorrow` on the same state directory have it by themselves."
+    "a key is needed: a program sends it as MLFLOW_TRACKING_TOKEN, and in a browser a link lets you in. `tomorrow up` "
+    "has shown both, and `tomorrow status --links` on its state directory shows them again. Commands of `tomorrow` on "
+    "the same state directory need no help."
 )
 
 

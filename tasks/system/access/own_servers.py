@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.access.guard import ANSWER, CHALLENGE, HEALTH, Door
 from tasks.system.access.secret import Keys, state_keys
-from tasks.system.stack_state import read_stack
+from tasks.system.stack_state import PartState, read_stack
 
 
 def prefect_key(settings: Settings, api: str, patience: float = durations.OWN_SERVER) -> str | None:
@@ -56,18 +56,24 @@ def proves_itself(door: Door, base: str = "") -> bool:
 
 def _keys_of(settings: Settings, part: str, address: str, base: str, patience: float) -> Keys | None:
     """The keys for a part of the stack that runs; None where the address is none of its parts'."""
-    stack = read_stack(settings)
-    known = stack.part(part) if stack else None
-    if known is None or known.address != address:
-        return None
-    keys, deadline = state_keys(settings), time.monotonic() + patience
-    while not proves_itself(Door(address, keys.proof), base):
+    deadline = time.monotonic() + patience
+    # Asked each time: for a moment another process that looks holds the lock of a stack that has ended.
+    while known := _part_at(settings, part, address):
+        keys = state_keys(settings)
+        if proves_itself(Door(address, keys.proof), base):
+            return keys
         if time.monotonic() >= deadline:
             raise ConfigurationError(
-                f"the server of `tomorrow up` at {address}",
+                f"the server of tomorrow up at {address}",
                 have="it does not answer, or another program answers in its place: it was not sent our key",
                 need="the server that the stack of this state directory has started",
                 remedy=f"see how it is: tomorrow status; and its log: {known.log}",
             )
         time.sleep(durations.LOOK)
-    return keys
+    return None
+
+
+def _part_at(settings: Settings, part: str, address: str) -> PartState | None:
+    stack = read_stack(settings)
+    known = stack.part(part) if stack else None
+    return known if known and known.address == address else None
