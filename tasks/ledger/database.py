@@ -160,11 +160,11 @@ def _first_damaged(connection: sa.Connection, query: sa.Select[Any], parse: Call
         else:
             high = middle
     said = _damage(connection, query.offset(low).limit(1), parse) or said
-    (table,) = query.get_final_froms()
+    table = metadata.tables[str(query.get_final_froms()[0])]
     key = [sa.type_coerce(column, sa.Text).label(column.name) for column in table.primary_key.columns]
     row = connection.execute(query.with_only_columns(*key).offset(low).limit(1)).one()
     named = ", ".join(f"{name} {value}" for name, value in row._mapping.items())
-    return f"the row of the table {table.description} with {named} is damaged: {said}"
+    return f"the row of the table {table.name} with {named} is damaged: {said}"
 
 
 def _damage(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> str | None:
