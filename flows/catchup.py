@@ -50,8 +50,9 @@ def catchup(
     """Make the forecasts that are missing in the ledger, each as of its own session; at first that of the newest one.
 
     Before each forecast a version is trained as of that session, unless a newer version has trained on that day:
-    comparing the two on it would be unfair. With nothing in Production the forecast is the best naive distribution; a
-    session that has no other forecast is caught up where no version has been trained as of it or later.
+    comparing the two on it would be unfair. With nothing in Production, or a version that knows later sessions, the
+    forecast is the best naive distribution; a session that has no other forecast is caught up where no version has been
+    trained as of it or later.
     """
     start_run()
     settings, at = read_settings(), now()

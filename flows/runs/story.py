@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from model.evaluation.decision import Decision
     from model.evaluation.gate import Gate
     from model.evaluation.split import Split
+    from model.market.prices import Prices
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.operations.expired import Expired
@@ -123,6 +124,14 @@ def log_pulled(model: str, version: "RegisteredVersion | None") -> None:
     logger.info(f"{version.model} {version.named} is in Production, and forecasts.")
     for note in version.notes:
         logger.warning(note)
+
+
+def log_too_new(version: "RegisteredVersion", prices: "Prices") -> None:
+    """That a version knows what came after the day that is forecast from, and so does not forecast."""
+    get_run_logger().warning(
+        f"{version.model} {version.named} knows the sessions up to {version.as_of}: as of {prices.last} the best naive "
+        "distribution is recorded in its place."
+    )
 
 
 def log_forecast(made: "RecordedForecast", *, created: bool) -> None:

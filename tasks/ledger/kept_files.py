@@ -14,7 +14,7 @@ from hashlib import sha256
 
 import sqlalchemy as sa
 
-from tasks.ledger.database import LedgerDatabase, insert_once
+from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import kept_files
 
 
@@ -58,13 +58,22 @@ class KeptFiles:
 
 
 def _files(connection: sa.Connection, artefact: str) -> dict[str, str]:
-    query = sa.select(kept_files.c.path, kept_files.c.digest).where(kept_files.c.owner == artefact)
-    return {row.path: row.digest for row in connection.execute(query)}
+    return dict(_lines(connection, artefact))
 
 
 def _made_of(connection: sa.Connection, version: str) -> set[tuple[str, str]]:
-    query = sa.select(kept_files.c.path, kept_files.c.digest).where(kept_files.c.owner == version)
-    return {(row.path, row.digest) for row in connection.execute(query)}
+    return set(_lines(connection, version))
+
+
+def _lines(connection: sa.Connection, owner: str) -> tuple[tuple[str, str], ...]:
+    query = sa.select(kept_files).where(kept_files.c.owner == owner).order_by(kept_files.c.path, kept_files.c.digest)
+    return read_rows(connection, query, _line)
+
+
+def _line(row: sa.Row[tuple[str, str, str]]) -> tuple[str, str]:
+    if not (isinstance(row.path, str) and isinstance(row.digest, str)):
+        raise TypeError("a path or a digest is no text")
+    return row.path, row.digest
 
 
 def _digest(files: Mapping[str, str]) -> str:

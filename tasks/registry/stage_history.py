@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from model.errors import ConfigurationError
 from model.evaluation.decision import DecisionWord
-from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.database import LedgerDatabase, read_rows
 from tasks.ledger.schema import stage_changes
 from tasks.registry.ruling import Ruling
 
@@ -111,8 +111,9 @@ class StageHistory:
 
     def _read(self, query: sa.Select[Any]) -> tuple[StageChange, ...]:
         with self._database.reading() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(query.order_by(stage_changes.c.id))]
-        return tuple(_parse_change(row) for row in rows)
+            return read_rows(
+                connection, query.order_by(stage_changes.c.id), lambda row: _parse_change(dict(row._mapping))
+            )
 
 
 def new_move() -> str:

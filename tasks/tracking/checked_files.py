@@ -57,6 +57,11 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
     return content
 
 
+def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:
+    """Whether this is a content of a run's file that was written here."""
+    return sha256(content).hexdigest() in KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
+
+
 @contextmanager
 def version_files(settings: Settings, version: str, artefact: str) -> Iterator[Path]:
     """A private copy of a registered version's files, while the block lasts.

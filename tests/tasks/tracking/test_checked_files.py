@@ -111,7 +111,7 @@ def refused(made: Made) -> ConfigurationError:
     errors = []
     for load in (load_forecaster, load_network):
         with pytest.raises(ConfigurationError) as caught:
-            load(tracking.settings, VERSION, source)  # type: ignore[operator]
+            load(tracking.settings, VERSION, source)
         errors.append(caught.value)
     assert str(errors[0]) == str(errors[1])
     return errors[0]
@@ -168,7 +168,7 @@ def test_nothing_of_a_forged_file_is_executed(made: Made, stored: Path, tmp_path
     code = stored / "artifacts" / "code"
     # Compiled from other code, and of the time and size that Python looks at.
     (tmp_path / "inference.py").write_text(attack)
-    forged = Path(py_compile.compile(str(tmp_path / "inference.py"), doraise=True)).read_bytes()
+    forged = Path(str(py_compile.compile(str(tmp_path / "inference.py"), doraise=True))).read_bytes()
     seen = (code / "inference.py").stat()
     header = forged[:8] + int(seen.st_mtime).to_bytes(4, "little") + seen.st_size.to_bytes(4, "little")
     (code / "__pycache__").mkdir(exist_ok=True)
