@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings, part_credentials
+from tasks.settings import Address, Settings, in_folder, part_credentials
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
@@ -28,6 +28,7 @@ from tasks.system.keras_backend import ONE_THREAD
 MOST_STARTS = 2
 # A new database takes 5.4 MB, its log included.
 ROOM_BYTES = 8_000_000
+PREFECT_DATABASE = Address("sqlite+aiosqlite:///prefect.db")
 HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
 
 
@@ -56,6 +57,13 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # Unless somebody has set them, for larger networks.
         **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
     }
+    database = in_folder(PREFECT_DATABASE, settings.home / "prefect")
+    if (
+        "?uri=" in database.secret
+        and os.environ.get("PREFECT_HOME", variables["PREFECT_HOME"]) == variables["PREFECT_HOME"]
+    ):
+        # Prefect would make an address of the path that ends at the first odd character in it.
+        variables["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.secret
     if quiet:
         # The handler's level, not the logger's: Prefect's pages still show the whole log. The command shows the error
         # that ends a flow itself.
