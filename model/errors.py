@@ -35,9 +35,10 @@ HIDDEN = "***"
 # texts call USER and PASSWORD.
 _USER = re.compile(r"(?<=://)(?!USER(?::PASSWORD)?@)[^\s<>]*@")
 _QUERY = re.compile(r"(://[^\s?<>]*\?)([^\s<>#]+)")
-_PARAMETER = re.compile(rf"(?<![^&;])(?!(?:{'|'.join(PLAIN_PARAMETERS)})=)([^=&;]+=)?[^&;]+")
+_YET = r"(?!\*\*\*(?!\w))"  # not hidden yet
+_PARAMETER = re.compile(rf"(?<![^&;])(?!(?:{'|'.join(PLAIN_PARAMETERS)})=)(?>([^=&;]+=)?){_YET}[^&;]+")
 _VALUE = r"'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+"
-_NAMED = re.compile(rf"(?i)((?:{HIDDEN_NAMES})\w*(?:=|['\"]\s?:\s?))(?:{_VALUE})")
+_NAMED = re.compile(rf"(?i)((?:{HIDDEN_NAMES})\w*(?:=|['\"]\s?:\s?)){_YET}(?:{_VALUE})")
 _HEADER = re.compile(r"(?i)(authorization['\"]?\s?[:=]\s?['\"]?)(?:(?:basic|bearer)\s)?[^\s'\"]+")
 
 

@@ -70,7 +70,7 @@ def timed(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         fault: TomorrowError | None = storage_fault(error)
-        if fault is None and masked(str(error)) != str(error):
+        if fault is None and not isinstance(error, TomorrowError) and masked(str(error)) != str(error):
             # What a run says of its end is kept in Prefect's database, and shown.
             fault = fault_of_ours(error)
         if fault is None:

@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             result = call()
     except TomorrowError as error:
+        if error.exit_code == TomorrowError.exit_code:
+            _trace(error)
         return _fail(error, as_json)
     except KeyboardInterrupt:
         print("tomorrow: interrupted", file=sys.stderr)
@@ -77,12 +79,17 @@ def _complain(error: TomorrowError) -> int:
     return error.exit_code
 
 
+def _trace(error: Exception) -> None:
+    """Show where a fault of ours was raised, if somebody wants to know."""
+    if os.environ.get("TOMORROW_DEBUG"):
+        print(masked("".join(traceback.format_exception(error))), file=sys.stderr)
+
+
 def _described(error: Exception) -> TomorrowError:
     """The words for an error that has none yet: a disk that is full, or a fault of ours."""
     from tasks.system.disk_errors import fault_of_ours, storage_fault
 
-    if os.environ.get("TOMORROW_DEBUG"):
-        print(masked("".join(traceback.format_exception(error))), file=sys.stderr)
+    _trace(error)
     stopped = storage_fault(error)
     if stopped is not None:
         return stopped

@@ -60,6 +60,13 @@ class Alarm:
         return f"tomorrow.{RESOURCES[self.kind]}.{quote(self.subject, safe='-')}"
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect as the answer that it is: what was posted would be lost on the way to another address."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object] | None = None) -> None:
     """Send an alarm as an event of Prefect and to the webhook; it raises nothing.
 
@@ -131,7 +138,7 @@ def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcom
             data=json.dumps(body, default=str).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "tomorrow"},
         )
-        with urllib.request.urlopen(request, timeout=patience):  # noqa: S310
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=patience):
             outcome.append("")
     except urllib.error.HTTPError as error:
         outcome.append(f"it answers {error.code}")

@@ -95,7 +95,8 @@ def in_folder(address: Address, folder: Path) -> Address:
     place = file if file.startswith("/") else str((folder / file).resolve())
     if not set(ODD).intersection(place):
         return Address(f"{scheme}:///{place}{mark}{parameters}")
-    return Address(f"sqlite+pysqlite:///file:{quote(place)}?uri=true{'&' if mark else ''}{parameters}")
+    driver = scheme if "+" in scheme else "sqlite+pysqlite"
+    return Address(f"{driver}:///file:{quote(place)}?uri=true{'&' if mark else ''}{parameters}")
 
 
 def sqlite_file(database: str) -> Path:

@@ -103,7 +103,8 @@ def _parse(file: Path) -> dict[str, Any]:
             need="a readable mlflow.yaml",
             remedy="set TOMORROW_CONFIG to one, or put it back beside the packages",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # A ValueError is YAML's of a day such as 2020-13-45, or of bytes that are no text.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             str(file), have=f"not YAML: {_problem(error)}", need="a YAML file", remedy="correct it there"
         ) from None
@@ -134,9 +135,11 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
     )
 
 
-def _problem(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+def _problem(error: Exception) -> str:
     """What is wrong and where, without what stands there: it may be a password."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     if mark is None or problem is None:
         return str(error)
     said = re.sub(r"'[^'\s<>]{3,}'", "something", problem)

@@ -41,6 +41,7 @@ READ_ONLY = Obstacle(
     need="a disk and files that this user may write",
     remedy="mount it to be written, or see whose files they are, then run it again: what was on record still is",
 )
+REFUSALS = (401, 403)
 ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
 SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 
@@ -134,11 +135,25 @@ def _silent_server(error: BaseException) -> ConfigurationError | None:
         if isinstance(cause, requests.RequestException):
             said = "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
             return _silent("tracking", said)
-        if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error:
-            return _silent("Prefect's", f"it answers {cause.response.status_code} {cause.response.reason_phrase}")
+        if isinstance(cause, httpx.HTTPStatusError):
+            said = f"it answers {cause.response.status_code} {cause.response.reason_phrase}"
+            if cause.response.status_code in REFUSALS:
+                return _refused(said)
+            if cause.response.is_server_error:
+                return _silent("Prefect's", said)
         if isinstance(cause, httpx.TransportError):
             return _silent("Prefect's", f"no answer ({type(cause).__name__})")
     return None
+
+
+def _refused(have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Prefect's server {os.environ.get('PREFECT_API_URL', '')}".strip(),
+        have=have,
+        need="a server that lets us in",
+        remedy="set PREFECT_API_AUTH_STRING (a user and password in PREFECT_API_URL do as well) or PREFECT_API_KEY to "
+        "what it asks for, or unset PREFECT_API_URL to run without it",
+    )
 
 
 def _silent(whose: str, have: str) -> ConfigurationError:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings, part_credentials, read_settings
+from tasks.settings import Address, Settings, in_folder, part_credentials, read_settings
 from tasks.system import durations
 from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import prefect_key, proves_itself
@@ -35,6 +35,7 @@ from tasks.system.patience import patiently
 MOST_STARTS = 2
 # A new database takes 5.4 MB, its log included.
 ROOM_BYTES = 8_000_000
+PREFECT_DATABASE = Address("sqlite+aiosqlite:///prefect.db")
 HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
 
 
@@ -63,6 +64,13 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # Unless somebody has set them, for larger networks.
         **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
     }
+    database = in_folder(PREFECT_DATABASE, settings.home / "prefect")
+    if (
+        "?uri=" in database.secret
+        and os.environ.get("PREFECT_HOME", variables["PREFECT_HOME"]) == variables["PREFECT_HOME"]
+    ):
+        # Prefect would make an address of the path that ends at the first odd character in it.
+        variables["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.secret
     if quiet:
         # The handler's level, not the logger's: Prefect's pages still show the whole log. The command shows the error
         # that ends a flow itself.

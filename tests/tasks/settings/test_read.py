@@ -133,6 +133,8 @@ def test_settings_that_are_made_in_code_know_no_environment(monkeypatch: pytest.
         ("stages: {after_training: Production}", "stages.after_training"),
         ("[1, 2]", "a list"),
         ("a: b: c", "not YAML"),
+        ("securities: [{ticker: META, first_session: 2012-13-45}]", "not YAML: month must be in 1..12"),
+        ("securities: " + "[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
