@@ -82,11 +82,12 @@ def _build(folder: Path) -> None:
         if (home / "done").exists():
             continue
         os.environ["TOMORROW_HOME"] = str(home)
-        if side == "large":
+        if side == "large" and not (home / "filled").exists():
             _open_stores()
             begun = time.perf_counter()
             fill(home, seed)
             check_copies(home, seed)
+            (home / "filled").touch()
             print(f"large: filled in {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
         _train_two(home)
         _say(f"{side}: the first scoring", COMMANDS["score"], home)

@@ -10,11 +10,10 @@ version has a run of its training and one of its scores; the other 5,980 runs ar
 runs have no files: no command that is measured reads them.
 """
 
-import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
+from bisect import bisect_right
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,19 @@ WATCHED = 30  # of these, the first so many have happened, and are scored
 DAY = 86_400_000
 
 Map = dict[str, Any]
-COLUMNS = ("old_run", "new_run", "old_model", "new_model", "model", "version", "end", "as_of", "name", "parent", "extra")
+COLUMNS = (
+    "old_run",
+    "new_run",
+    "old_model",
+    "new_model",
+    "model",
+    "version",
+    "end",
+    "as_of",
+    "name",
+    "parent",
+    "extra",
+)
 
 
 def fill(home: Path, seed: Path) -> None:
@@ -174,7 +185,6 @@ def _copy_runs(connection: sqlite3.Connection, home: Path, seed: Path, state: st
         WHERE parent IS NOT NULL AND new_run NOT IN (SELECT run_uuid FROM main.tags WHERE key = 'mlflow.parentRunId')"""
     )
     connection.execute("INSERT INTO main.datasets SELECT * FROM seed.datasets")
-    connection.execute("CREATE TEMP TABLE i AS SELECT t.input_uuid, m.new_run FROM seed.inputs t JOIN m ON 0")
     # An input's id has no meaning: of the seed's and the run's together it has no other.
     new_input = "substr(t.input_uuid, 1, 8) || substr(m.new_run, 1, 24)"
     _copied(connection, "inputs", "m ON m.old_run = t.destination_id", input_uuid=new_input, destination_id="m.new_run")
@@ -291,14 +301,9 @@ def _fill_ledger(uri: str, versions: list[Map], sessions: list[date], row: Recor
         known = sessions[:-RECENT] if model == MODEL else sessions
         days = [version["as_of"] for version in made]
         for as_of, session in zip(known, known[1:], strict=False):
-            place = max(0, sum(1 for _ in _until(days, as_of.isoformat())) - 1)
-            version = made[place]
+            version = made[max(0, bisect_right(days, as_of.isoformat()) - 1)]
             rows.append(_forecast(row, model, version, as_of, session, float(np.exp(rng.normal(0, 0.3))), rng))
     insert_rows(uri, rows)
-
-
-def _until(days: list[str], day: str) -> Iterator[str]:
-    return (known for known in days if known <= day)
 
 
 def _forecast(
@@ -346,14 +351,16 @@ def _scaled(row: RecordedForecast, factor: float) -> RecordedForecast:
 
 def insert_rows(uri: str, rows: list[RecordedForecast]) -> None:
     """Add forecasts to the ledger's table, all at once."""
-    from dataclasses import asdict
-
     from tasks.ledger.database import LedgerDatabase
     from tasks.ledger.schema import forecasts
 
     with LedgerDatabase(uri).writing() as connection:
         for start in range(0, len(rows), 1000):
-            connection.execute(sa.insert(forecasts), [asdict(row) for row in rows[start : start + 1000]])
+            connection.execute(sa.insert(forecasts), [_values(row) for row in rows[start : start + 1000]])
+
+
+def _values(row: RecordedForecast) -> Map:
+    return {field.name: getattr(row, field.name) for field in fields(row)}
 
 
 def recent_rows(version: int, run_id: str) -> list[RecordedForecast]:
@@ -422,7 +429,8 @@ def check_copies(home: Path, seed: Path) -> None:
     """AssertionError unless MLflow's client gives of a copy what it gives of the run and version it was copied from."""
     from mlflow import MlflowClient
 
-    ours, theirs = MlflowClient(f"sqlite:///{home}/mlflow.db"), MlflowClient(f"sqlite:///{seed}/mlflow.db")
+    uris = (f"sqlite:///{folder}/mlflow.db" for folder in (home, seed))
+    ours, theirs = (MlflowClient(tracking_uri=uri, registry_uri=uri) for uri in uris)
     one, other = ours.get_model_version(MODEL, "7"), theirs.get_model_version(MODEL, "1")
     assert set(one.tags) == set(other.tags), set(one.tags) ^ set(other.tags)
     assert {name for name, value in dict(one).items() if value} == {
@@ -440,9 +448,3 @@ def check_copies(home: Path, seed: Path) -> None:
     )
     assert (logged.params, set(logged.tags), logged.status) == (before.params, set(before.tags), before.status)
     assert [metric.key for metric in logged.metrics] == [metric.key for metric in before.metrics]
-
-
-def copy_home(source: Path, target: Path) -> None:
-    """A copy of a home's folder."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("prefect", "locks"))
-    os.makedirs(target / "locks", exist_ok=True)

@@ -96,6 +96,10 @@ class Registry:
             raise unknown_version(model, number, self.models(), self.versions(model))
         return found
 
+    def find(self, model: str, number: int) -> RegisteredVersion | None:
+        """One version, if there is such a one."""
+        return self._mlflow.version(model, number)
+
     def production(self, model: str, at: datetime) -> RegisteredVersion:
         """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
 

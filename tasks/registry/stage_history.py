@@ -100,6 +100,23 @@ class StageHistory:
         """Every line of a model, oldest first."""
         return self._read(sa.select(stage_changes).where(stage_changes.c.model == model))
 
+    def tail(self, model: str, n: int) -> tuple[StageChange, ...]:
+        """The newest n lines of a model, oldest first."""
+        ids = sa.select(stage_changes.c.id).where(stage_changes.c.model == model)
+        ids = ids.order_by(stage_changes.c.id.desc()).limit(n)
+        return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids.subquery().select())))
+
+    def of_versions(self, model: str, versions: Collection[int]) -> tuple[StageChange, ...]:
+        """Every line of these versions, oldest first."""
+        which = (stage_changes.c.model == model, stage_changes.c.version.in_(versions))
+        return self._read(sa.select(stage_changes).where(*which))
+
+    def count(self, model: str) -> int:
+        """How many lines a model has."""
+        query = sa.select(sa.func.count()).select_from(stage_changes).where(stage_changes.c.model == model)
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def newest(self, model: str) -> tuple[StageChange, ...]:
         """The newest line of each version, the newest of all last."""
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(_newest(model))))

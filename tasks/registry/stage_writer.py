@@ -51,7 +51,11 @@ class StageWriter:
         state = self._mlflow.state(model)
         versions = {found.version: found for found in self._mlflow.changed(model)} if state.there else {}
         newest = self.history.lately(model, {*versions, *also, *state.aliases.values()})
-        in_question = {*(change.version for change in newest if change.after != DELETED), *state.aliases.values(), *also}
+        in_question = {
+            *(change.version for change in newest if change.after != DELETED),
+            *state.aliases.values(),
+            *also,
+        }
         for number in sorted(in_question - versions.keys()) if state.there else ():
             found = self._mlflow.version(model, number)
             if found is not None:

@@ -96,7 +96,7 @@ def status() -> CommandResult:
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
     from flows.runs.clock import now
-    from tasks.forecasts.overview import forecast_summaries, in_production
+    from tasks.forecasts.overview import forecast_overviews, in_production
     from tasks.operations.stack.prefect_api import PrefectApi
     from tasks.operations.stack.state import read_stack
     from tasks.prices.inventory import stored_prices
@@ -117,7 +117,7 @@ def status() -> CommandResult:
         "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
         "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
-        "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
+        "forecasts": ask("forecasts", lambda: forecast_overviews(settings)) or (),
     }
     shown = stack and stack.model_dump(mode="json")
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
