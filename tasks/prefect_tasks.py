@@ -30,11 +30,12 @@ from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import find_expired
+from tasks.operations.old_runs import mark_lasting
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
-from tasks.registry.registry import Registry
+from tasks.registry.registry import Registry, compare_stages
 from tasks.settings import RetrySettings
 from tasks.system.disk_errors import storage_fault
 from tasks.system.keras_backend import load_backend
@@ -138,7 +139,9 @@ def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 
 
 
 # Housekeeping.
+compare_task = step(compare_stages, "compare")
 find_expired_task = step(find_expired, "find")
+mark_lasting_task = step(mark_lasting, "mark")
 remove_task = step(remove_expired, "remove")
 
 

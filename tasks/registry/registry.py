@@ -205,3 +205,9 @@ class Registry:
         return nothing_in_production(
             model, [version for version in waiting if version], len(staged), self._mlflow.newest(model)
         )
+
+
+def compare_stages(tracking: Tracking, at: datetime) -> tuple[str, ...]:
+    """Look at every version of every model for changes by hand that nobody has noticed; sentences on them."""
+    registry = Registry(tracking)
+    return tuple(note for model in registry.models() for note in registry.compare(model, at))
