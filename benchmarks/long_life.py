@@ -20,8 +20,9 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.long_life_home import MODEL, add_expired, check_copies, fill, insert_rows, recent_rows
+from benchmarks.long_life_home import MODEL, VERSIONS, add_expired, check_copies, fill, insert_rows, recent_rows
 from benchmarks.processes import measure, prefect_server, told
 
 TOMORROW = [sys.executable, "-m", "tomorrow"]
@@ -115,7 +116,7 @@ def _open_stores() -> None:
     Ledger(settings.ledger_uri)
 
 
-def _say(what: str, command: list[str], home: Path) -> dict[str, str]:
+def _say(what: str, command: list[str], home: Path) -> dict[str, Any]:
     run = measure(command, {"TOMORROW_HOME": str(home)})
     print(f"{what}: {run.seconds:.1f} s", file=sys.stderr, flush=True)
     return dict(json.loads(run.output))
@@ -136,15 +137,9 @@ def _measure(name: str, home: Path) -> float:
         add_expired(home, 25, 5)
     elif name == "promote":
         now, _ = _in_production(home)
-        first = 1 if home.name == "small" else _first_real(home)
+        first = 1 if home.name == "small" else VERSIONS + 1
         command = [part.format(other=first + 1 if now == first else first) for part in command]
     return measure(command, {"TOMORROW_HOME": str(home)}).seconds
-
-
-def _first_real(home: Path) -> int:
-    from benchmarks.long_life_home import VERSIONS
-
-    return VERSIONS + 1
 
 
 def _in_production(home: Path) -> tuple[int, str]:

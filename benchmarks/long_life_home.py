@@ -10,11 +10,14 @@ version has a run of its training and one of its scores; the other 5,980 runs ar
 runs have no files: no command that is measured reads them.
 """
 
+# ruff: noqa: S608 - statements are put together of this script's own names
 import sqlite3
-from collections.abc import Iterator
+import sys
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -243,7 +246,7 @@ def _copy_versions(connection: sqlite3.Connection) -> None:
     of_tag = "m ON m.old_run = (SELECT run_id FROM seed.model_versions v WHERE v.version = t.version AND v.version = 1)"
     own = f"""CASE t.key WHEN 'as_of' THEN m.as_of WHEN 'key' THEN m.new_run WHEN 'stage' THEN {stage}
         WHEN 'score.run' THEN (SELECT o.new_run FROM m o WHERE o.parent = m.new_run AND o.old_model IS NULL)
-        WHEN 'score.written' THEN '9999-12-31' WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
+        WHEN 'score.written' THEN date('now') WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
     connection.execute("CREATE INDEX temp.m_parent ON m (parent)")
     names = {"name": "m.model", "version": "m.version", "value": own}
     _copied(connection, "model_version_tags", f"{of_tag} AND m.version IS NOT NULL", **names)
@@ -283,7 +286,8 @@ def _fill_history(uri: str, home: Path, versions: list[Map]) -> None:
     with sqlite3.connect(home / "mlflow.db") as connection:
         for model, move in {change.model: change.move for change in changes}.items():
             connection.execute(
-                "INSERT INTO registered_model_tags (key, value, name, workspace) VALUES ('stages.moved', ?, ?, 'default')",
+                """INSERT INTO registered_model_tags (key, value, name, workspace)
+                VALUES ('stages.moved', ?, ?, 'default')""",
                 (move, model),
             )
 
@@ -300,7 +304,7 @@ def _fill_ledger(uri: str, versions: list[Map], sessions: list[date], row: Recor
     for model, made in by_model.items():
         known = sessions[:-RECENT] if model == MODEL else sessions
         days = [version["as_of"] for version in made]
-        for as_of, session in zip(known, known[1:], strict=False):
+        for as_of, session in pairwise(known):
             version = made[max(0, bisect_right(days, as_of.isoformat()) - 1)]
             rows.append(_forecast(row, model, version, as_of, session, float(np.exp(rng.normal(0, 0.3))), rng))
     insert_rows(uri, rows)
@@ -426,25 +430,33 @@ def _again(connection: sqlite3.Connection, table: str, which: str, **changed: An
 
 
 def check_copies(home: Path, seed: Path) -> None:
-    """AssertionError unless MLflow's client gives of a copy what it gives of the run and version it was copied from."""
+    """End unless MLflow's client gives of a copy what it gives of the run and version that it was copied from."""
+    copy, first = _seen(home, "7"), _seen(seed, "1")
+    if different := [name for name in first if first[name] != copy[name]]:
+        sys.exit(f"a copy is not what MLflow itself writes: {', '.join(different)}")
+
+
+def _seen(home: Path, number: str) -> Map:
+    """What MLflow's client gives of a version, its run and its logged model, without what is its own."""
     from mlflow import MlflowClient
 
-    uris = (f"sqlite:///{folder}/mlflow.db" for folder in (home, seed))
-    ours, theirs = (MlflowClient(tracking_uri=uri, registry_uri=uri) for uri in uris)
-    one, other = ours.get_model_version(MODEL, "7"), theirs.get_model_version(MODEL, "1")
-    assert set(one.tags) == set(other.tags), set(one.tags) ^ set(other.tags)
-    assert {name for name, value in dict(one).items() if value} == {
-        name for name, value in dict(other).items() if value or name == "aliases"
-    } - {"aliases"}
-    copy, first = ours.get_run(one.run_id), theirs.get_run(other.run_id)
-    assert copy.data.params == first.data.params
-    assert copy.data.metrics == first.data.metrics
-    assert set(copy.data.tags) == set(first.data.tags)
-    assert len(copy.inputs.dataset_inputs) == len(first.inputs.dataset_inputs)
-    assert len(copy.outputs.model_outputs) == len(first.outputs.model_outputs) == 1
-    logged, before = (
-        client.get_logged_model(run.outputs.model_outputs[0].model_id)
-        for client, run in ((ours, copy), (theirs, first))
-    )
-    assert (logged.params, set(logged.tags), logged.status) == (before.params, set(before.tags), before.status)
-    assert [metric.key for metric in logged.metrics] == [metric.key for metric in before.metrics]
+    uri = f"sqlite:///{home}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    version = client.get_model_version(MODEL, number)
+    run = client.get_run(version.run_id or "")
+    made = run.outputs.model_outputs if run.outputs else []
+    logged = client.get_logged_model(made[0].model_id)
+    return {
+        "fields of the version": sorted(name for name, value in dict(version).items() if value and name != "aliases"),
+        "tags of the version": sorted(version.tags),
+        "parameters": run.data.params,
+        "metrics": run.data.metrics,
+        "tags of the run": sorted(run.data.tags),
+        "status": run.info.status,
+        "data sets": [found.dataset for found in run.inputs.dataset_inputs] if run.inputs else [],
+        "models": len(made),
+        "parameters of the model": logged.params,
+        "metrics of the model": [(metric.key, metric.value) for metric in logged.metrics or ()],
+        "tags of the model": sorted(logged.tags),
+        "status of the model": logged.status,
+    }

@@ -14,10 +14,11 @@ from tasks.settings import read_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanReport:
-    """What was removed, or would be, with `dry_run`."""
+    """What was removed, or would be, with `dry_run`; `notes` on changes by hand that were noticed."""
 
     refuse: tuple[Expired, ...]
     dry_run: bool
+    notes: tuple[str, ...]
 
 
 @flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
@@ -27,11 +28,11 @@ def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
     settings, moment = read_settings(), now()
     tracking = connect_task(settings)
     ages = Ages.from_settings(settings.housekeeping, moment, older_than)
-    compare_task(tracking, moment)
+    notes = compare_task(tracking, moment)
     found = find_expired_task(tracking, ages)
     refuse = found.expired
     if not dry_run:
         mark_lasting_task(tracking, found.lasting)
         refuse = remove_task(tracking, refuse, moment)
-    log_cleaned(refuse, dry_run=dry_run)
-    return CleanReport(refuse=refuse, dry_run=dry_run)
+    log_cleaned(refuse, notes, dry_run=dry_run)
+    return CleanReport(refuse=refuse, dry_run=dry_run, notes=notes)

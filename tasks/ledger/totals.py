@@ -54,6 +54,12 @@ class Totals:
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(forecasts.c.version))}
 
+    def as_of_days(self, model: str) -> dict[date, bool]:
+        """The newest sessions that were known to the forecasts of a model; whether any of a day's is by a version."""
+        query = sa.select(forecasts.c.as_of, sa.func.max(forecasts.c.version)).where(forecasts.c.model == model)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] is not None for row in connection.execute(query.group_by(forecasts.c.as_of))}
+
     def has(self, model: str, version: int) -> bool:
         """Whether a version has made a forecast."""
         query = sa.select(forecasts.c.as_of).where(forecasts.c.model == model, forecasts.c.version == version)

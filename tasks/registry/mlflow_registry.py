@@ -89,7 +89,7 @@ class MlflowRegistry:
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            page = []
+            return ModelState(there=False)
         for found in page:
             aliases = {alias: int(version) for alias, version in found.aliases.items()}
             return ModelState(aliases, found.tags.get(MOVED))
