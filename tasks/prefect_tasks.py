@@ -31,11 +31,12 @@ from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import find_expired
+from tasks.operations.old_runs import mark_lasting
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
-from tasks.registry.registry import Registry
+from tasks.registry.registry import Registry, compare_stages
 from tasks.settings import RetrySettings, Settings
 from tasks.system import durations
 from tasks.system.disk_errors import fault_of_ours, storage_fault
@@ -148,7 +149,9 @@ def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 
 
 
 # Housekeeping.
+compare_task = step(compare_stages, "compare")
 find_expired_task = step(find_expired, "find")
+mark_lasting_task = step(mark_lasting, "mark")
 remove_task = step(remove_expired, "remove")
 
 

@@ -179,8 +179,10 @@ def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     get_run_logger().info(f"{model}: {len(due)} sessions to catch up{left}.")
 
 
-def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
-    """How much was removed, or would be."""
+def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run: bool) -> None:
+    """What was found changed by hand in MLflow, and how much was removed, or would be."""
+    for note in notes:
+        get_run_logger().warning(note)
     get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
 
 

@@ -103,7 +103,7 @@ def status(
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
     from flows.runs.clock import now
-    from tasks.forecasts.overview import forecast_summaries, in_production
+    from tasks.forecasts.overview import forecast_overviews, in_production
     from tasks.operations.stack.prefect_api import PrefectApi
     from tasks.prices.inventory import stored_prices
     from tasks.system import durations
@@ -131,7 +131,7 @@ def status(
         "scheduled": (ask("scheduled", lambda: scheduled(address)) if address else None) or (),
         "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
-        "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
+        "forecasts": ask("forecasts", lambda: forecast_overviews(settings)) or (),
     }
     shown = stack and stack.model_dump(mode="json")
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
