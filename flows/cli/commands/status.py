@@ -103,9 +103,10 @@ def status(
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
     from flows.runs.clock import now
-    from tasks.forecasts.overview import forecast_summaries, in_production
+    from tasks.forecasts.overview import forecast_overviews, in_production
     from tasks.operations.stack.prefect_api import PrefectApi
     from tasks.prices.inventory import stored_prices
+    from tasks.system import durations
     from tasks.system.access.own_servers import prefect_key
     from tasks.system.stack_state import read_stack
 
@@ -122,14 +123,15 @@ def status(
     address = stack.prefect_api if stack else os.environ.get("PREFECT_API_URL")
 
     def scheduled(api: str) -> "tuple[ScheduledRun, ...]":
-        return PrefectApi(api, prefect_key(settings, api, patience=0)).scheduled()
+        key = prefect_key(settings, api, patience=0)
+        return PrefectApi(api, key, durations.RIDE_OUT_STATUS).scheduled()
 
     versions = ask("production", lambda: in_production(settings, at)) or {}
     parts = {
         "scheduled": (ask("scheduled", lambda: scheduled(address)) if address else None) or (),
         "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
-        "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
+        "forecasts": ask("forecasts", lambda: forecast_overviews(settings)) or (),
     }
     shown = stack and stack.model_dump(mode="json")
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})

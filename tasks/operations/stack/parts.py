@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 from tasks.operations.stack import mlflow_app
 from tasks.operations.stack.deployments import WORK_POOL
 from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
 from tasks.system.access.own_servers import proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.prefect_server import environment
-from tasks.tracking.client import SERVERS, key_variables
+from tasks.tracking.client import key_variables
 
 WORKER = "tomorrow"
-DATABASE = "sqlite:///mlflow.db"
+DATABASE = Address("sqlite:///mlflow.db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Stack:
     """
 
     parts: tuple[Part, ...]
-    tracking: str
+    tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
     keys: Keys | None = None
@@ -67,9 +67,9 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
-    own_mlflow = not _is_server(settings.tracking_uri) or settings.tracking_uri.rstrip("/") == mlflow_address
+    own_mlflow = not settings.tracking_uri.is_server or settings.tracking_uri.secret.rstrip("/") == mlflow_address
     own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
-    tracking = mlflow_address if own_mlflow else settings.tracking_uri
+    tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
     keys = state_keys(settings)
     if own_prefect or prefect_elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
@@ -79,7 +79,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         **environment(settings, quiet=False),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "TOMORROW_HOME": str(settings.home),
-        "MLFLOW_TRACKING_URI": tracking,
+        "MLFLOW_TRACKING_URI": tracking.secret,
         "PREFECT_API_URL": api.address,
         # What is read in a log while it is written must not wait in a buffer.
         "PYTHONUNBUFFERED": "1",
@@ -94,13 +94,9 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
 
 def store_of_server(settings: Settings) -> Settings:
     """The settings by which MLflow's server opens its database: an address of a server is none."""
-    if not _is_server(settings.tracking_uri):
+    if not settings.tracking_uri.is_server:
         return settings
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
-
-
-def _is_server(uri: str) -> bool:
-    return uri.partition(":")[0] in SERVERS
 
 
 def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str]) -> Part:
@@ -124,8 +120,8 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
             **shared,
-            "MLFLOW_TRACKING_URI": store.tracking_uri,
-            "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
+            "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
+            "MLFLOW_BACKEND_STORE_URI": store.tracking_uri.secret,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             **door.variables(),
             TOKEN: keys.mlflow,
@@ -145,7 +141,7 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     return Part(
         name="prefect",
         title="Prefect",
-        command=server_command(settings.prefect.host, settings.prefect.port),
+        command=server_command("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
         variables={
             **shared,
             **server_variables(door, str(api.key)),

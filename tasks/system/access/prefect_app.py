@@ -13,11 +13,14 @@ def create() -> App:
     return Guard(create_app(), Door.here())
 
 
-def server_command(host: str, port: int, *, level: str = "warning") -> tuple[str, ...]:
-    """The command of a server; its Door and Prefect's settings are its environment."""
+def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:
+    """The command of a server; its Door and Prefect's settings are its environment.
+
+    place: where it listens, as uvicorn is told
+    """
     return (
         *(sys.executable, "-m", "uvicorn", "--factory", "tasks.system.access.prefect_app:create"),
-        *("--app-dir", str(project_folder()), "--host", host, "--port", str(port)),
+        *("--app-dir", str(project_folder()), *place),
         *("--lifespan", "on", "--log-level", level),
     )
 
