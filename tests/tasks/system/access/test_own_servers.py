@@ -14,7 +14,7 @@ from tasks.settings import Settings
 from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import mlflow_key, prefect_key
 from tasks.system.access.secret import state_keys
-from tasks.system.stack_state import PartState, StackState, only_stack, write_stack
+from tasks.system.access.stack_state import PartState, StackState, only_stack, write_stack
 
 
 class Listener(ThreadingHTTPServer):
