@@ -14,6 +14,7 @@ from flows.runs.story import log_backtest, start_run
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
 from model.config import ForecasterConfig, PriceRequest, WrittenConfig
+from model.errors import masked
 from tasks.backtest.fit_pool import fitting_workers
 from tasks.backtest.report import REPORT_FILE, backtest_note
 from tasks.backtest.runs import open_backtest
@@ -75,7 +76,7 @@ def backtest(
     return BacktestReport(
         run_id=run.run_id,
         run_url=url,
-        report_uri=f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}",
+        report_uri=masked(f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}"),
         fetched=fetched,
         result=result,
         jobs=workers.count,

@@ -14,11 +14,39 @@ TomorrowError                  1  a fault of ours
 ├── PromotionRefused           4  the gate refuses the promotion
 └── NothingInProduction        5  no version to forecast with
 
-Each names its subject, what was found, what was needed and what to do about it, and keeps them as data.
+Each names its subject, what was found, what was needed and what to do about it, and keeps them as data. None of them
+shows a password: whatever text they are made of, addresses in it are masked.
 """
 
+import re
 from functools import partial
 from typing import Any, ClassVar
+
+# Parameters of addresses that are no secret. Whatever else stands behind a `?` may be one, under whatever name.
+PLAIN_PARAMETERS = (
+    *("workflowType", "host", "port", "user", "dbname", "application_name", "client_encoding", "charset"),
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "target_session_attrs", "connect_timeout"),
+    *("timeout", "mode", "cache", "uri", "immutable", "nolock", "driver"),
+)
+HIDDEN_NAMES = "password|passwd|passphrase|passcode|pwd|secret|token|api[-_]?key|access[-_]?key|credential|signature"
+HIDDEN = "***"
+
+# A password may hold a slash, an @ or a quote, so all up to the last @ of the word is hidden; but not what our own
+# texts call USER and PASSWORD.
+_USER = re.compile(r"(?<=://)(?!USER(?::PASSWORD)?@)[^\s<>]*@")
+_QUERY = re.compile(r"(://[^\s?<>]*\?)([^\s<>#]+)")
+_YET = r"(?!\*\*\*(?!\w))"  # not hidden yet
+_PARAMETER = re.compile(rf"(?<![^&;])(?!(?:{'|'.join(PLAIN_PARAMETERS)})=)(?>([^=&;]+=)?){_YET}[^&;]+")
+_VALUE = r"'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+"
+_NAMED = re.compile(rf"(?i)((?:{HIDDEN_NAMES})\w*(?:=|['\"]\s?:\s?)){_YET}(?:{_VALUE})")
+_HEADER = re.compile(r"(?i)(authorization['\"]?\s?[:=]\s?['\"]?)(?:(?:basic|bearer)\s)?[^\s'\"]+")
+
+
+def masked(text: str) -> str:
+    """A text without the users, passwords and unknown parameters of any addresses in it."""
+    text = _USER.sub(f"{HIDDEN}@", text)
+    text = _QUERY.sub(lambda found: found[1] + _PARAMETER.sub(rf"\1{HIDDEN}", found[2]), text)
+    return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
 
 
 class TomorrowError(Exception):
@@ -27,12 +55,13 @@ class TomorrowError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, subject: str, *, have: str, need: str, remedy: str, **data: object) -> None:
+        subject, have, need, remedy = masked(subject), masked(have), masked(need), masked(remedy)
         super().__init__(subject, have, need, remedy)
         self.subject = subject
         self.have = have
         self.need = need
         self.remedy = remedy
-        self.data = data
+        self.data = {name: _without_secrets(value) for name, value in data.items()}
 
     @property
     def kind(self) -> str:
@@ -57,6 +86,15 @@ class TomorrowError(Exception):
             "remedy": self.remedy,
             **self.data,
         }
+
+
+def _without_secrets(value: object) -> object:
+    """What an error keeps for programs, its texts masked."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [_without_secrets(part) for part in value]
+    return value
 
 
 class UsageError(TomorrowError):

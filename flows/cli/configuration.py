@@ -11,6 +11,9 @@ from model.errors import UsageError
 if TYPE_CHECKING:
     from tasks.settings import Settings
 
+# Of a text that is wrong, so many characters.
+SHOWN = 100
+
 Config = TypeVar("Config", bound=Frozen)
 
 
@@ -35,8 +38,10 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     """
     from tasks.settings import read_settings
     from tasks.system.prefect_server import prepare_environment
+    from tasks.system.state_directory import keep_private
 
     settings = read_settings()
+    keep_private(settings)
     prepare_environment(settings)
     if not wanted:
         return settings, ()
@@ -55,8 +60,6 @@ def given(**options: object) -> dict[str, Any]:
 
 def forecaster_config(name: str, changes: Mapping[str, object], assignments: Sequence[str]) -> ForecasterConfig:
     """The preset of that name with some dotted keys changed; assignments are texts as `--set` takes them."""
-    import yaml
-
     raw = preset(name).model_dump()
     for key, value in changes.items():
         _put(raw, key, value)
@@ -69,7 +72,7 @@ def forecaster_config(name: str, changes: Mapping[str, object], assignments: Seq
                 need="KEY=VALUE",
                 remedy="for example --set training.clip_norm=1.0",
             )
-        _put(raw, key, _number(yaml.safe_load(text)))
+        _put(raw, key, _value(assignment, text))
     return validated(ForecasterConfig, raw)
 
 
@@ -86,6 +89,22 @@ def _put(raw: dict[str, Any], key: str, value: Any) -> None:
             )
         raw = raw[part]
     raw[last] = value
+
+
+def _value(assignment: str, text: str) -> Any:
+    """What a text says as YAML."""
+    import yaml
+
+    try:
+        return _number(yaml.safe_load(text))
+    # The last two are YAML's own of a day such as 2020-13-45, and of a thousand brackets.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"--set {assignment if len(assignment) < SHOWN else f'{assignment[:SHOWN]}...'}",
+            have=f"no value: {getattr(error, 'problem', None) or type(error).__name__}",
+            need="KEY=VALUE, with a number, a word or a list as YAML writes it",
+            remedy="for example --set training.clip_norm=1.0, --set network.units=[32,32]",
+        ) from None
 
 
 def _number(value: Any) -> Any:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from flows.cli.parser import parse
-from model.errors import TomorrowError, UsageError
+from model.errors import TomorrowError, UsageError, masked
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 # New objects before Python looks for cycles among them. At its own 700 a forecast spends a quarter of its time looking
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             result = call()
     except TomorrowError as error:
+        if error.exit_code == TomorrowError.exit_code:
+            _trace(error)
         return _fail(error, as_json)
     except KeyboardInterrupt:
         print("tomorrow: interrupted", file=sys.stderr)
@@ -77,23 +79,21 @@ def _complain(error: TomorrowError) -> int:
     return error.exit_code
 
 
+def _trace(error: Exception) -> None:
+    """Show where a fault of ours was raised, if somebody wants to know."""
+    if os.environ.get("TOMORROW_DEBUG"):
+        print(masked("".join(traceback.format_exception(error))), file=sys.stderr)
+
+
 def _described(error: Exception) -> TomorrowError:
     """The words for an error that has none yet: a disk that is full, or a fault of ours."""
-    from tasks.system.disk_errors import storage_fault
+    from tasks.system.disk_errors import fault_of_ours, storage_fault
 
-    if os.environ.get("TOMORROW_DEBUG"):
-        traceback.print_exception(error)
+    _trace(error)
     stopped = storage_fault(error)
     if stopped is not None:
         return stopped
-    where = traceback.extract_tb(error.__traceback__)
-    place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
-    return TomorrowError(
-        "a fault of ours",
-        have=f"{type(error).__name__}: {error}{place}",
-        need="no such thing",
-        remedy="run it again with TOMORROW_DEBUG=1 for the whole trace, and report it with that",
-    )
+    return fault_of_ours(error)
 
 
 if __name__ == "__main__":

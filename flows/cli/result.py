@@ -143,7 +143,7 @@ def say(line: str) -> None:
 
 def look(run_url: str, settings: "Settings") -> tuple[str, ...]:
     """Where MLflow shows a run."""
-    served = settings.tracking_uri.startswith("http")
+    served = settings.tracking_uri.is_server
     return (f"  look     {run_url}", *(() if served else ("           (once MLflow's pages are up: tomorrow up)",)))
 
 

@@ -17,10 +17,10 @@ from prefect.logging.handlers import APILogHandler
 
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.backtest.html_report import verdict
+from model.errors import masked
 from model.evaluation.baselines import naive_label
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import start_timing
-from tasks.settings import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,8 +48,7 @@ class _RunLogHandler(APILogHandler):
     def emit(self, record: logging.LogRecord) -> None:
         if FlowRunContext.get() or TaskRunContext.get():
             public = copy.copy(record)
-            # MLflow's errors name the address that was asked, with its password.
-            public.msg, public.args = masked(record.getMessage()), None
+            _hide_passwords(public)
             super().emit(public)
 
 
@@ -60,6 +59,7 @@ def start_run() -> dict[str, float]:
     """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end."""
     for name in PREFECTS_LOGGERS:
         logging.getLogger(name).addFilter(_is_news)
+        logging.getLogger(name).addFilter(_hide_passwords)
     for name in OUR_LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(known, APILogHandler) for known in logger.handlers):
@@ -179,9 +179,19 @@ def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     get_run_logger().info(f"{model}: {len(due)} sessions to catch up{left}.")
 
 
-def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
-    """How much was removed, or would be."""
+def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run: bool) -> None:
+    """What was found changed by hand in MLflow, and how much was removed, or would be."""
+    for note in notes:
+        get_run_logger().warning(note)
     get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
+
+
+def _hide_passwords(record: logging.LogRecord) -> bool:
+    """Mask the addresses in a record, and in the trace that it carries: the pages show both to whoever opens them."""
+    record.msg, record.args = masked(record.getMessage()), None
+    if record.exc_info:
+        record.exc_text, record.exc_info = masked(logging.Formatter().formatException(record.exc_info)), None
+    return True
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -7,7 +7,6 @@ all or nothing, while the others wait.
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from model.errors import ConfigurationError
 from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version, metadata
 from tasks.ledger.triggers import missing_triggers, triggers
+from tasks.settings import Address, sqlite_file
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle
 
@@ -53,8 +53,8 @@ class LedgerDatabase:
 
     @property
     def place(self) -> str:
-        """Its address without the password."""
-        return self._url.render_as_string(hide_password=True)
+        """Its address without passwords."""
+        return _shown(self._url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -234,10 +234,14 @@ def _url(uri: str) -> sa.URL:
         # The address is not shown: it cannot be parsed, so a password may be anywhere in it.
         raise _unusable("its address", "an address that cannot be read") from None
     if url.drivername not in DRIVERS:
-        raise _unusable(url.render_as_string(hide_password=True), f"a database of kind {url.drivername}")
+        raise _unusable(_shown(url), f"a database of kind {url.drivername}")
     if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
-        raise _unusable(url.render_as_string(), "a database in memory, which forgets")
+        raise _unusable(_shown(url), "a database in memory, which forgets")
     return url.set(drivername=DRIVERS[url.drivername])
+
+
+def _shown(url: sa.URL) -> str:
+    return str(Address(url.render_as_string(hide_password=False)))
 
 
 def _unusable(place: str, have: str) -> ConfigurationError:
@@ -251,7 +255,7 @@ def _unusable(place: str, have: str) -> ConfigurationError:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
-        folder = Path(url.database or "").parent
+        folder = sqlite_file(url.database or "").parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -264,7 +268,7 @@ def _engine(url: sa.URL) -> sa.Engine:
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"the ledger {url.render_as_string(hide_password=True)}",
+            f"the ledger {_shown(url)}",
             have=f"no package {error.name}",
             need="the driver for PostgreSQL",
             remedy="install tomorrow[postgresql]",

@@ -158,6 +158,17 @@ class Ledger:
         with self._database.reading() as connection:
             return self._select(connection, *which)
 
+    def unfilled(self, model: str) -> tuple[RecordedForecast, ...]:
+        """The forecasts of a model whose price has not been filled in, oldest first."""
+        with self._database.reading() as connection:
+            return self._select(connection, forecasts.c.model == model, forecasts.c.observed.is_(None))
+
+    def of_newest_session(self, model: str) -> tuple[RecordedForecast, ...]:
+        """The forecasts of the newest session of which a model has any, oldest first."""
+        newest = sa.select(sa.func.max(forecasts.c.session)).where(forecasts.c.model == model).scalar_subquery()
+        with self._database.reading() as connection:
+            return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
+
     def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
         order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version)
         return read_rows(connection, sa.select(forecasts).where(*which).order_by(*order), _recorded)

@@ -10,12 +10,15 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
+from pydantic import SecretStr
+
+from model.errors import masked
 from tasks.settings import AlarmKind, Settings, webhook_address
 
 # What the subject of a kind is, in the name by which Prefect's automations find it.
@@ -57,11 +60,19 @@ class Alarm:
         return f"tomorrow.{RESOURCES[self.kind]}.{quote(self.subject, safe='-')}"
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect as the answer that it is: what was posted would be lost on the way to another address."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object] | None = None) -> None:
     """Send an alarm as an event of Prefect and to the webhook; it raises nothing.
 
     emit: what makes an event of it; by default this process's Prefect
     """
+    alarm = replace(alarm, message=masked(alarm.message))
     for send in (emit or _emit, lambda alarm: _post(alarm, settings)):
         try:
             send(alarm)
@@ -112,12 +123,13 @@ def _post(alarm: Alarm, settings: Settings) -> None:
         logger.warning("the webhook did not take the alarm %s: %s", alarm.kind, result)
 
 
-def _send(address: str, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
+def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
     """POST the body; what went wrong is appended to the outcome, or an empty text.
 
     Through urllib: httpx would log the address.
     """
     try:
+        address = secret.get_secret_value()
         if urlsplit(address).scheme not in ("http", "https"):
             outcome.append("TOMORROW_WEBHOOK is no http(s) address")
             return
@@ -126,7 +138,7 @@ def _send(address: str, body: Mapping[str, object], patience: float, outcome: li
             data=json.dumps(body, default=str).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "tomorrow"},
         )
-        with urllib.request.urlopen(request, timeout=patience):  # noqa: S310
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=patience):
             outcome.append("")
     except urllib.error.HTTPError as error:
         outcome.append(f"it answers {error.code}")

@@ -1,6 +1,7 @@
 """mlflow.yaml and the environment, as settings; the only reader of either."""
 
-from tasks.settings.read import masked, project_file, project_folder, read_settings, shown, webhook_address
+from tasks.settings.address import Address, in_folder, sqlite_file
+from tasks.settings.read import part_credentials, project_file, project_folder, read_settings, webhook_address
 from tasks.settings.schema import (
     AlarmKind,
     AlarmSettings,
@@ -15,6 +16,7 @@ from tasks.settings.schema import (
 )
 
 __all__ = [
+    "Address",
     "AlarmKind",
     "AlarmSettings",
     "HousekeepingSettings",
@@ -25,10 +27,11 @@ __all__ = [
     "Settings",
     "Stage",
     "TrackingSettings",
-    "masked",
+    "in_folder",
+    "part_credentials",
     "project_file",
     "project_folder",
     "read_settings",
-    "shown",
+    "sqlite_file",
     "webhook_address",
 ]

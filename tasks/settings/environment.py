@@ -30,8 +30,20 @@ def key_variables(environment: Mapping[str, str]) -> dict[str, str]:
         _check_known(name)
     if "TOMORROW_HOME" in found:
         # Relative to where the command is run; in the file it is relative to the file.
-        found["TOMORROW_HOME"] = str(Path(found["TOMORROW_HOME"]).expanduser().resolve())
+        found["TOMORROW_HOME"] = str(_home(found["TOMORROW_HOME"]))
     return found | {name: environment[other] for other, name in OTHER_NAMES.items() if environment.get(other)}
+
+
+def _home(text: str) -> Path:
+    try:
+        return Path(text).expanduser().resolve()
+    except (ValueError, RuntimeError) as error:
+        raise ConfigurationError(
+            "environment variable TOMORROW_HOME",
+            have=f"{text!r}: {error}",
+            need="the path of a folder",
+            remedy="correct it, or unset it",
+        ) from None
 
 
 def variables_of(key: Sequence[str | int], variables: Iterable[str]) -> list[str]:

@@ -6,18 +6,23 @@ brings.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from model.config import known_keys, merged
 from model.errors import ConfigurationError
+from tasks.settings.address import Address
 from tasks.settings.environment import Variables, key_variables, variables_of
 from tasks.settings.schema import Settings
+
+# SQLite opens no file whose whole path takes more than 512 bytes, and this much is left for the names in a home.
+LONGEST_HOME = 400
+# Keys whose values may hold a password; those of other keys are shown where they are wrong.
+SECRET_KEYS = ("uri", "artifacts")
 
 
 def project_folder() -> Path:
@@ -40,12 +45,41 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(merged(_parse(file), Variables(variables)()))
     except ValidationError as error:
         raise _fault(file, variables, error) from None
-    return settings.model_copy(update={"home": _state_directory(file, settings.home, env).resolve()})
+    return settings.model_copy(update={"home": usable_home(_state_directory(file, settings.home, env))})
 
 
-def webhook_address(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where alarms are sent, with whatever secret it holds; it never stands in a file or in the settings."""
-    return environment.get("TOMORROW_WEBHOOK", "").strip() or None
+def usable_home(home: Path) -> Path:
+    """The state directory's whole path; ConfigurationError where no file can be made under it."""
+    remedy = "set TOMORROW_HOME, or home in mlflow.yaml, to another folder"
+    try:
+        place = home.resolve()
+        length = len(str(place).encode())
+    except ValueError:
+        raise ConfigurationError(
+            f"state directory {str(home)!r}", have="a path that is no text", need="a path in UTF-8", remedy=remedy
+        ) from None
+    if length > LONGEST_HOME:
+        raise ConfigurationError(
+            f"state directory {place}",
+            have=f"a path of {length} bytes",
+            need=f"{LONGEST_HOME} at most: the names of files come behind it, and SQLite opens no longer ones",
+            remedy=remedy,
+        )
+    return place
+
+
+def webhook_address(environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """Where alarms are sent: a secret as a whole, which never stands in a file or in the settings."""
+    address = environment.get("TOMORROW_WEBHOOK", "").strip()
+    return SecretStr(address) if address else None
+
+
+def part_credentials(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Take user and password out of Prefect's address, which its log and pages show, and give it them apart."""
+    address = Address(environment.get("PREFECT_API_URL", ""))
+    if address.is_server and address.credentials:
+        environment["PREFECT_API_URL"] = address.bare
+        environment["PREFECT_API_AUTH_STRING"] = ":".join(address.credentials)
 
 
 def _installed(name: str) -> Path:
@@ -69,9 +103,10 @@ def _parse(file: Path) -> dict[str, Any]:
             need="a readable mlflow.yaml",
             remedy="set TOMORROW_CONFIG to one, or put it back beside the packages",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # A ValueError is YAML's of a day such as 2020-13-45, or of bytes that are no text.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            str(file), have=f"not YAML: {error}", need="a YAML file", remedy="correct the line that is named"
+            str(file), have=f"not YAML: {_problem(error)}", need="a YAML file", remedy="correct it there"
         ) from None
     if not isinstance(raw, dict | None):
         raise ConfigurationError(
@@ -86,9 +121,11 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
     key = ".".join(str(part) for part in fault["loc"])
     subject = f"{key} in {' and '.join(variables_of(fault['loc'], variables)) or file}"
     if fault["type"] != "extra_forbidden":
-        return ConfigurationError(
-            subject, have=masked(repr(fault["input"])), need=fault["msg"], remedy="correct the value", key=key
-        )
+        value = fault["input"]
+        is_secret = bool({*SECRET_KEYS}.intersection(fault["loc"])) and not isinstance(value, str)
+        have = f"a value of kind {type(value).__name__}" if is_secret else repr(value)
+        need = fault["msg"].removeprefix("Value error, ")
+        return ConfigurationError(subject, have=have, need=need, remedy="correct the value", key=key)
     return ConfigurationError(
         subject,
         have="a key that means nothing here",
@@ -98,14 +135,12 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
     )
 
 
-def masked(text: str) -> str:
-    """A text without the user and password of any address in it."""
-    return re.sub(r"://[^/@\s]*@", "://", text)
-
-
-def shown(uri: str) -> str:
-    """A store's address without a user or password."""
-    parts = urlsplit(uri)
-    if not parts.netloc:  # a file: put together again it would lose slashes
-        return uri
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _problem(error: Exception) -> str:
+    """What is wrong and where, without what stands there: it may be a password."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if mark is None or problem is None:
+        return str(error)
+    said = re.sub(r"'[^'\s<>]{3,}'", "something", problem)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}"

@@ -4,12 +4,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from model.evaluation.evidence.proof import ProofConfig
 from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
+from tasks.settings.address import Address, in_folder
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
 
@@ -20,11 +21,18 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _public(place: Address) -> Address:
+    """An address that MLflow may write down with each experiment and run, and show."""
+    if place.is_secret:
+        raise ValueError("a place without a user, a password or parameters, since MLflow stores and shows its address")
+    return place
+
+
 class TrackingSettings(Section):
     """Where runs and their artifacts are kept."""
 
-    uri: str = "sqlite:///mlflow.db"
-    artifacts: str = "mlartifacts"
+    uri: Address = Address("sqlite:///mlflow.db")
+    artifacts: Annotated[Address, AfterValidator(_public)] = Address("mlartifacts")
     experiment: str = "tomorrow"
 
 
@@ -61,7 +69,7 @@ class StageSettings(Section):
 class LedgerSettings(Section):
     """Where forecasts are recorded."""
 
-    uri: str = "sqlite:///ledger.db"
+    uri: Address = Address("sqlite:///ledger.db")
 
 
 Waits = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(max_length=3)]
@@ -168,19 +176,19 @@ class Settings(Section):
     extra_closures: dict[str, tuple[date, ...]] = {}
 
     @property
-    def tracking_uri(self) -> str:
+    def tracking_uri(self) -> Address:
         """The tracking address, a relative SQLite path taken from the state directory."""
-        return self._in_home(self.tracking.uri)
+        return in_folder(Address(self.tracking.uri), self.home)
 
     @property
-    def ledger_uri(self) -> str:
+    def ledger_uri(self) -> Address:
         """The ledger's address, a relative SQLite path taken from the state directory."""
-        return self._in_home(self.ledger.uri)
+        return in_folder(Address(self.ledger.uri), self.home)
 
     @property
     def artifact_place(self) -> str:
         """Where artifacts are stored: an address as it is, a folder as an absolute file address."""
-        place = self.tracking.artifacts
+        place = str(self.tracking.artifacts)
         return place if "://" in place else (self.home / place).resolve().as_uri()
 
     def model_name(self, ticker: str, column: str) -> str:
@@ -200,9 +208,3 @@ class Settings(Section):
             if security.has_ticker(ticker):
                 return security
         return Security(ticker=ticker.upper())
-
-    def _in_home(self, uri: str) -> str:
-        scheme, _, path = uri.partition(":///")
-        if not scheme.startswith("sqlite") or path.startswith("/") or path in ("", ":memory:"):
-            return uri
-        return f"{scheme}:///{(self.home / path).resolve()}"

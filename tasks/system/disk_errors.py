@@ -10,12 +10,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ConfigurationError, TomorrowError
-from tasks.settings import read_settings, shown
+from tasks.settings import read_settings
 
 # SQLite's extended codes hold the primary one in their lowest byte.
 PRIMARY = 0xFF
@@ -40,6 +41,7 @@ READ_ONLY = Obstacle(
     need="a disk and files that this user may write",
     remedy="mount it to be written, or see whose files they are, then run it again: what was on record still is",
 )
+REFUSALS = (401, 403)
 ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
 SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 
@@ -61,6 +63,18 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
             have = f"{found.have} ({_room()})"
             return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
     return _silent_server(error)
+
+
+def fault_of_ours(error: BaseException) -> TomorrowError:
+    """The error to show for one that nobody expected: where it was raised, and no password that is in its text."""
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
+    return TomorrowError(
+        "a fault of ours",
+        have=f"{type(error).__name__}: {error}{place}",
+        need="no such thing",
+        remedy="run it again with TOMORROW_DEBUG=1 for the whole trace, and report it with that",
+    )
 
 
 def folder_fault(
@@ -93,7 +107,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _subject(cause: BaseException) -> str:
     if isinstance(cause, sqlite3.Error):
         # The ledger's and Prefect's databases are named where they are used.
-        return f"tracking database {shown(read_settings().tracking_uri)}"
+        return f"tracking database {read_settings().tracking_uri}"
     file = getattr(cause, "filename2", None) or getattr(cause, "filename", None)
     return f"file {file}" if file else f"a file in {read_settings().home}, or a temporary one"
 
@@ -121,16 +135,30 @@ def _silent_server(error: BaseException) -> ConfigurationError | None:
         if isinstance(cause, requests.RequestException):
             said = "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
             return _silent("tracking", said)
-        if isinstance(cause, httpx.HTTPStatusError) and cause.response.is_server_error:
-            return _silent("Prefect's", f"it answers {cause.response.status_code} {cause.response.reason_phrase}")
+        if isinstance(cause, httpx.HTTPStatusError):
+            said = f"it answers {cause.response.status_code} {cause.response.reason_phrase}"
+            if cause.response.status_code in REFUSALS:
+                return _refused(said)
+            if cause.response.is_server_error:
+                return _silent("Prefect's", said)
         if isinstance(cause, httpx.TransportError):
             return _silent("Prefect's", f"no answer ({type(cause).__name__})")
     return None
 
 
+def _refused(have: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Prefect's server {os.environ.get('PREFECT_API_URL', '')}".strip(),
+        have=have,
+        need="a server that lets us in",
+        remedy="set PREFECT_API_AUTH_STRING (a user and password in PREFECT_API_URL do as well) or PREFECT_API_KEY to "
+        "what it asks for, or unset PREFECT_API_URL to run without it",
+    )
+
+
 def _silent(whose: str, have: str) -> ConfigurationError:
     settings = read_settings()
-    address = shown(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
+    address = str(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
     return ConfigurationError(
         f"{whose} server {address}".strip(),
         have=f"{have} ({_room()})",

@@ -15,6 +15,12 @@ MESSAGES = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before
 # disturb each other. TensorFlow reads these when it starts.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
+# What else changes the last digits of a fit: which instructions and compilers compute it, and in how many parts.
+SWITCHES = (
+    *("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "TF_XLA_FLAGS", "XLA_FLAGS"),
+    *("TF_DETERMINISTIC_OPS", *ONE_THREAD),
+)
+
 # Names, numbers and values of two settings of glibc: how many freed bytes at the end of its heap it keeps, and from
 # what size on a piece is given back to the system at once. For the second it accepts no more than 32 MiB.
 MEMORY = (("MALLOC_TRIM_THRESHOLD_", -1, 1 << 30), ("MALLOC_MMAP_THRESHOLD_", -3, 32 << 20))
@@ -28,6 +34,11 @@ def load_backend() -> str:
 
         keras.ops.zeros(1)  # finds the devices, which TensorFlow also writes about
     return str(keras.backend.backend())
+
+
+def switches() -> dict[str, str]:
+    """Those of the variables that change what a fit computes, as they are set now."""
+    return {name: os.environ[name] for name in SWITCHES if os.environ.get(name)}
 
 
 def keep_freed_memory() -> None:

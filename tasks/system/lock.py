@@ -1,8 +1,9 @@
-"""The state directory, and locks in it that hold between processes."""
+"""Locks in the state directory that hold between processes."""
 
 import getpass
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,18 +17,11 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
+from tasks.system.removed_locks import wait_for_removed
+from tasks.system.state_directory import state_directory
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-
-def state_directory(settings: Settings) -> Path:
-    """The state directory, made for its owner alone where there is none."""
-    try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise folder_fault(f"state directory {settings.home}", error) from None
-    return settings.home
 
 
 @contextmanager
@@ -84,8 +78,13 @@ def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | N
 
     try:
         # One object for each file in a process, so that a thread that holds the lock may take it again elsewhere.
-        lock = FileLock(_folder(settings) / f"{quote(name, safe='')}.lock", is_singleton=True)
+        file = _folder(settings) / f"{quote(name, safe='')}.lock"
+        lock = FileLock(file, is_singleton=True)
+        had_it, deadline = lock.is_locked, time.monotonic() + seconds
         lock.acquire(timeout=seconds)
+        if not had_it and not wait_for_removed(file, deadline - time.monotonic()):
+            lock.release()
+            return None
     except Timeout:
         return None
     except OSError as error:

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings, shown
+from tasks.settings import Address, Settings
 from tasks.system import durations
+from tasks.system.access.own_servers import mlflow_key
+from tasks.system.patience import PASSING, patiently
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient as MlflowClient
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-SERVERS = ("http", "https")
 
 # The type of experiment that MLflow's own selector sets. The pages of MLflow 3.17 ignore it, and go by their switch or
 # by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
-# (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
+# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server (two minutes
+# in all, as durations.RIDE_OUT) where MLflow's own would wait for four minutes. All of it yields to what the user has
+# set.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -30,7 +32,7 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Where tqdm is installed (the extra `statistics` brings it) MLflow would draw a bar for each file it reads.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "PGCONNECT_TIMEOUT": "10",
@@ -49,7 +51,7 @@ class Tracking:
         from mlflow.exceptions import MlflowException
 
         name = self.settings.tracking.experiment
-        is_server = self.settings.tracking_uri.partition(":")[0] in SERVERS
+        is_server = self.settings.tracking_uri.is_server
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
             try:
@@ -80,8 +82,10 @@ def prepare_environment() -> None:
     logging.getLogger("mlflow.store.db.utils").addFilter(_drop_shutdown_trace)
 
 
-def open_tracking(settings: Settings) -> Tracking:
+def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tracking:
     """The tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+
+    rides_out: so many seconds a server is asked again that does not answer
 
     The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
     """
@@ -90,20 +94,22 @@ def open_tracking(settings: Settings) -> Tracking:
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in DATABASES:
         ready_database(settings)
-    elif scheme in SERVERS:
-        _reach(uri)
+    elif uri.is_server:
+        _reach(uri, rides_out)
+        _send_key(settings)
     else:
         raise ConfigurationError(
-            f"tracking store {shown(uri)}",
+            f"tracking store {uri}",
             have="not an address of a store with a registry in it",
             need="sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE, or http://HOST:PORT of an MLflow server",
             remedy="set tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
         )
     import mlflow
 
-    _make_default(uri)
-    client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if scheme in SERVERS:
+    given = _part_credentials(uri) if uri.is_server else uri.secret
+    _make_default(given)
+    client = mlflow.MlflowClient(tracking_uri=given, registry_uri=given)
+    if uri.is_server:
         _check_access(client, uri)
     return Tracking(client, settings)
 
@@ -125,12 +131,27 @@ def _make_default(uri: str) -> None:
             os.environ[name] = value
 
 
-def _reach(uri: str) -> None:
-    """One look whether a server is there, since MLflow's client would go on trying."""
+def _part_credentials(uri: Address) -> str:
+    """A server's address without user and password: MLflow, whose errors name the address, is given them apart."""
+    if uri.credentials is not None:
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = uri.credentials
+    return uri.bare
+
+
+def _reach(uri: Address, rides_out: float) -> None:
+    """See that a server is there: MLflow's client would go on trying for longer than somebody waits."""
     import requests
 
+    if {"?", "#"}.intersection(uri.bare):
+        raise _unreachable(uri, "an address with parameters, to which MLflow cannot add its paths")
+    place, patience = f"{uri.bare.rstrip('/')}/health", (durations.REACH_MLFLOW, durations.HEAR_MLFLOW)
     try:
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=(durations.REACH_MLFLOW, durations.HEAR_MLFLOW))
+        answer = patiently(
+            lambda: requests.get(place, auth=uri.credentials, timeout=patience),
+            rides_out,
+            after_error=lambda error: isinstance(error, (requests.ConnectionError, requests.Timeout)),
+            after_answer=lambda answer: answer.status_code in PASSING,
+        )
     except requests.ConnectionError:
         raise _unreachable(uri, "no server answers there") from None
     except requests.Timeout:
@@ -141,7 +162,22 @@ def _reach(uri: str) -> None:
         raise _unreachable(uri, f"it answers {answer.status_code} {answer.reason}")
 
 
-def _check_access(client: "MlflowClient", uri: str) -> None:
+def key_variables(key: str) -> dict[str, str]:
+    """The environment that has MLflow's client send a key.
+
+    As a password, too, which counts more than a token: one in ~/.mlflow/credentials is for another server.
+    """
+    return {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_TRACKING_USERNAME": "tomorrow", "MLFLOW_TRACKING_PASSWORD": key}
+
+
+def _send_key(settings: Settings) -> None:
+    """Have MLflow's client send our key to our own server; to any other it sends what the user has set for it."""
+    key = mlflow_key(settings, settings.tracking_uri.bare)
+    if key is not None:
+        os.environ |= key_variables(key)
+
+
+def _check_access(client: "MlflowClient", uri: Address) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -150,9 +186,9 @@ def _check_access(client: "MlflowClient", uri: str) -> None:
         raise _unreachable(uri, f"it refuses: {str(error).splitlines()[0][:200]}") from None
 
 
-def _unreachable(uri: str, have: str) -> ConfigurationError:
+def _unreachable(uri: Address, have: str) -> ConfigurationError:
     return ConfigurationError(
-        f"tracking server {shown(uri)}",
+        f"tracking server {uri}",
         have=have,
         need="a running MLflow server that lets us in",
         remedy="start it, or correct tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",

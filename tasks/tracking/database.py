@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings, in_folder, sqlite_file
 from tasks.system.disk_errors import folder_fault
-from tasks.system.lock import locked, state_directory
+from tasks.system.lock import locked
+from tasks.system.state_directory import state_directory
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -27,7 +28,7 @@ NEWEST = ("3.17.2", "dc11669786a5")
 
 def ready_database(settings: Settings) -> None:
     """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
-    url = _parse(settings.tracking_uri)
+    url = _parse(settings.tracking_uri.secret)
     state_directory(settings)
     try:
         if _is_there(url):
@@ -68,7 +69,7 @@ def _parse(uri: str) -> "URL":
 def _is_there(url: "URL") -> bool:
     """Whether the database holds MLflow's tables in this library's version; ConfigurationError for any other."""
     if url.get_backend_name() == "sqlite":
-        file = Path(str(url.database))
+        file = sqlite_file(str(url.database))
         _check_place(url, file)
         # SQLite would make the file by looking.
         if not file.exists() or (file.is_file() and file.stat().st_size == 0):
@@ -165,15 +166,16 @@ def _make(url: "URL", settings: Settings) -> None:
         if url.get_backend_name() != "sqlite":
             SqlAlchemyStore(url.render_as_string(hide_password=False), settings.artifact_place)  # type: ignore[no-untyped-call]
             return
-        file = Path(str(url.database)).resolve()
+        file = sqlite_file(str(url.database)).resolve()
         making = file.with_name(f".{file.name}.making")
         try:
             making.unlink(missing_ok=True)
             making.touch()
         except OSError as error:
             remedy = "name another file under tracking.uri in mlflow.yaml"
-            raise folder_fault(f"tracking database {url.render_as_string()}", error, remedy) from None
-        store = SqlAlchemyStore(f"sqlite:///{making}", settings.artifact_place)  # type: ignore[no-untyped-call]
+            raise folder_fault(f"tracking database {_shown(url)}", error, remedy) from None
+        place = in_folder(Address(f"sqlite:///{making.name}"), making.parent)
+        store = SqlAlchemyStore(place.secret, settings.artifact_place)  # type: ignore[no-untyped-call]
         store.engine.dispose()
         making.replace(file)
 
@@ -191,9 +193,13 @@ def _quiet(*names: str) -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
+def _shown(url: "URL") -> Address:
+    return Address(url.render_as_string(hide_password=False))
+
+
 def _refusal(url: "URL", *, have: str, need: str, remedy: str) -> ConfigurationError:
     return ConfigurationError(
-        f"tracking database {url.render_as_string()}",  # without its password
+        f"tracking database {_shown(url)}",
         have=have,
         need=need,
         remedy=remedy,

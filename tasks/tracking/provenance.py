@@ -15,6 +15,7 @@ from pathlib import Path
 from model.config import ForecasterConfig
 from model.market.prices import Prices
 from tasks.settings import project_folder
+from tasks.system.keras_backend import switches
 
 # What a forecast can depend on; of the Keras backends, those that are installed.
 LIBRARIES = (
@@ -91,12 +92,17 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-@functools.cache
 def code_digest(*computed_by: str) -> str:
-    """A digest of these modules of ours, of all that they import of ours, and of the libraries' versions.
+    """A digest of these modules of ours, of all that they import of ours, and of the libraries and their switches.
 
     It is that of the files as they are: a change that nobody has committed counts, and no git is needed.
     """
+    return digest([sources_digest(*computed_by), switches()])
+
+
+@functools.cache
+def sources_digest(*computed_by: str) -> str:
+    """The part of it that does not change while a process runs."""
     missing = [name for name in computed_by if _file(name) is None]
     if missing:
         # Passed over, a change of it would go unnoticed.

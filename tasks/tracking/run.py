@@ -185,9 +185,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
     """Give the address of a run's page: on the tracking server, or where our own server would show it."""
     base = settings.server.address
-    if settings.tracking_uri.startswith(("http://", "https://")):
-        parts = urlsplit(settings.tracking_uri)
-        # A link is shown and logged: what stands before the @ is nobody's business.
-        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    if settings.tracking_uri.is_server:
+        parts = urlsplit(settings.tracking_uri.bare)
+        base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     # Without the parameter MLflow opens a page for language models, which shows no runs.
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"

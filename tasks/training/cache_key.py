@@ -1,7 +1,8 @@
 """What makes a training the same as one that was done before, so that it need not be done again.
 
-The security, the column, the newest session known, the configuration, every price and its source, the code and the
-libraries. When prices were fetched and what was noticed about them is no part of it, as long as they are the same.
+The security, the column, the newest session known, the configuration, every price and its source, the code, the
+libraries and the variables that switch how they compute, such as TF_ENABLE_ONEDNN_OPTS. When prices were fetched and
+what was noticed about them is no part of it, as long as they are the same.
 """
 
 from collections.abc import Sequence

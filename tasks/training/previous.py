@@ -1,21 +1,24 @@
 """What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 
 from model.errors import ConfigurationError
+from model.market.calendar import ExchangeCalendar
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import is_settled
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import AS_OF, RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import state_id
 from tasks.tracking.checked_files import read_checked, version_files
 from tasks.tracking.client import Tracking
-from tasks.training.cache_key import KEY
+from tasks.training.cache_key import KEY, newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
 MODEL, STATE = "model", "state"
+# So many sessions are asked for one by one.
+MANY = 30
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,21 @@ def find_previous(
             logger.warning("%s: %s: what is the same is trained again.", error.subject, error.have)
             continue
     return None
+
+
+def trained_until(registry: Registry, model: str, calendar: ExchangeCalendar, last: date) -> date:
+    """The newest session that a version of a model knows, or a later one than `last`; the first day of all for none.
+
+    The newest versions are asked, and then for each session after those whether any version is as of it, which MLflow
+    finds by a tag. All of them are read where that would be too many questions.
+    """
+    newest = newest_as_of(registry.newest(model))
+    if newest >= last:
+        return newest
+    between = [] if newest == date.min else calendar.sessions(newest, last)[1:].tolist()
+    if newest == date.min or len(between) > MANY:
+        return newest_as_of(registry.versions(model))
+    return next((day for day in reversed(between) if registry.tagged(model, AS_OF, day.isoformat())), newest)
 
 
 def read_results(tracking: Tracking, version: RegisteredVersion) -> TrainingResults:

@@ -154,6 +154,33 @@ def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixt
     assert {"message", "need", "remedy"} <= set(error)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("network.units=[1,2", "expected ',' or ']'"),
+        ("network.units={", "expected the node content"),
+        ("network.units=*units", "found undefined alias"),
+        ("network.units=!!python/object:os.system x", "could not determine a constructor"),
+        ("training.seed=2020-13-45", "no value"),
+        ("training.seed=" + "[" * 5000, "no value"),
+        ("training.seed=1e400", "training.seed"),
+        ("training.seed=[[1]]", "training.seed"),
+        ("=5", "no such key"),
+        ("network=5", "network"),
+        ("network..units=5", "no part of the configuration"),
+        ("network.units", "no `=`"),
+    ],
+)
+def test_a_part_of_the_configuration_that_cannot_be_is_wrong_use(
+    text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--set", text]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert len(err) < 1000
+
+
 def test_no_command_at_all_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys)
     assert (code, out) == (2, "")

@@ -12,7 +12,7 @@ from model.backtest.plan import Key
 from tasks.backtest.cache_key import COMPUTED_BY, origin_keys
 from tasks.backtest.evaluation_file import evaluation_json, read_evaluation
 from tasks.tracking import provenance
-from tasks.tracking.provenance import code_digest
+from tasks.tracking.provenance import code_digest, sources_digest
 from tests.market import changed_from
 from tests.project import ROOT
 from tests.tasks.backtest.planned import LAST_OF_MARCH, PRICES, fitted, plan
@@ -42,7 +42,7 @@ def test_the_code_that_forecasts_is_a_part_of_the_key_and_what_draws_is_not(
     monkeypatch.setattr(provenance, "project_folder", lambda: tmp_path)
 
     def digest() -> str:
-        code_digest.cache_clear()
+        sources_digest.cache_clear()
         return code_digest(COMPUTED_BY)
 
     before = digest()
@@ -51,7 +51,7 @@ def test_the_code_that_forecasts_is_a_part_of_the_key_and_what_draws_is_not(
     with (copy / "artifact" / "inference.py").open("a", encoding="utf-8") as code:
         code.write("# another\n")
     assert digest() != before
-    code_digest.cache_clear()
+    sources_digest.cache_clear()
 
 
 def test_an_evaluation_survives_its_file_to_the_last_bit() -> None:

@@ -30,10 +30,17 @@ def webhook(answer: int | None) -> Iterator[tuple[str, list[dict[str, object]]]]
             received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             if answer is not None:
                 self.send_response(answer)
+                if 300 <= answer < 400:
+                    self.send_header("Location", f"/{HIDDEN}/elsewhere")
                 self.end_headers()
                 return
             while not ended.wait(0.05):
                 self.wfile.write(b"H")
+
+        def do_GET(self) -> None:
+            received.append({"GET": self.path})
+            self.send_response(200)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
@@ -73,7 +80,7 @@ def test_the_webhook_is_sent_one_json_object(events: list[Alarm], monkeypatch: p
     assert events == [STALE]
 
 
-@pytest.mark.parametrize("answer", [404, 500, None])
+@pytest.mark.parametrize("answer", [301, 302, 303, 307, 308, 404, 500, None])
 def test_a_webhook_that_fails_or_hangs_does_no_harm_and_is_named_in_no_log(
     answer: int | None, events: list[Alarm], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

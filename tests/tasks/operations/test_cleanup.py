@@ -115,7 +115,7 @@ def make_world(tracking: Tracking, seed: int) -> None:
 
 
 def find(tracking: Tracking) -> tuple[Expired, ...]:
-    return find_expired(tracking, Ledger(tracking.settings.ledger_uri).rows(), AGES)
+    return find_expired(tracking, AGES).expired
 
 
 def holdings(tracking: Tracking) -> set[str]:

@@ -2,18 +2,21 @@
 
 import getpass
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system.lock import locked, state_directory, user_name
+from tasks.system.lock import locked, user_name
+from tasks.system.state_directory import state_directory
 from tests.project import ROOT
 
 HOLDER = """
@@ -59,6 +62,53 @@ def test_another_process_waits_until_the_holder_is_gone(settings: Settings) -> N
         pass
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a file that was removed")
+@pytest.mark.parametrize("remove", [lambda locks: (locks / "META-Open.lock").unlink(), shutil.rmtree])
+def test_a_held_lock_whose_file_is_removed_admits_nobody_else(
+    settings: Settings, remove: Callable[[Path], object]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        remove(settings.home / "locks")
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="another process"), locked(settings, "META-Open", 0.1):
+                pass
+        with locked(settings, "META-Close", 0):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    with locked(settings, "META-Open", 60), locked(settings, "META-Open", 0):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a file that was removed")
+def test_whoever_removed_the_file_of_a_lock_that_it_holds_may_take_it_again_and_another_thread_may_not(
+    settings: Settings,
+) -> None:
+    taken: list[str] = []
+
+    def take() -> None:
+        try:
+            with locked(settings, "META-Open", 0):
+                taken.append("taken")
+        except ConfigurationError:
+            taken.append("refused")
+
+    with locked(settings, "META-Open"):
+        (settings.home / "locks" / "META-Open.lock").unlink()
+        with locked(settings, "META-Open", 0):
+            pass
+        for _ in range(2):
+            thread = threading.Thread(target=take)
+            thread.start()
+            thread.join()
+    take()
+    assert taken == ["refused", "refused", "taken"]
+
+
 def test_another_thread_of_the_same_process_waits_as_well(settings: Settings) -> None:
     order: list[str] = []
 
@@ -78,7 +128,8 @@ def test_another_thread_of_the_same_process_waits_as_well(settings: Settings) ->
 def test_a_name_makes_a_file_in_the_folder_of_locks_only(settings: Settings) -> None:
     with locked(settings, "../../x/META Open"):
         pass
-    assert [path.name for path in (settings.home / "locks").iterdir()] == ["..%2F..%2Fx%2FMETA%20Open.lock"]
+    made = {path.name.removesuffix(".seen") for path in (settings.home / "locks").iterdir()}
+    assert made == {"..%2F..%2Fx%2FMETA%20Open.lock"}
 
 
 def test_a_user_without_a_name_is_a_number_where_the_system_has_one(monkeypatch: pytest.MonkeyPatch) -> None:

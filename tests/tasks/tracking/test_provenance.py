@@ -4,7 +4,9 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from tasks.tracking.provenance import code_version, library_versions
+import pytest
+
+from tasks.tracking.provenance import code_digest, code_version, library_versions
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -41,3 +43,15 @@ def test_the_libraries_are_named_as_installed() -> None:
     assert versions["mlflow"] == version("mlflow")
     assert versions["keras"] == version("keras")
     assert versions["python"].startswith("3.")
+
+
+@pytest.mark.parametrize("name", ["TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "OMP_NUM_THREADS"])
+def test_a_switch_of_the_libraries_that_changes_what_they_compute_is_part_of_the_digest(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    before = code_digest("model.training.fit")
+    monkeypatch.setenv(name, "0")
+    switched = code_digest("model.training.fit")
+    monkeypatch.setenv(name, "")
+    assert (switched != before, code_digest("model.training.fit")) == (True, before)

@@ -45,6 +45,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("forecasts_of_a_session", "forecasts", ["model", "session"])
+    op.create_index("forecasts_filled_in", "forecasts", ["model", "observed_at"])
+    op.create_index("forecasts_of_a_run", "forecasts", ["run_id"])
+    op.create_index("forecasts_of_prices", "forecasts", ["ticker", "as_of", "fingerprint"])
     op.create_table(
         "stage_changes",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -63,6 +66,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("changes_of_a_version", "stage_changes", ["model", "version", "id"])
+    op.create_index("changes_of_a_move", "stage_changes", ["model", "move"])
+    op.create_index("changes_of_a_stage", "stage_changes", ["model", "after"])
     op.create_table(
         "retraining",
         sa.Column("model", sa.Text, primary_key=True),

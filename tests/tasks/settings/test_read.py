@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import ConfigurationError
-from tasks.settings import AlarmSettings, RetrySettings, Settings, project_file, read_settings
+from tasks.settings import AlarmSettings, RetrySettings, Settings, part_credentials, project_file, read_settings
 
 
 def write(folder: Path, text: str) -> dict[str, str]:
@@ -133,6 +133,8 @@ def test_settings_that_are_made_in_code_know_no_environment(monkeypatch: pytest.
         ("stages: {after_training: Production}", "stages.after_training"),
         ("[1, 2]", "a list"),
         ("a: b: c", "not YAML"),
+        ("securities: [{ticker: META, first_session: 2012-13-45}]", "not YAML: month must be in 1..12"),
+        ("securities: " + "[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -142,9 +144,64 @@ def test_what_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_the_password_of_an_address_in_the_wrong_place_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="postgresql://host/db") as refusal:
-        read_settings(write(tmp_path, "tracking: postgresql://me:secret@host/db"))
-    assert "secret" not in str(refusal.value)
+    with pytest.raises(ConfigurationError, match=r"postgresql://\*\*\*@host/db") as refusal:
+        read_settings(write(tmp_path, "tracking: postgresql://me:hunter2@host/db"))
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tracking:\n  uri: http://me:hunter2@host: x\n", "line 2, column"),
+        ("tracking:\n  uri: *hunter2\n", "line 2, column 8: found undefined alias"),
+        ("tracking: {uri: http://me:hunter2@host", "line 1, column 39"),
+        ("tracking:\n\turi: http://me:hunter2@host", "line 2, column 1"),
+        ("tracking:\n  uri:http://me:hunter2@host", "tracking in"),
+        ("tracking: {uri:http://me:hunter2@host}", "a key that means nothing here"),
+        ("tracking: {urii: 'http://host/?password=hunter2'}", "tracking.urii"),
+        ("tracking: {uri: [hunter2]}", "a value of kind list"),
+        ("ledger: {uri: {password: hunter2}}", "a value of kind dict"),
+        ("ledger: {uri: x, password: hunter2}", "ledger.password"),
+        ("- http://me:hunter2@host", "a list"),
+    ],
+)
+def test_a_mistyped_file_is_told_of_without_what_stands_in_it(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings(write(tmp_path, text))
+    assert said in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("place", ["s3://key:hunter2@bucket", "ftp://me:hunter2@host/x", "s3://bucket/?token=hunter2"])
+def test_a_place_that_mlflow_shows_may_hold_no_password(tmp_path: Path, place: str) -> None:
+    with pytest.raises(ConfigurationError, match="MLflow stores and shows its address") as refusal:
+        read_settings(write(tmp_path, f"tracking: {{artifacts: '{place}'}}"))
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_prefect_is_given_user_and_password_apart_from_its_address() -> None:
+    environment = {"PREFECT_API_URL": "https://me:hunter2@host/api"}
+    part_credentials(environment)
+    assert environment == {"PREFECT_API_URL": "https://host/api", "PREFECT_API_AUTH_STRING": "me:hunter2"}
+    for left in ({}, {"PREFECT_API_URL": "http://host/api", "PREFECT_API_AUTH_STRING": "a:b"}):
+        part_credentials(same := dict(left))
+        assert same == left
+
+
+def test_a_state_directory_whose_path_is_too_long_is_told_of_at_once(tmp_path: Path) -> None:
+    deep = tmp_path / "/".join(["d" * 100] * 4)
+    with pytest.raises(ConfigurationError, match="400 at most") as refusal:
+        read_settings(write(tmp_path, f"home: {deep}"))
+    assert f"a path of {len(str(deep))} bytes" in refusal.value.have
+    assert not (tmp_path / ("d" * 100)).exists()
+
+
+@pytest.mark.parametrize(("home", "said"), [("~nobody-of-that-name/x", "~nobody-of-that-name"), ("a\udcffb", "UTF-8")])
+def test_a_state_directory_that_has_no_usable_path_is_told_of(tmp_path: Path, home: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings(write(tmp_path, "") | {"TOMORROW_HOME": home})
+    assert said in str(refusal.value)
+    str(refusal.value).encode()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.durable_file import write_durably
 from tasks.system.lock import locked
@@ -45,8 +45,8 @@ class StackState(BaseModel):
     pid: int
     since: datetime
     ready: bool
-    prefect_api: str
-    tracking: str
+    prefect_api: Address
+    tracking: Address
     parts: tuple[PartState, ...]
 
     def part(self, name: str) -> PartState | None:

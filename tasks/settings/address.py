@@ -1,0 +1,104 @@
+"""Where a store or a server is: an address that may hold a password, and does not show it."""
+
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from model.errors import masked
+
+SERVERS = ("http", "https")
+# What ends the path of an address, and a file's name may hold.
+ODD = "?#%"
+
+
+class Address(str):
+    """An address; wherever it is shown or written down as text, in JSON too, users and passwords in it are masked.
+
+    A library is given `secret`, the whole of it; of a server `bare` and `credentials` apart, since what a library is
+    never told cannot stand in its errors and logs.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """An address of this text, or of another address."""
+        return super().__new__(cls, text.secret if isinstance(text, Address) else text)
+
+    @property
+    def secret(self) -> str:
+        """The whole address, for whoever connects to it."""
+        return str.__str__(self)
+
+    @property
+    def bare(self) -> str:
+        """The address without a user and password."""
+        scheme, between, rest = self.secret.partition("://")
+        return f"{scheme}{between}{rest.rpartition('@')[2]}"
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """The user and password in it; None where there are none."""
+        given, at, _ = self.secret.partition("://")[2].rpartition("@")
+        user, _, password = given.partition(":")
+        return (unquote(user), unquote(password)) if at else None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is that of a server which speaks HTTP."""
+        return self.secret.partition(":")[0] in SERVERS
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an SQLite database; None where it is no such address."""
+        scheme, between, rest = self.secret.partition(":///")
+        return sqlite_file(rest.partition("?")[0]) if between and scheme.startswith("sqlite") else None
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether there is something in it that is not shown."""
+        return str(self) != self.secret
+
+    def __str__(self) -> str:
+        return masked(self.secret)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.secret,)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            cls,
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
+        )
+
+
+def in_folder(address: Address, folder: Path) -> Address:
+    """An address as it is; that of an SQLite file absolute, a relative path taken from the folder.
+
+    A `?` or `#` in a path would end it there: SQLite is then given the path as an address of its own. (With the name of
+    its driver, since MLflow otherwise takes that address for a path, and makes its folders.)
+    """
+    scheme, between, rest = address.secret.partition(":///")
+    file, mark, parameters = rest.partition("?")
+    if not between or not scheme.startswith("sqlite") or file in ("", ":memory:") or file.startswith("file:"):
+        return address
+    place = file if file.startswith("/") else str((folder / file).resolve())
+    if not set(ODD).intersection(place):
+        return Address(f"{scheme}:///{place}{mark}{parameters}")
+    driver = scheme if "+" in scheme else "sqlite+pysqlite"
+    return Address(f"{driver}:///file:{quote(place)}?uri=true{'&' if mark else ''}{parameters}")
+
+
+def sqlite_file(database: str) -> Path:
+    """The file that SQLite opens, by what SQLAlchemy calls the database."""
+    return Path(unquote(database.removeprefix("file:")) if database.startswith("file:") else database)
