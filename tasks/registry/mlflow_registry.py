@@ -128,6 +128,8 @@ class MlflowRegistry:
             self._client.set_logged_model_tags(version.model_id, {MLFLOW_MODEL_VERSIONS: made})
 
     def _search(self, model: str, conditions: Sequence[str]) -> Iterator[RegisteredVersion]:
+        if {"'", '"'} <= set(model):  # no search of MLflow's can name it, and no model of ours is called so
+            return
         wanted = " and ".join((f"name={quoted(model)}", *conditions))
         token = None
         while True:

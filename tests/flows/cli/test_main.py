@@ -1,5 +1,6 @@
 """Every user's mistake: its exit code, a message that names it, nothing registered, no bare traceback."""
 
+import json
 import os
 import shlex
 import sqlite3
@@ -16,6 +17,7 @@ from flows.cli.main import main
 from model.market.prices import COLUMNS
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
+from tests.project import ROOT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -177,6 +179,39 @@ def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, ar
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[0]
     assert "Exception" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "code", "answers"),
+    [
+        ("status --json 2>&-", 0, True),
+        ("train --preset none --json 2>&-", 2, True),
+        ("train --preset none 2>&-", 2, False),
+        ("status >&-", 0, False),
+        ("status --json <&- >&- 2>&-", 0, False),
+    ],
+)
+def test_a_stream_that_is_closed_gets_nothing_and_no_other_gets_what_it_was_meant_for(
+    home: Path, line: str, code: int, answers: bool
+) -> None:
+    command = f"{shlex.quote(sys.executable)} -m flows.cli.main {line}"
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert json.loads(done.stdout) if answers else done.stdout == b""
+
+
+@pytest.mark.slow
+def test_with_standard_error_closed_a_training_prints_its_answer_alone(home: Path) -> None:
+    arguments = shlex.join(["train", *FAST_MARKET, *SMALL, "--json"])
+    command = f"{shlex.quote(sys.executable)} -m flows.cli.main {arguments} 2>&-"
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, env=environment, check=False)
+    assert json.loads(done.stdout)["version"] == 1
+    for database in ("mlflow.db", "ledger.db", "prefect/prefect.db"):
+        with sqlite3.connect(home / database) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 @pytest.mark.slow
