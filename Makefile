@@ -6,62 +6,72 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.complete
+DEV := $(VENV)/.complete-dev
 TESTS := -q -n auto --maxprocesses 4 --dist loadfile
 
-STATE := $(or $(TOMORROW_HOME),var)
+.PHONY: setup dev run pages test test-fast lint types audit lock release screenshots clean
 
-.PHONY: setup run mlflow prefect test test-fast lint types lock release screenshots clean
-
+# What the product needs to run: the first part of the lock.
 setup: $(DONE)
+
+# And the tools to work on it.
+dev: $(DEV)
 
 # --no-deps: the lock is complete, and pip check says so afterwards.
 $(DONE): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tomorrow needs Python 3.11 to 3.13, and found none: make PYTHON=/its/place setup"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	.ci/lock-part product >$(VENV)/product.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/product.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	$(BIN)/python -m pip check
 	@touch $(DONE)
 
+$(DEV): $(DONE)
+	.ci/lock-part tools >$(VENV)/tools.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/tools.lock
+	$(BIN)/python -m pip check
+	@touch $(DEV)
+
 run: setup
 	$(BIN)/python -m flows.cli.demo
 
-# MLflow's pages on http://127.0.0.1:5000, and Prefect's on http://127.0.0.1:4200, until Ctrl-C.
-mlflow: setup
-	PATH="$(abspath $(BIN)):$$PATH" MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server \
-		--backend-store-uri "sqlite:///$(STATE)/mlflow.db" --workers 1 --host 127.0.0.1 --port 5000
+# The pages of MLflow and Prefect, until Ctrl-C: their links are shown on the terminal.
+pages: setup
+	$(BIN)/tomorrow up --pages
 
-prefect: setup
-	PREFECT_HOME="$(abspath $(STATE))/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=true \
-		$(BIN)/prefect server start --host 127.0.0.1 --port 4200
-
-test: setup
+test: dev
 	$(BIN)/python -m pytest $(TESTS)
 
 # Without the tests that start servers, run whole commands or fit for seconds; under two minutes on two cores.
-test-fast: setup
+test-fast: dev
 	$(BIN)/python -m pytest $(TESTS) -m "not slow"
 
 # The style, and the walls between the folders: [tool.importlinter] in pyproject.toml.
-lint: setup
+lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: setup
+types: dev
 	$(BIN)/mypy
 
-# Needs uv; everything else needs only what the lock names.
-lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --extra statistics --no-annotate \
-		--custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
+# Asks the Python Packaging Advisory Database, through the package index, for known faults of all that the lock names;
+# what cannot be asked for is an error, too.
+audit: dev
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
-# Checks the version, the changelog and the tree, and builds the wheel. Uploads nothing, and makes no tag.
-release: setup
+# Needs uv; everything else needs only what the lock names. UPGRADE= keeps the versions that are there.
+UPGRADE ?= --upgrade
+lock:
+	.ci/lock $(UPGRADE)
+
+# Checks the version, the changelog and the tree, and builds the wheel and its bill of materials. Uploads nothing, and makes no tag.
+release: dev
 	@.ci/release $(BIN)/python
 
 # Needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names.
-screenshots: setup
+screenshots: dev
 	$(BIN)/python -m docs.screenshots
 
 clean:

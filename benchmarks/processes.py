@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +71,21 @@ def prefect_server(home: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[dict[str, str]]:
-    """The same of MLflow, on SQLite."""
+def mlflow_server(
+    folder: Path, more: Callable[[str], tuple[list[str], dict[str, str]]] | None = None
+) -> Iterator[dict[str, str]]:
+    """The same of MLflow, on SQLite.
+
+    more: gives further arguments and variables for a server at an address
+    """
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     quiet["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/served.db", "--workers", "1"]
     command += ["--artifacts-destination", str(folder / "served"), "--host", "127.0.0.1", "--port", port]
-    with _serving(command, folder, quiet):
+    arguments, variables = more(address) if more else ([], {})
+    with _serving([*command, *arguments], folder, quiet | variables):
         _wait_for(f"{address}/health")
         yield {"MLFLOW_TRACKING_URI": address}
 

@@ -4,16 +4,19 @@ make screenshots            # needs Chromium: /usr/bin/chromium, or the program 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tasks.settings import read_settings
-from tasks.system.prefect_server import environment
-from tests.servers import free_port, serving
+from tasks.settings import Settings
+from tasks.system.access.secret import Keys, state_keys
+from tests.servers import free_port
 
 PICTURES = Path(__file__).parent / "pictures"
 LARGEST = 200 * 1024
@@ -27,31 +30,44 @@ def main() -> None:
     """Run the main job against both servers, and take a picture of what each shows."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tomorrow-pictures-") as folder:
-        home = Path(folder)
-        os.environ |= environment(read_settings({"TOMORROW_HOME": folder}), quiet=True) | {"TOMORROW_HOME": folder}
         mlflow, prefect = free_port(), free_port()
-        api = f"http://127.0.0.1:{prefect}/api"
-        command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect)]
-        with serving(command, f"{api}/health", home, PREFECT_SERVER_UI_API_URL=api):
-            subprocess.run(
-                [sys.executable, "-m", "flows.cli.demo"], env=os.environ | {"PREFECT_API_URL": api}, check=True
-            )
-            command = ["mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--workers", "1"]
-            command += ["--host", "127.0.0.1", "--port", str(mlflow)]
-            with serving(
-                command, f"http://127.0.0.1:{mlflow}/health", home, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"
-            ):
-                photograph(f"http://127.0.0.1:{mlflow}", f"http://127.0.0.1:{prefect}")
+        keys = state_keys(Settings(home=Path(folder, "var")))
+        addresses = (f"http://127.0.0.1:{mlflow}", f"http://127.0.0.1:{prefect}")
+        home = {"TOMORROW_HOME": f"{folder}/var"}
+        servers = {"MLFLOW_TRACKING_URI": addresses[0], "PREFECT_API_URL": f"{addresses[1]}/api"}
+        with both_servers(os.environ | home, mlflow, prefect):
+            subprocess.run([sys.executable, "-m", "flows.cli.demo"], env=os.environ | home | servers, check=True)
+            photograph(*addresses, keys)
 
 
-def photograph(mlflow: str, prefect: str) -> None:
+@contextmanager
+def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iterator[None]:
+    """`tomorrow up --pages` until the block is left."""
+    ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.cli.main", "up", "--pages", *ports],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as stack:
+        try:
+            said = iter(stack.stderr or ())
+            if not any("the stack is up" in line for line in said):
+                raise SystemExit("the servers did not come up")
+            yield
+        finally:
+            stack.send_signal(signal.SIGINT)
+            stack.communicate()
+
+
+def photograph(mlflow: str, prefect: str, keys: Keys) -> None:
     """Take every picture."""
     with sync_playwright() as playwright:
         program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=program, args=BROWSER)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
-        page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
+        page.goto(f"{mlflow}/open?token={keys.mlflow}#/experiments/1/runs?workflowType=machine_learning")
         page.get_by_text("SAMPLE Open anchored").first.click()
         close_assistant(page)
         page.get_by_role("tab", name="Artifacts").click()
@@ -64,6 +80,10 @@ def photograph(mlflow: str, prefect: str) -> None:
         close_assistant(page)
         take(page, "mlflow-stages")
         page.set_viewport_size({"width": 1280, "height": 960})  # so that both runs are seen
+        page.goto(prefect)
+        page.get_by_placeholder("admin:pass").fill(keys.prefect)
+        page.keyboard.press("Enter")
+        page.get_by_text("Work Pools").first.wait_for()
         page.goto(f"{prefect}/runs")
         page.wait_for_timeout(6000)
         take(page, "prefect-runs")

@@ -13,12 +13,12 @@ from flows.runs.story import log_missed, start_run
 from flows.train import train
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
 from model.market.calendar import missed_sessions
-from tasks.ledger.forecasts import Ledger
+from tasks.ledger.totals import Totals
 from tasks.prefect_tasks import connect_task
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
-from tasks.training.cache_key import newest_as_of
+from tasks.training.previous import trained_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +50,27 @@ def catchup(
     """Make the forecasts that are missing in the ledger, each as of its own session; at first that of the newest one.
 
     Before each forecast a version is trained as of that session, unless a newer version has trained on that day:
-    comparing the two on it would be unfair. With nothing in Production the forecast is the best naive distribution; a
-    session that has no other forecast is caught up where no version has been trained as of it or later.
+    comparing the two on it would be unfair. With nothing in Production, or a version that knows later sessions, the
+    forecast is the best naive distribution; a session that has no other forecast is caught up where no version has been
+    trained as of it or later.
     """
     start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, forecaster.column)
     registry = Registry(connect_task(settings))
-    trained = newest_as_of(registry.versions(model))
-    rows = Ledger(settings.ledger_uri).rows(model)
-    done = {row.as_of for row in rows if row.version is not None or row.as_of <= trained}
     calendar = resolved.calendar
-    missed = missed_sessions(calendar, done, resolved.until(calendar.last_completed(at)))
+    last = resolved.until(calendar.last_completed(at))
+    trained = trained_until(registry, model, calendar, last)
+    made = Totals(settings.ledger_uri).as_of_days(model)
+    done = {day for day, by_version in made.items() if by_version or day <= trained}
+    missed = missed_sessions(calendar, done, last)
     due = missed[max(0, len(missed) - settings.schedules.catch_up) :]
     log_missed(model, due, len(missed))
-    made: list[PredictReport] = []
+    reports: list[PredictReport] = []
     for day in due:
         wanted = request.model_copy(update={"as_of": day})
-        if newest_as_of(registry.versions(model)) < day:
+        if trained_until(registry, model, calendar, day) < day:
             train(request=wanted, forecaster=forecaster, evaluation=evaluation)
-        made.append(predict(request=wanted, column=forecaster.column, or_naive=True))
-    return CatchupReport(model=model, made=tuple(made), passed=missed[: len(missed) - len(due)])
+        reports.append(predict(request=wanted, column=forecaster.column, or_naive=True))
+    return CatchupReport(model=model, made=tuple(reports), passed=missed[: len(missed) - len(due)])

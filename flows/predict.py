@@ -12,8 +12,9 @@ from flows.runs.artifacts import link_forecast
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
-from flows.runs.story import log_forecast, log_pulled, start_run
+from flows.runs.story import log_forecast, log_pulled, log_too_new, start_run
 from model.config import Column, PriceRequest
+from tasks.forecasts.make import knows_later
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
     connect_task,
@@ -56,7 +57,8 @@ class PredictReport:
 def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_naive: bool = False) -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production.
 
-    or_naive: with nothing in Production record the best naive distribution, which is no failure then
+    or_naive: with nothing in Production, or a version that knows later sessions, record the best naive distribution,
+              which is no failure then
     """
     seconds = start_run()
     settings, at = read_settings(), now()
@@ -66,6 +68,9 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_
     version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
     log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
+    if or_naive and version is not None and knows_later(version, fetched.prices):
+        log_too_new(version, fetched.prices)
+        version = None
     what = fetched.prices, column, settings, at, fetched.stale
     made = naive_forecast_task(model, *what) if version is None else forecast_task(version, *what)
     recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)

@@ -58,7 +58,7 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     # Older prices are enough for older forecasts; the next run fills in what is missing.
     fetched = fetch(resolved, settings, at, "train")
     ledger = Ledger(settings.ledger_uri)
-    outcomes = find_outcomes_task(ledger.rows(model), fetched.prices)
+    outcomes = find_outcomes_task(ledger.unfilled(model), fetched.prices)
     fill_in_task(ledger, outcomes.known, at=at)
     scored = score_task(connect_task(settings), model, ledger.rows(model), fetched.prices, at)
     log_score(scored, len(outcomes.known))

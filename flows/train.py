@@ -127,12 +127,12 @@ def _fit_and_register(
     """Fit, evaluate, log and register; `tags` are the run's, the training's key among them."""
     forecaster = config.forecaster
     with start_training_run(tracking, split, forecaster, tags) as run:
-        log_setup_task(run, split, config)
+        log_setup_task(run, tracking.settings, split, config)
         start = choose_start_task(tracking, run, split, forecaster, now())
         with training_progress(forecaster.training.most_epochs) as show:
             fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = evaluate_task(fitted.predict, split, forecaster.column)
-        model_uri = package_task(run.run_id, fitted, split.train)
-        results = log_results_task(run, split, fitted, judged, model_uri)
+        model_uri = package_task(tracking.settings, run.run_id, fitted, split.train)
+        results = log_results_task(run, tracking.settings, split, fitted, judged, model_uri)
         kept = start.tags() | {KEY: tags[KEY]}
         return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, kept), results

@@ -31,15 +31,17 @@ from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import find_expired
+from tasks.operations.old_runs import mark_lasting
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
-from tasks.registry.registry import Registry
-from tasks.settings import RetrySettings
+from tasks.registry.registry import Registry, compare_stages
+from tasks.settings import RetrySettings, Settings
+from tasks.system import durations
 from tasks.system.disk_errors import fault_of_ours, storage_fault
 from tasks.system.keras_backend import load_backend
-from tasks.tracking.client import open_tracking
+from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.model_artifact import log_forecaster
 from tasks.training.previous import find_previous
 from tasks.training.run import log_results, log_setup, register_trained
@@ -91,6 +93,11 @@ def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
     return task(name=name, tags=tags, cache_policy=NO_CACHE, persist_result=False)(run)
 
 
+def connect(settings: Settings) -> Tracking:
+    """The tracking store; a deployment's run waits longer for a server than somebody at the command line."""
+    return open_tracking(settings, durations.REACH if runtime.deployment.id is None else durations.RIDE_OUT)
+
+
 # Prices.
 fetch_task = step(fetch_prices, "fetch", "yahoo")
 fall_back_task = step(fall_back, "use the last good snapshot")
@@ -108,7 +115,7 @@ log_results_task = step(log_results, "log results")
 register_task = step(register_trained, "register")
 
 # The registry.
-connect_task = step(open_tracking, "connect")
+connect_task = step(connect, "connect")
 prove_task = step(prove_versions, "prove", "fit")
 record_proof_task = step(record_proof, "log proof")
 ask_gate_task = step(ask_gate, "ask the gate")
@@ -142,7 +149,9 @@ def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 
 
 
 # Housekeeping.
+compare_task = step(compare_stages, "compare")
 find_expired_task = step(find_expired, "find")
+mark_lasting_task = step(mark_lasting, "mark")
 remove_task = step(remove_expired, "remove")
 
 

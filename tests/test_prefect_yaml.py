@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ import yaml
 
 from model.config import PRESETS
 from tasks.ledger.forecasts import Ledger
+from tasks.operations.stack.deployments import deploy
+from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Settings
-from tasks.system import durations
 from tasks.system.prefect_server import environment
 from tests.project import ROOT, program
 from tests.servers import free_port, serving
@@ -66,9 +66,10 @@ def test_prefect_knows_every_key() -> None:
         assert set(deployment["concurrency_limit"]) <= set(ConcurrencyLimitSpec.model_fields)
 
 
-def test_runs_say_that_they_live_as_often_as_we_mean_them_to() -> None:
-    variables = yaml.safe_load(FILE.read_text(encoding="utf-8"))["definitions"]["work_pool"]["job_variables"]["env"]
-    assert variables == {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT)}
+def test_a_deployment_brings_nothing_that_its_job_is_made_of() -> None:
+    """The work pool's template refuses it: a command or an environment there would be the operator's own."""
+    pools = [deployment["work_pool"] for deployment in yaml.safe_load(FILE.read_text(encoding="utf-8"))["deployments"]]
+    assert pools == [{"name": "local-pool"}] * len(DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -150,16 +151,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         Path(env["PREFECT_HOME"]).mkdir()
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         with serving(command, f"{address}/health", folder, **env):
-            _prefect(env, "work-pool", "create", "local-pool", "--type", "process")
-            _prefect(env, "--no-prompt", "deploy", "--all")
+            deploy(PrefectApi(address), env, {})
             yield env
-
-
-def _prefect(env: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "prefect", *arguments]
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def _ask(env: dict[str, str], path: str, question: dict[str, object]) -> list[dict[str, Any]]:

@@ -3,13 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,97 +12,27 @@ import pytest
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.orphans import mark_of, marked
-from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.operations.stack.state import StackState, read_stack
 from tasks.settings import Settings
-from tests.servers import free_port
-from tests.tasks.operations.test_alarms import HIDDEN, webhook
+from tasks.system.stack_state import read_stack
+from tests.running_stack import PATIENCE, Running, run, running_stack, wait_until
+from tests.tasks.operations.test_alarms import HIDDEN
 
 pytestmark = pytest.mark.servers
-
-PATIENCE = 400
-
-
-@dataclass(frozen=True)
-class Running:
-    """A stack that runs: its process, its state directory, its ports, and what its webhook was sent."""
-
-    process: "subprocess.Popen[bytes]"
-    home: Path
-    mlflow: int
-    prefect: int
-    sent: list[dict[str, object]]
-
-    @property
-    def said(self) -> str:
-        """What it has shown so far."""
-        return (self.home.parent / "shown").read_text()
-
-    @property
-    def state(self) -> StackState:
-        """What it has written down."""
-        found = read_stack(Settings(home=self.home))
-        assert found is not None
-        return found
-
-    def ask(self, path: str, question: dict[str, Any]) -> Any:
-        """Ask Prefect's server."""
-        answer = httpx.post(f"http://127.0.0.1:{self.prefect}/api/{path}", json=question, timeout=60)
-        answer.raise_for_status()
-        return answer.json()
-
-
-def command(home: Path, *arguments: str, **variables: str) -> tuple[list[str], dict[str, str]]:
-    """A command as a whole process on a state directory."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    return [sys.executable, "-m", "flows.cli.main", *arguments], {**kept, "TOMORROW_HOME": str(home), **variables}
-
-
-def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, in a folder that has nothing to do with it."""
-    words, variables = command(home, *arguments)
-    return subprocess.run(words, env=variables, cwd="/", capture_output=True, text=True, timeout=PATIENCE, check=False)
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The stack on free ports, with the sample market; ended at the end if no test has."""
-    folder = tmp_path_factory.mktemp("stack")
-    mlflow, prefect = free_port(), free_port()
-    with webhook(200) as (address, sent), (folder / "shown").open("wb") as shown:
-        words, variables = command(
-            folder / "var",
-            *("up", "--source", "sample", "--now", "--json"),
-            *("--mlflow-port", str(mlflow), "--prefect-port", str(prefect)),
-            TOMORROW_WEBHOOK=address,
-        )
-        process = subprocess.Popen(
-            words, env=variables, cwd="/", stdout=subprocess.PIPE, stderr=shown, start_new_session=True
-        )
-        running = Running(process=process, home=folder / "var", mlflow=mlflow, prefect=prefect, sent=sent)
-        try:
-            wait_until(lambda: "catchup runs now" in running.said or process.poll() is not None)
-            assert process.poll() is None, running.said + process.communicate()[0].decode()
-            yield running
-        finally:
-            process.kill()
-            process.wait()
-            wait_until(lambda: not marked(mark_of(folder / "var")))
+    """A stack that makes its first forecast at once."""
+    with running_stack(tmp_path_factory.mktemp("stack"), "--now", until="catchup runs now") as running:
+        yield running
 
 
 def test_both_servers_answer_with_their_pages(stack: Running) -> None:
-    assert "<title>MLflow</title>" in httpx.get(f"http://127.0.0.1:{stack.mlflow}/").text
+    with_key = {"Authorization": f"Bearer {stack.keys.mlflow}"}
+    assert "<title>MLflow</title>" in httpx.get(f"{stack.mlflow_address}/", headers=with_key).text
     assert "Prefect" in httpx.get(f"http://127.0.0.1:{stack.prefect}/", follow_redirects=True).text
     for port in (stack.mlflow, stack.prefect):
         assert f"http://127.0.0.1:{port}" in stack.said
-    assert f"http://127.0.0.1:{stack.mlflow}/#/experiments?workflowType=machine_learning\n" in stack.said
     mlflow = stack.state.part("mlflow")
     assert mlflow is not None
     assert mlflow.address == f"http://127.0.0.1:{stack.mlflow}"
@@ -208,7 +133,7 @@ def test_a_run_that_fails_is_told_of(stack: Running) -> None:
 
 
 def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Running) -> None:
-    api = PrefectApi(f"http://127.0.0.1:{stack.prefect}/api")
+    api = stack.api
     api.pause(api.deployments()["predict"], ["before-open"])
     variables = {**os.environ, "PREFECT_API_URL": api.address, "PREFECT_HOME": str(stack.home / "prefect")}
     assert deploy(api, variables, {}) == ("predict: before-open stays paused, as it was",)
@@ -218,14 +143,14 @@ def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Run
 
 
 def test_a_run_whose_process_is_gone_no_longer_blocks_its_deployment(stack: Running) -> None:
-    api = PrefectApi(f"http://127.0.0.1:{stack.prefect}/api")
+    api = stack.api
     promote = api.deployments()["promote"]["id"]
     question = {"state": {"type": "RUNNING"}, "parameters": {"model": "META-Open", "version": 1}}
     run = stack.ask(f"deployments/{promote}/create_flow_run", question)
     assert api.running(WORK_POOL) == 1
     assert api.crash_unfinished(WORK_POOL, "It is gone.") == (run["name"],)
     assert api.running(WORK_POOL) == 0
-    state = httpx.get(f"{api.address}/flow_runs/{run['id']}", timeout=60).json()["state"]
+    state = httpx.get(f"{api.address}/flow_runs/{run['id']}", timeout=60, auth=stack.prefect_auth).json()["state"]
     assert (state["type"], state["message"]) == ("CRASHED", "It is gone.")
 
 

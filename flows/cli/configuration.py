@@ -42,8 +42,10 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     """
     from tasks.settings import read_settings
     from tasks.system.prefect_server import prepare_environment
+    from tasks.system.state_directory import keep_private
 
     settings = read_settings()
+    keep_private(settings)
     prepare_environment(settings)
     if not wanted:
         return settings, ()

@@ -49,8 +49,7 @@ def main() -> int:
         _show(predict_result(predict(request=request)))
         _say(f"  {WHY_LATE}")
     _say(f"\nEverything is stored in {settings.home}.")
-    _say("  make mlflow    shows runs, figures and stages on http://127.0.0.1:5000")
-    _say("  make prefect   shows the flow runs on http://127.0.0.1:4200")
+    _say("  make pages     shows runs, figures and stages in MLflow, and the flow runs in Prefect")
     return 0
 
 

@@ -5,7 +5,6 @@ other and has loaded everything once; weights and forecasts are those of a train
 """
 
 import functools
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from flows.cli.result import CommandResult, attempt, together
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from tasks.backtest.fit_pool import prepare_fitting
 from tasks.settings import read_settings
-from tasks.system.prefect_server import orchestrated, prepare_environment
+from tasks.system.prefect_server import OrchestrationServer, orchestrated, prepare_environment
 from tasks.system.process_pool import Workers
 
 # What a process holds open for as long as it lives: the block in which it may run flows.
@@ -39,7 +38,7 @@ def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> Command
     pause: seconds between two that begin, since each begins with fetching
     """
     results: dict[str, CommandResult] = {}
-    # The processes load Keras while the server starts; each learns its address with the first training.
+    # The processes load Keras while the server starts; each learns where it is with the first training.
     with Workers(min(jobs, len(trainings)), _train_one, _load) as workers, orchestrated() as server:
         given = [(server, training) for training in trainings]
         for (_, done), result in workers.run(given, started=lambda _: time.sleep(pause)):
@@ -57,8 +56,8 @@ def train_security(training: Training) -> CommandResult:
     return train_result(train(**vars(training)), read_settings())
 
 
-def _train_one(given: tuple[str, Training]) -> CommandResult:
-    """The same of one among several, reported to the server at an address; what went wrong with it is its result."""
+def _train_one(given: tuple[OrchestrationServer, Training]) -> CommandResult:
+    """The same of one among several, reported to a server; what went wrong with it is its result."""
     server, training = given
     _join(server)
     return attempt(training.request, lambda _: train_security(training))
@@ -71,7 +70,7 @@ def _load() -> None:
 
 
 @functools.cache
-def _join(server: str) -> None:
+def _join(server: OrchestrationServer) -> None:
     """Have this process run its flows against the server, which Prefect asks for when it is imported."""
-    os.environ["PREFECT_API_URL"] = server
+    server.use()
     _life.enter_context(orchestrated())

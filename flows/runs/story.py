@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from model.evaluation.decision import Decision
     from model.evaluation.gate import Gate
     from model.evaluation.split import Split
+    from model.market.prices import Prices
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.operations.expired import Expired
@@ -125,6 +126,14 @@ def log_pulled(model: str, version: "RegisteredVersion | None") -> None:
         logger.warning(note)
 
 
+def log_too_new(version: "RegisteredVersion", prices: "Prices") -> None:
+    """That a version knows what came after the day that is forecast from, and so does not forecast."""
+    get_run_logger().warning(
+        f"{version.model} {version.named} knows the sessions up to {version.as_of}: as of {prices.last} the best naive "
+        "distribution is recorded in its place."
+    )
+
+
 def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already."""
     logger = get_run_logger()
@@ -170,8 +179,10 @@ def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:
     get_run_logger().info(f"{model}: {len(due)} sessions to catch up{left}.")
 
 
-def log_cleaned(expired: "Sequence[Expired]", *, dry_run: bool) -> None:
-    """How much was removed, or would be."""
+def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run: bool) -> None:
+    """What was found changed by hand in MLflow, and how much was removed, or would be."""
+    for note in notes:
+        get_run_logger().warning(note)
     get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
 
 

@@ -52,7 +52,7 @@ def made_by(made: RecordedForecast) -> str:
     if made.version is not None:
         return f"{made.model} {made.named}"
     kind = next((f", {naive_label(name)}" for name, row in made.naive_quantiles.items() if row == made.quantiles), "")
-    return f"the naive distribution{kind}: no version is in Production"
+    return f"the naive distribution{kind}: no version in Production could forecast it"
 
 
 def _beside(measure: str, metrics: Mapping[str, float], kind: str, names: list[str]) -> str:

@@ -110,5 +110,6 @@ def record_person(
             need="a reason, which stays on the version for whoever asks later",
             remedy='add --reason "..."',
         )
-    done = f"{'Approved' if person.approved else 'Rejected'} by {printable(person.by)}{', against the gate' if against else ''}"
+    done = f"{'Approved' if person.approved else 'Rejected'} by {printable(person.by)}"
+    done += ", against the gate" if against else ""
     return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")

@@ -1,7 +1,8 @@
 """The proof of a configuration, kept in an MLflow run of its own: what is there is read, and what is missing is made.
 
 A proof is kept by configuration, code and first session; each of its periods besides by every price that was known. A
-period whose prices were changed since is made again; a dividend, which changes Adj Close alone, changes none.
+period whose prices were changed since is made again; a dividend, which changes Adj Close alone, changes none. Decisions
+rest on what is kept: a file whose digest the ledger does not have is no part of a proof.
 """
 
 import json
@@ -13,7 +14,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +47,10 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import locked
+from tasks.tracking.checked_files import is_kept, log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import code_digest, digest, training_tags
 from tasks.tracking.run import start_run
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 COMPUTED_BY = "model.backtest.proof"
 KEY, KIND = "proof.key", "proof"
@@ -99,7 +98,7 @@ def prove(
 
         run_id = _run(tracking, prices, configuration, start)
         with TemporaryDirectory(prefix="tomorrow-") as folder:
-            kept, made = _Periods(tracking.client, run_id, Path(folder)), list[PeriodForecasts]()
+            kept, made = _Periods(tracking, run_id, Path(folder)), list[PeriodForecasts]()
             due, tell = periods(prices, start, settings.proof), show or (lambda *_: None)
             for number, period in enumerate(due):
                 done = kept.done(prices, period)
@@ -175,11 +174,11 @@ def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, st
 class _Periods:
     """The periods that a run keeps, each in a folder named after its first session."""
 
-    def __init__(self, client: "MlflowClient", run_id: str, folder: Path) -> None:
-        self._client, self._run_id, self._folder = client, run_id, folder
+    def __init__(self, tracking: Tracking, run_id: str, folder: Path) -> None:
+        self._client, self._settings, self._run_id, self._folder = tracking.client, tracking.settings, run_id, folder
         self._places: dict[str, Path] = {}
         self._found: dict[str, Mapping[str, Any]] = {}
-        self._there = {Path(file.path).name for file in client.list_artifacts(run_id, KIND)}
+        self._there = {Path(file.path).name for file in self._client.list_artifacts(run_id, KIND)}
 
     def done(self, prices: Prices, period: Period) -> PeriodForecasts:
         """A period's forecasts that are kept and can be used; NOTHING where there are none."""
@@ -210,18 +209,21 @@ class _Periods:
         return made
 
     def _read(self, name: str) -> Mapping[str, Any] | None:
-        """What is kept of a period; None where it is gone or damaged, which counts as nothing."""
+        """What is kept of a period; None where it is gone, or not as it was written here, which counts as nothing."""
         from mlflow.exceptions import MlflowException
 
         if name in self._found or name not in self._there:
             return self._found.get(name)
         try:
             place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
-            found = json.loads((place / FORECASTS_FILE).read_text(encoding="utf-8"))
-            _check(found)
-        except (MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+            content = (place / FORECASTS_FILE).read_bytes()
+        except (MlflowException, OSError) as error:
             logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
             return None
+        if not is_kept(self._settings, self._run_id, f"{KIND}/{name}/{FORECASTS_FILE}", content):
+            logger.warning("the proof's period from %s is not as it was written here, and is made again", name)
+            return None
+        found = json.loads(content)
         self._places[name], self._found[name] = place, found
         return dict(found)
 
@@ -255,9 +257,8 @@ class _Periods:
             "alone": packed(made.alone.quantiles),
             "fit": _digest_of_fit(place),
         }
-        kept["digest"] = digest(kept)
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
-        self._client.log_artifacts(self._run_id, str(place), f"{KIND}/{name}")
+        log_checked(self._client, self._settings, self._run_id, place, f"{KIND}/{name}")
 
 
 def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> PeriodForecasts:
@@ -281,16 +282,6 @@ def _traded(prices: Prices) -> str:
 
 
 def _digest_of_fit(place: Path) -> str:
-    """The digest of a fit's files, which a damaged or another fit's file changes."""
+    """The digest of a fit's files, which stands beside its forecasts: those of another fit are not taken for them."""
     files = (place / name for name in (RECIPE_FILE, WEIGHTS_FILE))
     return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])
-
-
-def _check(found: Any) -> None:
-    """KeyError, TypeError or ValueError unless a period's file is whole, and as it was written."""
-    if found["digest"] != digest({name: value for name, value in found.items() if name != "digest"}):
-        raise ValueError("its content is not what was written")
-    n = len(found["sessions"])
-    str(found["trained_on"]), str(found["known"]), str(found["fit"])
-    Forecasts(values=np.array(found["forecast"], dtype=np.float64), quantiles=unpacked(found["quantiles"], n))
-    unpacked(found["alone"], n)

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.errors import ConfigurationError, TooFewPrices
+from model.errors import ConfigurationError, TooFewPrices, UsageError
 from model.evaluation.baselines import (
     FEWEST_CHANGES,
     best_naive_distribution,
@@ -29,11 +29,14 @@ def make_forecast(
 ) -> RecordedForecast:
     """Forecast the session after the newest of `prices`, in dollars, with what is naive beside it.
 
-    It is late if that session has begun by `now`: its Open may be known then. ConfigurationError where the forecast is
-    a price that nobody would believe: the version's files may be damaged, and what is recorded stays for ever.
+    It is late if that session has begun by `now`: its Open may be known then. UsageError where the version knows later
+    sessions. ConfigurationError where its files are not those that were registered, and where the forecast is a price
+    that nobody would believe: what is recorded stays for ever.
     """
+    if knows_later(version, prices):
+        raise _too_new(version, prices)
     session = _calendar(prices, settings).next_session(prices.last)
-    made = load_forecaster(version.model_uri).predict(replace(prices, following=session))
+    made = load_forecaster(settings, version.model_uri, version.source).predict(replace(prices, following=session))
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
     return replace(row, version=version.version, run_id=version.run_id)
@@ -56,6 +59,21 @@ def make_naive_forecast(
         )
     made = Forecasts(values=median(quantiles[np.newaxis]), quantiles=quantiles[np.newaxis])
     return _record(model, made, prices, column, settings, now, stale)
+
+
+def knows_later(version: RegisteredVersion, prices: Prices) -> bool:
+    """Whether a version's training knew sessions after the newest of `prices`, so that it would not forecast there."""
+    return version.as_of is not None and version.as_of > prices.last
+
+
+def _too_new(version: RegisteredVersion, prices: Prices) -> UsageError:
+    return UsageError(
+        f"forecast of {prices.security.ticker} by {version.model} {version.named}",
+        have=f"it is asked for as of {prices.last}, and the version was trained on sessions up to {version.as_of}",
+        need="a version that knows nothing after the day that it forecasts from; nothing was recorded",
+        remedy=f"forecast as of {version.as_of} or later; what could be forecast on earlier days shows "
+        "`tomorrow backtest`",
+    )
 
 
 def _check_plausible(version: RegisteredVersion, forecast: float, prices: Prices, settings: Settings) -> None:

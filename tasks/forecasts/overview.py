@@ -1,14 +1,26 @@
 """What there is: versions in Production, and the ledger's forecasts; looked at, and never made."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from model.errors import NothingInProduction
-from tasks.forecasts.summary import ForecastSummary, summarise
+from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
+from tasks.forecasts.summary import newest_of, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.totals import Totals
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Address, Settings
 from tasks.tracking.client import open_tracking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastOverview(Figures):
+    """How the forecasts of a model have done: how many were made, the newest, and the figures of those that count."""
+
+    model: str
+    forecasts: int
+    newest: RecordedForecast
 
 
 def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersion | None]:
@@ -25,15 +37,22 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
     return found
 
 
-def forecast_summaries(settings: Settings) -> tuple[ForecastSummary, ...]:
-    """How the forecasts of each model have done."""
+def forecast_overviews(settings: Settings) -> tuple[ForecastOverview, ...]:
+    """How the forecasts of each model have done; they are read again only where a price was filled in since."""
     if not _is_there(settings.ledger_uri):
         return ()
-    by_model: dict[str, list[RecordedForecast]] = {}
-    for row in Ledger(settings.ledger_uri).rows():
-        by_model.setdefault(row.model, []).append(row)
-    needed = settings.gate.min_evidence
-    return tuple(summarise(model, rows, needed) for model, rows in sorted(by_model.items()))
+    ledger, totals = Ledger(settings.ledger_uri), Totals(settings.ledger_uri)
+    kept, found = KeptFigures(settings, totals.place), []
+    for total in totals.by_model():
+        figures = kept.read(total)
+        if figures is None:
+            summary = summarise(total.model, ledger.rows(total.model), settings.gate.min_evidence)
+            figures = Figures.of(summary)
+            kept.write(total_of(summary), figures)
+        newest = newest_of(ledger.of_newest_session(total.model))
+        given = asdict(figures) | {"level": newest.level if figures.level is None else figures.level}
+        found.append(ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, **given))
+    return tuple(found)
 
 
 def _is_there(uri: Address) -> bool:

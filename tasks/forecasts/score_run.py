@@ -8,11 +8,15 @@ metrics logged again are the same rows. Which run it is, and up to which session
 """
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from model.errors import TomorrowError
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
 from model.figures.monitoring import live_figures, monitoring_figures
 from tasks.registry.mlflow_registry import quoted
@@ -32,12 +36,23 @@ if TYPE_CHECKING:
 RUN, WRITTEN, OF = "score.run", "score.written", "score.of"
 TABLE = "forecasts.json"
 
+logger = logging.getLogger(__name__)
+
 
 def drift_of(
-    client: "MlflowClient", version: "RegisteredVersion", judged: "Evaluation", known: "Prices", monitoring: Monitoring
+    tracking: Tracking, version: "RegisteredVersion", judged: "Evaluation", known: "Prices", monitoring: Monitoring
 ) -> "Values":
-    """How far the returns up to each judged session are from those that the version was trained on."""
-    training = reload_test(client, version.run_id)[1].train
+    """How far the returns up to each judged session are from those that the version was trained on; NaN if it is lost.
+
+    Forecasts are scored whatever became of the files of an old training.
+    """
+    try:
+        training = reload_test(tracking, version.run_id, version.model_uri)[1].train
+    except TomorrowError as error:
+        logger.warning(
+            "%s %s is scored without its drift: %s: %s", version.model, version.named, error.subject, error.have
+        )
+        return np.full(len(judged.sessions), math.nan)
     return returns_drift(training, known, judged.sessions.tolist(), monitoring)
 
 

@@ -2,21 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from model.errors import NothingInProduction
 from model.evaluation.monitoring import Advice, Window, advise, rolling
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
+from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
 from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
 from tasks.forecasts.summary import ForecastSummary, judge_rows, summarise
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
+from tasks.ledger.totals import Totals
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
+
+# Versions whose prices were filled in so long before the newest are written: a run that was killed between the two is
+# completed by those of the next days.
+LATELY = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,20 +56,22 @@ def score_forecasts(
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
     summary = summarise(model, rows, tracking.settings.gate.min_evidence)
+    place = Totals(tracking.settings.ledger_uri).place
+    KeptFigures(tracking.settings, place).write(total_of(summary), Figures.of(summary))
     try:
         production = registry.production(model, now)
     except NothingInProduction:
         production = None
     with locked(tracking.settings, f"score-{model}"):
-        versions = {version.version: version for version in registry.versions(model)}
         windows, runs = {}, {}
-        for number, version in sorted(versions.items()):
+        for number in _lately(summary, production):
+            version = registry.find(model, number)
             made = [row for row in summary.counted if row.version == number]
             is_there = production is not None and number == production.version
-            if not made or not (is_there or is_unwritten(version, max(row.session for row in made))):
+            if not made or not version or not (is_there or is_unwritten(version, max(row.session for row in made))):
                 continue
             judged = judge_rows(made)
-            drifts = drift_of(tracking.client, version, judged, prices, tracking.settings.score)
+            drifts = drift_of(tracking, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
             runs[number] = log_windows(tracking, registry, version, windows[number], summary.live)
         watched = () if production is None else windows.get(production.version, ())
@@ -81,6 +89,14 @@ def score_forecasts(
         asked=asked,
         runs=runs,
     )
+
+
+def _lately(summary: ForecastSummary, production: RegisteredVersion | None) -> list[int]:
+    """The version in Production, and those that something was filled in of lately: the others are written already."""
+    filled = [(row.observed_at, row.version) for row in summary.counted if row.version and row.observed_at]
+    newest = max((at for at, _ in filled), default=None)
+    lately = {version for at, version in filled if newest is not None and at >= newest - LATELY}
+    return sorted(lately if production is None else {*lately, production.version})
 
 
 def _ask(

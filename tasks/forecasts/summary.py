@@ -45,7 +45,7 @@ class ForecastSummary:
     @property
     def newest(self) -> RecordedForecast:
         """The forecast of the newest session; a version's goes before one of the naive distribution."""
-        return max(self.rows, key=lambda row: (row.session, row.version is not None, row.made_at))
+        return newest_of(self.rows)
 
     @property
     def claim(self) -> str | None:
@@ -94,9 +94,8 @@ class ForecastSummary:
 
     @property
     def level(self) -> float | None:
-        """The level of the widest intervals among those that count; before there are any, that of the newest."""
-        widest = max(self.judged.intervals, default=None) if self.judged is not None else None
-        return self.newest.level if widest is None else widest
+        """The level of the widest intervals among those that count; None before there are any."""
+        return max(self.judged.intervals, default=None) if self.judged is not None else None
 
     @property
     def coverage(self) -> float | None:
@@ -113,6 +112,11 @@ def summarise(model: str, rows: Sequence[RecordedForecast], needed: float) -> Fo
     judged = judge_rows(of_versions) if of_versions else None
     live = None if judged is None else LiveRecord.of(judged)
     return ForecastSummary(model=model, rows=tuple(rows), counted=counted, judged=judged, live=live, needed=needed)
+
+
+def newest_of(rows: Sequence[RecordedForecast]) -> RecordedForecast:
+    """The forecast of the newest session; a version's goes before one of the naive distribution."""
+    return max(rows, key=lambda row: (row.session, row.version is not None, row.made_at))
 
 
 def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:

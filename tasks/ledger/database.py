@@ -4,15 +4,17 @@ SQLite in the state directory by default, PostgreSQL by its address. The first p
 all or nothing, while the others wait.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
 from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version, metadata
+from tasks.ledger.triggers import missing_triggers, triggers
 from tasks.settings import Address, sqlite_file
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle
@@ -23,6 +25,18 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+# What reading a row's dates, numbers and JSON raises where they are damaged.
+DAMAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
+DAMAGED_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+RESTORE = (
+    "put a copy of it in its place (docs/operations.md, Backup and restore), or name another ledger in mlflow.yaml"
+)
+
+T = TypeVar("T")
+
+
+class Damaged(Exception):
+    """What is wrong within the ledger's database, and where."""
 
 
 class LedgerDatabase:
@@ -59,6 +73,7 @@ class LedgerDatabase:
         with self._engine.connect() as connection:
             found = _version(connection)
             missing = () if found != LEDGER_VERSION else _missing_columns(connection)
+            lost = () if found != LEDGER_VERSION or missing else missing_triggers(connection)
         if found is None or found < LEDGER_VERSION:
             found = self._alone(_make_ready)
         if found > LEDGER_VERSION:
@@ -74,6 +89,14 @@ class LedgerDatabase:
                 have=f"tables of a development version, without {', '.join(missing)}",
                 need="the tables that this release makes",
                 remedy="move it away, so that a new one is made, or name another ledger in mlflow.yaml",
+            )
+        if lost and self._alone(_put_back):
+            # Said once, and loudly: without them anything may have been changed, and nobody can tell.
+            raise ConfigurationError(
+                f"the ledger {self.place}",
+                have=f"triggers that keep what is recorded were gone or changed: {', '.join(lost)}; they are back now",
+                need="a ledger in which nothing recorded can be changed",
+                remedy="see who took them away, and compare the ledger with a copy; then run it again",
             )
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
@@ -94,9 +117,14 @@ class LedgerDatabase:
         """Turn the database's errors into one that names the ledger, without its password."""
         try:
             yield
+        except Damaged as damage:
+            have, need = str(damage), "a ledger as this program wrote it"
+            raise ConfigurationError(f"the ledger {self.place}", have=have, need=need, remedy=RESTORE) from damage
         except sa.exc.DBAPIError as error:
             stopped = obstacle(error)
             remedy = "see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
+            if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED_FILE:
+                remedy = RESTORE
             raise ConfigurationError(
                 f"the ledger {self.place}",
                 have=" ".join(str(error.orig).split()),
@@ -113,11 +141,61 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
+def read_rows(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> tuple[T, ...]:
+    """What an ordered query of one table finds, each row parsed; Damaged names the first that cannot be."""
+    try:
+        return tuple(parse(row) for row in connection.execute(query))
+    except DAMAGE as error:
+        raise Damaged(_first_damaged(connection, query, parse)) from error
+
+
+def _first_damaged(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> str:
+    """Where the first row stands that cannot be read, and why: found by halving what has one."""
+    low, high = 0, connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+    said = "it cannot be read"
+    while low < high - 1:
+        middle = (low + high) // 2
+        if _damage(connection, query.offset(low).limit(middle - low), parse) is None:
+            low = middle
+        else:
+            high = middle
+    said = _damage(connection, query.offset(low).limit(1), parse) or said
+    table = metadata.tables[str(query.get_final_froms()[0])]
+    key = [sa.type_coerce(column, sa.Text).label(column.name) for column in table.primary_key.columns]
+    row = connection.execute(query.with_only_columns(*key).offset(low).limit(1)).one()
+    named = ", ".join(f"{name} {value}" for name, value in row._mapping.items())
+    return f"the row of the table {table.name} with {named} is damaged: {said}"
+
+
+def _damage(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> str | None:
+    try:
+        for row in connection.execute(query):
+            parse(row)
+    except DAMAGE as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return None
+
+
 def _version(connection: sa.Connection) -> int | None:
     if not sa.inspect(connection).has_table(ledger_version.name):
         return None
-    version: int = connection.execute(sa.select(ledger_version.c.version)).scalar_one()
-    return version
+    found = connection.execute(sa.select(ledger_version.c.version)).scalars().all()
+    if len(found) != 1 or not isinstance(found[0], int):
+        raise Damaged(
+            f"the table {ledger_version.name} has {len(found)} rows, and not one"
+            if len(found) != 1
+            else f"the row of the table {ledger_version.name} says {found[0]!r}, which is no number"
+        )
+    return found[0]
+
+
+def _put_back(connection: sa.Connection) -> int:
+    """Make the triggers again, unless another process has done so meanwhile; how many were missing."""
+    missing = missing_triggers(connection)
+    if missing:
+        for statement in triggers(connection.dialect.name):
+            connection.exec_driver_sql(statement)
+    return len(missing)
 
 
 def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:

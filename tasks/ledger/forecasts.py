@@ -13,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from model.forecaster.forecasts import interval_of
-from tasks.ledger.database import LedgerDatabase, insert_once
+from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import forecasts
 
 KEY = ("model", "version", "as_of")
+TEXTS = ("model", "ticker", "column", "naive_name", "source", "run_id", "fingerprint")
 # A median that was computed in another order may differ in its last digits.
 ROUNDING = 1e-9
 
@@ -127,8 +128,8 @@ class Ledger:
         """
         with self._database.writing() as connection:
             created = insert_once(connection, forecasts, asdict(forecast))
-            row = connection.execute(sa.select(forecasts).where(*_is(forecast))).one()
-            return _recorded(row), created
+            (row,) = self._select(connection, *_is(forecast))
+            return row, created
 
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime
@@ -157,9 +158,20 @@ class Ledger:
         with self._database.reading() as connection:
             return self._select(connection, *which)
 
+    def unfilled(self, model: str) -> tuple[RecordedForecast, ...]:
+        """The forecasts of a model whose price has not been filled in, oldest first."""
+        with self._database.reading() as connection:
+            return self._select(connection, forecasts.c.model == model, forecasts.c.observed.is_(None))
+
+    def of_newest_session(self, model: str) -> tuple[RecordedForecast, ...]:
+        """The forecasts of the newest session of which a model has any, oldest first."""
+        newest = sa.select(sa.func.max(forecasts.c.session)).where(forecasts.c.model == model).scalar_subquery()
+        with self._database.reading() as connection:
+            return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
+
     def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
         order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version)
-        return tuple(_recorded(row) for row in connection.execute(sa.select(forecasts).where(*which).order_by(*order)))
+        return read_rows(connection, sa.select(forecasts).where(*which).order_by(*order), _recorded)
 
 
 def _is(forecast: RecordedForecast) -> tuple[sa.ColumnElement[bool], ...]:
@@ -181,6 +193,8 @@ def _interval(quantiles: Mapping[float, float], level: int) -> tuple[float, floa
 
 def _recorded(row: sa.Row[Any]) -> RecordedForecast:
     values = dict(row._mapping)
+    if not isinstance(values["version"], int | None) or not all(isinstance(values[name], str) for name in TEXTS):
+        raise TypeError("a text or a version's number is neither")
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
     values["quantiles"] = _by_probability(values["quantiles"])
     values["naive_quantiles"] = {name: _by_probability(found) for name, found in values["naive_quantiles"].items()}

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from tasks.ledger.database import LedgerDatabase, insert_once
+from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import retraining
 
 
@@ -30,8 +30,8 @@ class RetrainingRequests:
         """The request for the newest session, if there is any."""
         query = sa.select(retraining).where(retraining.c.model == model).order_by(retraining.c.session.desc()).limit(1)
         with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
-            return None if row is None else RetrainingRequest(**row._mapping)
+            found = read_rows(connection, query, lambda row: RetrainingRequest(**row._mapping))
+        return found[0] if found else None
 
     def ask(self, request: RetrainingRequest) -> bool:
         """Record a request; whether this call did: one that is there already for that session is kept."""

@@ -78,6 +78,9 @@ forecasts = sa.Table(
     *(sa.Column(name, sa.Double) for name in ("lower", "upper", "level", "observed")),
     sa.Column("observed_at", Moment),
     sa.Index("forecasts_of_a_session", "model", "session"),
+    sa.Index("forecasts_filled_in", "model", "observed_at"),
+    sa.Index("forecasts_of_a_run", "run_id"),
+    sa.Index("forecasts_of_prices", "ticker", "as_of", "fingerprint"),
 )
 
 stage_changes = sa.Table(
@@ -91,6 +94,8 @@ stage_changes = sa.Table(
     sa.Column("verdict", sa.Text),
     sa.Column("evidence", sa.Double),
     sa.Index("changes_of_a_version", "model", "version", "id"),
+    sa.Index("changes_of_a_move", "model", "move"),
+    sa.Index("changes_of_a_stage", "model", "after"),
 )
 
 retraining = sa.Table(
@@ -111,6 +116,12 @@ trials = sa.Table(
     *_required(sa.Date, "oldest", "first"),
     *_required(Moment, "at"),
     sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
+)
+
+kept_files = sa.Table(
+    "kept_files",
+    metadata,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("owner", "path", "digest")),
 )
 
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from tasks.ledger.database import LedgerDatabase, insert_once
+from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import trials
 
 
@@ -54,7 +54,7 @@ class Trials:
 def _find(connection: sa.Connection, model: str, configuration: str) -> Trial | None:
     query = sa.select(trials).where(trials.c.model == model).order_by(trials.c.id)
     families: dict[str, int] = {}
-    for row in connection.execute(query):
+    for row in read_rows(connection, query, lambda row: row):
         number = families.setdefault(row.family, len(families) + 1)
         if row.configuration == configuration:
             return Trial(number=number, oldest=row.oldest, first=row.first)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.evaluation.decision import DecisionWord
-from tasks.ledger.forecasts import Ledger
-from tasks.operations.expired import Expired, is_free
+from tasks.ledger.totals import Totals
+from tasks.operations.expired import Expired
+from tasks.operations.old_runs import is_free
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 
 def remove_expired(tracking: Tracking, things: Iterable[Expired], now: datetime) -> tuple[Expired, ...]:
     """Remove them, or archive them; return those that were, without what has come into use meanwhile."""
-    registry, ledger, store = Registry(tracking), Ledger(tracking.settings.ledger_uri), SnapshotStore(tracking.settings)
+    registry, totals, store = Registry(tracking), Totals(tracking.settings.ledger_uri), SnapshotStore(tracking.settings)
     done: list[Expired] = []
     for thing in things:
         if thing.kind == "archive":
-            is_done = _archive(registry, ledger, thing.name, now)
+            is_done = _archive(registry, totals, thing.name, now)
         elif thing.kind == "version":
-            is_done = _remove_version(registry, ledger, thing.name, now)
+            is_done = _remove_version(registry, totals, thing.name, now)
         elif thing.kind == "run":
-            is_done = _remove_run(tracking.client, ledger, registry, thing.name)
+            is_done = _remove_run(tracking.client, totals, registry, thing.name)
         else:
             is_done = _remove_file(store, thing)
         if is_done:
@@ -38,11 +39,11 @@ def remove_expired(tracking: Tracking, things: Iterable[Expired], now: datetime)
     return tuple(done)
 
 
-def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
+def _archive(registry: Registry, totals: Totals, name: str, now: datetime) -> bool:
     model, number = _version(name)
     with registry.locked(model):
         version = registry.version(model, number)
-        if version.stage != "Staging" or ledger.rows(model, version=number):
+        if version.stage != "Staging" or totals.has(model, number):
             return False
         said = version.decision
         reason = f"It has waited in Staging for long{f', {said}' if said else ''}, and newer versions have come."
@@ -52,27 +53,25 @@ def _archive(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bo
     return True
 
 
-def _remove_version(registry: Registry, ledger: Ledger, name: str, now: datetime) -> bool:
+def _remove_version(registry: Registry, totals: Totals, name: str, now: datetime) -> bool:
     model, number = _version(name)
     # While the lock is held nothing is promoted, and only a promoted version makes forecasts.
     with registry.locked(model):
-        named = {(model, number)} if ledger.rows(model, version=number) else set()
-        named |= {(model, once) for once in registry.once_in_production(model)}
-        if not is_free(registry.version(model, number), named):
+        named = totals.has(model, number) or number in registry.once_in_production(model)
+        if named or not is_free(registry.version(model, number)):
             return False
         reason = "It is old, and neither a stage nor the ledger refers to it."
         registry.remove(model, number, Ruling(decision=DecisionWord.REMOVED, reasons=(reason,), at=now, by="clean"))
     return True
 
 
-def _remove_run(client: "MlflowClient", ledger: Ledger, registry: Registry, run_id: str) -> bool:
+def _remove_run(client: "MlflowClient", totals: Totals, registry: Registry, run_id: str) -> bool:
     """Delete a run and the model that it logged, as MLflow's pages do; `mlflow gc` frees their room."""
     from mlflow.entities import LifecycleStage
 
     run = client.get_run(run_id)
-    in_use = {row.run_id for row in ledger.rows()}
-    in_use |= {version.run_id for model in registry.models() for version in registry.versions(model)}
-    if run.info.lifecycle_stage != LifecycleStage.ACTIVE or run_id in in_use:
+    in_use = totals.runs([run_id]) or registry.of_runs([run_id])
+    if run.info.lifecycle_stage != LifecycleStage.ACTIVE or in_use:
         return False
     for logged in run.outputs.model_outputs if run.outputs else ():
         client.delete_logged_model(logged.model_id)

@@ -1,24 +1,31 @@
 """The errors of the registry: what is missing, with the next step that the versions suggest."""
 
+from collections.abc import Sequence
+
 from model.errors import ConfigurationError, NothingInProduction, UsageError
 from model.evaluation.decision import DecisionWord
-from tasks.registry.version import RegisteredVersion, highest
+from tasks.registry.version import RegisteredVersion
 
 # Of the versions that wait, so many are named with what keeps them waiting.
 SHOWN_WAITING = 2
 
 
-def nothing_in_production(model: str, versions: tuple[RegisteredVersion, ...]) -> NothingInProduction:
-    """The error for a model without a version to follow: what waits and why, and the next step that this suggests."""
-    staged = sorted((found for found in versions if found.stage == "Staging"), key=lambda found: -found.version)
+def nothing_in_production(
+    model: str, staged: Sequence[RegisteredVersion], n_staged: int, newest: Sequence[RegisteredVersion]
+) -> NothingInProduction:
+    """The error for a model without a version to follow: what waits and why, and the next step that this suggests.
+
+    staged:   the highest versions in Staging, highest first; there are `n_staged` in all
+    newest:   the highest versions in any stage, highest first
+    """
     waiting = [f"version {found.version} waits in Staging, {_why(found)}" for found in staged[:SHOWN_WAITING]]
-    if len(staged) > SHOWN_WAITING:
-        waiting.append(f"{len(staged) - SHOWN_WAITING} more, older ones")
+    if n_staged > SHOWN_WAITING:
+        waiting.append(f"{n_staged - SHOWN_WAITING} more, older ones")
     return NothingInProduction(
         model,
         have="\n    ".join(["no version is in Production", *waiting]),
         need="a version in Production; until there is one, the schedule records the naive distribution",
-        remedy=_next_step(model, versions),
+        remedy=_next_step(model, next(iter((*staged, *newest)), None)),
     )
 
 
@@ -58,12 +65,11 @@ def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
     )
 
 
-def _next_step(model: str, versions: tuple[RegisteredVersion, ...]) -> str:
+def _next_step(model: str, version: RegisteredVersion | None) -> str:
     """What may bring a version into Production; the way past the gate comes last."""
-    if not versions:
+    if version is None:
         return "train one, and let it pass the gate: tomorrow train --preset anchored"
-    candidate = highest(versions, "Staging") or versions[-1].version
-    decided = next(found.tags.get("decision") for found in versions if found.version == candidate)
+    candidate, decided = version.version, version.tags.get("decision")
     promote = f"tomorrow promote {model} {candidate} --to production"
     if decided == DecisionWord.WAITING:
         return f'tomorrow approve {model} {candidate}, or tomorrow reject {model} {candidate} --reason "..."'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.errors import NothingInProduction
+from model.errors import NothingInProduction, TomorrowError
 from model.evaluation.decision import Decision, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.gate import Candidate, Champion, decide
@@ -51,7 +51,7 @@ def prove_versions(
     show: OnPeriod | None = None,
 ) -> Proofs:
     """The proofs of both versions' configurations on the candidate's prices: what is missing of them is made."""
-    own, split = reload_test(tracking.client, candidate.run_id)
+    own, split = reload_test(tracking, candidate.run_id, candidate.model_uri)
     configs = [own.forecaster, _config(tracking, champion)]
     every = {
         trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
@@ -72,8 +72,8 @@ def ask_gate(
 
     known: the proofs, as `prove_versions` gave them; the others are made now
     """
-    own, split = reload_test(tracking.client, candidate.run_id)
-    test, proofs = _judge(candidate, split, own.forecaster.column), dict(known.every if known else {})
+    own, split = reload_test(tracking, candidate.run_id, candidate.model_uri)
+    test, proofs = _judge(tracking, candidate, split, own.forecaster.column), dict(known.every if known else {})
 
     def proof_of(config: "ForecasterConfig") -> KeptProof | NoProof:
         key = trial_key(config)
@@ -113,8 +113,8 @@ def _config(tracking: Tracking, version: RegisteredVersion | None) -> "Forecaste
     if version is None:
         return None
     try:
-        return run_config(tracking.client, version.run_id).forecaster
-    except (MlflowException, OSError, ValueError) as error:
+        return run_config(tracking, version.run_id, version.model_uri).forecaster
+    except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning(
             "%s %s is judged without a proof: its run holds no configuration: %s", version.model, version.named, error
         )
@@ -131,5 +131,6 @@ def _age(version: RegisteredVersion, split: Split) -> int:
     return -int(np.busday_count(split.prices.sessions[-1], newest))
 
 
-def _judge(version: RegisteredVersion, split: Split, column: str) -> Evaluation:
-    return evaluate(load_forecaster(version.model_uri).predict, split, column)
+def _judge(tracking: Tracking, version: RegisteredVersion, split: Split, column: str) -> Evaluation:
+    loaded = load_forecaster(tracking.settings, version.model_uri, version.source)
+    return evaluate(loaded.predict, split, column)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # On the registered model: the last move that is done with, of whichever history.
 MOVED = "stages.moved"
+# So many versions are read where the newest are asked for.
+LATELY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,22 @@ class MlflowRegistry:
         """The versions of a model that fit MLflow's conditions, oldest first; none where there is no model."""
         return tuple(sorted(self._search(model, conditions), key=lambda found: found.version))
 
+    def changed(self, model: str) -> tuple[RegisteredVersion, ...]:
+        """The versions that were made, or were given a stage, last; MLflow notes on a version when that was."""
+        return self._first(f"name={quoted(model)}", "last_updated_timestamp DESC", LATELY)
+
+    def newest(self, model: str) -> tuple[RegisteredVersion, ...]:
+        """The versions with the highest numbers, highest first."""
+        return self._first(f"name={quoted(model)}", "version_number DESC", LATELY)
+
+    def of_runs(self, run_ids: Sequence[str]) -> tuple[RegisteredVersion, ...]:
+        """The versions of whatever model that were made of these runs."""
+        found: list[RegisteredVersion] = []
+        for start in range(0, len(run_ids), LATELY):
+            listed = ", ".join(quoted(run_id) for run_id in run_ids[start : start + LATELY])
+            found += self._pages(f"run_id IN ({listed})")
+        return tuple(found)
+
     def version(self, model: str, number: int) -> RegisteredVersion | None:
         """One version, if there is such a one."""
         from mlflow.exceptions import MlflowException
@@ -66,13 +84,16 @@ class MlflowRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client.get_registered_model(model)
+            # To get the model by its name, MLflow would load every version of it.
+            page = self._client.search_registered_models(f"name={quoted(model)}", max_results=1)
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             return ModelState(there=False)
-        aliases = {alias: int(version) for alias, version in found.aliases.items()}
-        return ModelState(aliases, found.tags.get(MOVED))
+        for found in page:
+            aliases = {alias: int(version) for alias, version in found.aliases.items()}
+            return ModelState(aliases, found.tags.get(MOVED))
+        return ModelState(there=False)
 
     def create_model(self, model: str) -> None:
         """Make a model, where there is none of that name."""
@@ -127,10 +148,14 @@ class MlflowRegistry:
             made = json.dumps([{"name": version.model, "version": version.version}])
             self._client.set_logged_model_tags(version.model_id, {MLFLOW_MODEL_VERSIONS: made})
 
+    def _first(self, wanted: str, order: str, most: int) -> tuple[RegisteredVersion, ...]:
+        page = self._client.search_model_versions(wanted, max_results=most, order_by=[order])
+        return tuple(read_version(found) for found in page)
+
     def _search(self, model: str, conditions: Sequence[str]) -> Iterator[RegisteredVersion]:
-        if {"'", '"'} <= set(model):  # no search of MLflow's can name it, and no model of ours is called so
-            return
-        wanted = " and ".join((f"name={quoted(model)}", *conditions))
+        return self._pages(" and ".join((f"name={quoted(model)}", *conditions)))
+
+    def _pages(self, wanted: str) -> Iterator[RegisteredVersion]:
         token = None
         while True:
             page = self._client.search_model_versions(wanted, page_token=token)
@@ -141,6 +166,8 @@ class MlflowRegistry:
 
 
 def quoted(text: str) -> str:
-    """A text as MLflow's searches want it."""
+    """A text as MLflow's searches want it; what holds both quotes they cannot name, and nothing is called `/`."""
+    if {"'", '"'} <= set(text):
+        return "'/'"
     quote = '"' if "'" in text else "'"
     return f"{quote}{text}{quote}"

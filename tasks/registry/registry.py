@@ -11,13 +11,14 @@ MLflow moves one version at a time. While one takes another's place the stage is
 the old version until it names the new one. How moves are written, and what a killed one leaves: stage_writer.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
-from model.errors import UsageError
-from tasks.registry.errors import nothing_in_production, unknown_version
+from model.errors import NothingInProduction, UsageError
+from tasks.ledger.kept_files import KeptFiles
+from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
 from tasks.registry.manual_changes import production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.ruling import Move, Ruling
@@ -53,13 +54,24 @@ class Registry:
     def register(
         self, model: str, *, run_id: str, model_uri: str, tags: Mapping[str, str] | None = None
     ) -> RegisteredVersion:
-        """Register a run's model as the next version, in stage None; a run that was registered before keeps its own."""
+        """Register a run's model as the next version, in stage None; a run that was registered before keeps its own.
+
+        The ledger notes what it was made of, so that it can be loaded.
+        """
         with self.locked(model):
             self._mlflow.create_model(model)
-            for known in self.of_run(model, run_id):
-                if known.source == model_uri:
-                    return known
-            return self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            made = next((known for known in self.of_run(model, run_id) if known.source == model_uri), None)
+            if made is None:
+                made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            self.complete(made)
+            return made
+
+    def complete(self, version: RegisteredVersion) -> bool:
+        """Whether a version was registered here, so that it can be loaded.
+
+        The ledger has it from now on where a kill came between, and its files are those of a training here.
+        """
+        return KeptFiles(self._settings.ledger_uri).register(version.model_uri, version.source)
 
     def link(self, version: RegisteredVersion) -> None:
         """Let MLflow's page of the logged model name the version that was made of it."""
@@ -77,6 +89,14 @@ class Registry:
         """The versions that were made of a run: one, or none."""
         return self._mlflow.versions(model, f"run_id='{run_id}'")
 
+    def of_runs(self, run_ids: Sequence[str]) -> tuple[RegisteredVersion, ...]:
+        """The versions of all models that were made of these runs."""
+        return self._mlflow.of_runs(run_ids)
+
+    def newest(self, model: str) -> tuple[RegisteredVersion, ...]:
+        """The versions with the highest numbers, highest first."""
+        return self._mlflow.newest(model)
+
     def tagged(self, model: str, key: str, value: str) -> tuple[RegisteredVersion, ...]:
         """The versions of a model that have a tag, oldest first."""
         return self._mlflow.versions(model, f"tags.`{key}` = '{value}'")
@@ -88,12 +108,16 @@ class Registry:
             raise unknown_version(model, number, self.models(), self.versions(model))
         return found
 
+    def find(self, model: str, number: int) -> RegisteredVersion | None:
+        """One version, if there is such a one."""
+        return self._mlflow.version(model, number)
+
     def production(self, model: str, at: datetime) -> RegisteredVersion:
         """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
 
         What was changed by hand in MLflow is recorded and followed; the version's notes say so, once.
         """
-        view = self._writer.view(model)
+        view = self._writer.glance(model)
         notes: tuple[str, ...] = ()
         if not view.agrees:
             # They differ for a moment while another process moves a version, too: only the lock tells.
@@ -101,15 +125,20 @@ class Registry:
                 view, notes = self._writer.settle(model, at)
         number = view.alias
         if number is None or number not in view.versions:
-            raise nothing_in_production(model, tuple(view.versions.values()))
+            raise self._nothing_in_production(model)
         return replace(view.versions[number], notes=notes)
 
     def settle(self, model: str, at: datetime) -> tuple[str, ...]:
         """Record what was changed by hand in MLflow, and complete what was left half done; sentences on it."""
-        if self._writer.view(model).agrees:
+        if self._writer.glance(model).agrees:
             return ()
         with self.locked(model):
             return self._writer.settle(model, at)[1]
+
+    def compare(self, model: str, at: datetime) -> tuple[str, ...]:
+        """Settle a model after a look at every version of it, which takes its time; sentences likewise."""
+        with self.locked(model):
+            return self._writer.compare(model, at)
 
     def record(self, version: RegisteredVersion, ruling: Ruling) -> RegisteredVersion:
         """Note a decision on a version that stays where it is."""
@@ -161,7 +190,7 @@ class Registry:
 
     def once_in_production(self, model: str) -> set[int]:
         """The versions that are or were in Production, as far as there is a history."""
-        return {change.version for change in self.history.changes(model) if change.after == "Production"}
+        return self.history.once_in(model, "Production")
 
     def roll_back(self, model: str, ruling: Ruling) -> Move:
         """Give Production to the version that was there before the present one, in one step.
@@ -170,14 +199,27 @@ class Registry:
         """
         with self.locked(model):
             current = self.production(model, ruling.at)
-            there = {version.version for version in self.versions(model)} - {current.version}
-            before = [number for number in way_back(self.history.changes(model)) if number in there]
-            if not before:
+            way = (number for number in way_back(self.history.arrivals(model)) if number != current.version)
+            before = next((number for number in way if self._mlflow.version(model, number) is not None), None)
+            if before is None:
                 raise UsageError(
                     f"{model} version {current.version}",
                     have="no version that was in Production before it is on record, or is there still",
                     need="one to go back to",
                     remedy=f"tomorrow promote {model} VERSION --to production; tomorrow history {model} lists them",
                 )
-            move = self.move(model, before[0], "Production", ruling)
+            move = self.move(model, before, "Production", ruling)
             return replace(move, notes=(*current.notes, *move.notes))
+
+    def _nothing_in_production(self, model: str) -> NothingInProduction:
+        staged = self.history.in_stage(model, "Staging")
+        waiting = [self._mlflow.version(model, number) for number in staged[:SHOWN_WAITING]]
+        return nothing_in_production(
+            model, [version for version in waiting if version], len(staged), self._mlflow.newest(model)
+        )
+
+
+def compare_stages(tracking: Tracking, at: datetime) -> tuple[str, ...]:
+    """Look at every version of every model for changes by hand that nobody has noticed; sentences on them."""
+    registry = Registry(tracking)
+    return tuple(note for model in registry.models() for note in registry.compare(model, at))

@@ -4,7 +4,7 @@ It stands in the ledger's database. A move is recorded before it is made, so tha
 completed by the next that looks; stage_writer.py says how it differs from a change made by hand.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -14,13 +14,15 @@ import sqlalchemy as sa
 
 from model.errors import ConfigurationError
 from model.evaluation.decision import DecisionWord
-from tasks.ledger.database import LedgerDatabase
+from tasks.ledger.database import LedgerDatabase, read_rows
 from tasks.ledger.schema import stage_changes
 from tasks.registry.ruling import Ruling
 
 BY_HAND = "by hand in MLflow"
 ELSEWHERE = "on record in another ledger"
 DELETED = "Deleted"
+# So many of the newest lines are read where what is new is asked for.
+LATELY = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,56 @@ class StageHistory:
         """Every line of a model, oldest first."""
         return self._read(sa.select(stage_changes).where(stage_changes.c.model == model))
 
+    def tail(self, model: str, n: int) -> tuple[StageChange, ...]:
+        """The newest n lines of a model, oldest first."""
+        ids = sa.select(stage_changes.c.id).where(stage_changes.c.model == model)
+        ids = ids.order_by(stage_changes.c.id.desc()).limit(n)
+        return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids.subquery().select())))
+
+    def of_versions(self, model: str, versions: Collection[int]) -> tuple[StageChange, ...]:
+        """Every line of these versions, oldest first."""
+        which = (stage_changes.c.model == model, stage_changes.c.version.in_(versions))
+        return self._read(sa.select(stage_changes).where(*which))
+
+    def count(self, model: str) -> int:
+        """How many lines a model has."""
+        query = sa.select(sa.func.count()).select_from(stage_changes).where(stage_changes.c.model == model)
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def newest(self, model: str) -> tuple[StageChange, ...]:
         """The newest line of each version, the newest of all last."""
-        ids = sa.select(sa.func.max(stage_changes.c.id)).where(stage_changes.c.model == model)
-        ids = ids.group_by(stage_changes.c.version)
+        return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(_newest(model))))
+
+    def lately(self, model: str, versions: Collection[int]) -> tuple[StageChange, ...]:
+        """The newest line of each of these versions, of those in the newest lines, and of the one in Production.
+
+        The newest of all comes last.
+        """
+        newest = sa.select(stage_changes.c.version).where(stage_changes.c.model == model)
+        newest = newest.order_by(stage_changes.c.id.desc()).limit(LATELY)
+        there = _in_stage(sa.select(stage_changes.c.version), model, "Production")
+        with self._database.reading() as connection:
+            those = {number for query in (newest, there) for number in connection.execute(query).scalars()}
+        ids = _newest(model).where(stage_changes.c.version.in_({*versions, *those}))
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
+
+    def in_stage(self, model: str, stage: str) -> tuple[int, ...]:
+        """The versions that are in a stage by what is on record, the highest first."""
+        query = _in_stage(sa.select(stage_changes.c.version), model, stage)
+        with self._database.reading() as connection:
+            return tuple(connection.execute(query.order_by(stage_changes.c.version.desc())).scalars())
+
+    def arrivals(self, model: str) -> tuple[StageChange, ...]:
+        """The lines by which versions came into Production, oldest first."""
+        arrived = (stage_changes.c.after == "Production", stage_changes.c.before != "Production")
+        return self._read(sa.select(stage_changes).where(stage_changes.c.model == model, *arrived))
+
+    def once_in(self, model: str, stage: str) -> set[int]:
+        """The versions that are or were in a stage."""
+        query = sa.select(stage_changes.c.version).where(stage_changes.c.model == model, stage_changes.c.after == stage)
+        with self._database.reading() as connection:
+            return set(connection.execute(query.distinct()).scalars())
 
     def move(self, model: str, move: str) -> tuple[StageChange, ...]:
         """The lines of one move; none where it is not known here."""
@@ -111,8 +158,23 @@ class StageHistory:
 
     def _read(self, query: sa.Select[Any]) -> tuple[StageChange, ...]:
         with self._database.reading() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(query.order_by(stage_changes.c.id))]
-        return tuple(_parse_change(row) for row in rows)
+            return read_rows(
+                connection, query.order_by(stage_changes.c.id), lambda row: _parse_change(dict(row._mapping))
+            )
+
+
+def _newest(model: str) -> sa.Select[Any]:
+    """The number of the newest line of each version."""
+    ids = sa.select(sa.func.max(stage_changes.c.id)).where(stage_changes.c.model == model)
+    return ids.group_by(stage_changes.c.version)
+
+
+def _in_stage(query: sa.Select[Any], model: str, stage: str) -> sa.Select[Any]:
+    """Of a query of lines, those that put a version where it is now, into that stage."""
+    later = stage_changes.alias()
+    newer = (later.c.model == model, later.c.version == stage_changes.c.version, later.c.id > stage_changes.c.id)
+    is_newest = ~sa.select(later.c.id).where(*newer).exists()
+    return query.where(stage_changes.c.model == model, stage_changes.c.after == stage, is_newest)
 
 
 def new_move() -> str:

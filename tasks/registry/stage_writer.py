@@ -8,9 +8,9 @@ finds that MLflow and the history differ can tell why, under the lock that moves
   is recorded and honoured (manual_changes.py), so that stage, alias and history agree again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from model.errors import TomorrowError
 from model.evaluation.decision import DecisionWord
@@ -18,17 +18,19 @@ from tasks.registry.errors import registered_elsewhere
 from tasks.registry.manual_changes import ModelView, changes_by_hand, describe_changes, differences
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory
-from tasks.registry.version import RegisteredVersion, highest
+from tasks.registry.version import RegisteredVersion
 
 HEALING_ROUNDS = 5
 # Stands on a registered model for the last move that is done, until there is one.
 BEGUN = "begun"
 # By these a version keeps the tags of the decision before.
 KEEPING_TAGS = (DecisionWord.SUPERSEDED, DecisionWord.FOUND)
+# A look at a model: at every version, or at those that may be in question.
+Look = Callable[[str], ModelView]
 
 
 class StageWriter:
-    """The only one that writes stages; all but `view` and `history` is to be called under the model's lock."""
+    """The only one that writes stages; all but `glance` and `history` is to be called under the model's lock."""
 
     def __init__(self, mlflow_registry: MlflowRegistry, ledger_uri: str) -> None:
         self._mlflow = mlflow_registry
@@ -39,8 +41,29 @@ class StageWriter:
         """The history of stages, in the ledger's database."""
         return StageHistory(self._ledger_uri)
 
+    def glance(self, model: str, also: Collection[int] = ()) -> ModelView:
+        """What MLflow and the history have of the versions that may be in question: a look that costs little.
+
+        They are those that MLflow and the history have something new of, the one on record in Production, the one that
+        the alias names, and what is asked for `also`. MLflow notes when a version was given a stage, by whomever: so a
+        change by hand is among what is new, unless many versions were changed after it.
+        """
+        state = self._mlflow.state(model)
+        versions = {found.version: found for found in self._mlflow.changed(model)} if state.there else {}
+        newest = self.history.lately(model, {*versions, *also, *state.aliases.values()})
+        in_question = {
+            *(change.version for change in newest if change.after != DELETED),
+            *state.aliases.values(),
+            *also,
+        }
+        for number in sorted(in_question - versions.keys()) if state.there else ():
+            found = self._mlflow.version(model, number)
+            if found is not None:
+                versions[number] = found
+        return ModelView(versions=versions, state=state, newest=newest)
+
     def view(self, model: str) -> ModelView:
-        """What MLflow and the history have of a model now."""
+        """What MLflow and the history have of every version of a model."""
         versions = {found.version: found for found in self._mlflow.versions(model)}
         return ModelView(versions=versions, state=self._mlflow.state(model), newest=self.history.newest(model))
 
@@ -49,62 +72,70 @@ class StageWriter:
 
         ConfigurationError where the history is that of another MLflow.
         """
-        view = self.view(model)
+        view = self.glance(model)
         if view.agrees:
             return view, ()
+        view = self.view(model)
         if not view.state.there:
             raise registered_elsewhere(model)
         if view.last_move and view.state.moved != view.last_move and self._is_ours(model, view.state.moved):
-            self._write(self.history.move(model, view.last_move))
-            return self.view(model), ()
+            self._write(self.history.move(model, view.last_move), self.view)
+            return self.glance(model), ()
         changes = changes_by_hand(model, view, at)
         if changes:
-            self.make(changes)
+            self.make(changes, self.view)
         elif view.last_move:
-            self._align(model)
+            self._align(model, self.view)
             self._mlflow.done(model, view.last_move)
-        return self.view(model), describe_changes(changes)
+        return self.glance(model), describe_changes(changes)
 
-    def make(self, changes: Sequence[StageChange]) -> None:
-        """Record a move, and make it."""
+    def compare(self, model: str, at: datetime) -> tuple[str, ...]:
+        """Settle a model after a look at every version, however long ago it was changed; sentences likewise."""
+        notes = self.settle(model, at)[1]
+        changes = changes_by_hand(model, self.view(model), at)
+        if changes:
+            self.make(changes, self.view)
+        return (*notes, *describe_changes(changes))
+
+    def make(self, changes: Sequence[StageChange], look: Look | None = None) -> None:
+        """Record a move, and make it; `look` gives the versions that are to be as on record, else those of the move."""
         model = changes[0].model
         if self._mlflow.state(model).moved is None:
             self._mlflow.done(model, BEGUN)
         self.history.append(changes)
-        self._write(changes)
+        self._write(changes, look or partial(self.glance, also={change.version for change in changes}))
 
     def _is_ours(self, model: str, move: str | None) -> bool:
         """Whether the move that is done is a previous one of this history, or its first one was about to be made."""
         return move == BEGUN or (move is not None and bool(self.history.move(model, move)))
 
-    def _write(self, changes: Sequence[StageChange]) -> None:
+    def _write(self, changes: Sequence[StageChange], look: Look) -> None:
         """Make MLflow have what is on record, and note that the last move, of these lines, is done."""
         model = changes[0].model
-        there = {version.version for version in self._align(model)}
+        there = {version.version for version in self._align(model, look)}
         for change in changes:
             if change.decision not in KEEPING_TAGS and change.version in there:
                 self._mlflow.tag(model, change.version, {**change.ruling.tags(), "stage": change.after})
         self._mlflow.done(model, changes[0].move)
 
-    def _align(self, model: str) -> tuple[RegisteredVersion, ...]:
-        """Give every version the stage on record, the aliases and the tag `stage` too; all versions then."""
-        recorded = {change.version: change.after for change in self.history.newest(model)}
-        versions = self._transition(model, recorded)
-        self._point(model, versions)
+    def _align(self, model: str, look: Look) -> tuple[RegisteredVersion, ...]:
+        """Give what `look` shows the stage on record, the aliases and the tag `stage` too; these versions then."""
+        view = self._transition(model, look)
+        versions = tuple(view.versions.values())
+        self._point(model)
         for version in versions:
             if "stage" in version.tags and version.tags["stage"] != version.stage:
                 self._mlflow.tag(model, version.version, {"stage": version.stage})
         return versions
 
-    def _transition(self, model: str, recorded: Mapping[int, str]) -> tuple[RegisteredVersion, ...]:
-        """Give every version the stage on record, until a fresh look shows it; all of them then."""
+    def _transition(self, model: str, look: Look) -> ModelView:
+        """Give the versions the stage on record, until a fresh look shows it; that look."""
         for _ in range(HEALING_ROUNDS):
-            versions = self._mlflow.versions(model)
-            found = {version.version: version.stage for version in versions}
-            wanted = {number: recorded.get(number, "None") for number in found}
-            wrong = list(differences(found, wanted))
+            view = look(model)
+            recorded, found = view.recorded, view.found
+            wrong = list(differences(found, {number: recorded.get(number, "None") for number in found}))
             if not wrong:
-                return versions
+                return view
             # What makes room goes first: one that looks meanwhile finds none in Production, and never two.
             for number, _before, stage in sorted(wrong, key=lambda change: change[1] != "Production"):
                 if stage == DELETED:
@@ -118,10 +149,20 @@ class StageWriter:
             remedy="stop the other one, then ask again",
         )
 
-    def _point(self, model: str, versions: tuple[RegisteredVersion, ...]) -> None:
+    def _point(self, model: str) -> None:
         """Let the aliases name what is in the stages."""
         aliases = self._mlflow.state(model).aliases
         for alias, stage in (("production", "Production"), ("staging", "Staging")):
-            wanted = highest(versions, stage)
+            wanted = self._highest(model, stage, aliases.get(alias))
             if wanted != aliases.get(alias):
                 self._mlflow.point(model, alias, wanted)
+
+    def _highest(self, model: str, stage: str, named: int | None) -> int | None:
+        """The highest version on record in a stage that MLflow has there; one that an alias names is there."""
+        for number in self.history.in_stage(model, stage):
+            if number == named:
+                return number
+            found = self._mlflow.version(model, number)
+            if found is not None and found.stage == stage:
+                return number
+        return None

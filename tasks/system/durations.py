@@ -13,6 +13,13 @@ LEDGER = 30  # one row a day and short transactions: what takes longer hangs
 # For a server that is asked for something, or told of something.
 ASK_PREFECT = 3.0
 CHANGE_PREFECT = 30.0
+# So long a question is asked again whose answer a server owes for a moment: on a busy machine it may need a minute to
+# start again. Between two tries the pause doubles, from the first to the last.
+RIDE_OUT = 120.0
+RIDE_OUT_STATUS = 3.0  # of `tomorrow status`, for which somebody waits
+FIRST_PAUSE, LAST_PAUSE = 0.25, 8.0
+OWN_SERVER = 60.0  # of a stack that runs: it is being started again
+REACH = 10.0  # that a command needs and that is away: somebody waits; the runs of a schedule ride it out
 REACH_MLFLOW, HEAR_MLFLOW = 5, 15
 
 # For a server that starts, and for deployments that are made.
@@ -21,7 +28,7 @@ START_PART = 600.0
 DEPLOY = 300
 
 # Between two heartbeats of a deployment's run. Prefect's automation for runs that died with their worker waits for
-# 90 seconds: at Prefect's own 180 it would take healthy runs for dead. prefect.yaml says the same.
+# 90 seconds: at Prefect's own 180 it would take healthy runs for dead.
 HEARTBEAT = 30
 
 # Of a stack: between two looks at its parts, two questions whether one is well, two cuts of its logs.

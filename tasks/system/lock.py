@@ -1,4 +1,4 @@
-"""The state directory, and locks in it that hold between processes."""
+"""Locks in the state directory that hold between processes."""
 
 import getpass
 import os
@@ -18,18 +18,10 @@ from tasks.system import durations
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
 from tasks.system.removed_locks import wait_for_removed
+from tasks.system.state_directory import state_directory
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-
-def state_directory(settings: Settings) -> Path:
-    """The state directory, made for its owner alone where there is none."""
-    try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise folder_fault(f"state directory {settings.home}", error) from None
-    return settings.home
 
 
 @contextmanager

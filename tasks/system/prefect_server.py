@@ -10,19 +10,26 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
-from tasks.settings import Address, Settings, in_folder, part_credentials
+from tasks.settings import Address, Settings, in_folder, part_credentials, read_settings
 from tasks.system import durations
+from tasks.system.access.guard import Door
+from tasks.system.access.own_servers import prefect_key, proves_itself
+from tasks.system.access.prefect_app import server_command, server_variables
+from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
+from tasks.system.patience import patiently
 
 # Two failed starts in a row are more than a port that was taken by chance.
 MOST_STARTS = 2
@@ -80,26 +87,53 @@ def prepare_environment(settings: Settings) -> None:
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
 
 
+@dataclass(frozen=True, slots=True)
+class OrchestrationServer:
+    """A Prefect server: the address of its API, and what it asks for."""
+
+    address: str
+    key: str | None = field(repr=False)
+
+    def use(self) -> None:
+        """Have this process run its flows against it; to be called before Prefect is imported."""
+        os.environ["PREFECT_API_URL"] = self.address
+        if self.key:
+            os.environ["PREFECT_API_AUTH_STRING"] = self.key
+
+
 @contextmanager
-def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
+def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[OrchestrationServer]:
     """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
 
     While that one starts, which takes seconds, `meanwhile` is called to import what is slow to import. Gives the
-    server's address, so that other processes can use it, too.
+    server, so that other processes can use it, too. One of this process's own has a key of its own: whoever got its
+    port before it learns nothing that opens another.
     """
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
 
     # Heartbeats show a server that a run has not died with its worker. There is none here, and stopping the thread
     # that sends them takes a second a flow.
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
-    with temporary_settings({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        address = PREFECT_API_URL.value()
-        if address:
-            _check_server(address)
+    address = PREFECT_API_URL.value()
+    keys = None if address else new_keys()
+    key = keys.prefect if keys else prefect_key(read_settings(), str(address))
+    with temporary_settings(
+        {
+            **({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+            **({PREFECT_API_AUTH_STRING: key} if key else {}),
+        }
+    ):
+        if keys is None:
+            _check_server(str(address))
             meanwhile()
         else:
-            address = _start_server(meanwhile)
-        yield address
+            address = _start_server(meanwhile, keys)
+        yield OrchestrationServer(str(address), key)
 
 
 def _make_home(home: Path) -> None:
@@ -128,20 +162,20 @@ def _check_server(url: str) -> None:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        fault = client.api_healthcheck()
+        fault = patiently(client.api_healthcheck, durations.REACH, after_answer=lambda fault: fault is not None)
     if fault is not None:
         raise ConfigurationError(
             f"Prefect's server at {url}",
-            have=f"no answer ({type(fault).__name__})",
+            have=f"no answer for {durations.REACH:g} s ({type(fault).__name__})",
             need="a server that is running",
-            remedy="start it (prefect server start), or unset PREFECT_API_URL to run without one",
+            remedy="start it, or unset PREFECT_API_URL to run without one",
         )
 
 
-def _start_server(meanwhile: Callable[[], object]) -> str:
+def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
     """Start the server that Prefect itself would start, and then finds running; gives its address."""
     from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
+    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, get_current_settings
 
     if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
         raise ConfigurationError(
@@ -152,9 +186,21 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
         )
 
     class OwnServer(SubprocessASGIServer):
-        """It ends with one and the same code where its port was taken and where it can never start."""
+        """It listens at a port that this process has taken for it.
+
+        Between a look at a free port and a start, somebody else could take it, and answer in its place until he ends.
+        So the exit code that for Prefect says that a port was taken says here that the server cannot start.
+        """
 
         starts = 0
+        listening: socket.socket | None = None
+
+        def find_available_port(self) -> int:
+            if self.listening is not None:
+                self.listening.close()
+            self.listening = socket.socket()
+            self.listening.bind(("127.0.0.1", 0))
+            return int(self.listening.getsockname()[1])
 
         def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
             self.starts += 1
@@ -169,10 +215,25 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
             # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
             # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            door, taken = Door(self.address, keys.proof), self.listening
+            if taken is None:
+                raise RuntimeError("Prefect starts its server without having looked for a port")
             try:
-                return super()._run_uvicorn_command()
+                return subprocess.Popen(
+                    server_command("--fd", str(taken.fileno()), level="error"),
+                    pass_fds=[taken.fileno()],
+                    env={
+                        **os.environ,
+                        "PREFECT_UI_ENABLED": "0",
+                        "PREFECT__SERVER_EPHEMERAL": "1",
+                        **get_current_settings().to_environment_variables(exclude_unset=True),
+                        **server_variables(door, keys.prefect),
+                    },
+                )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                # Held open here, it would keep clients waiting for a server that has ended.
+                taken.close()
 
     if sys.stderr.isatty():
         sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")
@@ -181,6 +242,13 @@ def _start_server(meanwhile: Callable[[], object]) -> str:
         started = pool.submit(server.start)
         meanwhile()
         started.result()
+    if not proves_itself(Door(server.address, keys.proof), "/api"):
+        raise ConfigurationError(
+            f"Prefect's server at {server.api_url}",
+            have="another program answers there",
+            need="the server that this command has started",
+            remedy="run it again: it will choose another port; or see who listens there",
+        )
     return str(server.api_url)
 
 

@@ -10,18 +10,17 @@ from model.evaluation.evaluation import Evaluation
 from model.market.prices import Prices
 from tasks.prices.parquet import write_price_file
 from tasks.tracking.run import TrackedRun
-from tasks.tracking.run_inputs import FINGERPRINT, PRICES_FILE
+from tasks.tracking.run_inputs import PRICES_FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def log_prices(run: TrackedRun, prices: Prices) -> None:
-    """Keep these prices with the run, to the last bit, so that a later version can be judged on the same ones."""
+    """Keep these prices with the run, to the last bit, for whoever wants to see what was computed on."""
     with TemporaryDirectory() as folder:
         write_price_file(prices, Path(folder, PRICES_FILE))
         run.client.log_artifacts(run.run_id, folder)
-    run.set_tags({FINGERPRINT: prices.fingerprint})
 
 
 def log_figures(run: TrackedRun, figures: Mapping[str, "Figure"]) -> None:

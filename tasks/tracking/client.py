@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from model.errors import ConfigurationError
 from tasks.settings import Address, Settings
 from tasks.system import durations
+from tasks.system.access.own_servers import mlflow_key
+from tasks.system.patience import PASSING, patiently
 from tasks.tracking.database import ready_database
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server
-# (half a minute in all) where MLflow's own would wait for four minutes. All of it yields to what the user has set.
+# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server (two minutes
+# in all, as durations.RIDE_OUT) where MLflow's own would wait for four minutes. All of it yields to what the user has
+# set.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -29,7 +32,7 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Where tqdm is installed (the extra `statistics` brings it) MLflow would draw a bar for each file it reads.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "PGCONNECT_TIMEOUT": "10",
@@ -79,8 +82,10 @@ def prepare_environment() -> None:
     logging.getLogger("mlflow.store.db.utils").addFilter(_drop_shutdown_trace)
 
 
-def open_tracking(settings: Settings) -> Tracking:
+def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tracking:
     """The tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+
+    rides_out: so many seconds a server is asked again that does not answer
 
     The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
     """
@@ -90,7 +95,8 @@ def open_tracking(settings: Settings) -> Tracking:
     if scheme in DATABASES:
         ready_database(settings)
     elif uri.is_server:
-        _reach(uri)
+        _reach(uri, rides_out)
+        _send_key(settings)
     else:
         raise ConfigurationError(
             f"tracking store {uri}",
@@ -132,15 +138,20 @@ def _part_credentials(uri: Address) -> str:
     return uri.bare
 
 
-def _reach(uri: Address) -> None:
-    """One look whether a server is there, since MLflow's client would go on trying."""
+def _reach(uri: Address, rides_out: float) -> None:
+    """See that a server is there: MLflow's client would go on trying for longer than somebody waits."""
     import requests
 
     if {"?", "#"}.intersection(uri.bare):
         raise _unreachable(uri, "an address with parameters, to which MLflow cannot add its paths")
-    patience = (durations.REACH_MLFLOW, durations.HEAR_MLFLOW)
+    place, patience = f"{uri.bare.rstrip('/')}/health", (durations.REACH_MLFLOW, durations.HEAR_MLFLOW)
     try:
-        answer = requests.get(f"{uri.bare.rstrip('/')}/health", auth=uri.credentials, timeout=patience)
+        answer = patiently(
+            lambda: requests.get(place, auth=uri.credentials, timeout=patience),
+            rides_out,
+            after_error=lambda error: isinstance(error, (requests.ConnectionError, requests.Timeout)),
+            after_answer=lambda answer: answer.status_code in PASSING,
+        )
     except requests.ConnectionError:
         raise _unreachable(uri, "no server answers there") from None
     except requests.Timeout:
@@ -149,6 +160,21 @@ def _reach(uri: Address) -> None:
         raise _unreachable(uri, f"it cannot be asked: {type(error).__name__}") from None
     if answer.status_code != 200:
         raise _unreachable(uri, f"it answers {answer.status_code} {answer.reason}")
+
+
+def key_variables(key: str) -> dict[str, str]:
+    """The environment that has MLflow's client send a key.
+
+    As a password, too, which counts more than a token: one in ~/.mlflow/credentials is for another server.
+    """
+    return {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_TRACKING_USERNAME": "tomorrow", "MLFLOW_TRACKING_PASSWORD": key}
+
+
+def _send_key(settings: Settings) -> None:
+    """Have MLflow's client send our key to our own server; to any other it sends what the user has set for it."""
+    key = mlflow_key(settings, settings.tracking_uri.bare)
+    if key is not None:
+        os.environ |= key_variables(key)
 
 
 def _check_access(client: "MlflowClient", uri: Address) -> None:

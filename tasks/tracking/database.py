@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from model.errors import ConfigurationError
 from tasks.settings import Address, Settings, in_folder, sqlite_file
 from tasks.system.disk_errors import folder_fault
-from tasks.system.lock import locked, state_directory
+from tasks.system.lock import locked
+from tasks.system.state_directory import state_directory
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -1,8 +1,8 @@
 """A forecaster as an MLflow model: one artefact that takes raw prices and gives dollars.
 
 It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the code
-that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it exactly as anybody
-else does.
+that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it as anybody else
+does, from a copy whose files were seen to be those that were registered.
 """
 
 import shutil
@@ -22,10 +22,14 @@ from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
+from tasks.ledger.kept_files import KeptFiles
+from tasks.settings import Settings
+from tasks.tracking.checked_files import digests_of, version_files
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+    from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas")
@@ -33,42 +37,65 @@ KERAS = ("keras", "tensorflow")
 DATE = "Date"
 
 
-def log_forecaster(run_id: str, forecaster: Forecaster, example: Prices) -> str:
-    """Store a forecaster with a run and return its address, `models:/m-...`.
+def log_forecaster(settings: Settings, run_id: str, forecaster: Forecaster, example: Prices) -> str:
+    """Store a forecaster with a run and return its address, `models:/m-...`; the ledger keeps its files' digests.
 
     example: prices to take the input example from, at least one window of them
     """
     import mlflow
+    from mlflow.entities import LoggedModelOutput
+
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    made = client.create_logged_model(run.info.experiment_id, "model", run_id, params=run.data.params)
+    client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
+    try:
+        with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
+            # Before anybody else has them, so that the digests are those of what was written.
+            stored = _save(made, run_id, Path(folder), forecaster, example)
+            KeptFiles(settings.ledger_uri).keep(made.model_uri, digests_of(stored))
+            client.log_model_artifacts(made.model_id, str(stored))
+    except Exception:
+        client.finalize_logged_model(made.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(made.model_id, "READY")
+    return str(made.model_uri)
+
+
+def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster, example: Prices) -> Path:
+    """Write what is stored of a forecaster into a folder, and give the one of the model within."""
+    import mlflow.pyfunc
     from mlflow.models import Model
 
     recipe = forecaster.recipe
     columns, rows = _columns(recipe), max(recipe.rows, recipe.scale.rows)
-    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
-        network, written = Path(folder, "network.keras"), Path(folder, "recipe.json")
-        forecaster.network.save(network)
-        written.write_text(recipe.to_json(), encoding="utf-8")
-        code = Path(folder, "code")
-        shutil.copytree(Path(inference.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
-        artifacts = {"network": str(network), "recipe": str(written), "code": str(code)}
-        requirements: tuple[str, ...] = REQUIREMENTS
-        if isinstance(forecaster.predictor, NumpyNetwork):
-            weights = Path(folder, "weights.npz")
-            forecaster.predictor.save(weights)
-            artifacts["weights"] = str(weights)
-        else:
-            requirements += KERAS
-        logged = Model.log(
-            artifact_path=None,
-            name="model",
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts=artifacts,
-            signature=_signature(recipe),
-            input_example=_frame(example, columns).tail(rows),
-            pip_requirements=[f"{name}=={version(name)}" for name in requirements],
-        )
-    return str(logged.model_uri)
+    network, written, stored = (folder / name for name in ("network.keras", "recipe.json", "model"))
+    forecaster.network.save(network)
+    written.write_text(recipe.to_json(), encoding="utf-8")
+    code = folder / "code"
+    shutil.copytree(Path(inference.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
+    artifacts = {"network": str(network), "recipe": str(written), "code": str(code)}
+    requirements: tuple[str, ...] = REQUIREMENTS
+    if isinstance(forecaster.predictor, NumpyNetwork):
+        weights = folder / "weights.npz"
+        forecaster.predictor.save(weights)
+        artifacts["weights"] = str(weights)
+    else:
+        requirements += KERAS
+    mlflow.pyfunc.save_model(
+        str(stored),
+        python_model=str(Path(__file__).with_name("served_model.py")),
+        artifacts=artifacts,
+        signature=_signature(recipe),
+        input_example=_frame(example, columns).tail(rows),
+        pip_requirements=[f"{name}=={version(name)}" for name in requirements],
+        mlflow_model=Model(
+            artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id
+        ),
+    )
+    for compiled in list(stored.rglob("__pycache__")):
+        shutil.rmtree(compiled)
+    return stored
 
 
 def _columns(recipe: Recipe) -> list[str]:
@@ -139,26 +166,28 @@ def load_libraries() -> None:
     import mlflow.pyfunc  # noqa: F401 - imported ahead of time
 
 
-def load_forecaster(model_uri: str) -> PackagedForecaster:
-    """The forecaster behind an address such as `models:/META-Open/1` or `models:/m-...`."""
+def load_forecaster(settings: Settings, model_uri: str, source: str) -> PackagedForecaster:
+    """The forecaster behind a version's address such as `models:/META-Open/1`; ConfigurationError as of version_files.
+
+    source: the address of what the version was made of, `models:/m-...`
+    """
     import mlflow
 
     from tasks.system.keras_backend import without_messages
 
-    with without_messages():  # a network that NumPy cannot compute is loaded with Keras
-        return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(model_uri))
+    # A network that NumPy cannot compute is loaded with Keras. All of it is in memory when the files go.
+    with version_files(settings, model_uri, source) as stored, without_messages():
+        return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(str(stored)))
 
 
-def load_network(model_uri: str) -> "keras.Model":
-    """The network alone behind such an address, to be fitted further."""
+def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":
+    """The network alone behind such addresses, to be fitted further."""
     import keras
-    from mlflow.artifacts import download_artifacts
     from mlflow.models import Model
 
     from model.artifact import cells
 
-    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
-        stored = Path(download_artifacts(artifact_uri=model_uri, dst_path=folder))
+    with version_files(settings, model_uri, source) as stored:
         artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
         network = stored / artifacts["network"]["path"]
         return keras.models.load_model(network, custom_objects=cells.CELLS, compile=False, safe_mode=True)

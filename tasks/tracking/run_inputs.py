@@ -2,23 +2,21 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
-from model.errors import FaultyPrices
 from model.evaluation.split import Split, split_prices
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
-from tasks.prices.parquet import check_fingerprint, read_price_file
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from tasks.prices.parquet import read_price_file, write_price_file
+from tasks.settings import Settings
+from tasks.tracking.checked_files import log_checked, read_checked
+from tasks.tracking.client import Tracking
+from tasks.tracking.run import TrackedRun
 
 CONFIG_FILE = "config.json"
 PRICES_FILE = "prices.parquet"
-FINGERPRINT = "fingerprint"
 
 
 class RunConfig(BaseModel):
@@ -29,44 +27,33 @@ class RunConfig(BaseModel):
     evaluation: EvaluationConfig
 
 
-def run_config(client: "MlflowClient", run_id: str) -> RunConfig:
-    """What a run was configured with."""
-    from mlflow.artifacts import load_dict
-
-    return RunConfig.model_validate(load_dict(f"{client.get_run(run_id).info.artifact_uri}/{CONFIG_FILE}"))
-
-
-def reload_test(client: "MlflowClient", run_id: str) -> tuple[RunConfig, Split]:
-    """A run's configuration and its prices, cut as they were when it was trained."""
-    config = run_config(client, run_id)
-    return config, split_prices(load_prices(client, run_id), config.evaluation, sessions_needed(config.forecaster))
-
-
-def load_prices(client: "MlflowClient", run_id: str) -> Prices:
-    """Read the prices that log_prices kept with a run; FaultyPrices if they are gone or no longer the same."""
-    from mlflow.exceptions import MlflowException
-
-    subject = f"prices of run {run_id}"
-    try:
-        expected = client.get_run(run_id).data.tags.get(FINGERPRINT)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        raise _no_prices(subject, "no such run") from error
-    if expected is None:
-        raise _no_prices(subject, f"no tag {FINGERPRINT!r} on the run")
-    if not any(file.path == PRICES_FILE for file in client.list_artifacts(run_id)):
-        raise _no_prices(subject, f"no artifact {PRICES_FILE}")
+def log_inputs(run: TrackedRun, settings: Settings, config: RunConfig, prices: Prices) -> None:
+    """Keep these with the run, the prices to the last bit, so that a later version can be judged on the same ones."""
     with TemporaryDirectory() as folder:
-        prices = read_price_file(Path(client.download_artifacts(run_id, PRICES_FILE, folder)))
-    check_fingerprint(prices, expected, subject)
-    return prices
+        Path(folder, CONFIG_FILE).write_text(config.model_dump_json(indent=2), encoding="utf-8")
+        write_price_file(prices, Path(folder, PRICES_FILE))
+        log_checked(run.client, settings, run.run_id, Path(folder))
 
 
-def _no_prices(subject: str, have: str) -> FaultyPrices:
-    return FaultyPrices(
-        subject,
-        have=have,
-        need=f"a run with its prices in {PRICES_FILE} and their fingerprint as a tag",
-        remedy="train again, which keeps the prices with the run",
-    )
+def run_config(tracking: Tracking, run_id: str, version: str) -> RunConfig:
+    """What the run of a version was configured with; ConfigurationError as of read_checked.
+
+    version: its address, `models:/META-Open/3`
+    """
+    content = read_checked(tracking.client, tracking.settings, run_id, CONFIG_FILE, version)
+    return RunConfig.model_validate_json(content)
+
+
+def reload_test(tracking: Tracking, run_id: str, version: str) -> tuple[RunConfig, Split]:
+    """The configuration of a version's run and its prices, cut as they were when it was trained."""
+    config, prices = run_config(tracking, run_id, version), load_prices(tracking, run_id, version)
+    return config, split_prices(prices, config.evaluation, sessions_needed(config.forecaster))
+
+
+def load_prices(tracking: Tracking, run_id: str, version: str) -> Prices:
+    """The prices that log_inputs kept with the run of a version; ConfigurationError as of read_checked."""
+    content = read_checked(tracking.client, tracking.settings, run_id, PRICES_FILE, version)
+    with TemporaryDirectory() as folder:
+        file = Path(folder, PRICES_FILE)
+        file.write_bytes(content)
+        return read_price_file(file)

@@ -1,23 +1,24 @@
 """What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
 
 import logging
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
 
+from model.errors import ConfigurationError
+from model.market.calendar import ExchangeCalendar
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import is_settled
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import AS_OF, RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import state_id
+from tasks.tracking.checked_files import read_checked, version_files
 from tasks.tracking.client import Tracking
-from tasks.training.cache_key import KEY
+from tasks.training.cache_key import KEY, newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
 MODEL, STATE = "model", "state"
+# So many sessions are asked for one by one.
+MANY = 30
 
 logger = logging.getLogger(__name__)
 
@@ -57,22 +58,51 @@ def find_previous(
     registry = Registry(tracking)
     close_killed(tracking, registry, model, at)
     for version in reversed(registry.tagged(model, KEY, key)):
+        named = model, version.version
         try:
             if tracking.client.get_run(version.run_id).info.lifecycle_stage == "active":
+                if not registry.complete(version):
+                    logger.info("%s version %d was not registered here: what is the same is trained.", *named)
+                    continue
                 if again and is_settled(version):
                     return None
-                results = read_results(tracking.client, version.run_id)
-                logger.info("%s version %d is the same training: it is not repeated.", model, version.version)
+                if not is_settled(version):
+                    _check(tracking.settings, version)
+                results = read_results(tracking, version)
+                logger.info("%s version %d is the same training: it is not repeated.", *named)
                 return version, results
         except MlflowException:
             # Somebody has removed it; what cannot be shown again has to be made again.
             continue
+        except ConfigurationError as error:
+            logger.warning("%s: %s: what is the same is trained again.", error.subject, error.have)
+            continue
     return None
 
 
-def read_results(client: "MlflowClient", run_id: str) -> TrainingResults:
-    """The results of a training, from its run."""
-    from mlflow.artifacts import load_dict
+def trained_until(registry: Registry, model: str, calendar: ExchangeCalendar, last: date) -> date:
+    """The newest session that a version of a model knows, or a later one than `last`; the first day of all for none.
 
-    place = client.get_run(run_id).info.artifact_uri
-    return TrainingResults.model_validate(load_dict(f"{place}/{RESULTS_FILE}"))
+    The newest versions are asked, and then for each session after those whether any version is as of it, which MLflow
+    finds by a tag. All of them are read where that would be too many questions.
+    """
+    newest = newest_as_of(registry.newest(model))
+    if newest >= last:
+        return newest
+    between = [] if newest == date.min else calendar.sessions(newest, last)[1:].tolist()
+    if newest == date.min or len(between) > MANY:
+        return newest_as_of(registry.versions(model))
+    return next((day for day in reversed(between) if registry.tagged(model, AS_OF, day.isoformat())), newest)
+
+
+def read_results(tracking: Tracking, version: RegisteredVersion) -> TrainingResults:
+    """The results of a version's training, from its run; ConfigurationError where they are not as they were written."""
+    address = version.model_uri
+    content = read_checked(tracking.client, tracking.settings, version.run_id, RESULTS_FILE, address)
+    return TrainingResults.model_validate_json(content)
+
+
+def _check(settings: Settings, version: RegisteredVersion) -> None:
+    """ConfigurationError where the gate, which has not decided on a version, could not load it."""
+    with version_files(settings, version.model_uri, version.source):
+        return

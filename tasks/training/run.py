@@ -1,6 +1,8 @@
 """What a training leaves behind: its MLflow run, and the registered version."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel
 
@@ -14,12 +16,13 @@ from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
 from tasks.registry.version import AS_OF, RegisteredVersion, logged_model_id
 from tasks.settings import Settings
-from tasks.tracking.artifacts import log_figures, log_predictions, log_prices
+from tasks.tracking.artifacts import log_figures, log_predictions
+from tasks.tracking.checked_files import log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.datasets import dataset_of_test
 from tasks.tracking.provenance import training_tags
 from tasks.tracking.run import TrackedRun, start_run
-from tasks.tracking.run_inputs import CONFIG_FILE, RunConfig
+from tasks.tracking.run_inputs import RunConfig, log_inputs
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"
@@ -54,16 +57,15 @@ def start_training_run(
     )
 
 
-def log_setup(run: TrackedRun, split: Split, config: RunConfig) -> None:
+def log_setup(run: TrackedRun, settings: Settings, split: Split, config: RunConfig) -> None:
     """Log what is known before the fit: the configuration, the data sets, the prices themselves."""
     run.log_params(config)
-    run.client.log_dict(run.run_id, config.model_dump(mode="json"), CONFIG_FILE)
     run.log_datasets(split)
-    log_prices(run, split.prices)
+    log_inputs(run, settings, config, split.prices)
 
 
 def log_results(
-    run: TrackedRun, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
+    run: TrackedRun, settings: Settings, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
 ) -> TrainingResults:
     """Log the results: metrics, figures, the table of predictions, and the note that sums it up."""
     from keras import backend
@@ -83,7 +85,9 @@ def log_results(
     model_id = logged_model_id(model_uri)
     run.log_metrics(results.metrics, model_id=model_id, dataset=dataset_of_test(split))
     run.log_metrics({"fit_seconds": forecaster.fit_seconds}, model_id=model_id)
-    run.client.log_dict(run.run_id, results.model_dump(), RESULTS_FILE)
+    with TemporaryDirectory() as folder:
+        Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
+        log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
     figures = training_figures(
         split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())

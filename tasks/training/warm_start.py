@@ -56,7 +56,7 @@ def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: Fore
         except NothingInProduction:
             start = Start(reason="Starts afresh: nothing is in Production to start from.")
         else:
-            start = _start_from(version, run, split, config)
+            start = _start_from(tracking, version, split, config)
     else:
         start = Start(reason="Starts afresh, as it is configured.")
     run.set_tags(start.tags())
@@ -67,28 +67,29 @@ def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: Fore
     return start
 
 
-def _start_from(version: RegisteredVersion, run: TrackedRun, split: Split, config: ForecasterConfig) -> Start:
-    past = _past(run, version)
+def _start_from(tracking: Tracking, version: RegisteredVersion, split: Split, config: ForecasterConfig) -> Start:
+    past = _past(tracking, version)
     refusal = past if isinstance(past, str) else past.refusal(split.train, config)
     if refusal or isinstance(past, str):
         return Start(reason=f"Starts afresh: {refusal}.")
     from mlflow.exceptions import MlflowException
 
     try:
-        parent = Parent(past=past, weights=member_weights(load_network(version.model_uri)))
-    except (MlflowException, OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        network = load_network(tracking.settings, version.model_uri, version.source)
+        parent = Parent(past=past, weights=member_weights(network))
+    except (MlflowException, OSError, TomorrowError, ValueError, KeyError, TypeError, BadZipFile) as error:
         logger.warning("the network of %s cannot be loaded: %s", past.name, error)
         return Start(reason=f"Starts afresh: the network of {past.name} cannot be loaded.")
     return Start(reason=f"Starts from the weights of {past.name}.", version=version, parent=parent)
 
 
-def _past(run: TrackedRun, version: RegisteredVersion) -> Past | str:
+def _past(tracking: Tracking, version: RegisteredVersion) -> Past | str:
     """How a version was trained, from its run; where that cannot be read, what is wrong with it."""
     from mlflow.exceptions import MlflowException
 
     name = f"{version.model} version {version.version}"
     try:
-        config, split = reload_test(run.client, version.run_id)
+        config, split = reload_test(tracking, version.run_id, version.model_uri)
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
         return f"the run of {name} no longer says what it was fitted on"

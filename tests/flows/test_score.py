@@ -59,7 +59,12 @@ def in_production(tracking: Tracking, prices: Prices) -> str:
     forecaster, evaluation = ForecasterConfig(), EvaluationConfig()
     split = split_prices(prices.until(date(2013, 6, 28)), evaluation, 40)
     with start_training_run(tracking, split, forecaster, {}) as run:
-        log_setup(run, split, RunConfig(request=PriceRequest(), forecaster=forecaster, evaluation=evaluation))
+        log_setup(
+            run,
+            tracking.settings,
+            split,
+            RunConfig(request=PriceRequest(), forecaster=forecaster, evaluation=evaluation),
+        )
     registry = Registry(tracking)
     registry.register(MODEL, run_id=run.run_id, model_uri=f"runs:/{run.run_id}/forecaster")
     registry.move(MODEL, 1, "Production", Ruling(decision=DecisionWord.FORCED, reasons=(), at=NOW, by="a test"))
@@ -210,7 +215,7 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
         def predict(self, _: Prices) -> Forecasts:
             return Forecasts(values=median(quantiles), quantiles=quantiles)
 
-    monkeypatch.setattr(make, "load_forecaster", lambda _: Version())
+    monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())
     friday = ("--source", "sample", "--as-of", "2013-09-27")
     with clock_at(datetime(2013, 9, 27, 22, 15, tzinfo=UTC)):
         made = run("predict", *friday, "--json").json

@@ -63,7 +63,7 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
 
 def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient") -> None:
     run_id = run("train", *FAST_MARKET, *SMALL, "--seed", "7", "--json").json["run_id"]
-    config, split = reload_test(client, run_id)
+    config, split = reload_test(Tracking(client, read_settings()), run_id, "models:/SAMPLE-Open/1")
     assert config.forecaster == ForecasterConfig.model_validate(
         {"lookback": 5, "network": {"units": [4]}, "training": {"epochs": 2, "seed": 7}}
     )

@@ -66,4 +66,4 @@ def _text(report: "CatchupReport") -> str:
 
 
 def _by(made: "RecordedForecast") -> str:
-    return f"by {made.named}" if made.version else f"{made.named}: no version is in Production"
+    return f"by {made.named}" if made.version else f"{made.named}: no version in Production could forecast it"

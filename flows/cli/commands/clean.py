@@ -27,6 +27,7 @@ class CleanAnswer(Answer):
 
     dry_run: bool
     refuse: tuple[Thing, ...]
+    notes: tuple[str, ...]
 
 
 @command("tomorrow clean --dry-run")
@@ -63,4 +64,4 @@ def _text(report: "CleanReport") -> str:
     summary = f"{len(lines)} things, {size:.1f} MB in files" if lines else "Nothing is old and without use."
     if any(thing.kind == "run" for thing in report.refuse) and not report.dry_run:
         summary += "; runs are deleted as in MLflow's pages, and take room until mlflow gc"
-    return "\n".join([*lines, summary])
+    return "\n".join([*(f"note: {note}" for note in report.notes), *lines, summary])

@@ -1,22 +1,24 @@
 """`tomorrow history`: what is on record of a model's stages. It needs no Prefect."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import Model, day, option
+from flows.cli.options import Model, day, flag, option
 from flows.cli.result import Answer, CommandResult, Moment
 from model.evaluation.decision import DecisionWord
 
 if TYPE_CHECKING:
-    from tasks.registry.stage_history import StageChange
+    from tasks.registry.stage_history import StageChange, StageHistory
     from tasks.settings import Settings
 
 SHOWN = ("Production", "Staging", "Archived")
+# Without --all: so many of the highest versions in each stage, and so many of the newest lines.
+VERSIONS, LINES = 20, 50
 # The schedules run by it, and what is trained in the evening belongs to that day.
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -58,8 +60,9 @@ class HistoryAnswer(Answer):
 
     on:      the day that was asked for, if one was
     stages:  which versions were where at the end of that day, or are now, Production first
-    changes: every change and decision up to then, oldest first
+    changes: the newest changes and decisions up to then, oldest first; with --all every one
     notes:   what was found changed by hand just now
+    more:    how many versions, by their stage, and how many changes are not shown without --all
     """
 
     model: str
@@ -67,6 +70,7 @@ class HistoryAnswer(Answer):
     stages: tuple[StageAnswer, ...]
     changes: tuple[MoveAnswer, ...]
     notes: tuple[str, ...]
+    more: dict[str, int]
 
 
 @command("tomorrow history META-Open --on 2020-06-15")
@@ -75,53 +79,111 @@ def history(
     on: Annotated[
         date | None, option("--on", "DATE", "Show only how it was at the end of that day in New York.", parser=day)
     ] = None,
+    everything: Annotated[
+        bool, flag("--all", f"Show every version and change, not the newest {VERSIONS} of a stage and {LINES}.")
+    ] = False,
 ) -> CommandResult:
     """Show which version was in which stage when, by whose decision and why."""
     settings, _ = prepare()
-    answer = read_history(model, settings, on)
+    answer = read_history(model, settings, on, everything=everything)
     return CommandResult(answer, _text(answer))
 
 
-def read_history(model: str, settings: "Settings", on: date | None) -> HistoryAnswer:
+def read_history(model: str, settings: "Settings", on: date | None, *, everything: bool = False) -> HistoryAnswer:
     """Read a model's history, after recording what was changed by hand in MLflow; UsageError where there is none."""
     from flows.runs.clock import now
-    from tasks.ledger.forecasts import Ledger
+    from tasks.ledger.totals import Totals
     from tasks.registry.errors import unknown_model
     from tasks.registry.registry import Registry
-    from tasks.registry.stage_history import stages_at
     from tasks.tracking.client import open_tracking
 
     registry = Registry(open_tracking(settings))
     at = now()
     notes = registry.settle(model, at)
-    changes = registry.history.changes(model)
-    if not changes and model not in registry.models():
+    if not registry.history.count(model) and model not in registry.models():
         raise unknown_model(model, registry.models())
-    until = end_of_day(on) if on else max((change.at for change in changes), default=at)
-    shown = [change for change in changes if change.at <= until]
-    verdicts = {change.version: change.verdict for change in shown if change.verdict is not None}
-    forecasts = Counter(row.version for row in Ledger(settings.ledger_uri).rows(model))
+    # How it was on another day is not to be had without a look at every line.
+    told = _told(registry.history, model, on, everything) if on or everything else _told_lately(registry.history, model)
+    forecasts = Totals(settings.ledger_uri).by_version(model)
 
     def about(change: "StageChange") -> dict[str, Any]:
         found = {name: getattr(change, name) for name in ("version", "decision", "by", "reasons", "forced")}
-        return found | {"verdict": verdicts.get(change.version), "forecasts": forecasts[change.version]}
+        return found | {"verdict": told.verdicts.get(change.version), "forecasts": forecasts.get(change.version, 0)}
 
-    there = sorted(stages_at(changes, until).items())
     return HistoryAnswer(
         model=model,
         on=on,
         stages=tuple(
             StageAnswer(stage=stage, since=change.at, **about(change))
             for stage in SHOWN
-            for _, change in there
-            if change.after == stage
+            for change in told.stages[stage]
         ),
         changes=tuple(
             MoveAnswer(at=change.at, before=change.before, after=change.after, move=change.move, **about(change))
-            for change in shown
+            for change in told.changes
         ),
         notes=notes,
+        more={name: n for name, n in told.more.items() if n},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is shown of a history.
+
+    stages:   stage -> the line by which each version came into it, by number
+    changes:  lines, oldest first
+    verdicts: version -> what was known of its skill last
+    more:     how many versions, by their stage, and how many changes there are besides
+    """
+
+    stages: "Mapping[str, Sequence[StageChange]]"
+    changes: "Sequence[StageChange]"
+    verdicts: Mapping[int, str]
+    more: Mapping[str, int]
+
+
+def _told(history: "StageHistory", model: str, on: date | None, everything: bool) -> Told:
+    """How it was at the end of a day, or is now, from every line."""
+    from tasks.registry.stage_history import stages_at
+
+    changes = history.changes(model)
+    until = end_of_day(on) if on else max((change.at for change in changes), default=datetime.now(NEW_YORK))
+    shown = [change for change in changes if change.at <= until]
+    entered = [change for _, change in sorted(stages_at(changes, until).items())]
+    there = {stage: [change for change in entered if change.after == stage] for stage in SHOWN}
+    few = {stage: found if everything else found[-VERSIONS:] for stage, found in there.items()}
+    newest = shown if everything else shown[-LINES:]
+    more = {stage: len(found) - len(few[stage]) for stage, found in there.items()}
+    return Told(
+        stages=few,
+        changes=newest,
+        verdicts=_verdicts(shown),
+        more={**more, "changes": len(shown) - len(newest)},
+    )
+
+
+def _told_lately(history: "StageHistory", model: str) -> Told:
+    """How it is now, from the newest lines and those of the newest versions in each stage."""
+    from tasks.registry.stage_history import stages_at
+
+    changes = history.tail(model, LINES)
+    there = {stage: history.in_stage(model, stage) for stage in SHOWN}
+    few = {stage: sorted(numbers[:VERSIONS]) for stage, numbers in there.items()}
+    named = {change.version for change in changes}.union(*few.values())
+    lines = history.of_versions(model, named)
+    entered = stages_at(lines, max((line.at for line in lines), default=datetime.now(NEW_YORK)))
+    more = {stage: len(numbers) - len(few[stage]) for stage, numbers in there.items()}
+    return Told(
+        stages={stage: [entered[number] for number in few[stage] if number in entered] for stage in SHOWN},
+        changes=changes,
+        verdicts=_verdicts(lines),
+        more={**more, "changes": history.count(model) - len(changes)},
+    )
+
+
+def _verdicts(lines: "Sequence[StageChange]") -> dict[int, str]:
+    return {line.version: line.verdict for line in lines if line.verdict is not None}
 
 
 def end_of_day(on: date) -> datetime:
@@ -139,8 +201,13 @@ def _text(answer: HistoryAnswer) -> str:
         made = f"; {forecasts} in the ledger" if there.forecasts else ""
         lines.append(f"  {there.stage:<11}{_named(there)}, since {_when(there.since)}, {_by(there)}{made}")
         lines += _reasons(there, " " * 13)
+    for stage, n in answer.more.items():
+        if stage in SHOWN:
+            lines.append(f"  {stage:<11}{n:,} more version{'' if n == 1 else 's'}; --all shows every one")
     if answer.on is None and answer.changes:
-        lines += ["", "Every change and decision:"]
+        left_out, shown = answer.more.get("changes", 0), len(answer.changes)
+        newest = f"The newest {shown} of {shown + left_out:,} changes and decisions; --all shows every one:"
+        lines += ["", newest if left_out else "Every change and decision:"]
         for change in answer.changes:
             moved = change.after if change.before == change.after else f"{change.before} to {change.after}"
             lines.append(f"  {_when(change.at)}  {_named(change)}: {moved}, {_by(change)}")

@@ -7,16 +7,19 @@ needs no Prefect, which it asks over HTTP where it runs.
 import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
+from flows.cli.options import flag
 from flows.cli.result import Answer, CommandResult, Count, of
 from model.errors import TomorrowError
 
 if TYPE_CHECKING:
-    from tasks.operations.stack.state import PartState, StackState
+    from tasks.operations.stack.prefect_api import ScheduledRun
     from tasks.registry.version import RegisteredVersion
+    from tasks.settings import Settings
+    from tasks.system.stack_state import PartState, StackState
 
 Found = TypeVar("Found")
 TITLES = {"scheduled": "Next", "production": "Production", "prices": "Prices", "forecasts": "Forecasts"}
@@ -92,14 +95,20 @@ class StatusAnswer(Answer):
 
 
 @command("tomorrow status --json")
-def status() -> CommandResult:
+def status(
+    links: Annotated[
+        bool, flag("--links", "Show the links and the keys of the servers' pages, too; they are never part of --json.")
+    ] = False,
+) -> CommandResult:
     """Show what runs, what is next, what is in Production, how fresh prices are, and how forecasts have done."""
     settings, _ = prepare()
     from flows.runs.clock import now
-    from tasks.forecasts.overview import forecast_summaries, in_production
+    from tasks.forecasts.overview import forecast_overviews, in_production
     from tasks.operations.stack.prefect_api import PrefectApi
-    from tasks.operations.stack.state import read_stack
     from tasks.prices.inventory import stored_prices
+    from tasks.system import durations
+    from tasks.system.access.own_servers import prefect_key
+    from tasks.system.stack_state import read_stack
 
     faults: dict[str, str] = {}
 
@@ -112,16 +121,43 @@ def status() -> CommandResult:
 
     stack, at = read_stack(settings), now()
     address = stack.prefect_api if stack else os.environ.get("PREFECT_API_URL")
+
+    def scheduled(api: str) -> "tuple[ScheduledRun, ...]":
+        key = prefect_key(settings, api, patience=0)
+        return PrefectApi(api, key, durations.RIDE_OUT_STATUS).scheduled()
+
     versions = ask("production", lambda: in_production(settings, at)) or {}
     parts = {
-        "scheduled": (ask("scheduled", PrefectApi(address).scheduled) if address else None) or (),
+        "scheduled": (ask("scheduled", lambda: scheduled(address)) if address else None) or (),
         "production": ask("production", lambda: _in_production(versions)) or (),
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
-        "forecasts": ask("forecasts", lambda: forecast_summaries(settings)) or (),
+        "forecasts": ask("forecasts", lambda: forecast_overviews(settings)) or (),
     }
     shown = stack and stack.model_dump(mode="json")
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
-    return CommandResult(answer, _text(answer, stack))
+    text = _text(answer, stack)
+    return CommandResult(answer, f"{text}\n\n{_links(settings, stack)}" if links else text)
+
+
+def _links(settings: "Settings", stack: "StackState | None") -> str:
+    """How to get into the pages of the servers that run, and how other programs do."""
+    from tasks.operations.stack.mlflow_pages import PREFECT_HINT, runs_link
+    from tasks.system.access.own_servers import mlflow_key, prefect_key
+
+    lines = ["Links"]
+    mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
+    if mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
+        lines += [
+            f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key)}",
+            f"         for programs: MLFLOW_TRACKING_URI={mlflow.address} MLFLOW_TRACKING_TOKEN={key}",
+        ]
+    if stack and prefect and (key := prefect_key(settings, stack.prefect_api, patience=0)):
+        lines += [
+            f"Prefect  {prefect.address}",
+            f"         {PREFECT_HINT} {key}",
+            f"         for programs: PREFECT_API_URL={stack.prefect_api} PREFECT_API_AUTH_STRING={key}",
+        ]
+    return "\n  ".join(lines if lines[1:] else [*lines, "none: no server of ours runs; start them with: tomorrow up"])
 
 
 def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:

@@ -4,6 +4,8 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 """
 
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,21 +47,33 @@ def up(
     at_once: Annotated[
         bool, flag("--now", "Train and forecast at once; the schedule would wait for the evening.")
     ] = False,
+    pages_only: Annotated[
+        bool, flag("--pages", "Only the two servers, to look at their pages: no worker, no schedules.")
+    ] = False,
 ) -> CommandResult:
     """Start MLflow's and Prefect's servers and a worker with the schedules, and keep them running.
 
     Ctrl-C ends all of it.
     """
     wanted = _request(ticker, source, prices)
+    if pages_only and (wanted or at_once):
+        raise UsageError(
+            "--pages",
+            have="beside an option for the runs of the worker",
+            need="one or the other: with --pages there is no worker",
+            remedy="leave out --pages, or the other options",
+        )
     settings, _ = prepare(() if wanted is None else (wanted,))
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import check_free
-    from tasks.operations.stack.state import only_stack
     from tasks.operations.stack.supervisor import Supervisor
+    from tasks.system.stack_state import only_stack
 
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
+    if pages_only:
+        planned = replace(planned, parts=tuple(part for part in planned.parts if part.address))
     with only_stack(settings):
         check_free(planned.parts)
         _make_database(settings, planned)
@@ -67,10 +81,12 @@ def up(
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
-            # What the deployments fetch in place of what their flows fetch by themselves.
-            running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
+            if not pages_only:
+                # What the deployments fetch in place of what their flows fetch by themselves.
+                running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
             running.start_worker()
-            running.tell(_ready(planned, settings.tracking.experiment))
+            running.tell("the stack is up; Ctrl-C ends it")
+            say("\n".join(["the pages:", *pages(planned, settings.tracking.experiment)]))
             if at_once:
                 running.run_now("catchup")
             running.watch()
@@ -120,13 +136,17 @@ def _nothing() -> None:
     pass
 
 
-def _ready(planned: "Stack", experiment: str) -> str:
-    from tasks.operations.stack.mlflow_pages import HINT, runs_page
+def pages(planned: "Stack", experiment: str) -> list[str]:
+    """Where the pages are, for whoever watches alone: links with a key are for a terminal, and for no log."""
+    from tasks.operations.stack.mlflow_pages import HINT, PREFECT_HINT, runs_link
 
-    lines = ["the stack is up; Ctrl-C ends it"]
+    lines, keys = [], planned.keys if sys.stderr.isatty() else None
     for part in planned.parts:
         if part.address and part.name == "mlflow":
-            lines += [f"  {part.title:9} {runs_page(part.address, experiment)}", f"{'':12}{HINT}"]
+            link = runs_link(part.address, experiment, keys.mlflow) if keys else part.address
+            lines += [f"  {part.title:9} {link}", f"{'':12}{HINT}"]
         elif part.address:
             lines.append(f"  {part.title:9} {part.address}")
-    return "\n".join(lines)
+            if keys:
+                lines.append(f"{'':12}{PREFECT_HINT} {keys.prefect}")
+    return lines if keys else [*lines, f"{'':2}Both ask for a key. The links and the key: tomorrow status --links"]

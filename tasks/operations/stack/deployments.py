@@ -13,6 +13,13 @@ from tasks.system import durations
 
 WORK_POOL = "local-pool"
 SHOWN_LINES = 8
+# What the worker makes of every run: Prefect's own command, in the worker's environment and a folder of the run's own.
+# Prefect's template has a variable for each of them, which a run or a deployment may fill; this one has none, and
+# refuses them. It names no `env` either: Prefect would add what a run brings to it, variable or not.
+JOBS: Mapping[str, Any] = {
+    "job_configuration": {"stream_output": True},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
 
 
 def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -27,9 +34,9 @@ def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[st
         )
     project = file.parent
     paused = _paused(api)
-    if not api.has_pool(WORK_POOL):
-        _prefect(project, variables, "work-pool", "create", WORK_POOL, "--type", "process")
-    _prefect(project, variables, "--no-prompt", "deploy", "--all")
+    api.set_pool(WORK_POOL, JOBS)
+    key = {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
+    _prefect(project, {**variables, **key}, "--no-prompt", "deploy", "--all")
     deployed = api.deployments()
     for deployment in deployed.values():
         taken = deployment["parameter_openapi_schema"].get("properties", {})

@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
+from urllib.parse import urlsplit
 
+from tasks.operations.stack import mlflow_app
 from tasks.operations.stack.deployments import WORK_POOL
-from tasks.operations.stack.prefect_api import PrefectApi, answers
+from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Address, Settings
+from tasks.system import durations
+from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
+from tasks.system.access.own_servers import proves_itself
+from tasks.system.access.prefect_app import server_command, server_variables
+from tasks.system.access.secret import Keys, state_keys
 from tasks.system.prefect_server import environment
+from tasks.tracking.client import key_variables
 
 WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
@@ -41,12 +50,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere."""
+    """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
+
+    keys: what those servers ask for that are parts of it
+    """
 
     parts: tuple[Part, ...]
     tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
+    keys: Keys | None = None
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
@@ -57,7 +70,11 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     own_mlflow = not settings.tracking_uri.is_server or settings.tracking_uri.secret.rstrip("/") == mlflow_address
     own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    api = PrefectApi(api_address if own_prefect or prefect_elsewhere is None else prefect_elsewhere)
+    keys = state_keys(settings)
+    if own_prefect or prefect_elsewhere is None:
+        api = PrefectApi(api_address, keys.prefect)
+    else:
+        api = PrefectApi(prefect_elsewhere, os.environ.get("PREFECT_API_AUTH_STRING"))
     shared = {
         **environment(settings, quiet=False),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -68,11 +85,11 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "PYTHONUNBUFFERED": "1",
     }
     parts = (
-        *((_mlflow(settings, mlflow_address, shared),) if own_mlflow else ()),
-        *((_prefect(settings, prefect_address, api, shared),) if own_prefect else ()),
-        _worker(settings, api, shared),
+        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, shared),) if own_mlflow else ()),
+        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if own_prefect else ()),
+        _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys)
 
 
 def store_of_server(settings: Settings) -> Settings:
@@ -82,8 +99,9 @@ def store_of_server(settings: Settings) -> Settings:
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
-def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part:
+def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
+    host = urlsplit(door.address).netloc
     return Part(
         name="mlflow",
         title="MLflow",
@@ -94,6 +112,10 @@ def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part
             *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
             # Commands that run without a server put artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
+            # Ours, which stands before it, asks for the key, and knows which hosts are meant.
+            *("--app-name", mlflow_app.NAME),
+            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
+            *("--cors-allowed-origins", door.address),
         ),
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
@@ -101,41 +123,43 @@ def _mlflow(settings: Settings, address: str, shared: Mapping[str, str]) -> Part
             "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
             "MLFLOW_BACKEND_STORE_URI": store.tracking_uri.secret,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            **door.variables(),
+            TOKEN: keys.mlflow,
+            # Another one for each stack: no cookie lets anybody in after its end.
+            COOKIE_SALT: token_hex(16),
         },
         log=settings.home / "logs" / "mlflow.log",
-        is_healthy=lambda _: answers(f"{address}/health"),
-        address=address,
+        is_healthy=lambda _: proves_itself(door),
+        address=door.address,
         host=settings.server.host,
         port=settings.server.port,
         setting="server.port",
     )
 
 
-def _prefect(settings: Settings, address: str, api: PrefectApi, shared: Mapping[str, str]) -> Part:
+def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="prefect",
         title="Prefect",
-        command=(
-            *(sys.executable, "-m", "prefect", "server", "start"),
-            *("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
-        ),
+        command=server_command("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
         variables={
             **shared,
+            **server_variables(door, str(api.key)),
             "PREFECT_SERVER_UI_API_URL": api.address,
             # Flow runs and their logs would be kept for ever; events go after a week by themselves.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),
         },
         log=settings.home / "logs" / "prefect.log",
-        is_healthy=lambda _: answers(f"{api.address}/health"),
-        address=address,
+        is_healthy=lambda _: proves_itself(door, "/api"),
+        address=door.address,
         host=settings.prefect.host,
         port=settings.prefect.port,
         setting="prefect.port",
     )
 
 
-def _worker(settings: Settings, api: PrefectApi, shared: Mapping[str, str]) -> Part:
+def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         title="the worker",
@@ -143,7 +167,13 @@ def _worker(settings: Settings, api: PrefectApi, shared: Mapping[str, str]) -> P
             *(sys.executable, "-m", "prefect", "worker", "start"),
             *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
         ),
-        variables=shared,
+        # The runs that it starts have the same environment: the work pool lets nobody add to it.
+        variables={
+            **shared,
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT),
+            **({"PREFECT_API_AUTH_STRING": api.key} if api.key else {}),
+            **(key_variables(mlflow_key) if mlflow_key else {}),
+        },
         log=settings.home / "logs" / "worker.log",
         is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
         # A flow run goes on without the worker that started it, and tells the server how it ended.

@@ -1,16 +1,19 @@
 """Questions to Prefect's server over HTTP: what is scheduled, who works, what has died.
 
-Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick.
+Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick. What a server cannot
+answer for a moment, because it is busy or starts again, is asked again; each question may be asked twice.
 """
 
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
 from tasks.system import durations
+from tasks.system.patience import PASSING, patiently
 
 if TYPE_CHECKING:
     import httpx
@@ -28,27 +31,24 @@ class ScheduledRun:
     at: datetime
 
 
-def answers(address: str) -> bool:
-    """Whether a server answers at an address that all is well."""
-    import httpx
-
-    try:
-        with _client(durations.ASK_PREFECT) as client:
-            return client.get(address).is_success
-    except httpx.HTTPError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class PrefectApi:
-    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses."""
+    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses.
+
+    key:       what the server asks for; None where it asks for nothing
+    rides_out: so many seconds a question is asked again that got no answer, or one that may pass
+    sleep:     waits between two tries, and may do something meanwhile
+    """
 
     address: str
+    key: str | None = field(default=None, repr=False)
+    rides_out: float = durations.RIDE_OUT
+    sleep: Callable[[float], None] = time.sleep
 
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
         """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
         try:
-            known = self._ask(f"work_pools/{pool}/workers/filter", {}, durations.ASK_PREFECT)
+            known = self._ask_once(f"work_pools/{pool}/workers/filter", {})
         except ConfigurationError:
             return None
         return any(
@@ -58,9 +58,13 @@ class PrefectApi:
             for found in known
         )
 
-    def has_pool(self, pool: str) -> bool:
-        """Whether there is a work pool of that name."""
-        return bool(self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}}))
+    def set_pool(self, pool: str, template: Mapping[str, Any]) -> None:
+        """Make the work pool of that name, of processes, or renew what its jobs are made of."""
+        found = self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}})
+        if found:
+            self._ask(f"work_pools/{pool}", {"base_job_template": template}, method="PATCH")
+        else:
+            self._ask("work_pools/", {"name": pool, "type": "process", "base_job_template": template})
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Every deployment by its name."""
@@ -96,7 +100,7 @@ class PrefectApi:
 
     def running(self, pool: str) -> int:
         """How many runs of a pool are not finished."""
-        return int(self._ask("flow_runs/count", _unfinished(pool), durations.ASK_PREFECT))
+        return int(self._ask_once("flow_runs/count", _unfinished(pool)))
 
     def create_run(self, deployment: str, key: str) -> tuple[str, str]:
         """Have a deployment run now; the run's name and id. With the same key it is the same run, and no second one."""
@@ -109,7 +113,7 @@ class PrefectApi:
     def emit(self, event: Mapping[str, Any]) -> None:
         """Record an event, for automations to act on."""
         written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
-        self._ask("events", [written], durations.ASK_PREFECT)
+        self._ask_once("events", [written])
 
     def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Override parameters of a deployment, beside those that it has."""
@@ -123,16 +127,37 @@ class PrefectApi:
                 place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
                 self._ask(place, {"active": False}, method="PATCH")
 
-    def _ask(
-        self, path: str, question: object, patience: float = durations.CHANGE_PREFECT, method: str = "POST"
-    ) -> Any:
+    def _ask_once(self, path: str, question: object) -> Any:
+        """Ask what is asked again soon in any case, or what nobody shall wait for."""
         import httpx
 
         try:
-            with _client(patience) as client:
-                answer = client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
+            answer = self._send("POST", path, question, durations.ASK_PREFECT)
         except httpx.HTTPError as error:
             raise self._refusal(f"no answer ({type(error).__name__})") from None
+        return self._content(answer, "POST", path)
+
+    def _ask(self, path: str, question: object, method: str = "POST") -> Any:
+        """Ask until there is an answer, or `rides_out` seconds have gone by."""
+        import httpx
+
+        try:
+            answer = patiently(
+                lambda: self._send(method, path, question, durations.CHANGE_PREFECT),
+                self.rides_out,
+                after_error=_may_end,
+                after_answer=lambda answer: answer.status_code in PASSING,
+                sleep=self.sleep,
+            )
+        except httpx.HTTPError as error:
+            raise self._refusal(f"no answer for {self.rides_out:g} s ({type(error).__name__})") from None
+        return self._content(answer, method, path)
+
+    def _send(self, method: str, path: str, question: object, patience: float) -> "httpx.Response":
+        with _client(patience, self.key) as client:
+            return client.request(method, f"{self.address.rstrip('/')}/{path}", json=question)
+
+    def _content(self, answer: "httpx.Response", method: str, path: str) -> Any:
         if not answer.is_success:
             raise self._refusal(f"it answers {answer.status_code} to {method} {path}: {answer.text[:200]}")
         return answer.json() if answer.content else None
@@ -143,6 +168,13 @@ class PrefectApi:
         )
 
 
+def _may_end(error: BaseException) -> bool:
+    """Whether a server may have been away for a moment alone; an address of another kind stays one."""
+    import httpx
+
+    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+
+
 def _unfinished(pool: str) -> dict[str, Any]:
     return {
         "flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}},
@@ -150,10 +182,10 @@ def _unfinished(pool: str) -> dict[str, Any]:
     }
 
 
-def _client(patience: float) -> "httpx.Client":
+def _client(patience: float, key: str | None = None) -> "httpx.Client":
     import httpx
 
-    # What Prefect's own client sends, with a user before the password or without.
-    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    # As Prefect's own clients send it.
+    headers = {"Authorization": f"Basic {b64encode(key.encode()).decode()}"} if key else {}
     # A proxy is for the world outside, not for servers of this machine.
-    return httpx.Client(timeout=patience, trust_env=False, auth=(user, password) if user else None)
+    return httpx.Client(timeout=patience, trust_env=False, headers=headers)

@@ -5,13 +5,15 @@ import signal
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from model.errors import ConfigurationError
 from tasks.operations.stack.log import mark_start, newest_lines
 from tasks.operations.stack.orphans import MARK, PART, end, marked, send
 from tasks.operations.stack.parts import Part
-from tasks.operations.stack.state import Condition, PartState
 from tasks.system import durations
+from tasks.system.stack_state import Condition, PartState
+from tasks.system.state_directory import folder_variables
 
 # A server on a busy machine may be slow to answer; one that is silent so many times in a row hangs.
 MOST_SILENCES = 6
@@ -24,13 +26,24 @@ def pause_before(start: int) -> float:
 
 
 class PartProcess:
-    """A part that is kept running. All times of day and of the monotonic clock are given to it."""
+    """A part that is kept running. All times of day and of the monotonic clock are given to it.
 
-    def __init__(self, part: Part, mark: str, tell: Callable[[str], object], alarm: Callable[[str, str], object]):
+    folder: where its temporary folder is made
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        mark: str,
+        folder: Path,
+        tell: Callable[[str], object],
+        alarm: Callable[[str, str], object],
+    ) -> None:
         self.part = part
         self.restarts = 0
         self.condition: Condition = "starting"
         self._mark = mark
+        self._folder = folder
         self._tell = tell
         self._alarm = alarm
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,12 +61,15 @@ class PartProcess:
         return self._started > 0
 
     def start(self, now: datetime, clock: float) -> None:
-        """Start its process."""
+        """Start its process, with a temporary folder of its own."""
         self.part.log.parent.mkdir(parents=True, exist_ok=True)
+        folder = self._folder / self.part.name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        marks = {MARK: self._mark, PART: self.part.name}
         with mark_start(self.part.log, now) as log:
             self._process = subprocess.Popen(
                 self.part.command,
-                env={**os.environ, **self.part.variables, MARK: self._mark, PART: self.part.name},
+                env={**os.environ, **folder_variables(folder), **self.part.variables, **marks},
                 cwd=self.part.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
@@ -25,9 +26,10 @@ from tasks.operations.stack.log import cut_log, write_line
 from tasks.operations.stack.orphans import MARK, end, mark_of, marked
 from tasks.operations.stack.parts import Stack
 from tasks.operations.stack.process import PartProcess
-from tasks.operations.stack.state import StackState, write_stack
 from tasks.settings import Address, Settings
 from tasks.system import durations
+from tasks.system.stack_state import StackState, write_stack
+from tasks.system.state_directory import temporary_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -51,13 +53,15 @@ class Supervisor:
         show: Callable[[str], object],
     ) -> None:
         self._settings = settings
-        self._stack = stack
+        # While Prefect does not answer, the parts are looked at: it may be what has to be started again.
+        self._stack = replace(stack, api=replace(stack.api, sleep=self._look_on))
         self._clock = clock
         self._show = show
         self._mark = mark_of(settings.home, token_hex(8))
         self._since = clock()
         self._log = settings.home / "logs" / "up.log"
-        self._parts = [PartProcess(part, self._mark, self.tell, self._alarm) for part in stack.parts]
+        folder = temporary_folder(settings)
+        self._parts = [PartProcess(part, self._mark, folder, self.tell, self._alarm) for part in stack.parts]
         self._written: StackState | None = None
         self._ready = False
         self._unsent: list[dict[str, object]] = []
@@ -200,6 +204,13 @@ class Supervisor:
         select.select([self._signals[0]], [], [], seconds)
         if self.asked:
             raise _Asked
+
+    def _look_on(self, seconds: float) -> None:
+        """Keep the parts running for so long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._look_at_all()
+            self._wait(min(left, durations.LOOK))
 
     def _note_signal(self, number: int, _: FrameType | None) -> None:
         self.asked = signal.Signals(number).name

@@ -139,7 +139,7 @@ def test_a_session_that_only_the_naive_distribution_forecast_is_caught_up_where_
         status = run("status")
     assert caught_up.out.splitlines() == [
         "SAMPLE-Open: sessions caught up: 1.",
-        f"  as of 2013-06-28: Open on 2013-07-01: {price}, naive: no version is in Production",
+        f"  as of 2013-06-28: Open on 2013-07-01: {price}, naive: no version in Production could forecast it",
     ]
     assert len(client.search_model_versions()) == 1
     assert Ledger(read_settings().ledger_uri).rows() == (naive,)

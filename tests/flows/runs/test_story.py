@@ -80,7 +80,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"No version of SAMPLE-Open is in Production: the best naive distribution is recorded\.",
         r"Prices of SAMPLE from sample",
         rf"SAMPLE Open on 2013-07-01: {DOLLARS} .*; naive \(the newest Close\) {DOLLARS}\. By the naive distribution, "
-        r"the newest Close with its last [0-9,]+ changes: no version is in Production\.",
+        r"the newest Close with its last [0-9,]+ changes: no version in Production could forecast it\.",
         r"Recorded in the ledger\.",
     )
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0

@@ -47,12 +47,12 @@ def test_who_made_a_forecast_is_a_version_or_which_naive_distribution() -> None:
     made = forecast(40)
     assert made_by(made) == "TEST-Open version 1"
     naive = replace(made, version=None)
-    assert made_by(naive) == "the naive distribution: no version is in Production"
+    assert made_by(naive) == "the naive distribution: no version in Production could forecast it"
     quantiles = naive.naive_quantiles["constant_500"]
     known = {"constant_250": {0.5: 1.0}, "constant_500": quantiles}
     best = replace(naive, quantiles=quantiles, forecast=quantiles[0.5], naive_quantiles=known)
     assert made_by(best) == (
-        "the naive distribution, the newest Close with its last 500 changes: no version is in Production"
+        "the naive distribution, the newest Close with its last 500 changes: no version in Production could forecast it"
     )
 
 

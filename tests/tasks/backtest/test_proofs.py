@@ -18,9 +18,11 @@ from model.evaluation.evidence.proof import Proof, ProofConfig
 from model.evaluation.gate import TOO_FEW, Gate
 from model.market.prices import Prices
 from tasks.backtest import proofs
+from tasks.backtest.evaluation_file import packed
 from tasks.backtest.proofs import KeptProof, NoProof, prove, trial_key
 from tasks.ledger.trials import Trials
 from tasks.tracking.client import Tracking
+from tasks.tracking.provenance import digest
 from tests.market import make_prices
 
 pytestmark = pytest.mark.slow
@@ -234,6 +236,29 @@ def test_one_character_of_the_kept_forecasts_is_enough_to_make_them_again(kept: 
     del fits[:]
     assert same(made(kept).proof, whole.proof)
     assert fits == days(120)
+
+
+@pytest.mark.parametrize("of", ["another place", "another ledger"])
+def test_forecasts_that_were_not_written_here_are_no_proof(kept: Tracking, fits: list[date], of: str) -> None:
+    """Whole and plausible, with every digest of their own, as who can write to MLflow would forge them."""
+    whole = made(kept)
+    file = folder(kept, whole, 120) / "forecasts.json"
+    if of == "another place":
+        found = json.loads(file.read_text())
+        came = PRICES.column("Open")[120:135]
+        found["forecast"] = came.tolist()
+        found["quantiles"] = found["alone"] = packed(came[:, np.newaxis] + np.linspace(-0.1, 0.1, 25))
+        found["digest"] = digest({name: value for name, value in found.items() if name != "digest"})
+        file.write_text(json.dumps(found))
+    else:
+        (kept.settings.home / "ledger.db").rename(kept.settings.home / "other.db")
+    del fits[:]
+    again = made(kept)
+    assert fits == (days(120) if of == "another place" else days(120, 135, 150))
+    assert same(again.proof, whole.proof)
+    del fits[:]
+    assert same(made(kept).proof, whole.proof)
+    assert fits == []
 
 
 def test_another_history_is_no_second_draw(kept: Tracking, fits: list[date]) -> None:

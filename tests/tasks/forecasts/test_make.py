@@ -30,7 +30,7 @@ def made_with(forecasts: Forecasts, prices: Prices, monkeypatch: pytest.MonkeyPa
         def predict(self, _: Prices) -> Forecasts:
             return forecasts
 
-    monkeypatch.setattr(make, "load_forecaster", lambda _: Version())
+    monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())
     return make_forecast(VERSION, prices, "Open", read_settings({}), NOW)
 
 

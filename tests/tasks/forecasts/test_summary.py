@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.forecasts.overview import forecast_summaries
+from tasks.forecasts.overview import forecast_overviews
 from tasks.forecasts.scoring import score_forecasts
 from tasks.forecasts.summary import judge_rows, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
@@ -48,7 +48,7 @@ def test_nothing_that_counts_has_no_figures() -> None:
     summary = summarise(MODEL, [distributed(forecast(40))], 20)
     assert (summary.scored, summary.judged, summary.rmse, summary.naive_rmse, summary.coverage) == (0, *[None] * 4)
     assert (summary.crps, summary.naive_crps, summary.crps_skill, summary.log_score) == (None,) * 4
-    assert summary.level == 0.95
+    assert (summary.level, summary.newest.level) == (None, 0.95)
     assert (summary.claim, summary.evidence, summary.skills) == (None, None, {})
 
 
@@ -124,7 +124,7 @@ def test_status_and_score_report_the_same(tracking: Tracking) -> None:
     ledger.fill_in([(row, 141.5) for row in (*made, late)], at=NOW)
 
     scored = score_forecasts(tracking, MODEL, ledger.rows(MODEL), PRICES, NOW)
-    (seen,) = forecast_summaries(tracking.settings)
+    (seen,) = forecast_overviews(tracking.settings)
     assert (scored.forecasts, scored.scored) == (seen.forecasts, seen.scored) == (8, 6)
     assert scored.rmse == seen.rmse == pytest.approx(math.sqrt(sum((141.5 - row.forecast) ** 2 for row in made) / 6))
     assert scored.naive_rmse == seen.naive_rmse

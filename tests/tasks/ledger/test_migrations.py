@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 from model.errors import ConfigurationError
 from tasks.ledger import migrations
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.ledger.migrations.versions import v0001_baseline
 from tasks.ledger.schema import LEDGER_VERSION, metadata
+from tasks.ledger.triggers import KEPT
 from tests.postgres import database_on
 from tests.project import ROOT
 from tests.tasks.ledger.test_forecasts import FORECAST
@@ -83,7 +83,7 @@ def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
 
 
 def test_the_triggers_keep_every_column_but_what_happened() -> None:
-    kept = {*v0001_baseline.KEPT, "observed", "observed_at"}
+    kept = {*KEPT, "observed", "observed_at"}
     assert kept == {each.name for each in metadata.tables["forecasts"].columns}
 
 

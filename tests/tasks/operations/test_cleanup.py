@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.evaluation.decision import DecisionWord
 from model.market.prices import Prices
@@ -20,10 +21,9 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import HousekeepingSettings, Stage
-from tasks.tracking.artifacts import log_prices
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
-from tasks.tracking.run_inputs import load_prices
+from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs
 from tests.light import market
 
 # Whatever files a test makes are old by then.
@@ -39,6 +39,7 @@ STAGES: dict[str, Stage] = {
     "waiting": "Staging",
     "moved": "Archived",
 }
+CONFIG = RunConfig(request=PriceRequest(), forecaster=ForecasterConfig(), evaluation=EvaluationConfig())
 DAYS_AGO = (200, 170, 140, 120, 60, 20)
 
 
@@ -57,9 +58,10 @@ def train(tracking: Tracking, days_ago: int, tags: dict[str, str]) -> Registered
     prices = prices_of(days_ago)
     at = NOW - timedelta(days=days_ago)
     record = SnapshotStore(tracking.settings).store(prices, at=at)
-    all_tags = {"mlflow.source.name": "tomorrow", "prices.snapshot": record.fingerprint, **tags}
+    snapshot = {"prices.snapshot": record.fingerprint, "fingerprint": prices.fingerprint}
+    all_tags = {"mlflow.source.name": "tomorrow", **snapshot, **tags}
     with start_run(tracking.client, tracking.experiment_id(), "a training", all_tags) as run:
-        log_prices(run, prices)
+        log_inputs(run, tracking.settings, CONFIG, prices)
         logged = tracking.client.create_logged_model(run.experiment_id, name="forecaster", source_run_id=run.run_id)
     tracking.client.set_terminated(run.run_id, end_time=int(at.timestamp() * 1000))
     return Registry(tracking).register(MODEL, run_id=run.run_id, model_uri=f"models:/{logged.model_id}")
@@ -113,7 +115,7 @@ def make_world(tracking: Tracking, seed: int) -> None:
 
 
 def find(tracking: Tracking) -> tuple[Expired, ...]:
-    return find_expired(tracking, Ledger(tracking.settings.ledger_uri).rows(), AGES)
+    return find_expired(tracking, AGES).expired
 
 
 def holdings(tracking: Tracking) -> set[str]:
@@ -140,7 +142,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
             continue
         version = registry.version(row.model, row.version)
         assert version.run_id == row.run_id
-        assert len(load_prices(tracking.client, row.run_id)) > 0
+        assert len(load_prices(tracking, row.run_id, version.model_uri)) > 0
         tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     for version in registry.versions(MODEL):
         run = tracking.client.get_run(version.run_id)

@@ -15,7 +15,8 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system.lock import locked, state_directory, user_name
+from tasks.system.lock import locked, user_name
+from tasks.system.state_directory import state_directory
 from tests.project import ROOT
 
 HOLDER = """

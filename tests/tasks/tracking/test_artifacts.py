@@ -1,54 +1,23 @@
 """What a run keeps as files can be read back from a real store."""
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.errors import FaultyPrices
+from model.config import EvaluationConfig, PriceRequest
 from model.evaluation.split import Split
 from model.figures.training import training_figures
-from model.market.prices import Prices
-from tasks.prices.parquet import write_price_file
 from tasks.settings import Settings
-from tasks.tracking.artifacts import log_figures, log_predictions, log_prices
+from tasks.tracking.artifacts import log_figures, log_predictions
 from tasks.tracking.client import open_tracking
 from tasks.tracking.run import TrackedRun, start_run
-from tasks.tracking.run_inputs import load_prices
+from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs
 from tasks.training.description import run_note
-from tests.market import make_prices
 from tests.tasks.tracking.given import CONFIG, evaluation_of, losses, status
 
-
-def test_prices_come_back_to_the_bit(run: TrackedRun) -> None:
-    prices = replace(make_prices(60), notes=("rows were sorted",))
-    log_prices(run, prices)
-    again = load_prices(run.client, run.run_id)
-    assert again.values.tobytes() == prices.values.tobytes()
-    assert again.fingerprint == prices.fingerprint
-    assert (again.security, again.origin, again.notes) == (prices.security, prices.origin, prices.notes)
-
-
-def test_prices_that_were_exchanged_are_refused(run: TrackedRun, tmp_path: Path) -> None:
-    log_prices(run, make_prices(60))
-    other: Prices = make_prices(60, seed=1)
-    write_price_file(other, tmp_path / "prices.parquet")
-    run.client.log_artifact(run.run_id, str(tmp_path / "prices.parquet"))
-    with pytest.raises(FaultyPrices) as refused:
-        load_prices(run.client, run.run_id)
-    assert refused.value.data["found"] == other.fingerprint
-
-
-def test_a_run_without_prices_and_a_run_that_is_no_run_are_refused(run: TrackedRun) -> None:
-    with pytest.raises(FaultyPrices, match="no tag 'fingerprint'"):
-        load_prices(run.client, run.run_id)
-    run.set_tags({"fingerprint": "0" * 64})
-    with pytest.raises(FaultyPrices, match=r"no artifact prices\.parquet"):
-        load_prices(run.client, run.run_id)
-    with pytest.raises(FaultyPrices, match="no such run"):
-        load_prices(run.client, "0" * 32)
+INPUTS = RunConfig(request=PriceRequest(), forecaster=CONFIG, evaluation=EvaluationConfig())
 
 
 def test_figures_are_images_of_the_run(run: TrackedRun, split: Split, tmp_path: Path) -> None:
@@ -96,7 +65,7 @@ def test_all_of_it_works_through_a_server_and_prints_nothing(
     capfd.readouterr()
     with start_run(client, tracking.experiment_id(), "through a server") as run:
         run.log_params(CONFIG)
-        log_prices(run, split.prices)
+        log_inputs(run, mlflow_server, INPUTS, split.prices)
         run.log_datasets(split)
         run.log_epoch(1, 0.5)
         run.log_epoch(2, 0.4)
@@ -105,7 +74,7 @@ def test_all_of_it_works_through_a_server_and_prints_nothing(
         log_figures(run, figures)
         log_predictions(run, evaluation)
         run.log_note(run_note(split, CONFIG, evaluation, "models:/m-1"))
-    assert load_prices(client, run.run_id).values.tobytes() == split.prices.values.tobytes()
+    assert load_prices(tracking, run.run_id, "models:/TEST-Open/1").values.tobytes() == split.prices.values.tobytes()
     assert status(run) == "FINISHED"
     assert losses(run) == [(1, 0.5), (2, 0.4)]
     image = Path(client.download_artifacts(run.run_id, "figures/errors.png", str(tmp_path)))

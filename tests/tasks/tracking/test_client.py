@@ -41,7 +41,7 @@ def with_uri(settings: Settings, uri: str) -> Settings:
 
 def refusal(settings: Settings) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
-        open_tracking(settings)
+        open_tracking(settings, rides_out=0.1)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -241,7 +241,7 @@ def make_older(database: Path) -> None:
     command.upgrade(config, str(newest.down_revision))
 
 
-def test_a_server_that_is_away_is_told_at_once(settings: Settings) -> None:
+def test_a_server_that_is_away_is_told(settings: Settings) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -258,6 +258,24 @@ def test_a_server_that_is_not_mlflows_is_refused(settings: Settings) -> None:
         finally:
             server.shutdown()
     assert "it answers 501" in error.have
+
+
+def test_a_server_that_is_busy_or_starts_again_is_waited_for(settings: Settings) -> None:
+    answers = [503, 502, 501]
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answers.pop(0))
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(ConfigurationError, match="it answers 501"):
+                open_tracking(with_uri(settings, f"http://127.0.0.1:{server.server_port}"))
+        finally:
+            server.shutdown()
+    assert answers == []
 
 
 def test_a_database_server_that_is_away_is_told_without_its_password(settings: Settings) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from model.config import PRESETS, ForecasterConfig, NetworkConfig
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
+from tasks.ledger.kept_files import KeptFiles
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
 from tasks.tracking.run import start_run
@@ -37,6 +39,7 @@ BOUNDS = ["lower_80", "upper_80", "lower_95", "upper_95"]
 QUANTILES = [quantile_column(probability) for probability in PROBABILITIES]
 Both = tuple[Forecaster, PackagedForecaster]
 Log = Callable[[Forecaster], str]
+Load = Callable[[Forecaster], PackagedForecaster]
 
 
 def small(preset: str) -> ForecasterConfig:
@@ -52,21 +55,38 @@ def log(tracking: Tracking) -> Log:
 
     def logged(fitted: Forecaster) -> str:
         with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
-            return log_forecaster(run.run_id, fitted, KNOWN)
+            return log_forecaster(tracking.settings, run.run_id, fitted, KNOWN)
 
     return logged
 
 
+@pytest.fixture
+def load(tracking: Tracking, log: Log) -> Load:
+    """Store a forecaster, register it as a version, and load it."""
+    numbers = count(1)
+
+    def loaded(fitted: Forecaster) -> PackagedForecaster:
+        source, version = log(fitted), f"models:/TEST-Open/{next(numbers)}"
+        assert KeptFiles(tracking.settings.ledger_uri).register(version, source)
+        return load_forecaster(tracking.settings, version, source)
+
+    return loaded
+
+
 @pytest.fixture(params=sorted(CONFIGS))
-def both(request: pytest.FixtureRequest, log: Log) -> Both:
+def both(request: pytest.FixtureRequest, load: Load) -> Both:
     fitted = train_forecaster(KNOWN, small(request.param))
-    return fitted, load_forecaster(log(fitted))
+    return fitted, load(fitted)
 
 
-def stored_at(uri: str) -> Path:
+def source_of(served: PackagedForecaster) -> str:
+    return f"models:/{served.model.metadata.model_id}"
+
+
+def stored_at(served: PackagedForecaster) -> Path:
     from mlflow.artifacts import download_artifacts
 
-    return Path(download_artifacts(artifact_uri=uri))
+    return Path(download_artifacts(artifact_uri=source_of(served)))
 
 
 def test_it_serves_what_was_fitted_and_says_what_it_needs(both: Both) -> None:
@@ -160,7 +180,7 @@ def test_elsewhere_numpy_alone_gives_the_same_digits_without_this_project(both: 
     frame = LATER.frame()
     frame.to_csv(tmp_path / "prices.csv", float_format="%.17g")
     done = subprocess.run(
-        [sys.executable, "-P", "-c", ALONE, "prices.csv", str(stored_at(served.model_uri))],
+        [sys.executable, "-P", "-c", ALONE, "prices.csv", str(stored_at(served))],
         cwd=tmp_path,
         env={**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, "HOME": str(tmp_path)},
         capture_output=True,
@@ -176,7 +196,7 @@ def test_elsewhere_numpy_alone_gives_the_same_digits_without_this_project(both: 
 @pytest.mark.parametrize("both", ["anchored"], indirect=True)
 def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both: Both) -> None:
     fitted, served = both
-    stored = stored_at(served.model_uri)
+    stored = stored_at(served)
     code = {file.name for file in (stored / "artifacts" / "code").iterdir() if file.suffix == ".py"}
     assert code == {file.name for file in CODE.glob("*.py")}
     recipe = stored / "artifacts" / "recipe.json"
@@ -188,11 +208,11 @@ def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both
 
 
 def test_two_versions_with_other_code_stand_side_by_side(
-    log: Log, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The second one's code is a tenth wider: a change of the code leaves an old version as it was."""
     fitted = train_forecaster(KNOWN, small("anchored"))
-    old = load_forecaster(log(fitted))
+    old = load(fitted)
     changed = tmp_path / "artifact"
     shutil.copytree(CODE, changed)
     scale = changed / "scale.py"
@@ -200,7 +220,7 @@ def test_two_versions_with_other_code_stand_side_by_side(
     assert text.count("LEAST_SCALE), np.nan)") == 1
     scale.write_text(text.replace("LEAST_SCALE), np.nan)", "LEAST_SCALE), np.nan) * 1.1"), encoding="utf-8")
     monkeypatch.setattr(inference, "__file__", str(changed / "inference.py"))
-    new = load_forecaster(log(fitted))
+    new = load(fitted)
     for _ in range(2):
         np.testing.assert_array_equal(old.predict(LATER, 5).quantiles, fitted.predict(LATER, 5).quantiles)
         assert (new.predict(LATER, 5).quantiles != old.predict(LATER, 5).quantiles).any(axis=1).all()
@@ -225,12 +245,13 @@ def test_a_version_that_gives_no_distribution_is_refused_and_what_to_do_is_said(
 
 
 @pytest.mark.parametrize("both", ["coupled"], indirect=True)
-def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: Both) -> None:
+def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: Both, tracking: Tracking) -> None:
     from model.artifact.cells import CoupledLSTMCell
 
     fitted, served = both
     theirs = type(served.model.unwrap_python_model()._network.layers[0].cell)
     assert theirs.__name__ == "CoupledLSTMCell"
     assert theirs is not CoupledLSTMCell
-    assert type(load_network(served.model_uri).layers[0].cell) is CoupledLSTMCell
+    network = load_network(tracking.settings, served.model_uri, source_of(served))
+    assert type(network.layers[0].cell) is CoupledLSTMCell
     assert type(fitted.network.layers[0].cell) is CoupledLSTMCell

@@ -1,24 +1,15 @@
-"""Version 1: forecasts, stage changes, requests to retrain, configurations tried; triggers keep what was recorded."""
+"""Version 1: forecasts, stage changes, requests to retrain, configurations tried, digests of files.
+
+Triggers keep what was recorded.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
+from tasks.ledger.triggers import triggers
+
 revision = "0001"
 down_revision = None
-
-# Every column of a forecast but those for what happened, which are filled in once, together.
-KEPT = [
-    *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
-    *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
-    *("quantiles", "naive_quantiles"),
-]
-# Tables whose rows are never changed or removed, and what a row is called.
-STANDING = (
-    ("stage_changes", "a recorded stage change"),
-    ("retraining", "a recorded request"),
-    ("trials", "a recorded trial"),
-)
-FILLED_IN_ALREADY = "OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL"
 
 
 def upgrade() -> None:
@@ -54,6 +45,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("forecasts_of_a_session", "forecasts", ["model", "session"])
+    op.create_index("forecasts_filled_in", "forecasts", ["model", "observed_at"])
+    op.create_index("forecasts_of_a_run", "forecasts", ["run_id"])
+    op.create_index("forecasts_of_prices", "forecasts", ["ticker", "as_of", "fingerprint"])
     op.create_table(
         "stage_changes",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -72,6 +66,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("changes_of_a_version", "stage_changes", ["model", "version", "id"])
+    op.create_index("changes_of_a_move", "stage_changes", ["model", "move"])
+    op.create_index("changes_of_a_stage", "stage_changes", ["model", "after"])
     op.create_table(
         "retraining",
         sa.Column("model", sa.Text, primary_key=True),
@@ -93,65 +89,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("model", "configuration", name="one_trial_of_a_configuration"),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "kept_files",
+        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("path", sa.Text, primary_key=True),
+        sa.Column("digest", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
     op.create_table("ledger_version", sa.Column("version", sa.Integer, nullable=False))
-    triggers = _on_sqlite() if op.get_bind().dialect.name == "sqlite" else _on_postgresql()
-    for statement in triggers:
+    for statement in triggers(op.get_bind().dialect.name):
         op.execute(statement)
-
-
-def _on_sqlite() -> list[str]:
-    same = " AND ".join(f'OLD."{name}" IS NEW."{name}"' for name in KEPT)
-    never = "SELECT RAISE(ABORT, '{} is never changed or removed');"
-    statements = [
-        f"""CREATE TRIGGER forecasts_stand BEFORE UPDATE ON forecasts WHEN {FILLED_IN_ALREADY} OR NOT ({same})
-        BEGIN SELECT RAISE(ABORT, 'a recorded forecast is never changed'); END""",
-        """CREATE TRIGGER forecasts_stay BEFORE DELETE ON forecasts
-        BEGIN SELECT RAISE(ABORT, 'a recorded forecast is never removed'); END""",
-    ]
-    for table, row in STANDING:
-        statements += [
-            f"CREATE TRIGGER {table}_stand BEFORE UPDATE ON {table} BEGIN {never.format(row)} END",
-            f"CREATE TRIGGER {table}_stay BEFORE DELETE ON {table} BEGIN {never.format(row)} END",
-        ]
-    keys = {
-        "forecasts": ("model", "version", "as_of"),
-        "stage_changes": ("id",),
-        "retraining": ("model", "session"),
-        "trials": ("model", "configuration"),
-    }
-    for table, key in keys.items():
-        same = " AND ".join(f"{name} = NEW.{name}" for name in key)
-        # INSERT OR REPLACE removes a row without asking the trigger for DELETE.
-        statements.append(
-            f"""CREATE TRIGGER {table}_once BEFORE INSERT ON {table} WHEN EXISTS (SELECT * FROM {table} WHERE {same})
-            BEGIN SELECT RAISE(IGNORE); END"""  # noqa: S608 - of this script's own names
-        )
-    return statements
-
-
-def _on_postgresql() -> list[str]:
-    others = "- 'observed' - 'observed_at'"
-    statements = [
-        f"""CREATE FUNCTION forecasts_stand() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-          IF TG_OP <> 'UPDATE' THEN
-            RAISE EXCEPTION 'a recorded forecast is never removed';
-          END IF;
-          IF {FILLED_IN_ALREADY} OR to_jsonb(OLD) {others} IS DISTINCT FROM to_jsonb(NEW) {others} THEN
-            RAISE EXCEPTION 'a recorded forecast is never changed';
-          END IF;
-          RETURN NEW;
-        END $$""",
-        """CREATE TRIGGER forecasts_stand BEFORE UPDATE OR DELETE ON forecasts
-        FOR EACH ROW EXECUTE FUNCTION forecasts_stand()""",
-        """CREATE TRIGGER forecasts_stay BEFORE TRUNCATE ON forecasts
-        FOR EACH STATEMENT EXECUTE FUNCTION forecasts_stand()""",
-    ]
-    for table, row in STANDING:
-        statements += [
-            f"""CREATE FUNCTION {table}_stand() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN RAISE EXCEPTION '{row} is never changed or removed'; END $$""",
-            f"""CREATE TRIGGER {table}_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
-            FOR EACH STATEMENT EXECUTE FUNCTION {table}_stand()""",
-        ]
-    return statements

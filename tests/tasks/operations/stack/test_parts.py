@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tasks.operations.stack.parts import Part, stack
 from tasks.settings import Settings
 from tasks.settings.schema import ServerSettings, TrackingSettings
+from tasks.system.access.secret import state_keys
 
 POSTGRESQL = "postgresql+psycopg://user:hidden-word@db.example/mlflow"
 API = "http://127.0.0.1:4200/api"
@@ -29,6 +32,33 @@ def test_no_password_stands_in_the_list_of_processes(tmp_path: Path) -> None:
     assert found["mlflow"].variables["MLFLOW_BACKEND_STORE_URI"] == POSTGRESQL
     assert not any("hidden-word" in word for part in found.values() for word in part.command)
     assert not any("hidden-word" in value for value in found["worker"].variables.values())
+
+
+def test_each_part_has_the_keys_that_it_needs_and_none_on_its_command_line(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    keys, found = state_keys(settings), parts(settings)
+    held = {
+        name: {key for key in (keys.mlflow, keys.prefect, keys.secret) if key in part.variables.values()}
+        for name, part in found.items()
+    }
+    assert held == {"mlflow": {keys.mlflow}, "prefect": {keys.prefect}, "worker": {keys.mlflow, keys.prefect}}
+    words = " ".join(word for part in found.values() for word in part.command)
+    assert not any(key in words for key in (keys.mlflow, keys.prefect, keys.secret, keys.proof))
+
+
+def test_runs_say_that_they_live_as_often_as_prefects_automation_wants_it(tmp_path: Path) -> None:
+    found = parts(Settings(home=tmp_path))["worker"].variables["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]
+    assert 0 < int(found) < 90 / 2
+
+
+def test_a_server_elsewhere_gets_no_key_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path, tracking=TrackingSettings(uri="https://mlflow.example"))
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")
+    planned, keys = stack(settings, "https://prefect.example/api"), state_keys(settings)
+    (worker,) = planned.parts
+    assert not {keys.mlflow, keys.prefect, keys.secret} & set(worker.variables.values())
+    assert planned.api.key == "user:password"
+    assert worker.variables["PREFECT_API_AUTH_STRING"] == "user:password"
 
 
 def test_servers_elsewhere_are_used_and_not_started(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from model.errors import ConfigurationError
 from tasks.operations.stack.log import cut_log, newest_lines
 from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.process import pause_before
-from tasks.operations.stack.state import StackState, only_stack, read_stack
 from tasks.settings import Settings
 from tasks.system import durations
+from tasks.system.stack_state import StackState, only_stack, read_stack
 
 PATIENCE = 60
 

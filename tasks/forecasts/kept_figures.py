@@ -1,0 +1,84 @@
+"""The figures of a model's forecasts, kept until another price is filled in: so that looking reads no forecast again.
+
+They are computed from every forecast that counts, by the one rule of summary.py, and the evidence is that of all of
+them from the first on. A recorded forecast changes once, when its price is filled in: as long as so many have theirs,
+and the newest was filled in then, the figures are the same. What is kept is a copy, and nothing is decided by it: a
+file that is gone, damaged or of other code is made again.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tasks.forecasts.summary import ForecastSummary
+from tasks.ledger.totals import Total
+from tasks.settings import Settings
+from tasks.system.durable_file import make_folder_durably, write_durably
+from tasks.tracking.provenance import code_digest, digest
+
+COMPUTED_BY = "tasks.forecasts.summary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a summary of forecasts comes to; the words are those of `ForecastSummary`."""
+
+    scored: int
+    crps: float | None
+    naive_crps: float | None
+    rmse: float | None
+    naive_rmse: float | None
+    coverage: float | None
+    level: float | None
+    evidence: float | None
+    claim: str | None
+    skills: dict[int, float]
+
+    @classmethod
+    def of(cls, summary: ForecastSummary) -> "Figures":
+        """The figures of a summary."""
+        return cls(**{name: getattr(summary, name) for name in cls.__slots__})
+
+
+class KeptFigures:
+    """The kept figures of one ledger's models, a file each in the state directory."""
+
+    def __init__(self, settings: Settings, place: str) -> None:
+        self._folder = settings.home / "cache"
+        self._of = {"ledger": place, "needed": settings.gate.min_evidence}
+
+    def read(self, total: Total) -> Figures | None:
+        """What is kept of the forecasts as they are; None where that is nothing."""
+        try:
+            kept = json.loads(self._file(total.model).read_text(encoding="utf-8"))
+            if kept["of"] != self._key(total) or kept["digest"] != digest(kept["figures"]):
+                return None
+            skills = {int(span): skill for span, skill in kept["figures"]["skills"].items()}
+            return Figures(**{**kept["figures"], "skills": skills})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, total: Total, figures: Figures) -> None:
+        """Keep them; where that is not possible, they are computed again the next time."""
+        given = json.loads(json.dumps(asdict(figures)))
+        text = json.dumps({"of": self._key(total), "figures": given, "digest": digest(given)})
+        with suppress(OSError):
+            make_folder_durably(self._folder)
+            write_durably(self._file(total.model), lambda file: file.write_text(text, encoding="utf-8"))
+
+    def _key(self, total: Total) -> dict[str, Any]:
+        newest = None if total.newest is None else total.newest.isoformat()
+        return {**self._of, "filled": total.filled, "newest": newest, "code": code_digest(COMPUTED_BY)}
+
+    def _file(self, model: str) -> Path:
+        return self._folder / f"forecasts-{quote(model, safe='')}.json"
+
+
+def total_of(summary: ForecastSummary) -> Total:
+    """The total of the rows that a summary was made of."""
+    filled = [row.observed_at for row in summary.rows if row.observed_at is not None]
+    newest = max(filled, default=None)
+    return Total(model=summary.model, forecasts=len(summary.rows), filled=len(filled), newest=newest)

@@ -1,0 +1,155 @@
+"""Runs that ended long ago: those that are not needed any more, and those that always will be.
+
+Needed is a run by whose version a forecast was made, or that was ever in Production; one of a version that stays; and
+whatever a run that stays was started from, proven by or is a part of. For the first two there is no end to it: the
+weekly cleaning marks their runs, and what they need, and does not ask MLflow for them again. So it looks at what has
+become old since, however long the product has been at work.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tasks.ledger.totals import Totals
+from tasks.registry.mlflow_registry import quoted
+from tasks.registry.registry import Registry
+from tasks.registry.version import PROVEN_BY, RegisteredVersion
+from tasks.tracking.client import Tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+OURS = "tags.`mlflow.source.name` = 'tomorrow'"
+# On a run that will always be needed.
+LASTING = "clean.lasting"
+PARENT, STARTED_FROM = "mlflow.parentRunId", "started_from.run_id"
+REFERENCES = (STARTED_FROM, PROVEN_BY, PARENT)
+SNAPSHOT, FINGERPRINT = "prices.snapshot", "fingerprint"
+
+
+class OldRuns:
+    """Our runs that ended before a time, without those that are marked as lasting."""
+
+    def __init__(self, tracking: Tracking, before: datetime) -> None:
+        self._client, self._experiment = tracking.client, tracking.experiment_id()
+        self._registry, self._totals = Registry(tracking), Totals(tracking.settings.ledger_uri)
+        self._left_with: dict[str, bool] = {}
+        ended = f"attributes.end_time < {int(before.timestamp() * 1000)}"
+        found = self._search(f"{OURS} and {ended} and tags.`{LASTING}` IS NULL")
+        self._tags = {run.info.run_id: dict(run.data.tags) for run in found}
+
+    @cached_property
+    def versions(self) -> tuple[RegisteredVersion, ...]:
+        """The versions of these runs that nothing needs, oldest first."""
+        free = (version for version in self._made if not self._is_named(version) and is_free(version))
+        return tuple(sorted(free, key=lambda version: (version.model, version.version)))
+
+    @cached_property
+    def lasting(self) -> tuple[str, ...]:
+        """The runs that will always be needed: of versions that forecast or were in Production, and what those need."""
+        roots = self._totals.runs(self._tags.keys()) | {
+            version.run_id for version in self._made if self._is_named(version)
+        }
+        return tuple(sorted(self._with_needed(roots)))
+
+    @cached_property
+    def expired(self) -> tuple[str, ...]:
+        """The runs that nothing needs, in the order in which MLflow gave them."""
+        gone = {(version.model, version.version) for version in self.versions}
+        staying = {version.run_id for version in self._made if (version.model, version.version) not in gone}
+        needed = self._with_needed({*self.lasting, *staying})
+        for run_id in self._tags:
+            if run_id not in needed and self._is_needed_elsewhere(run_id):
+                needed |= self._with_needed({run_id})
+        return tuple(run_id for run_id in self._tags if run_id not in needed)
+
+    def left_with(self, digits: str) -> bool:
+        """Whether a run that stays has prices whose fingerprint begins so."""
+        if digits not in self._left_with:
+            wanted = (f"{OURS} and tags.`{tag}` LIKE '{digits}%'" for tag in (SNAPSHOT, FINGERPRINT))
+            self._left_with[digits] = any(self._stays(run) for which in wanted for run in self._search(which))
+        return self._left_with[digits]
+
+    @cached_property
+    def _made(self) -> tuple[RegisteredVersion, ...]:
+        """The versions that were made of these runs."""
+        return self._registry.of_runs(list(self._tags))
+
+    @cached_property
+    def _named(self) -> Mapping[str, set[int]]:
+        """By model, the versions that have forecast or were in Production."""
+        return {
+            model: {number for number in self._totals.by_version(model) if number is not None}
+            | self._registry.once_in_production(model)
+            for model in {version.model for version in self._made}
+        }
+
+    def _is_named(self, version: RegisteredVersion) -> bool:
+        return version.version in self._named[version.model] or was_promoted(version)
+
+    def _with_needed(self, roots: set[str]) -> set[str]:
+        """Runs, and what they were started from, proven by and are a part of, as far as it is old itself."""
+        needed, waiting = set(roots), list(roots)
+        while waiting:
+            tags = self._tags.get(waiting.pop(), {})
+            others = {tags[tag] for tag in REFERENCES if tags.get(tag)} - needed
+            needed |= others
+            waiting += others
+        return needed
+
+    def _is_needed_elsewhere(self, run_id: str) -> bool:
+        """Whether a run that is not among these was started from it, proven by it or is a part of it."""
+        wanted = (f"{OURS} and tags.`{tag}` = {quoted(run_id)}" for tag in REFERENCES)
+        return any(run.info.run_id not in self._tags for which in wanted for run in self._search(which))
+
+    def _stays(self, run: "Run") -> bool:
+        return run.info.run_id not in self.expired
+
+    def _search(self, wanted: str) -> "Iterator[Run]":
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], wanted, max_results=200, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+
+def mark_lasting(tracking: Tracking, run_ids: tuple[str, ...]) -> None:
+    """Mark runs that will always be needed; one that somebody has removed meanwhile is passed over."""
+    from mlflow.exceptions import MlflowException
+
+    for run_id in run_ids:
+        try:
+            tracking.client.set_tag(run_id, LASTING, "yes")
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
+                raise
+
+
+def run_ended(client: "MlflowClient", run_id: str) -> datetime | None:
+    """When a run of ours ended; None for one that is not ours, is gone, or still goes on."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException:
+        return None
+    if run.data.tags.get("mlflow.source.name") != "tomorrow" or run.info.end_time is None:
+        return None
+    return datetime.fromtimestamp(run.info.end_time / 1000, UTC)
+
+
+def is_free(version: RegisteredVersion) -> bool:
+    """Whether no stage needs a version, and nobody ever promoted it.
+
+    Its decision says that it was in Production even where the history is in another ledger.
+    """
+    return version.stage not in ("Production", "Staging") and not was_promoted(version)
+
+
+def was_promoted(version: RegisteredVersion) -> bool:
+    """Whether a version was put into Production by the decision that its tags keep."""
+    return bool(version.decision and version.decision.promotes)

@@ -1,0 +1,19 @@
+"""MLflow's server behind the guard, as `mlflow server --app-name tomorrow` finds it: by an entry point of ours."""
+
+import os
+
+from tasks.system.access.guard import COOKIE_SALT, TOKEN, App, Door, KeyGuard
+
+NAME = "tomorrow"
+HINT = (
+    "a key is needed: a program sends it as MLFLOW_TRACKING_TOKEN, and in a browser a link lets you in. `tomorrow up` "
+    "has shown both, and `tomorrow status --links` on its state directory shows them again. Commands of `tomorrow` on "
+    "the same state directory need no help."
+)
+
+
+def create() -> App:
+    """The application, with the guard that the environment describes."""
+    from mlflow.server.fastapi_app import app
+
+    return KeyGuard(app, Door.here(), os.environ[TOKEN], os.environ[COOKIE_SALT], HINT)

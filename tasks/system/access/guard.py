@@ -1,0 +1,198 @@
+"""What stands before a server of ours: it looks at who asks, for which host, and from which page, before anything else.
+
+It knows nothing of settings, Prefect or MLflow, and is given what it needs through the environment, which other users
+of the machine cannot read, unlike a command line.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ADDRESS, PROOF, TOKEN, COOKIE_SALT = "TOMORROW_GUARD_AT", "TOMORROW_GUARD_PROOF", "TOMORROW_GUARD_TOKEN", "TOMORROW_RUN"
+CHALLENGE, ANSWER = b"x-tomorrow-challenge", b"x-tomorrow-answer"
+LONGEST_CHALLENGE = 128
+OPEN = "/open"
+HEALTH = "/health"
+
+
+def derived(key: str, use: str) -> str:
+    """A key for one use, from which the first one cannot be found."""
+    return hmac.new(key.encode(), use.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a server listens, and by what it shows that it is the one that was started there."""
+
+    address: str
+    proof: str = field(repr=False)
+
+    def answer(self, challenge: str) -> str:
+        """What only this server can say to a challenge, and at this address alone: nobody can pass it on."""
+        return derived(self.proof, f"{self.address} {challenge}")
+
+    def is_host(self, host: str) -> bool:
+        """Whether a request for this host is meant for this server.
+
+        A page of somebody else may give its own name our address, but not change the name that is asked for. Where
+        every address of the machine is listened on, any number is right: a number cannot be given another meaning.
+        """
+        place = urlsplit(self.address)
+        if host in (place.netloc, place.hostname if place.port == 80 else place.netloc):
+            return True
+        return is_everywhere(place.hostname or "") and _is_number(urlsplit(f"//{host}").hostname or "")
+
+    @classmethod
+    def here(cls) -> "Door":
+        """As the environment says."""
+        return cls(os.environ[ADDRESS], os.environ[PROOF])
+
+    def variables(self) -> dict[str, str]:
+        """The environment that says so."""
+        return {ADDRESS: self.address, PROOF: self.proof}
+
+
+class Guard:
+    """Refuses requests for another host and from pages of another origin; answers a challenge."""
+
+    def __init__(self, app: App, door: Door) -> None:
+        self._app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over what may pass."""
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
+        if len(hosts) != 1 or not self._door.is_host(hosts[0]):
+            return await refuse(scope, send, 403, f"This server is at {self._door.address}, and answers for no other.")
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1") != f"http://{hosts[0]}":
+            return await refuse(scope, send, 403, "A page of another origin may not use this server.")
+        refused = self.refusal(scope, headers)
+        if refused is not None:
+            return await refuse(scope, send, *refused)
+        challenge = headers.get(CHALLENGE)
+        if challenge is None or scope["type"] != "http" or len(challenge) > LONGEST_CHALLENGE:
+            return await self._app(scope, receive, send)
+        answer = self._door.answer(challenge.decode("latin-1")).encode()
+
+        async def with_answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (ANSWER, answer)]
+            await send(message)
+
+        return await self._app(scope, receive, with_answer)
+
+    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> "Refusal | None":  # noqa: ARG002 - for others
+        """Why a request that is for us, and from no other page, may not pass: a status, a sentence, headers."""
+        return None
+
+
+Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]
+
+
+class KeyGuard(Guard):
+    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link with it sets.
+
+    The cookie goes to every port of the host, whoever listens there: it is not the key, holds until the server's stack
+    ends, and counts for requests of the server's own pages alone.
+    """
+
+    def __init__(self, app: App, door: Door, token: str, salt: str, hint: str) -> None:
+        super().__init__(app, door)
+        self._token = token.encode()
+        self._cookie = derived(token, f"cookie {salt}")
+        self._name = f"tomorrow-{urlsplit(door.address).port}"
+        self._hint = hint
+
+    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
+        """401 without the key; 303 for the link, which leads to the page that its fragment names."""
+        if scope["type"] == "http" and scope["path"] == HEALTH:
+            return None
+        if scope["type"] == "http" and scope["path"] == OPEN and scope["method"] == "GET":
+            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if _same(given.encode(), self._token):
+                return 303, "", ((b"location", b"/"), (b"set-cookie", self._set_cookie()))
+        elif self._has_key(headers) or (self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))):
+            return None
+        return 401, self._hint, ((b"www-authenticate", b"Bearer"),)
+
+    def _set_cookie(self) -> bytes:
+        return f"{self._name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict".encode()
+
+    def _has_key(self, headers: Mapping[bytes, bytes]) -> bool:
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() == b"bearer":
+            return _same(given.strip(), self._token)
+        if scheme.lower() == b"basic":
+            try:
+                _, _, password = base64.b64decode(given.strip(), validate=True).partition(b":")
+            except binascii.Error:
+                return False
+            return _same(password, self._token)
+        return False
+
+    def _has_cookie(self, headers: Mapping[bytes, bytes]) -> bool:
+        try:
+            cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+        except CookieError:
+            return False
+        return self._name in cookies and _same(cookies[self._name].value.encode(), self._cookie.encode())
+
+
+def is_own_page(headers: Mapping[bytes, bytes], method: str) -> bool:
+    """Whether a browser says that its own page asks, or that somebody goes to it: by a link, a bookmark, by typing.
+
+    A page on another port of the host counts as one of the same site, and its requests carry the cookie. A browser that
+    does not say where a request comes from says at least its origin, where the request could change anything.
+    """
+    site = headers.get(b"sec-fetch-site")
+    if site in (None, b"same-origin", b"none"):
+        return True
+    goes_there = headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
+    return goes_there and method == "GET"
+
+
+async def refuse(scope: Scope, send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Answer a request that may not pass; a connection that would stay open is not opened."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    kept = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    kept += [(b"referrer-policy", b"no-referrer"), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": kept})
+    await send({"type": "http.response.body", "body": f"{why}\n".encode()})
+
+
+def _same(given: bytes, own: bytes) -> bool:
+    """Whether both are the same, in a time that says nothing of where they differ."""
+    return hmac.compare_digest(given, own)
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether a server on this host listens at every address of the machine."""
+    return _is_number(host) and ipaddress.ip_address(host).is_unspecified
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

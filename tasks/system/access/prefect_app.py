@@ -1,0 +1,42 @@
+"""Prefect's server behind the guard, as uvicorn is told to make it: nobody starts it without."""
+
+import sys
+
+from tasks.settings import project_folder
+from tasks.system.access.guard import App, Door, Guard
+
+
+def create() -> App:
+    """The application that `server_command` serves."""
+    from prefect.server.api.server import create_app
+
+    return Guard(create_app(), Door.here())
+
+
+def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:
+    """The command of a server; its Door and Prefect's settings are its environment.
+
+    place: where it listens, as uvicorn is told
+    """
+    return (
+        *(sys.executable, "-m", "uvicorn", "--factory", "tasks.system.access.prefect_app:create"),
+        *("--app-dir", str(project_folder()), *place),
+        *("--lifespan", "on", "--log-level", level),
+    )
+
+
+def server_variables(door: Door, key: str) -> dict[str, str]:
+    """The environment of a server, beside Prefect's own settings.
+
+    key: what it asks for
+    """
+    return {
+        **door.variables(),
+        "PREFECT_SERVER_API_AUTH_STRING": key,
+        "PREFECT_API_AUTH_STRING": key,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": door.address,
+        # The key does what its tokens are for, and clients of ours do not ask for those.
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
+        # Lets it leave out what only tests need: fifty megabytes.
+        "PREFECT__SERVER_FINAL": "1",
+    }

@@ -1,0 +1,103 @@
+"""The secret of a state directory, and the keys that are derived from it, one for each use.
+
+A key says nothing of another one, nor of the secret: what a browser keeps, or a link shows, opens that one door.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings
+from tasks.system.access.guard import derived
+from tasks.system.disk_errors import folder_fault
+from tasks.system.durable_file import write_durably
+from tasks.system.lock import locked
+from tasks.system.state_directory import OTHERS, state_directory
+
+FILE = "secret"
+FORM = re.compile(r"[0-9a-f]{64}")
+# Prefect takes any text; with a colon in it, it is a user and a password as well, as programs such as curl want them.
+PREFECT_USER = "tomorrow"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is derived from one secret.
+
+    proof:   by which a server shows who it is before it is sent any other
+    prefect: what Prefect's server asks for, as its PREFECT_SERVER_API_AUTH_STRING
+    mlflow:  what MLflow's server asks for, as its client's MLFLOW_TRACKING_TOKEN
+    """
+
+    secret: str = field(repr=False)
+
+    @property
+    def proof(self) -> str:
+        """Of a server."""
+        return derived(self.secret, "proof")
+
+    @property
+    def prefect(self) -> str:
+        """For Prefect's."""
+        return f"{PREFECT_USER}:{derived(self.secret, 'prefect')}"
+
+    @property
+    def mlflow(self) -> str:
+        """For MLflow's."""
+        return derived(self.secret, "mlflow")
+
+
+def new_keys() -> Keys:
+    """Keys that nobody else knows, for a server that lives no longer than this process."""
+    return Keys(token_hex(32))
+
+
+def state_keys(settings: Settings) -> Keys:
+    """The keys of a state directory, whose secret is made where there is none; racing processes make one."""
+    file = state_directory(settings) / FILE
+    found = _read(file)
+    if found is None:
+        with locked(settings, FILE):
+            found = _read(file)
+            if found is None:
+                found = new_keys()
+                write_durably(file, lambda unfinished: _write(unfinished, found.secret))
+    return found
+
+
+def _read(file: Path) -> Keys | None:
+    try:
+        with file.open(encoding="ascii", errors="replace") as opened:
+            about, text = os.fstat(opened.fileno()), opened.read(1000).strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise folder_fault(
+            f"the secret {file}", error, "see whose file it is, and that this user may read it"
+        ) from None
+    if about.st_uid != os.geteuid():
+        raise _refusal(file, f"it belongs to user {about.st_uid}", "end what runs there, and remove the file")
+    if about.st_mode & OTHERS:
+        raise _refusal(
+            file,
+            f"others may read it, or write it (mode {about.st_mode & 0o777:o})",
+            f"chmod 600 {file}; if somebody may have read it, remove it: the next `tomorrow up` makes another",
+        )
+    if not FORM.fullmatch(text):
+        raise _refusal(file, "something else stands in it", "remove it: the next `tomorrow up` makes another")
+    return Keys(text)
+
+
+def _write(file: Path, secret: str) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as opened:
+        opened.write(secret)
+
+
+def _refusal(file: Path, have: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the secret {file}", have=have, need="64 hexadecimal digits that this user alone may read", remedy=remedy
+    )

@@ -1,0 +1,143 @@
+"""Files that MLflow keeps, read again only where they are those that this program wrote.
+
+They are copied into a private folder first, compared there with the digests in the ledger's database, and used from
+there: whatever is changed at the place where MLflow keeps them, before or meanwhile, is never executed.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.errors import ConfigurationError
+from tasks.ledger.kept_files import KeptFiles
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# What reading leaves beside the files: Python's compiled code, and MLflow's note of the version that was asked for.
+# Neither is copied, so that nobody's is used.
+LEFT_BY_READERS = ("__pycache__", "registered_model_meta")
+# So many files are named in an error.
+SHOWN = 3
+
+
+def log_checked(client: "MlflowClient", settings: Settings, run_id: str, folder: Path, into: str = "") -> None:
+    """Log a folder's files with a run, under `into`, so that they can be read again."""
+    digests = digests_of(folder)
+    KeptFiles(settings.ledger_uri).keep(
+        f"runs:/{run_id}", {f"{into}/{path}" if into else path: digest for path, digest in digests.items()}
+    )
+    client.log_artifacts(run_id, str(folder), into or None)
+
+
+def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: str, version: str) -> bytes:
+    """A file of a run; ConfigurationError where it is gone, or is not as it was written here.
+
+    version: the address of the version that the run made, `models:/META-Open/3`
+    """
+    from mlflow.exceptions import MlflowException
+
+    named, model = _named(version)
+    subject = f"{named}: the file {path} of its run {run_id}"
+    known = KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
+    if not known:
+        raise _not_ours(subject, "it is not on record in this ledger: it was not written by this program here", model)
+    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
+        try:
+            content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
+        except (MlflowException, OSError) as error:
+            raise _damaged(subject, f"it cannot be read: {str(error).splitlines()[0]}", model) from error
+    if sha256(content).hexdigest() not in known:
+        raise _damaged(subject, "it is not as it was written", model)
+    return content
+
+
+def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:
+    """Whether this is a content of a run's file that was written here."""
+    return sha256(content).hexdigest() in KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
+
+
+@contextmanager
+def version_files(settings: Settings, version: str, artefact: str) -> Iterator[Path]:
+    """A private copy of a registered version's files, while the block lasts.
+
+    version:  its address, `models:/META-Open/3`
+    artefact: the address of what it was made of, `models:/m-...`
+
+    ConfigurationError where it was not registered here, or any file is missing, was added or is another one.
+    """
+    from mlflow.exceptions import MlflowException
+
+    subject, model = _named(version)
+    known = KeptFiles(settings.ledger_uri).version(version, artefact)
+    if known is None:
+        have = "its files are not on record in this ledger: it was not registered by this program here"
+        raise _not_ours(subject, have, model)
+    with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
+        try:
+            stored = _copy(artefact, Path(folder))
+        except (MlflowException, OSError) as error:
+            named = [path for path in known if path in str(error)]
+            what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {str(error).splitlines()[0]}"
+            raise _damaged(subject, what, model) from error
+        wrong = differences(known, digests_of(stored))
+        if wrong:
+            more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+            raise _damaged(subject, f"{', '.join(wrong[:SHOWN])}{more}", model)
+        yield stored
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """The digest of every file in a folder, by its path there; of what is no file, an empty one."""
+    found = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if not file.is_dir()}
+    return {path: sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for path, file in found.items()}
+
+
+def differences(known: dict[str, str], found: dict[str, str]) -> list[str]:
+    """What is wrong with files, each as part of a sentence."""
+    return [
+        *(f"{path} is missing" for path in known if path not in found),
+        *(f"{path} is not as it was written" for path in known if found.get(path, known[path]) != known[path]),
+        *(f"{path} was added" for path in found if path not in known),
+    ]
+
+
+def _copy(artefact: str, folder: Path) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
+    for name in LEFT_BY_READERS:
+        for left in list(stored.rglob(name)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return stored
+
+
+def _named(version: str) -> tuple[str, str]:
+    """What people call the version behind an address, and the name of its model."""
+    model, _, number = version.removeprefix("models:/").rpartition("/")
+    return f"{model} version {number}", model
+
+
+def _damaged(subject: str, have: str, model: str) -> ConfigurationError:
+    return ConfigurationError(
+        subject,
+        have=have,
+        need="the files that this program wrote, by their digests in the ledger; nothing of it was used",
+        remedy=f'restore them from a copy; or go back: tomorrow rollback {model} --reason "..."; or train anew: '
+        "tomorrow train --again",
+    )
+
+
+def _not_ours(subject: str, have: str, model: str) -> ConfigurationError:
+    return ConfigurationError(
+        subject,
+        have=have,
+        need="what this program registered here; nothing of it was used",
+        remedy=f'go back: tomorrow rollback {model} --reason "..."; or train one here: tomorrow train --again; where '
+        "another state directory registered it, name that one's ledger (ledger.uri, TOMORROW_LEDGER_URI)",
+    )

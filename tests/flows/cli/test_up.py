@@ -1,0 +1,40 @@
+"""What `tomorrow up` shows: links with a key to whoever sits before it, and to no log."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli.commands.up import pages
+from flows.cli.main import main
+from tasks.operations.stack.parts import Stack, stack
+from tasks.settings import Settings
+from tests.servers import free_port
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Stack:
+    settings = Settings(home=tmp_path / "var")
+    server = settings.server.model_copy(update={"port": free_port()})  # where nobody answers
+    return stack(settings.model_copy(update={"server": server}), None)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_links_and_keys_are_shown_on_a_terminal_alone(
+    is_terminal: bool, planned: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    shown, keys = "\n".join(pages(planned, "tomorrow")), planned.keys
+    assert keys is not None
+    assert (f"/open?token={keys.mlflow}#/experiments" in shown) == is_terminal
+    assert (keys.prefect in shown) == is_terminal
+    assert ("tomorrow status --links" in shown) != is_terminal
+    assert keys.secret not in shown
+    for part in planned.parts:
+        assert part.address is None or part.address in shown
+
+
+@pytest.mark.parametrize("option", ["--now", "--source=sample", "--ticker=FB"])
+def test_pages_alone_make_no_run(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "--pages", option]) == 2
+    assert "there is no worker" in capsys.readouterr().err
