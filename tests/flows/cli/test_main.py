@@ -233,3 +233,19 @@ def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, 
 def test_the_prices_of_an_answer_end_with_its_test_period(run: Run) -> None:
     answer = run("train", *FAST_MARKET, *SMALL, "--test-month", "2013-05", "--json").json
     assert answer["prices"]["last"] == answer["test"]["last"] == "2013-05-31"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("history", "a'\"b"),
+        ("promote", "a'\"b", "1"),
+        ("approve", "a'\"b", "1"),
+        ("rollback", "a'\"b", "--reason", "why"),
+        ("promote", "a\nb\\", "1"),
+    ],
+)
+def test_a_model_of_any_name_that_is_not_there_is_told_of(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (5 if arguments[0] == "rollback" else 2, "")
+    assert f"model {arguments[1]!r}" in done.err or arguments[1] in done.err
