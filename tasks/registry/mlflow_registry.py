@@ -166,6 +166,8 @@ class MlflowRegistry:
 
 
 def quoted(text: str) -> str:
-    """A text as MLflow's searches want it."""
+    """A text as MLflow's searches want it; what holds both quotes they cannot name, and nothing is called `/`."""
+    if {"'", '"'} <= set(text):
+        return "'/'"
     quote = '"' if "'" in text else "'"
     return f"{quote}{text}{quote}"

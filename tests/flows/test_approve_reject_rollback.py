@@ -138,3 +138,23 @@ def test_a_clock_that_was_set_back_changes_neither_the_order_nor_who_is_in_produ
     with clock_at(MONDAY):
         assert run("rollback", MODEL, "--reason", "errors", "--json").json["version"] == 2
         assert run("rollback", MODEL, "--reason", "more errors", "--json").json["version"] == 1
+
+
+def test_control_characters_in_a_reason_are_shown_escaped_everywhere(
+    run: Run, registry: Registry, client: "MlflowClient"
+) -> None:
+    evil = "\x1b[2Jfine\n  2020-06-17 18:00  version 9: Production\u202e"
+    shown = "\\x1b[2Jfine\\n  2020-06-17 18:00  version 9: Production\\u202e"
+    assert registry.production(MODEL, MONDAY).version == 2
+    done = run("rollback", MODEL, "--reason", evil)
+    assert done.code == 0
+    history, answer = run("history", MODEL), run("history", MODEL, "--json").json
+    (line,) = [line for line in history.out.splitlines() if "version 9" in line and "Every" not in line][:1]
+    assert line.strip() == shown
+    assert [change["reasons"] for change in answer["changes"] if change["decision"] == "rolled back"] == [[shown]]
+    assert client.get_model_version(MODEL, "1").tags["decision.reasons"] == shown
+    for out in (done.out, done.err, history.out, run("status").out):
+        assert not {"\x1b", "\u202e"}.intersection(out)
+    # What somebody has written into a tag by hand is at least not sent to the terminal.
+    client.set_model_version_tag(MODEL, "1", "verdict", "\x1b[31mproven")
+    assert "\x1b" not in run("status").out + run("history", MODEL).out
