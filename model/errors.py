@@ -21,6 +21,7 @@ shows a password: whatever text they are made of, addresses in it are masked.
 import re
 from functools import partial
 from typing import Any, ClassVar
+from unicodedata import category
 
 # Parameters of addresses that are no secret. Whatever else stands behind a `?` may be one, under whatever name.
 PLAIN_PARAMETERS = (
@@ -30,6 +31,8 @@ PLAIN_PARAMETERS = (
 )
 HIDDEN_NAMES = "password|passwd|passphrase|passcode|pwd|secret|token|api[-_]?key|access[-_]?key|credential|signature"
 HIDDEN = "***"
+# Unicode's categories of what controls: control, format, surrogate, private, unknown; line and paragraph ends.
+CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 # A password may hold a slash, an @ or a quote, so all up to the last @ of the word is hidden; but not what our own
 # texts call USER and PASSWORD.
@@ -47,6 +50,17 @@ def masked(text: str) -> str:
     text = _USER.sub(f"{HIDDEN}@", text)
     text = _QUERY.sub(lambda found: found[1] + _PARAMETER.sub(rf"\1{HIDDEN}", found[2]), text)
     return _HEADER.sub(rf"\1{HIDDEN}", _NAMED.sub(rf"\1{HIDDEN}", text))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text whose control characters and line ends, but for those to keep, are written as Python writes them.
+
+    What a person has typed, or somebody has written into a tag, is so shown on one line, and moves no cursor, colours
+    nothing and turns nothing around.
+    """
+    return "".join(
+        at if at in keep or category(at) not in CONTROLS else at.encode("unicode_escape").decode() for at in text
+    )
 
 
 class TomorrowError(Exception):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Of a text that is wrong, so many characters.
 SHOWN = 100
+# More processes than this take all of a machine's memory, unless it has many processors.
+MOST_JOBS = 64
 
 Config = TypeVar("Config", bound=Frozen)
 
@@ -26,8 +28,10 @@ def jobs(wanted: int | None) -> int:
     """The number of processes: as it is given, else one for each processor that we may use."""
     from tasks.backtest.fit_pool import usable_processors
 
-    if wanted is not None and wanted < 1:
-        raise UsageError("--jobs", have=str(wanted), need="at least one process", remedy="give a number from 1 on")
+    most = max(MOST_JOBS, 2 * usable_processors())
+    if wanted is not None and not 1 <= wanted <= most:
+        remedy = "give a number of processes; more than there are processors gain nothing"
+        raise UsageError("--jobs", have=str(wanted), need=f"at least one process, {most} at most", remedy=remedy)
     return wanted or usable_processors()
 
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from flows.cli.parser import parse
-from model.errors import TomorrowError, UsageError, masked
+from model.errors import TomorrowError, UsageError, masked, printable
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 # New objects before Python looks for cycles among them. At its own 700 a forecast spends a quarter of its time looking
@@ -24,11 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Standard output carries the answer alone: one JSON object with --json, else text. Everything else that a library
     or a flow prints goes to standard error.
     """
+    _open_closed_streams()
     gc.set_threshold(UNTIL_COLLECTED, *gc.get_threshold()[1:])
     atexit.register(gc.freeze)  # and none of it is looked through once more when the process ends
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:
+        _check_text(arguments)
         call = parse(arguments)
         if isinstance(call, int):
             return call
@@ -47,6 +49,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     lost = _write(result.answer.as_json() if as_json else rendered(result.text, terminal=sys.stdout.isatty()))
     return result.exit_code if lost is None else _complain(lost)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no UTF-8: neither Prefect nor MLflow can keep them."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"argument {argument!r}", have="bytes that are no text", need="UTF-8", remedy="write it otherwise"
+            ) from None
+
+
+def _open_closed_streams() -> None:
+    """Let a standard stream that is closed lead nowhere.
+
+    Otherwise what is meant for it would be printed with the answer, and the next file that is opened would get its
+    number, and what libraries write to it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is the stream's
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _write(text: str) -> TomorrowError | None:
@@ -74,8 +99,9 @@ def _fail(error: TomorrowError, as_json: bool) -> int:
 
 
 def _complain(error: TomorrowError) -> int:
+    text = printable(str(error), keep="\n")
     with contextlib.suppress(OSError):  # a log that is full is no reason to end otherwise
-        print(f"tomorrow: {error}", file=sys.stderr, flush=True)
+        print(f"tomorrow: {text}", file=sys.stderr, flush=True)
     return error.exit_code
 
 

@@ -30,6 +30,13 @@ def number(text: str | int) -> int:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
 
 
+def version_number(text: str | int) -> int:
+    """The number of a version: 1 or more, and what every database can hold."""
+    if not 0 < number(text) < 2**31:
+        raise typer.BadParameter(f"{text!r} is no version's number, which is 1 or more")
+    return number(text)
+
+
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:
     """An option with a value."""
     return typer.Option(name, metavar=metavar, help=text, **more)
@@ -58,7 +65,7 @@ AcceptRestatement = Annotated[
 ]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
-Version = Annotated[int, typer.Argument(parser=number, metavar="VERSION", help="The version's number.")]
+Version = Annotated[int, typer.Argument(parser=version_number, metavar="VERSION", help="The version's number.")]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
 Preset = Annotated[str, option("--preset", "NAME", "The named training configuration.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]

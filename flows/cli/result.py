@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny
 
 from model.config import PriceRequest
-from model.errors import TomorrowError
+from model.errors import TomorrowError, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -133,12 +133,13 @@ def lines(*parts: "RenderableType") -> "RenderableType":
         return "\n".join(str(part) for part in parts)
     from rich.console import Group
 
-    return Group(*parts)
+    return Group(*(printable(part, keep="\n") if isinstance(part, str) else part for part in parts))
 
 
 def say(line: str) -> None:
     """Write a line for whoever watches, beside the answer."""
-    sys.stderr.write(f"tomorrow: {line}\n")
+    shown = printable(line, keep="\n")
+    sys.stderr.write(f"tomorrow: {shown}\n")
 
 
 def look(run_url: str, settings: "Settings") -> tuple[str, ...]:
@@ -158,14 +159,14 @@ def table(
     for at, title in enumerate(head):
         shown.add_column(title, justify="right" if figures and at else "left")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(printable, row))
     return Padding.indent(shown, indent)
 
 
 def rendered(text: "RenderableType", *, terminal: bool) -> str:
     """The text as it is printed: headings stand out on a terminal, and nothing is wrapped anywhere."""
     if isinstance(text, str):
-        return text
+        return printable(text, keep="\n")
     from rich.console import Console
 
     # Without a height Rich takes a dumb terminal's width instead.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from model.errors import UsageError
+from model.errors import UsageError, printable
 
 
 class Verdict(StrEnum):
@@ -102,7 +102,7 @@ def record_person(
             need="a version that was trained or promoted while the gate's mode was manual",
             remedy="look at the decisions in MLflow; past the gate: tomorrow promote ... --force --reason TEXT",
         )
-    reason, against = person.reason.strip(), person.approved and not passed
+    reason, against = printable(person.reason.strip()), person.approved and not passed
     if not reason and (against or not person.approved):
         raise UsageError(
             subject,
@@ -110,5 +110,6 @@ def record_person(
             need="a reason, which stays on the version for whoever asks later",
             remedy='add --reason "..."',
         )
-    done = f"{'Approved' if person.approved else 'Rejected'} by {person.by}{', against the gate' if against else ''}"
+    done = f"{'Approved' if person.approved else 'Rejected'} by {printable(person.by)}"
+    done += ", against the gate" if against else ""
     return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")

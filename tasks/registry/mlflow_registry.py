@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # On the registered model: the last move that is done with, of whichever history.
 MOVED = "stages.moved"
 # So many versions are read where the newest are asked for.
-LATELY = 50
+LATELY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,8 @@ class MlflowRegistry:
 
 
 def quoted(text: str) -> str:
-    """A text as MLflow's searches want it."""
+    """A text as MLflow's searches want it; what holds both quotes they cannot name, and nothing is called `/`."""
+    if {"'", '"'} <= set(text):
+        return "'/'"
     quote = '"' if "'" in text else "'"
     return f"{quote}{text}{quote}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from model.errors import PromotionRefused
+from model.errors import PromotionRefused, printable
 from model.evaluation.decision import Decision, DecisionWord
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Stage
@@ -27,6 +27,12 @@ class Ruling:
     forced: str | None = None
     verdict: str | None = None
     evidence: float | None = None
+
+    def __post_init__(self) -> None:
+        """Write what people have typed as it may be shown, each reason on a line of its own."""
+        object.__setattr__(self, "reasons", tuple(map(printable, self.reasons)))
+        object.__setattr__(self, "by", printable(self.by))
+        object.__setattr__(self, "forced", None if self.forced is None else printable(self.forced))
 
     def tags(self) -> dict[str, str]:
         """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""

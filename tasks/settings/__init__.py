@@ -3,6 +3,7 @@
 from tasks.settings.address import Address, in_folder, sqlite_file
 from tasks.settings.read import part_credentials, project_file, project_folder, read_settings, webhook_address
 from tasks.settings.schema import (
+    MOST_DAYS,
     AlarmKind,
     AlarmSettings,
     HousekeepingSettings,
@@ -16,6 +17,7 @@ from tasks.settings.schema import (
 )
 
 __all__ = [
+    "MOST_DAYS",
     "Address",
     "AlarmKind",
     "AlarmSettings",

@@ -12,6 +12,9 @@ from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 from tasks.settings.address import Address, in_folder
 
+# A hundred years: what nobody wants removed.
+MOST_DAYS = 36500
+
 Stage = Literal["None", "Staging", "Production", "Archived"]
 
 
@@ -54,10 +57,21 @@ class PrefectSettings(ServerSettings):
     port: int = Field(4200, ge=1, le=65535)
 
 
+def _model_name(pattern: str) -> str:
+    """A pattern that names each model, by which MLflow can find it again."""
+    try:
+        name = pattern.format(ticker="TICKER", column="Open")
+    except (LookupError, ValueError, AttributeError):
+        name = ""
+    if "TICKER" not in name or "Open" not in name or set("/:'\"`").intersection(name) or not name.isprintable():
+        raise ValueError("a name with {ticker} and {column} in it, no other braces, and no slash, colon or quote")
+    return pattern
+
+
 class RegistrySettings(Section):
     """How registered models are named."""
 
-    name: str = "{ticker}-{column}"
+    name: Annotated[str, AfterValidator(_model_name)] = "{ticker}-{column}"
 
 
 class StageSettings(Section):
@@ -136,11 +150,11 @@ class HousekeepingSettings(Section):
     prefect:   flow runs, which the Prefect server of the stack removes itself
     """
 
-    archive_days: int = Field(30, ge=0)
-    remove_days: int = Field(365, ge=0)
-    snapshot_days: int = Field(365, ge=0)
-    log_days: int = Field(30, ge=0)
-    prefect_days: int = Field(90, ge=1)
+    archive_days: int = Field(30, ge=0, le=MOST_DAYS)
+    remove_days: int = Field(365, ge=0, le=MOST_DAYS)
+    snapshot_days: int = Field(365, ge=0, le=MOST_DAYS)
+    log_days: int = Field(30, ge=0, le=MOST_DAYS)
+    prefect_days: int = Field(90, ge=1, le=MOST_DAYS)
 
 
 class SecuritySettings(Section):

@@ -41,8 +41,11 @@ def clean(
     dry_run: Annotated[bool, flag("--dry-run", "Only list what would be removed.")] = False,
 ) -> CommandResult:
     """Remove versions, runs, prices and logs that are old and that nothing refers to."""
-    if older_than is not None and older_than < 0:
-        raise UsageError("--older-than", have=str(older_than), need="days, 0 or more", remedy="correct it")
+    from tasks.settings import MOST_DAYS
+
+    if older_than is not None and not 0 <= older_than <= MOST_DAYS:
+        need = f"days, 0 or more and {MOST_DAYS} at most"
+        raise UsageError("--older-than", have=str(older_than), need=need, remedy="correct it")
     prepare()
     from tasks.system.prefect_server import orchestrated
 

@@ -1,5 +1,6 @@
 """Every user's mistake: its exit code, a message that names it, nothing registered, no bare traceback."""
 
+import json
 import os
 import shlex
 import sqlite3
@@ -16,6 +17,7 @@ from flows.cli.main import main
 from model.market.prices import COLUMNS
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
+from tests.project import ROOT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -180,6 +182,39 @@ def test_an_answer_that_finds_no_room_is_told_where_there_is_some(home: Path, ar
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "code", "answers"),
+    [
+        ("status --json 2>&-", 0, True),
+        ("train --preset none --json 2>&-", 2, True),
+        ("train --preset none 2>&-", 2, False),
+        ("status >&-", 0, False),
+        ("status --json <&- >&- 2>&-", 0, False),
+    ],
+)
+def test_a_stream_that_is_closed_gets_nothing_and_no_other_gets_what_it_was_meant_for(
+    home: Path, line: str, code: int, answers: bool
+) -> None:
+    command = f"{shlex.quote(sys.executable)} -m flows.cli.main {line}"
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert json.loads(done.stdout) if answers else done.stdout == b""
+
+
+@pytest.mark.slow
+def test_with_standard_error_closed_a_training_prints_its_answer_alone(home: Path) -> None:
+    arguments = shlex.join(["train", *FAST_MARKET, *SMALL, "--json"])
+    command = f"{shlex.quote(sys.executable)} -m flows.cli.main {arguments} 2>&-"
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, env=environment, check=False)
+    assert json.loads(done.stdout)["version"] == 1
+    for database in ("mlflow.db", "ledger.db", "prefect/prefect.db"):
+        with sqlite3.connect(home / database) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.slow
 def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
     command = f"{shlex.quote(sys.executable)} -c 'from flows.cli.main import main; main()' status | true"
     environment = {**os.environ, "TOMORROW_HOME": str(home)}
@@ -198,3 +233,19 @@ def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, 
 def test_the_prices_of_an_answer_end_with_its_test_period(run: Run) -> None:
     answer = run("train", *FAST_MARKET, *SMALL, "--test-month", "2013-05", "--json").json
     assert answer["prices"]["last"] == answer["test"]["last"] == "2013-05-31"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("history", "a'\"b"),
+        ("promote", "a'\"b", "1"),
+        ("approve", "a'\"b", "1"),
+        ("rollback", "a'\"b", "--reason", "why"),
+        ("promote", "a\nb\\", "1"),
+    ],
+)
+def test_a_model_of_any_name_that_is_not_there_is_told_of(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (5 if arguments[0] == "rollback" else 2, "")
+    assert f"model {arguments[1]!r}" in done.err or arguments[1] in done.err

@@ -133,6 +133,8 @@ WRONG = {
     "no day": (("train", "--as-of", "20-1-1"), "`tomorrow train`", "'20-1-1' is not a day"),
     "an argument that is missing": (("promote", "META-Open"), "`tomorrow promote`", "VERSION"),
     "an argument too many": (("status", "all"), "`tomorrow status`", "all"),
+    "a version that no database can hold": (("promote", "M", "99999999999"), "`tomorrow promote`", "1 or more"),
+    "a version that is zero": (("approve", "M", "0"), "`tomorrow approve`", "1 or more"),
     "a version that is no number": (("approve", "META-Open", "x"), "`tomorrow approve`", "'x' is not a whole number"),
 }
 
@@ -191,6 +193,26 @@ def test_a_number_below_zero_is_a_value(capsys: pytest.CaptureFixture[str]) -> N
     code, _, err = said(capsys, "clean", "--older-than", "-3")
     assert code == 2
     assert "--older-than: -3" in err
+
+
+@pytest.mark.parametrize("days", ["36501", "99999999999999999999"])
+def test_an_age_in_days_ends_within_the_calendar(days: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "clean", "--older-than", days)
+    assert (code, out) == (2, "")
+    assert "36500 at most" in err
+
+
+def test_a_number_of_processes_that_no_machine_can_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "backtest", "--source", "sample", "--jobs", "99999999")
+    assert code == 2
+    assert "at most" in err
+
+
+def test_an_argument_that_is_no_text_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = said(capsys, "history", "META-\udcff")
+    assert (code, out) == (2, "")
+    assert "UTF-8" in err
+    err.encode()
 
 
 def test_what_is_repeated_counts_last_or_together() -> None:
