@@ -60,7 +60,7 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     ledger = Ledger(settings.ledger_uri)
     outcomes = find_outcomes_task(ledger.unfilled(model), fetched.prices)
     fill_in_task(ledger, outcomes.known, at=at)
-    scored = score_task(connect_task(settings), model, ledger.rows(model), fetched.prices, at)
+    scored = score_task(connect_task(settings), model, fetched.prices, at)
     log_score(scored, len(outcomes.known))
     if scored.asked:
         alarm_no_skill(model, scored.advice.reasons, settings)

@@ -11,7 +11,7 @@ from model.market.prices import Prices
 from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
 from tasks.forecasts.score_run import drift_of, is_unwritten, log_windows
 from tasks.forecasts.summary import ForecastSummary, judge_rows, summarise
-from tasks.ledger.forecasts import RecordedForecast
+from tasks.ledger.forecasts import Ledger
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.ledger.totals import Totals
 from tasks.registry.registry import Registry
@@ -47,14 +47,17 @@ class Scored(ForecastSummary):
 def score_forecasts(
     tracking: Tracking,
     model: str,
-    rows: tuple[RecordedForecast, ...],
     prices: Prices,
     now: datetime,
 ) -> Scored:
-    """Judge a model's recorded forecasts, log what is new, and request retraining where it is due."""
+    """Judge a model's recorded forecasts, log what is new, and request retraining where it is due.
+
+    They are read here, and not handed over: Prefect looks through whatever a task is given, number by number.
+    """
     registry = Registry(tracking)
     exchange = prices.security.exchange
     calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
+    rows = Ledger(tracking.settings.ledger_uri).rows(model)
     summary = summarise(model, rows, tracking.settings.gate.min_evidence)
     place = Totals(tracking.settings.ledger_uri).place
     KeptFigures(tracking.settings, place).write(total_of(summary), Figures.of(summary))

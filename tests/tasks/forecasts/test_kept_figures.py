@@ -56,7 +56,7 @@ def test_the_second_look_reads_no_forecast_but_the_newest_and_shows_the_same(
     if by == "status":
         assert of(seen(settings)) == expected
     else:
-        score_forecasts(tracking, MODEL, ledger.rows(MODEL), PRICES, NOW)
+        score_forecasts(tracking, MODEL, PRICES, NOW)
     monkeypatch.setattr(Ledger, "rows", no_rows)
     found = seen(settings)
     assert of(found) == expected
@@ -109,5 +109,5 @@ def test_of_old_versions_only_those_with_a_new_price_are_asked_for(
         ledger.append(row)
     ledger.fill_in([(newer[0], 141.0)], at=NOW + timedelta(days=40))
     ledger.fill_in([(newer[1], 141.0)], at=NOW + timedelta(days=69))
-    score_forecasts(tracking, MODEL, ledger.rows(MODEL), PRICES, NOW)
+    score_forecasts(tracking, MODEL, PRICES, NOW)
     assert asked == [47, 48], "version 1 was filled in more than thirty days before"

@@ -123,7 +123,7 @@ def test_status_and_score_report_the_same(tracking: Tracking) -> None:
         ledger.append(row)
     ledger.fill_in([(row, 141.5) for row in (*made, late)], at=NOW)
 
-    scored = score_forecasts(tracking, MODEL, ledger.rows(MODEL), PRICES, NOW)
+    scored = score_forecasts(tracking, MODEL, PRICES, NOW)
     (seen,) = forecast_overviews(tracking.settings)
     assert (scored.forecasts, scored.scored) == (seen.forecasts, seen.scored) == (8, 6)
     assert scored.rmse == seen.rmse == pytest.approx(math.sqrt(sum((141.5 - row.forecast) ** 2 for row in made) / 6))
