@@ -53,11 +53,11 @@ def _compute() -> None:
 class Round:
     """The commands of one session: their seconds, and what went wrong."""
 
-    def __init__(self, home: Path, session: date) -> None:
+    def __init__(self, home: Path, session: date, calendar: ExchangeCalendar) -> None:
         self.seconds: dict[str, float] = {}
         self.faults: list[str] = []
         self._environment = {**os.environ, "TOMORROW_HOME": str(home)}
-        self._session = session
+        self._session, self._next = session, calendar.next_session(session)
 
     def command(self, name: str, *options: str) -> None:
         """Run one command as of the session."""
@@ -88,14 +88,14 @@ class Round:
         self.seconds["up"] = time.perf_counter() - start
 
     def _wait_for_catch_up(self, process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> bool:
-        """Whether the ledger has a forecast of the newest session, before the stack ends by itself."""
-        deadline = time.monotonic() + LONGEST
+        """Whether the ledger has a forecast of a later session than this round's, before the stack ends by itself."""
+        deadline, newest = time.monotonic() + LONGEST, str(self._next)
         while process.poll() is None and time.monotonic() < deadline:
             done = subprocess.run(
                 [TOMORROW, "status", "--json"], env=self._environment, capture_output=True, text=True, check=False
             )
             known: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
-            if any(found["newest"]["as_of"] > str(self._session) for found in known.get("forecasts", ())):
+            if any(found["newest"]["session"] > newest for found in known.get("forecasts", ())):
                 return True
             time.sleep(5)
         return False
@@ -108,12 +108,14 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=8, help="processes that compute beside it")
     parser.add_argument("--stacks", type=int, default=1, help="rounds that start the stack, too")
     arguments = parser.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job of the background, and so in all that it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     calendar, session = ExchangeCalendar(SAMPLE.exchange, ()), FIRST
     rounds: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="tomorrow-load-") as folder, busy(arguments.busy):
         for number in range(arguments.rounds):
             session = calendar.next_session(session)
-            made = Round(Path(folder, "var"), session)
+            made = Round(Path(folder, "var"), session, calendar)
             made.command("train", "--preset", "daily")
             made.command("predict")
             made.command("score")

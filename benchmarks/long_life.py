@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.long_life_home import MODEL, VERSIONS, add_expired, check_copies, fill, insert_rows, recent_rows
-from benchmarks.processes import measure, prefect_server, told
+from benchmarks.processes import Measured, measure, prefect_server, told
 
 TOMORROW = [sys.executable, "-m", "tomorrow"]
 SAMPLE = ["--source", "sample"]
@@ -53,13 +53,13 @@ def main() -> None:
     with prefect_server(options.home / "prefect") as server:
         os.environ.update(server)
         _build(options.home.resolve())
-        taken: dict[str, dict[str, list[float]]] = {}
+        taken: dict[str, dict[str, list[Measured]]] = {}
         for name in options.commands.split(","):
             taken[name] = {side: [] for side in SIDES}
             for number in range(options.runs):
                 for side in SIDES if number % 2 == 0 else reversed(SIDES):
                     taken[name][side].append(_measure(name, options.home.resolve() / side))
-                print(f"{name}: {taken[name]}", file=sys.stderr, flush=True)
+                _show(name, {side: runs[-1] for side, runs in taken[name].items()})
     _print(taken)
 
 
@@ -122,8 +122,13 @@ def _say(what: str, command: list[str], home: Path) -> dict[str, Any]:
     return dict(json.loads(run.output))
 
 
-def _measure(name: str, home: Path) -> float:
-    """The seconds of one command, after what makes it a day's work."""
+def _show(name: str, runs: dict[str, Measured]) -> None:
+    told = ", ".join(f"{side} {run.seconds:.1f} s (processor {run.cpu:.1f})" for side, run in runs.items())
+    print(f"{name}: {told}", file=sys.stderr, flush=True)
+
+
+def _measure(name: str, home: Path) -> Measured:
+    """One command, after what makes it a day's work."""
     from tasks.ledger.forecasts import Ledger
 
     os.environ["TOMORROW_HOME"] = str(home)
@@ -139,7 +144,7 @@ def _measure(name: str, home: Path) -> float:
         now, _ = _in_production(home)
         first = 1 if home.name == "small" else VERSIONS + 1
         command = [part.format(other=first + 1 if now == first else first) for part in command]
-    return measure(command, {"TOMORROW_HOME": str(home)}).seconds
+    return measure(command, {"TOMORROW_HOME": str(home)})
 
 
 def _in_production(home: Path) -> tuple[int, str]:
@@ -153,16 +158,19 @@ def _in_production(home: Path) -> tuple[int, str]:
     return int(found[0]), str(found[1])
 
 
-def _print(taken: dict[str, dict[str, list[float]]]) -> None:
-    print("| command | small home, s | large home, s | ratio | wanted | |")
-    print("| --- | ---: | ---: | ---: | ---: | --- |")
+def _print(taken: dict[str, dict[str, list[Measured]]]) -> None:
+    print("| command | small home, s | large home, s | ratio | processor time, s | ratio | wanted | |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |")
     for name, sides in taken.items():
-        small, large = (statistics.median(sides[side]) for side in SIDES)
+        wall = {side: [run.seconds for run in runs] for side, runs in sides.items()}
+        cpu = {side: statistics.median(run.cpu for run in runs) for side, runs in sides.items()}
+        small, large = (statistics.median(wall[side]) for side in SIDES)
         times, more = WANTED[name]
         wanted = f"{times:g} times" + (f" and {more:g} s" if more else "")
         held = "held" if large <= times * small + more else "NOT HELD"
-        cells = [told(sides[side], 1) for side in SIDES]
-        print(f"| `{name}` | {cells[0]} | {cells[1]} | {large / small:.2f} | {wanted} | {held} |")
+        cells = [told(wall[side], 1) for side in SIDES] + [f"{large / small:.2f}"]
+        cells += [f"{cpu['small']:.1f} and {cpu['large']:.1f}", f"{cpu['large'] / cpu['small']:.2f}", wanted, held]
+        print(f"| `{name}` | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Settings
 from tasks.system.access.secret import Keys, state_keys
-from tasks.system.stack_state import StackState, read_stack
+from tasks.system.access.stack_state import StackState, read_stack
 from tests.servers import free_port
 from tests.tasks.operations.test_alarms import webhook
 

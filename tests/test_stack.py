@@ -13,7 +13,7 @@ from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.orphans import mark_of, marked
 from tasks.settings import Settings
-from tasks.system.stack_state import read_stack
+from tasks.system.access.stack_state import read_stack
 from tests.running_stack import PATIENCE, Running, run, running_stack, wait_until
 from tests.tasks.operations.test_alarms import HIDDEN
 

@@ -4,6 +4,8 @@ import json
 import logging
 from base64 import b64decode, b64encode
 from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,12 @@ import numpy as np
 from model.evaluation.distribution import given, no_distributions
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Values
+from tasks.settings import Settings
+from tasks.tracking.checked_files import is_kept, log_checked
+from tasks.tracking.run import TrackedRun
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow import MlflowClient
 
 EVALUATION_FILE = "evaluation.json"
 
@@ -38,16 +43,27 @@ def read_evaluation(raw: Any) -> Evaluation:
     )
 
 
-def stored_evaluation(run: "Run") -> Evaluation | None:
-    """What the run of an origin holds; None where that is gone or cannot be read, which is no result."""
-    from mlflow.artifacts import load_text
+def log_evaluation(run: TrackedRun, settings: Settings, evaluation: Evaluation) -> None:
+    """Keep an evaluation with the run of an origin."""
+    with TemporaryDirectory() as folder:
+        Path(folder, EVALUATION_FILE).write_text(json.dumps(evaluation_json(evaluation)), encoding="utf-8")
+        log_checked(run.client, settings, run.run_id, Path(folder))
+
+
+def stored_evaluation(client: "MlflowClient", settings: Settings, run_id: str) -> Evaluation | None:
+    """What the run of an origin holds; None where it is gone, or not as it was written here, which is no result."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return read_evaluation(json.loads(load_text(f"{run.info.artifact_uri}/{EVALUATION_FILE}")))
-    except (MlflowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        logger.warning("run %s holds no result that can be read, and counts for none: %s", run.info.run_id, error)
+        with TemporaryDirectory() as folder:
+            content = Path(client.download_artifacts(run_id, EVALUATION_FILE, folder)).read_bytes()
+    except (MlflowException, OSError) as error:
+        logger.warning("run %s holds no result that can be read, and counts for none: %s", run_id, error)
         return None
+    if not is_kept(settings, run_id, EVALUATION_FILE, content):
+        logger.warning("run %s holds a result that was not written here, and counts for none", run_id)
+        return None
+    return read_evaluation(json.loads(content))
 
 
 SERIES = ("naive", "statistical", "scales")

@@ -16,8 +16,9 @@ from model.backtest.fit import Fitted
 from model.backtest.plan import Fit, Key, Plan
 from model.evaluation.evaluation import Evaluation
 from tasks.backtest.cache_key import origin_keys, plan_key, series_key
-from tasks.backtest.evaluation_file import EVALUATION_FILE, evaluation_json, stored_evaluation
+from tasks.backtest.evaluation_file import log_evaluation, stored_evaluation
 from tasks.backtest.parent_run import KEY, KIND, parent_run
+from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import Status, TrackedRun, start_run
@@ -39,8 +40,9 @@ class BacktestRuns:
     resumed: how many of these were there before
     """
 
-    def __init__(self, parent: TrackedRun, plan: Plan) -> None:
+    def __init__(self, parent: TrackedRun, plan: Plan, settings: Settings) -> None:
         self.parent = parent
+        self._settings = settings
         self.plan = plan
         self.done: dict[Key, Evaluation] = {}
         self.resumed = 0
@@ -108,7 +110,7 @@ class BacktestRuns:
 
     def _read(self, run: "Run", key: Key) -> Evaluation | None:
         """What a run holds; None where that is gone, or is not about our sessions and prices."""
-        evaluation = stored_evaluation(run)
+        evaluation = stored_evaluation(self.parent.client, self._settings, run.info.run_id)
         if evaluation is None:
             return None
         origin = self._origins[key.origin]
@@ -149,7 +151,7 @@ class BacktestRuns:
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
         run.log_params({"origin": key.origin, "preset": key.forecaster, "seed": key.seed, **params})
         run.log_metrics(evaluation.metrics())
-        run.client.log_dict(run.run_id, evaluation_json(evaluation), EVALUATION_FILE)
+        log_evaluation(run, self._settings, evaluation)
         run.end()
         self.done[key] = evaluation
 
@@ -165,7 +167,7 @@ def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> It
         locked(tracking.settings, f"backtest-{key[:16]}", patience=0),
         parent_run(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
     ):
-        runs = BacktestRuns(parent, plan)
+        runs = BacktestRuns(parent, plan, tracking.settings)
         try:
             runs.take_over()
             yield runs

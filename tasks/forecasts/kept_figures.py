@@ -9,17 +9,20 @@ file that is gone, damaged or of other code is made again.
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tasks.forecasts.summary import ForecastSummary
 from tasks.ledger.totals import Total
-from tasks.settings import Settings
+from tasks.settings import Settings, project_folder
 from tasks.system.durable_file import make_folder_durably, write_durably
-from tasks.tracking.provenance import code_digest, digest
+from tasks.tracking.provenance import digest
 
-COMPUTED_BY = "tasks.forecasts.summary"
+# The files of ours that compute the figures. A digest of all that they import would take longer than a look.
+COMPUTED_BY = ("tasks/forecasts/summary.py", "model/artifact/distribution.py", "model/evaluation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +74,17 @@ class KeptFigures:
 
     def _key(self, total: Total) -> dict[str, Any]:
         newest = None if total.newest is None else total.newest.isoformat()
-        return {**self._of, "filled": total.filled, "newest": newest, "code": code_digest(COMPUTED_BY)}
+        return {**self._of, "filled": total.filled, "newest": newest, "code": _code()}
 
     def _file(self, model: str) -> Path:
         return self._folder / f"forecasts-{quote(model, safe='')}.json"
+
+
+@cache
+def _code() -> str:
+    places = (project_folder() / place for place in COMPUTED_BY)
+    files = (file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place]))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def total_of(summary: ForecastSummary) -> Total:

@@ -49,9 +49,7 @@ def drift_of(
     try:
         training = reload_test(tracking, version.run_id, version.model_uri)[1].train
     except TomorrowError as error:
-        logger.warning(
-            "%s %s is scored without its drift: %s: %s", version.model, version.named, error.subject, error.have
-        )
+        logger.warning("%s: %s: scored without its drift", error.subject, error.have)
         return np.full(len(judged.sessions), math.nan)
     return returns_drift(training, known, judged.sessions.tolist(), monitoring)
 

@@ -48,18 +48,16 @@ class OldRuns:
 
     @cached_property
     def lasting(self) -> tuple[str, ...]:
-        """The runs that will always be needed: of versions that forecast or were in Production, and what those need."""
-        roots = self._totals.runs(self._tags.keys()) | {
-            version.run_id for version in self._made if self._is_named(version)
-        }
-        return tuple(sorted(self._with_needed(roots)))
+        """Those of these runs that will always be needed, and whose versions will be, too."""
+        passing = {version.run_id for version in self._made if not self._is_named(version)}
+        return tuple(run_id for run_id in self._tags if run_id in self._always and run_id not in passing)
 
     @cached_property
     def expired(self) -> tuple[str, ...]:
         """The runs that nothing needs, in the order in which MLflow gave them."""
         gone = {(version.model, version.version) for version in self.versions}
         staying = {version.run_id for version in self._made if (version.model, version.version) not in gone}
-        needed = self._with_needed({*self.lasting, *staying})
+        needed = self._with_needed({*self._always, *staying})
         for run_id in self._tags:
             if run_id not in needed and self._is_needed_elsewhere(run_id):
                 needed |= self._with_needed({run_id})
@@ -76,6 +74,12 @@ class OldRuns:
     def _made(self) -> tuple[RegisteredVersion, ...]:
         """The versions that were made of these runs."""
         return self._registry.of_runs(list(self._tags))
+
+    @cached_property
+    def _always(self) -> set[str]:
+        """The runs of versions that forecast or were in Production, and what those need."""
+        named = {version.run_id for version in self._made if self._is_named(version)}
+        return self._with_needed(self._totals.runs(self._tags.keys()) | named)
 
     @cached_property
     def _named(self) -> Mapping[str, set[int]]:

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from model.errors import NothingInProduction, TomorrowError
+from model.errors import ConfigurationError, NothingInProduction, TomorrowError
 from model.evaluation.decision import Decision, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.gate import Candidate, Champion, decide
@@ -90,7 +90,7 @@ def ask_gate(
             version=champion.version,
             age=_age(champion, split),
             proof=compared.proof if isinstance(compared, KeptProof) else None,
-            proven=champion.verdict == Verdict.PROVEN,
+            proven=_tag(champion, "verdict") == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
         )
     if isinstance(kept, NoProof):
@@ -121,11 +121,21 @@ def _config(tracking: Tracking, version: RegisteredVersion | None) -> "Forecaste
         return None
 
 
+def _tag(version: RegisteredVersion, tag: Literal["as_of", "verdict"]) -> Any:
+    """What a tag of the version in Production says; None where it is damaged, which keeps no candidate out."""
+    try:
+        return getattr(version, tag)
+    except ConfigurationError as error:
+        logger.warning("%s counts as not set: %s", error.subject, error.have)
+        return None
+
+
 def _age(version: RegisteredVersion, split: Split) -> int:
     """How many sessions the candidate knows after the newest one that a version knows; below 0 the other way round."""
-    if version.as_of is None:
+    as_of = _tag(version, "as_of")
+    if as_of is None:
         return len(split.prices)
-    newest = np.datetime64(version.as_of)
+    newest = np.datetime64(as_of)
     if newest <= split.prices.sessions[-1]:
         return int((split.prices.sessions > newest).sum())
     return -int(np.busday_count(split.prices.sessions[-1], newest))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # On the registered model: the last move that is done with, of whichever history.
 MOVED = "stages.moved"
 # So many versions are read where the newest are asked for.
-LATELY = 50
+LATELY = 20
 
 
 @dataclass(frozen=True, slots=True)

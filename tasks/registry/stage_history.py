@@ -22,7 +22,7 @@ BY_HAND = "by hand in MLflow"
 ELSEWHERE = "on record in another ledger"
 DELETED = "Deleted"
 # So many of the newest lines are read where what is new is asked for.
-LATELY = 50
+LATELY = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

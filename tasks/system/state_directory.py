@@ -136,12 +136,12 @@ def _hold(folder: Path) -> int | None:
 
 def _files(settings: Settings) -> Iterator[Path]:
     """The files and folders of the stores, where they are files."""
-    for address in (settings.tracking_uri, settings.ledger_uri, settings.artifact_place):
-        scheme, _, path = address.partition(":///")
-        if scheme.startswith("sqlite") and path:
-            yield Path(path.partition("?")[0])
-        elif scheme == "file":
-            yield Path(unquote(urlsplit(address).path))
+    for database in (settings.tracking_uri.file, settings.ledger_uri.file):
+        if database is not None:
+            yield database
+    place = urlsplit(settings.artifact_place)
+    if place.scheme == "file":
+        yield Path(unquote(place.path))
 
 
 def _is_outside(file: Path, home: Path) -> bool:

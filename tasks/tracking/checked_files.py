@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import ConfigurationError
+from model.errors import ConfigurationError, TomorrowError
 from tasks.ledger.kept_files import KeptFiles
 from tasks.settings import Settings
+from tasks.system.disk_errors import storage_fault
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +52,7 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
         try:
             content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
         except (MlflowException, OSError) as error:
-            raise _damaged(subject, f"it cannot be read: {str(error).splitlines()[0]}", model) from error
+            raise _unread(error, _damaged(subject, f"it cannot be read: {_first_line(error)}", model)) from error
     if sha256(content).hexdigest() not in known:
         raise _damaged(subject, "it is not as it was written", model)
     return content
@@ -83,8 +84,8 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
             stored = _copy(artefact, Path(folder))
         except (MlflowException, OSError) as error:
             named = [path for path in known if path in str(error)]
-            what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {str(error).splitlines()[0]}"
-            raise _damaged(subject, what, model) from error
+            what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {_first_line(error)}"
+            raise _unread(error, _damaged(subject, what, model)) from error
         wrong = differences(known, digests_of(stored))
         if wrong:
             more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
@@ -115,6 +116,16 @@ def _copy(artefact: str, folder: Path) -> Path:
         for left in list(stored.rglob(name)):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     return stored
+
+
+def _unread(error: Exception, damaged: TomorrowError) -> TomorrowError:
+    """The error for what could not be copied: that of the disk or the server, if one of them is the reason."""
+    gone = getattr(getattr(error, "response", None), "status_code", None) == 404
+    return (None if gone else storage_fault(error)) or damaged
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _named(version: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from zipfile import BadZipFile
 
 from model.config import ForecasterConfig
-from model.errors import NothingInProduction, TomorrowError
+from model.errors import ConfigurationError, NothingInProduction, TomorrowError
 from model.evaluation.split import Split
 from model.training.warm_start import Parent, Past, member_weights
 from tasks.registry.registry import Registry
@@ -93,9 +93,9 @@ def _past(tracking: Tracking, version: RegisteredVersion) -> Past | str:
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
         return f"the run of {name} no longer says what it was fitted on"
-    return Past(
-        name=name,
-        config=config.forecaster,
-        trained_until=split.train.last,
-        generation=version.generation,
-    )
+    try:
+        generation = version.generation
+    except ConfigurationError as error:
+        logger.warning("%s: %s", error.subject, error.have)
+        return f"the tag {GENERATION!r} of {name} is damaged"
+    return Past(name=name, config=config.forecaster, trained_until=split.train.last, generation=generation)

@@ -11,7 +11,7 @@ from tasks.operations.stack.parts import Part, Stack
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.supervisor import Supervisor
 from tasks.settings import Address, Settings
-from tasks.system.stack_state import only_stack
+from tasks.system.access.stack_state import only_stack
 
 WAIT = "import time; time.sleep(600)"
 PROGRAM = f"""

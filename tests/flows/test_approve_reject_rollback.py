@@ -94,6 +94,35 @@ def test_a_rollback_wants_a_reason_and_is_followed_at_once(run: Run, registry: R
     assert "no version that was in Production before it" in further.err
 
 
+def test_a_long_history_shows_what_is_new_and_how_much_is_left_out(
+    run: Run, registry: Registry, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (3, 4, 5, 6):
+        run_id = client.create_run("0").info.run_id
+        registry.register(MODEL, run_id=run_id, model_uri=f"runs:/{run_id}/forecaster")
+        at = MONDAY + timedelta(days=number)
+        ruling = Ruling(decision=DecisionWord.PROMOTED, reasons=("Good.",), at=at, by="gate", verdict="proven")
+        registry.move(MODEL, number, "Production", ruling)
+    every = run("history", MODEL, "--json").json
+    assert (len(every["changes"]), len(every["stages"]), every["more"]) == (11, 6, {})
+    monkeypatch.setattr("flows.cli.commands.history.VERSIONS", 2)
+    monkeypatch.setattr("flows.cli.commands.history.LINES", 3)
+    few = run("history", MODEL, "--json").json
+    assert few["changes"] == every["changes"][-3:]
+    assert [(line["stage"], line["version"]) for line in few["stages"]] == [
+        ("Production", 6),
+        ("Archived", 4),
+        ("Archived", 5),
+    ]
+    assert [line for line in every["stages"] if line in few["stages"]] == few["stages"]
+    assert few["more"] == {"Archived": 3, "changes": 8}
+    told = run("history", MODEL).out
+    assert "Archived   3 more versions; --all shows every one" in told
+    assert "The newest 3 of 11 changes and decisions; --all shows every one:" in told
+    assert run("history", MODEL, "--all", "--json").json == every
+    assert run("history", MODEL, "--on", "2020-06-19", "--json").json["more"] == {"Archived": 1, "changes": 4}
+
+
 def test_a_clock_that_was_set_back_changes_neither_the_order_nor_who_is_in_production(
     run: Run, registry: Registry, client: "MlflowClient"
 ) -> None:

@@ -189,6 +189,20 @@ def test_with_a_damaged_version_in_production_training_and_promotion_go_on(run: 
     assert run("predict", *MARKET, "--json").json["version"] == 2
 
 
+def test_damaged_tags_of_the_version_in_production_keep_nothing_from_training(run: Run, client: "MlflowClient") -> None:
+    run("train", "--source", "sample", "--as-of", THURSDAY, "--preset", "daily", *SMALL)
+    assert run("promote", MODEL, "1", "--force", "--reason", "a test").code == 0
+    for tag in ("generation", "as_of", "verdict", "started_from", "decision.at"):
+        client.set_model_version_tag(MODEL, "1", tag, "\x07no\nsense")
+    second = run("train", *MARKET, "--preset", "daily", *SMALL, "--json")
+    assert (second.code, second.json["version"]) == (0, 2)
+    assert second.json["start"]["reason"] == f"Starts afresh: the tag 'generation' of {MODEL} version 1 is damaged."
+    for command in (("predict", *MARKET), ("history", MODEL), ("status",), ("score", *MARKET)):
+        done = run(*command)
+        assert done.code == 0 or (done.code == 2 and f"of {MODEL} version 1" in done.err), done.err
+    assert run("promote", MODEL, "2", "--force", "--reason", "its tags are damaged").code == 0
+
+
 @pytest.mark.parametrize("name", ["config.json", "prices.parquet"])
 def test_a_candidate_whose_run_is_damaged_is_not_judged_and_the_file_is_named(
     run: Run, client: "MlflowClient", name: str

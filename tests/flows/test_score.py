@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -144,6 +145,20 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
         f"figures/{name}.png" for name in ("crps", "fan", "live_evidence", "live_skill", "pit", "scale", "score")
     ]
     assert again["versions"][0]["run_id"] == scored.info.run_id
+
+
+def test_forecasts_are_scored_whatever_became_of_the_files_of_the_training(
+    run: Run, tracking: Tracking, prices: Prices, in_production: str
+) -> None:
+    for row in forecasts(prices, error=3.0):
+        Ledger(tracking.settings.ledger_uri).append(row)
+    place = Path(urlsplit(str(tracking.client.get_run(in_production).info.artifact_uri)).path)
+    (place / "prices.parquet").write_bytes(b"PAR1")
+    with clock_at(NOW):
+        scored = run("score", *MARKET, "--json")
+    assert (scored.code, scored.json["scored"], scored.json["asked"]) == (0, SESSIONS, True)
+    damaged = f"{MODEL} version 1: the file prices.parquet of its run {in_production}: it is not as it was written"
+    assert f"{damaged}: scored without its drift" in log_of("score")
 
 
 @pytest.mark.usefixtures("in_production")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.operations.stack.prefect_api import ScheduledRun
     from tasks.registry.version import RegisteredVersion
     from tasks.settings import Settings
-    from tasks.system.stack_state import PartState, StackState
+    from tasks.system.access.stack_state import PartState, StackState
 
 Found = TypeVar("Found")
 TITLES = {"scheduled": "Next", "production": "Production", "prices": "Prices", "forecasts": "Forecasts"}
@@ -108,7 +108,7 @@ def status(
     from tasks.prices.inventory import stored_prices
     from tasks.system import durations
     from tasks.system.access.own_servers import prefect_key
-    from tasks.system.stack_state import read_stack
+    from tasks.system.access.stack_state import read_stack
 
     faults: dict[str, str] = {}
 

@@ -69,7 +69,7 @@ def up(
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import check_free
     from tasks.operations.stack.supervisor import Supervisor
-    from tasks.system.stack_state import only_stack
+    from tasks.system.access.stack_state import only_stack
 
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     if pages_only:

@@ -146,6 +146,8 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
             **shared,
             **server_variables(door, str(api.key)),
             "PREFECT_SERVER_UI_API_URL": api.address,
+            # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # Flow runs and their logs would be kept for ever; events go after a week by themselves.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),

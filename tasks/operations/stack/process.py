@@ -12,7 +12,7 @@ from tasks.operations.stack.log import mark_start, newest_lines
 from tasks.operations.stack.orphans import MARK, PART, end, marked, send
 from tasks.operations.stack.parts import Part
 from tasks.system import durations
-from tasks.system.stack_state import Condition, PartState
+from tasks.system.access.stack_state import Condition, PartState
 from tasks.system.state_directory import folder_variables
 
 # A server on a busy machine may be slow to answer; one that is silent so many times in a row hangs.

@@ -28,7 +28,7 @@ from tasks.operations.stack.parts import Stack
 from tasks.operations.stack.process import PartProcess
 from tasks.settings import Address, Settings
 from tasks.system import durations
-from tasks.system.stack_state import StackState, write_stack
+from tasks.system.access.stack_state import StackState, write_stack
 from tasks.system.state_directory import temporary_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.access.guard import ANSWER, CHALLENGE, HEALTH, Door
 from tasks.system.access.secret import Keys, state_keys
-from tasks.system.stack_state import PartState, read_stack
+from tasks.system.access.stack_state import PartState, read_stack
 
 
 def prefect_key(settings: Settings, api: str, patience: float = durations.OWN_SERVER) -> str | None:

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+from mlflow.artifacts import load_dict
 
 from model.backtest.plan import Key
 from model.backtest.result import assemble
@@ -117,14 +119,27 @@ def test_another_backtest_takes_over_what_it_shares(tracking: Tracking) -> None:
     assert all(same(again.done[key], runs.done[key]) for key in runs.done)
 
 
-def test_a_result_that_cannot_be_read_is_computed_again(tracking: Tracking) -> None:
+def _cut(found: dict[str, object]) -> dict[str, object]:
+    return {**found, "sessions": []}
+
+
+def _forged(found: dict[str, object]) -> dict[str, object]:
+    """As if it had known everything."""
+    return {**found, "forecast": found["actual"]}
+
+
+@pytest.mark.parametrize("change", [_cut, _forged])
+def test_a_result_that_was_not_written_here_is_computed_again(
+    tracking: Tracking, change: Callable[[dict[str, object]], dict[str, object]]
+) -> None:
     made = plan(seeds=1)
     with open_backtest(tracking, made, {}) as runs:
         carry_out(runs)
     spoilt = next(
         run for run in children(tracking.client, runs.parent.run_id) if run.data.params["origin"] == "2020-02"
     )
-    tracking.client.log_text(spoilt.info.run_id, '{"sessions": []}', "evaluation.json")
+    found = load_dict(f"{spoilt.info.artifact_uri}/evaluation.json")
+    tracking.client.log_dict(spoilt.info.run_id, change(found), "evaluation.json")
     with open_backtest(tracking, made, {}) as again:
         assert carry_out(again) == [Key("tutorial", 0, "2020-02")]
 

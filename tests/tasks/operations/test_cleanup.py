@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from model.market.prices import Prices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import Ages, Expired, find_expired
+from tasks.operations.old_runs import OldRuns, mark_lasting
 from tasks.prices.snapshots import SnapshotStore
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -25,6 +27,9 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.run import start_run
 from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs
 from tests.light import market
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 # Whatever files a test makes are old by then.
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
@@ -163,6 +168,53 @@ def test_a_proof_stays_as_long_as_a_training_that_it_speaks_for(tracking: Tracki
         tracking.client.set_terminated(run.run_id, end_time=int(ended.timestamp() * 1000))
     train(tracking, 20, {"proof.run": proofs[1]})
     assert [thing.name for thing in find(tracking) if thing.kind == "run"] == [proofs[0]]
+
+
+def test_what_will_always_be_needed_is_marked_and_not_looked_at_again(tracking: Tracking) -> None:
+    before = AGES.remove
+    started = train(tracking, 220, {})
+    promoted = train(tracking, 200, {"started_from.run_id": started.run_id})
+    forecasting = train(tracking, 190, {})
+    nobody_s = train(tracking, 180, {})
+    train(tracking, 1, {})
+    Registry(tracking).move(MODEL, promoted.version, "Production", ruling("forced"))
+    Registry(tracking).move(MODEL, forecasting.version, "Archived", ruling("refused"))
+    forecast(tracking, forecasting)
+
+    first = find_expired(tracking, AGES)
+    assert set(first.lasting) == {promoted.run_id, forecasting.run_id}
+    assert [thing.name for thing in first.expired if thing.kind in ("version", "run")] == [
+        f"{MODEL}/{started.version}",
+        f"{MODEL}/{nobody_s.version}",
+        nobody_s.run_id,
+    ]
+
+    mark_lasting(tracking, first.lasting)
+    assert {run.info.run_id for run in found_old(tracking, before)} == {started.run_id, nobody_s.run_id}
+    again = find_expired(tracking, AGES)
+    assert again.lasting == ()
+    assert [thing for thing in again.expired if thing.kind != "snapshot"] == [
+        thing for thing in first.expired if thing.kind != "snapshot"
+    ]
+    # What a marked run was proven by since is kept, too.
+    tracking.client.set_tag(promoted.run_id, "proof.run", nobody_s.run_id)
+    assert not [thing for thing in find(tracking) if thing.name == nobody_s.run_id]
+
+
+def found_old(tracking: Tracking, before: datetime) -> list["Run"]:
+    """The runs that MLflow is asked for when it is cleaned."""
+    found: list[Run] = []
+    search = tracking.client.search_runs
+
+    def searching(*given: Any, **options: Any) -> Any:
+        page = search(*given, **options)
+        found.extend(page)
+        return page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking.client, "search_runs", searching)
+        OldRuns(tracking, before)
+    return found
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What MLflow keeps is read again only where it is what was written: each damage to each file is noticed."""
 
+import errno
 import json
 import os
 import py_compile
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+import requests
 
 from model.config import EvaluationConfig, PriceRequest
 from model.errors import ConfigurationError
@@ -265,3 +267,21 @@ def test_a_run_that_was_not_written_here_is_refused(tracking: Tracking, run_id: 
     with pytest.raises(ConfigurationError, match="it is not on record in this ledger") as refusal:
         load_prices(tracking, run_id, VERSION)
     assert "tomorrow train --again" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "subject"),
+    [
+        (requests.ConnectionError("refused"), "tracking server"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a file in"),
+        (OSError("a link that leads out of the folder"), "TEST-Open version 1"),
+    ],
+)
+def test_a_server_that_is_away_and_a_full_disk_are_not_called_damage(
+    made: Made, monkeypatch: pytest.MonkeyPatch, error: Exception, subject: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
+    assert refused(made).subject.startswith(subject)

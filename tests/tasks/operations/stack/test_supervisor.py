@@ -17,7 +17,7 @@ from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.process import pause_before
 from tasks.settings import Settings
 from tasks.system import durations
-from tasks.system.stack_state import StackState, only_stack, read_stack
+from tasks.system.access.stack_state import StackState, only_stack, read_stack
 
 PATIENCE = 60
 

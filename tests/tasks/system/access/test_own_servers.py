@@ -14,7 +14,7 @@ from tasks.settings import Settings
 from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import mlflow_key, prefect_key
 from tasks.system.access.secret import state_keys
-from tasks.system.stack_state import PartState, StackState, only_stack, write_stack
+from tasks.system.access.stack_state import PartState, StackState, only_stack, write_stack
 
 
 class Listener(ThreadingHTTPServer):
@@ -29,7 +29,7 @@ class Listener(ThreadingHTTPServer):
                 heard.append(f"{self.path}\n{self.headers}")
                 self.send_response(200)
                 if proof is not None:
-                    door = Door(f"http://127.0.0.1:{self.server.server_address[1]}", proof)
+                    door = Door(f"http://127.0.0.1:{self.server.server_address[1]}", proof)  # type: ignore[index]
                     self.send_header("X-Tomorrow-Answer", door.answer(self.headers["X-Tomorrow-Challenge"]))
                 self.end_headers()
 
@@ -40,7 +40,7 @@ class Listener(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextmanager
