@@ -93,18 +93,24 @@ def disk(home: Path, template_database: Path) -> Iterator[Disk]:
 
 
 def test_a_disk_without_inodes_is_told_of_as_such_and_nothing_is_lost(run: Run, disk: Disk) -> None:
+    def refused(command: tuple[str, ...]) -> None:
+        disk.take_inodes()
+        done = run(*command)
+        disk.give_inodes()
+        assert (done.code, done.out) == (2, ""), command
+        assert "all its inodes are in use" in done.err, command
+        assert "Traceback" not in done.err
+
     assert run(*TRAIN).code == 0
     changes = disk.query("ledger.db", "SELECT * FROM stage_changes")
-    disk.take_inodes()
-    for command in (FORCE, PREDICT, (*TRAIN, "--again")):
-        refused = run(*command)
-        assert (refused.code, refused.out) == (2, ""), command
-        assert "all its inodes are in use" in refused.err, command
-        assert "Traceback" not in refused.err
+    refused(FORCE)
     assert disk.stages() == [(1, "Staging")]
-    disk.give_inodes()
     assert disk.query("ledger.db", "SELECT * FROM stage_changes") == changes
     assert run(*FORCE).code == 0
+    refused(PREDICT)
+    assert disk.query("ledger.db", "SELECT * FROM forecasts") == []
+    refused((*TRAIN, "--again"))
+    assert disk.stages() == [(1, "Production")]
     assert run(*PREDICT).code == 0
 
 
