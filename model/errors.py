@@ -36,11 +36,11 @@ CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 # A password may hold a slash, an @ or a quote, so all up to the last @ of the word is hidden; but not what our own
 # texts call USER and PASSWORD.
-_USER = re.compile(r"(?<=://)(?!USER(?::PASSWORD)?@)[^\s<>]*@")
-_QUERY = re.compile(r"(://[^\s?<>]*\?)([^\s<>#]+)")
+_USER = re.compile(r"(?<=://)(?!/)(?!USER(?::PASSWORD)?@)[^\s<>]*@")
+_QUERY = re.compile(r"(://[^\s?<>]*\?)([^\s<>]+)")
 _YET = r"(?!\*\*\*(?!\w))"  # not hidden yet
-_PARAMETER = re.compile(rf"(?<![^&;])(?!(?:{'|'.join(PLAIN_PARAMETERS)})=)(?>([^=&;]+=)?){_YET}[^&;]+")
-_VALUE = r"'[^']*'|\"[^\"]*\"|[^\s&,;'\"]+"
+_PARAMETER = re.compile(rf"(?<![^&])(?!(?:{'|'.join(PLAIN_PARAMETERS)})=)(?>([^=&]+=)?){_YET}[^&]+")
+_VALUE = r"'[^']*'|\"[^\"]*\"|[^\s&]+"
 _NAMED = re.compile(rf"(?i)((?:{HIDDEN_NAMES})\w*(?:=|['\"]\s?:\s?)){_YET}(?:{_VALUE})")
 _HEADER = re.compile(r"(?i)(authorization['\"]?\s?[:=]\s?['\"]?)(?:(?:basic|bearer)\s)?[^\s'\"]+")
 

@@ -196,6 +196,15 @@ FAILS: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         2,
         "Prefect's server",
     ),
+    "a database for the Prefect of the command itself": (
+        ("rollback", "SAMPLE-Open", "--reason", "to see"),
+        {
+            "PREFECT_API_URL": "",
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://me:{WRONG}@127.0.0.1:9/db?password={WRONG}",
+        },
+        2,
+        "it ended while it started",
+    ),
     "a place for artifacts with a password": (
         ("status",),
         {"TOMORROW_TRACKING__ARTIFACTS": f"s3://key:{WRONG}@bucket"},

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from flows.cli.address_space import check_address_space
 from flows.cli.parser import parse
 from model.errors import TomorrowError, UsageError, masked, printable
 
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         call = parse(arguments)
         if isinstance(call, int):
             return call
+        check_address_space(arguments[0])
         with contextlib.redirect_stdout(sys.stderr):
             result = call()
     except TomorrowError as error:

@@ -1,4 +1,4 @@
-"""What stops a command without a fault of ours: a full or read-only disk, or a server that does not answer.
+"""What stops a command without a fault of ours: a full or read-only disk, no memory, a server that does not answer.
 
 Libraries report a full disk in many ways: the system's error number, SQLite's result code, or that of SQLite within an
 error of SQLAlchemy within one of MLflow. Here, and only here, all of them get the same words. A command, a task's run
@@ -36,6 +36,11 @@ FULL = Obstacle(
     need="room on the disk that it lies on",
     remedy="make room there, then run it again: what was on record still is",
 )
+NO_FILES = Obstacle(
+    have="no further file can be made: the disk has room, and all its inodes are in use",
+    need="inodes on the disk that it lies on (df -i shows them)",
+    remedy="remove files there, small ones count as much as large ones, then run it again: what was on record still is",
+)
 READ_ONLY = Obstacle(
     have="it may not be written",
     need="a disk and files that this user may write",
@@ -43,6 +48,8 @@ READ_ONLY = Obstacle(
 )
 REFUSALS = (401, 403)
 ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
+# What the loader of libraries says where it gets no memory.
+NOT_LOADED = ("failed to map segment", "annot allocate memory", "cannot create shared object descriptor")
 SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 
 
@@ -59,6 +66,8 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
     if isinstance(error, TomorrowError):
         return None
     for cause in _causes(error):
+        if _is_out_of_memory(cause):
+            return _no_memory(cause)
         if found := _of(cause):
             have = f"{found.have} ({_room()})"
             return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
@@ -86,12 +95,46 @@ def folder_fault(
     )
 
 
+def _is_out_of_memory(cause: BaseException) -> bool:
+    """Whether memory or address space was refused: to Python, by the system, or to a library that was being loaded."""
+    refused = isinstance(cause, OSError) and cause.errno == errno.ENOMEM
+    loading = isinstance(cause, ImportError) and any(text in str(cause) for text in NOT_LOADED)
+    return refused or loading or isinstance(cause, MemoryError)
+
+
+def _no_memory(cause: BaseException) -> ConfigurationError:
+    return ConfigurationError(
+        "memory",
+        have=f"no more is given to this process ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
+        need="memory, and address space, for the libraries and what they compute",
+        remedy="end other programs, or raise the limit (ulimit -v, or the container's); with --jobs 1 it takes least",
+    )
+
+
 def _of(cause: BaseException) -> Obstacle | None:
     if isinstance(cause, OSError):
-        return ERRNO.get(cause.errno or 0)
-    if isinstance(cause, sqlite3.Error):
-        return SQLITE.get((getattr(cause, "sqlite_errorcode", None) or 0) & PRIMARY)
-    return None
+        found = ERRNO.get(cause.errno or 0)
+    elif isinstance(cause, sqlite3.Error):
+        code = (getattr(cause, "sqlite_errorcode", None) or 0) & PRIMARY
+        # What SQLite says where it cannot make a journal is what it says of a folder that is not there.
+        found = FULL if code == sqlite3.SQLITE_CANTOPEN and _without_inodes() else SQLITE.get(code)
+    else:
+        return None
+    return NO_FILES if found is FULL and _without_inodes() else found
+
+
+def _without_inodes() -> bool:
+    """Whether a disk that is written to has none left; those that make them as they need them count none."""
+    places = [place for place in (read_settings().home, Path(tempfile.gettempdir())) if place.exists()]
+    return any(inodes_are_gone(place) for place in places)
+
+
+def inodes_are_gone(place: Path) -> bool:
+    """Whether no further file can be made on the disk of this folder, however small."""
+    if not hasattr(os, "statvfs"):
+        return False
+    disk = os.statvfs(place)
+    return disk.f_files > 0 and disk.f_favail == 0
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

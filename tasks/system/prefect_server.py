@@ -27,7 +27,7 @@ from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import prefect_key, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, new_keys
-from tasks.system.disk_errors import folder_fault
+from tasks.system.disk_errors import folder_fault, inodes_are_gone
 from tasks.system.keras_backend import ONE_THREAD
 from tasks.system.patience import patiently
 
@@ -148,6 +148,8 @@ def _make_home(home: Path) -> None:
 
 def check_room(home: Path) -> None:
     """Refuse a disk without room for Prefect's database; whoever starts a server has seen it fail there."""
+    if inodes_are_gone(home):
+        raise folder_fault(f"Prefect's server in {home}", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     free = shutil.disk_usage(home).free
     if free < ROOM_BYTES:
         raise ConfigurationError(

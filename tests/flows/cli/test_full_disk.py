@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from tests.flows.conftest import SMALL, Run
 
+INODES = 2000
 TRAIN = ("train", "--source", "sample", "--as-of", "2020-01-31", *SMALL)
 PREDICT = ("predict", "--source", "sample", "--as-of", "2020-01-31")
 FORCE = ("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "the first")
@@ -35,6 +36,18 @@ class Disk:
     def empty(self) -> None:
         """Make room again."""
         (self.home / "filler").unlink()
+
+    def take_inodes(self) -> None:
+        """Make empty files until there is no further one to be had."""
+        folder = self.home / "small"
+        folder.mkdir()
+        with suppress(OSError):
+            for number in range(INODES + 1):
+                (folder / str(number)).touch()
+
+    def give_inodes(self) -> None:
+        """Remove them."""
+        shutil.rmtree(self.home / "small")
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
@@ -67,13 +80,38 @@ def mount(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 @pytest.fixture
 def disk(home: Path, template_database: Path) -> Iterator[Disk]:
-    if shutil.which("mount") is None or mount("-t", "tmpfs", "-o", "size=16m", "tmpfs", str(home)).returncode:
+    if (
+        shutil.which("mount") is None
+        or mount("-t", "tmpfs", "-o", f"size=16m,nr_inodes={INODES}", "tmpfs", str(home)).returncode
+    ):
         pytest.skip("nothing can be mounted here")
     shutil.copy(template_database, home / "mlflow.db")
     try:
         yield Disk(home)
     finally:
         subprocess.run(["umount", "--lazy", str(home)], check=True)
+
+
+def test_a_disk_without_inodes_is_told_of_as_such_and_nothing_is_lost(run: Run, disk: Disk) -> None:
+    def refused(command: tuple[str, ...]) -> None:
+        disk.take_inodes()
+        done = run(*command)
+        disk.give_inodes()
+        assert (done.code, done.out) == (2, ""), command
+        assert "all its inodes are in use" in done.err, command
+        assert "Traceback" not in done.err
+
+    assert run(*TRAIN).code == 0
+    changes = disk.query("ledger.db", "SELECT * FROM stage_changes")
+    refused(FORCE)
+    assert disk.stages() == [(1, "Staging")]
+    assert disk.query("ledger.db", "SELECT * FROM stage_changes") == changes
+    assert run(*FORCE).code == 0
+    refused(PREDICT)
+    assert disk.query("ledger.db", "SELECT * FROM forecasts") == []
+    refused((*TRAIN, "--again"))
+    assert disk.stages() == [(1, "Production")]
+    assert run(*PREDICT).code == 0
 
 
 @pytest.mark.parametrize("left", [0, 64_000, 256_000])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from flows.cli.address_space import FITS, LOOKS, RUNS
 from flows.cli.main import main
 from model.market.prices import COLUMNS
 from tests.flows.conftest import SMALL, Run
@@ -249,3 +250,33 @@ def test_a_model_of_any_name_that_is_not_there_is_told_of(run: Run, arguments: t
     done = run(*arguments)
     assert (done.code, done.out) == (5 if arguments[0] == "rollback" else 2, "")
     assert f"model {arguments[1]!r}" in done.err or arguments[1] in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an address space cannot be limited")
+@pytest.mark.parametrize(
+    ("limit", "arguments", "code"),
+    [
+        (100, ("status", "--json"), 2),
+        (LOOKS - 1, ("status", "--json"), 2),
+        (RUNS - 1, ("predict", *FAST_MARKET, "--json"), 2),
+        (FITS - 1, ("train", *FAST_MARKET, *SMALL, "--json"), 2),
+        (LOOKS, ("status", "--json"), 0),
+        (RUNS, ("predict", *FAST_MARKET, "--json"), 5),
+        (FITS, ("train", *FAST_MARKET, *SMALL, "--json"), 0),
+    ],
+)
+def test_a_limit_of_address_space_that_is_too_small_is_told_of_and_one_that_is_large_enough_is_enough(
+    home: Path, limit: int, arguments: tuple[str, ...], code: int
+) -> None:
+    """The limits in MB are those that a command asks for."""
+    command = (
+        f"ulimit -v {limit * 1_000_000 // 1024 + 1}; {shlex.join([sys.executable, '-m', 'flows.cli.main', *arguments])}"
+    )
+    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == code, done.stderr
+    answer = json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+    if code == 2:
+        assert "address space" in answer["error"]["subject"]

@@ -25,6 +25,8 @@ PW = "hunter2"
             "postgresql+psycopg://***@/db?host=/run&password=***&sslmode=require&sslpassword=***&odd=***",
         ),
         (f"https://hooks/x?{PW}", "https://hooks/x?***"),
+        (f"postgresql://h/db?password=a#{PW};,'{PW}&sslmode=require", "postgresql://h/db?password=***&sslmode=require"),
+        (f"could not connect: password=a,{PW};'{PW} host=db", "could not connect: password=*** host=db"),
         (
             f"asking http://u:{PW}@a/x and http://b/?token={PW} failed",
             "asking http://***@a/x and http://b/?token=*** failed",
@@ -48,6 +50,7 @@ def test_whatever_may_be_a_secret_is_masked_in_a_text(text: str, shown: str) -> 
         "--set KEY=VALUE: no token in it: see me@example.org",
         "sqlite+pysqlite:///file:/a%3Fb/ledger.db?uri=true",
         "postgresql+psycopg://host/db?sslmode=require",
+        "sqlite:////data/me@work/var/mlflow.db and file:///data/me@work/var",
     ],
 )
 def test_all_else_stays_as_it_is(text: str) -> None:
