@@ -176,8 +176,3 @@ def truncate_tag(text: str) -> str:
         return text
     note = f" ... (cut: {len(text)} characters)"
     return text[: LONGEST_TAG - len(note)] + note
-
-
-def highest(versions: tuple[RegisteredVersion, ...], stage: str) -> int | None:
-    """The highest version number in a stage, if there is any."""
-    return max((found.version for found in versions if found.stage == stage), default=None)
