@@ -125,9 +125,10 @@ class LedgerDatabase:
             remedy = "see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
             if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED_FILE:
                 remedy = RESTORE
+            said = " ".join(str(error.orig).split())
             raise ConfigurationError(
                 f"the ledger {self.place}",
-                have=" ".join(str(error.orig).split()),
+                have=f"{said}: {stopped.have}" if stopped else said,
                 need=stopped.need if stopped else "a database that can be opened and written",
                 remedy=stopped.remedy if stopped else remedy,
             ) from None
