@@ -67,17 +67,16 @@ def up(
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
-    from tasks.operations.stack.ports import check_free
+    from tasks.operations.stack.ports import taken
     from tasks.operations.stack.supervisor import Supervisor
     from tasks.system.access.stack_state import only_stack
 
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     if pages_only:
         planned = replace(planned, parts=tuple(part for part in planned.parts if part.address))
-    with only_stack(settings):
-        check_free(planned.parts)
+    with only_stack(settings), taken(planned.parts) as ports:
         _make_database(settings, planned)
-        with Supervisor(settings, planned, now, say) as running:
+        with Supervisor(settings, planned, now, say, ports) as running:
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()

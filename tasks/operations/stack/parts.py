@@ -23,6 +23,8 @@ from tasks.tracking.client import key_variables
 
 WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
+# A server listens on what it finds as its standard input: the only file that `mlflow server` hands on to its own.
+LENT = ("--fd", "0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", settings.server.host, "--port", str(settings.server.port)),
             # Its default, four workers and a runner of jobs, takes five times the memory.
-            *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
+            *("--workers", "1", "--uvicorn-opts", f"--log-level warning {' '.join(LENT)}"),
             # Commands that run without a server put artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
             # Ours, which stands before it, asks for the key, and knows which hosts are meant.
@@ -141,7 +143,7 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     return Part(
         name="prefect",
         title="Prefect",
-        command=server_command("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
+        command=server_command(*LENT),
         variables={
             **shared,
             **server_variables(door, str(api.key)),
