@@ -6,7 +6,6 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
@@ -111,8 +110,7 @@ def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceR
     named = given(
         ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
         source=source,
-        # A run starts in a folder of its own.
-        files=tuple(str(Path(file).resolve()) for file in files) or None,
+        files=tuple(files) or None,
     )
     return validated(PriceRequest, named) if named else None
 
