@@ -101,6 +101,34 @@ def test_a_page_of_another_origin_is_refused_with_the_key_too(origin: str, metho
     assert ask(keyed, "/api", method, origin=AT, **key).status == 200
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.1.5",
+        "192.168.1.5:5001",
+        "127.0.0.1:5000/health?x=",
+        "evil@127.0.0.1:5000",
+        "127.0.0.1:5000#",
+        "fd00::5:5000",
+    ],
+)
+def test_beside_number_and_port_a_host_has_nothing(host: str) -> None:
+    assert ask(Guard(server, Door("http://0.0.0.0:5000", "the-proof")), host=host).status == 403
+
+
+def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
+    guard = Guard(server, Door("http://[fd00::5]:80", "the-proof"))
+    assert ask(guard, host="[fd00::5]").status == 200
+    assert ask(guard, host="[FD00::5]:80").status == 200
+    assert ask(guard, host="[fd00::6]").status == 403
+
+
+def test_the_cookie_is_found_beside_one_that_is_none(keyed: KeyGuard) -> None:
+    cookie = ask(keyed, f"/open?token={TOKEN}").headers["set-cookie"].split(";")[0]
+    assert ask(keyed, "/api", cookie=f'prefs={{"a":1}}; {cookie}').status == 200
+    assert ask(keyed, "/api", cookie=f"x{cookie}").status == 401
+
+
 def test_two_hosts_are_none(plain: Guard) -> None:
     """Whoever is behind the guard might look at the other one."""
     assert ask(plain, host="127.0.0.1:5000", HOST="127.0.0.1:5000").status == 403
