@@ -102,7 +102,8 @@ class Supervisor:
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
-        for note in deploy(self._stack.api, variables, parameters):
+        is_ours = any(part.part.name == "prefect" for part in self._parts)
+        for note in deploy(self._stack.api, variables, parameters, is_ours=is_ours):
             self.tell(note)
         self._wait(0)
 
