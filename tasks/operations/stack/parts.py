@@ -15,7 +15,7 @@ from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
-from tasks.system.access.own_servers import proves_itself
+from tasks.system.access.own_servers import LOCALHOST, NUMBER, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.prefect_server import environment
@@ -69,8 +69,8 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
-    own_mlflow = not settings.tracking_uri.is_server or settings.tracking_uri.secret.rstrip("/") == mlflow_address
-    own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
+    own_mlflow = not settings.tracking_uri.is_server or _numbered(settings.tracking_uri.secret) == mlflow_address
+    own_prefect = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
     keys = state_keys(settings)
     if own_prefect or prefect_elsewhere is None:
@@ -92,6 +92,11 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
     )
     return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys)
+
+
+def _numbered(address: str) -> str:
+    """The address as our own servers are named."""
+    return address.rstrip("/").replace(LOCALHOST, NUMBER, 1)
 
 
 def store_of_server(settings: Settings) -> Settings:
@@ -117,7 +122,7 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
             # Ours, which stands before it, asks for the key, and knows which hosts are meant.
             *("--app-name", mlflow_app.NAME),
             *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
-            *("--cors-allowed-origins", door.address),
+            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
         ),
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
@@ -147,7 +152,8 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            "PREFECT_SERVER_UI_API_URL": api.address,
+            # A page that another machine shows has to ask the address that it came from.
+            "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
             # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # Flow runs and their logs would be kept for ever; events go after a week by themselves.

@@ -248,7 +248,7 @@ def test_a_server_listens_on_a_number(given: str, number: str) -> None:
 
 @pytest.mark.parametrize("name", ["box.example", "localhost.localdomain", "127.0.0.1:5000"])
 def test_a_server_listens_on_no_name_which_may_mean_several_places(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="server.host") as refusal:
+    with pytest.raises(ConfigurationError, match=r"server\.host") as refusal:
         read_settings({"TOMORROW_SERVER__HOST": name})
     assert "127.0.0.1" in refusal.value.need
     assert refusal.value.exit_code == 2
