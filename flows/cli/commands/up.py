@@ -140,7 +140,7 @@ def pages(planned: "Stack", experiment: str) -> list[str]:
     lines, keys = [], planned.keys if sys.stderr.isatty() else None
     for part in planned.parts:
         if part.address and part.name == "mlflow":
-            link = runs_link(part.address, experiment, keys.mlflow) if keys else part.address
+            link = runs_link(part.address, experiment, keys.mlflow, planned.salt) if keys else part.address
             lines += [f"  {part.title:9} {link}", f"{'':12}{HINT}"]
         elif part.address:
             lines.append(f"  {part.title:9} {part.address}")

@@ -55,6 +55,7 @@ class Stack:
     """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
 
     keys: what those servers ask for that are parts of it
+    salt: another one for each stack, so that no link or cookie lets anybody in after its end
     """
 
     parts: tuple[Part, ...]
@@ -62,6 +63,7 @@ class Stack:
     api: PrefectApi
     variables: Mapping[str, str]
     keys: Keys | None = None
+    salt: str = ""
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
@@ -72,7 +74,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     own_mlflow = not settings.tracking_uri.is_server or _numbered(settings.tracking_uri.secret) == mlflow_address
     own_prefect = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    keys = state_keys(settings)
+    keys, salt = state_keys(settings), token_hex(16)
     if own_prefect or prefect_elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
@@ -87,11 +89,11 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "PYTHONUNBUFFERED": "1",
     }
     parts = (
-        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, shared),) if own_mlflow else ()),
+        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
         *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if own_prefect else ()),
         _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
 
 
 def _numbered(address: str) -> str:
@@ -106,7 +108,7 @@ def store_of_server(settings: Settings) -> Settings:
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
-def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str]) -> Part:
+def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
     host = urlsplit(door.address).netloc
     return Part(
@@ -132,8 +134,7 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             **door.variables(),
             TOKEN: keys.mlflow,
-            # Another one for each stack: no cookie lets anybody in after its end.
-            COOKIE_SALT: token_hex(16),
+            COOKIE_SALT: salt,
         },
         log=settings.home / "logs" / "mlflow.log",
         is_healthy=lambda _: proves_itself(door),

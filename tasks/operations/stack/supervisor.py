@@ -201,6 +201,7 @@ class Supervisor:
             ready=self._ready,
             prefect_api=Address(self._stack.api.address),
             tracking=self._stack.tracking,
+            salt=self._stack.salt,
             parts=tuple(part.state() for part in self._parts if part.is_wanted),
         )
         if state != self._written:

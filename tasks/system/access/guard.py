@@ -36,6 +36,11 @@ def derived(key: str, use: str) -> str:
     return hmac.new(key.encode(), use.encode(), hashlib.sha256).hexdigest()
 
 
+def link_token(key: str, salt: str) -> str:
+    """What stands in a link that opens the pages of one stack, whose salt this is."""
+    return derived(key, f"link {salt}")
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where a server listens, and by what it shows that it is the one that was started there."""
@@ -111,26 +116,28 @@ Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]
 
 
 class KeyGuard(Guard):
-    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link with it sets.
+    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link sets.
 
-    The cookie goes to every port of the host, whoever listens there: it is not the key, holds until the server's stack
-    ends, and counts for requests of the server's own pages alone.
+    The link stands in a browser's history, and the cookie goes to every port of the host, whoever listens there:
+    neither is the key, both hold until the server's stack ends, and the cookie counts for requests of the server's own
+    pages alone.
     """
 
     def __init__(self, app: App, door: Door, token: str, salt: str, hint: str) -> None:
         super().__init__(app, door)
         self._token = token.encode()
+        self._link = link_token(token, salt).encode()
         self._cookie = derived(token, f"cookie {salt}")
         self._name = f"tomorrow-{urlsplit(door.address).port}"
         self._hint = hint
 
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """401 without the key; 303 for the link, which leads to the page that its fragment names."""
+        """401 without any; 303 for the link, which leads to the page that its fragment names."""
         if scope["type"] == "http" and scope["path"] == HEALTH:
             return None
         if scope["type"] == "http" and scope["path"] == OPEN and scope["method"] == "GET":
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if _same(given.encode(), self._token):
+            if _same(given.encode(), self._link):
                 return 303, "", ((b"location", b"/"), (b"set-cookie", self._set_cookie()))
         elif self._has_key(headers) or (self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))):
             return None

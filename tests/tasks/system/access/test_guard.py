@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tasks.system.access.guard import Door, Guard, KeyGuard
+from tasks.system.access.guard import Door, Guard, KeyGuard, link_token
 
 AT = "http://127.0.0.1:5000"
 TOKEN = "the-token"  # noqa: S105 - no real one
+LINK = link_token(TOKEN, "a salt")
 Headers = dict[str, str]
 
 
@@ -124,7 +125,7 @@ def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
 
 
 def test_the_cookie_is_found_beside_one_that_is_none(keyed: KeyGuard) -> None:
-    cookie = ask(keyed, f"/open?token={TOKEN}").headers["set-cookie"].split(";")[0]
+    cookie = ask(keyed, f"/open?token={LINK}").headers["set-cookie"].split(";")[0]
     assert ask(keyed, "/api", cookie=f'prefs={{"a":1}}; {cookie}').status == 200
     assert ask(keyed, "/api", cookie=f"x{cookie}").status == 401
 
@@ -170,7 +171,7 @@ def test_only_the_health_is_told_to_everybody(keyed: KeyGuard) -> None:
 
 
 def test_the_link_sets_a_cookie_that_is_not_the_key_and_lets_the_pages_in(keyed: KeyGuard) -> None:
-    opened = ask(keyed, f"/open?token={TOKEN}")
+    opened = ask(keyed, f"/open?token={LINK}")
     assert (opened.status, opened.headers["location"]) == (303, "/")
     assert opened.headers["cache-control"] == "no-store"
     cookie, *marks = opened.headers["set-cookie"].split("; ")
@@ -180,14 +181,17 @@ def test_the_link_sets_a_cookie_that_is_not_the_key_and_lets_the_pages_in(keyed:
     assert ask(keyed, "/api", "POST", cookie=cookie, origin=AT, sec_fetch_site="same-origin").status == 200
     assert ask(keyed, "/api", "POST", cookie=cookie[:-1]).status == 401
     assert ask(keyed, "/api", authorization=f"Bearer {cookie.partition('=')[2]}").status == 401
-    # After the stack's end it lets nobody in, whoever has seen it.
+    # After the stack's end neither lets anybody in, whoever has seen it.
     later = KeyGuard(server, Door(AT, "the-proof"), TOKEN, "another salt", "")
     assert ask(later, "/api", cookie=cookie).status == 401
+    assert ask(later, f"/open?token={LINK}").status == 401
+    assert ask(keyed, f"/open?token={TOKEN}").status == 401
+    assert ask(keyed, "/api", authorization=f"Bearer {LINK}").status == 401
 
 
 def test_the_cookie_counts_for_the_servers_own_pages_alone(keyed: KeyGuard) -> None:
     """A browser sends it for a page on another port of the host, too."""
-    cookie = ask(keyed, f"/open?token={TOKEN}").headers["set-cookie"].split(";")[0]
+    cookie = ask(keyed, f"/open?token={LINK}").headers["set-cookie"].split(";")[0]
     page = {"cookie": cookie, "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
     for site in ("same-site", "cross-site"):
         assert ask(keyed, "/api", cookie=cookie, sec_fetch_site=site).status == 401
