@@ -76,7 +76,7 @@ class PartProcess:
                 self.part.command,
                 env={**os.environ, **folder_variables(folder), **self.part.variables, **marks},
                 cwd=self.part.log.parent,
-                stdin=self._listening or subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self._listening is None else self._listening.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for the supervisor, which ends the parts in their order.
