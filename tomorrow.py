@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(name, ours, found, as_json="--json" in arguments)
     from flows.cli.main import main as run
 
-    return run(arguments)
+    return run(argv)
 
 
 def _found(package: str) -> Path | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from flows.cli.address_space import check_address_space
 from flows.cli.parser import parse
+from flows.cli.working_directory import leave_working_directory
 from model.errors import TomorrowError, UsageError, masked, printable
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
@@ -20,7 +21,7 @@ UNTIL_COLLECTED = 500_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.
+    """Run one command and return its exit code; without arguments that of this process, which leaves its folder.
 
     Standard output carries the answer alone: one JSON object with --json, else text. Everything else that a library
     or a flow prints goes to standard error.
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(call, int):
             return call
         check_address_space(arguments[0])
+        if argv is None:
+            leave_working_directory()
         with contextlib.redirect_stdout(sys.stderr):
             result = call()
     except TomorrowError as error:

@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,6 +38,11 @@ def version_number(text: str | int) -> int:
     return number(text)
 
 
+def path(text: str) -> str:
+    """A file by its whole path, since it is opened from another folder."""
+    return os.path.abspath(os.path.expanduser(text)) if text else text
+
+
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:
     """An option with a value."""
     return typer.Option(name, metavar=metavar, help=text, **more)
@@ -56,9 +62,12 @@ Ticker = Annotated[
     list[str],
     option("--ticker", "TICKER", "Ticker symbol; repeat the option for several (default: META).", show_default=False),
 ]
-TickersFile = Annotated[str | None, option("--tickers-file", "FILE", "Text file with a ticker on each line.")]
+TickersFile = Annotated[
+    str | None, option("--tickers-file", "FILE", "Text file with a ticker on each line.", parser=path)
+]
 PriceFiles = Annotated[
-    list[str], option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.")
+    list[str],
+    option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.", parser=path),
 ]
 AcceptRestatement = Annotated[
     bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")

@@ -1,6 +1,7 @@
 """What mlflow.yaml may say, section by section, and its defaults."""
 
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -39,10 +40,20 @@ class TrackingSettings(Section):
     experiment: str = "tomorrow"
 
 
+def _number(host: str) -> str:
+    """The address that is listened on: a name may mean several, at some of which somebody else listens."""
+    try:
+        return ip_address("127.0.0.1" if host.lower() == "localhost" else host.strip("[]")).compressed
+    except ValueError:
+        raise ValueError(
+            "an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them: a name may mean several"
+        ) from None
+
+
 class ServerSettings(Section):
     """Where MLflow's server listens."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_number)] = "127.0.0.1"
     port: int = Field(5000, ge=1, le=65535)
 
     @property

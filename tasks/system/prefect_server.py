@@ -29,13 +29,15 @@ from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault, inodes_are_gone
 from tasks.system.keras_backend import ONE_THREAD
-from tasks.system.patience import patiently
+from tasks.system.patience import PASSING, patiently
 
 # Two failed starts in a row are more than a port that was taken by chance.
 MOST_STARTS = 2
+LONGEST_ANSWER = 200
 # A new database takes 5.4 MB, its log included.
 ROOM_BYTES = 8_000_000
 PREFECT_DATABASE = Address("sqlite+aiosqlite:///prefect.db")
+NO_PROXY = ("no_proxy", "NO_PROXY")
 HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
 
 
@@ -56,8 +58,7 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         # Its server on SQLite may answer many clients 503 (a locked database) for over a minute. Each wait is twice
         # the one before: seven last over four minutes, Prefect's own five hardly one.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
-        # Where a proxy is set, it is for Yahoo, not for servers of this machine.
-        "NO_PROXY": "127.0.0.1,localhost",
+        **without_proxy(settings),
         # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GIT_PYTHON_REFRESH": "quiet",
@@ -78,10 +79,21 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
     return variables
 
 
+def without_proxy(settings: Settings) -> dict[str, str]:
+    """Have programs ask servers of this machine, which get keys, by no proxy, beside those that the user has named.
+
+    In both spellings: some programs read the one alone, some the other.
+    """
+    given = [host.strip() for name in NO_PROXY for host in os.environ.get(name, "").split(",")]
+    hosts = [*given, "127.0.0.1", "::1", "localhost", settings.server.host, settings.prefect.host]
+    return dict.fromkeys(NO_PROXY, ",".join(host for host in dict.fromkeys(hosts) if host))
+
+
 def prepare_environment(settings: Settings) -> None:
     """Set up this process for a command; to be called before Prefect, MLflow or Keras are imported."""
     for name, value in environment(settings, quiet=True).items():
         os.environ.setdefault(name, value)
+    os.environ |= without_proxy(settings)
     part_credentials()
     _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
@@ -121,7 +133,7 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Orc
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
     address = PREFECT_API_URL.value()
     keys = None if address else new_keys()
-    key = keys.prefect if keys else prefect_key(read_settings(), str(address))
+    key = keys.prefect if keys else prefect_key(read_settings(), str(address), durations.REACH)
     with temporary_settings(
         {
             **({} if heartbeats else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
@@ -164,7 +176,17 @@ def _check_server(url: str) -> None:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        fault = patiently(client.api_healthcheck, durations.REACH, after_answer=lambda fault: fault is not None)
+        fault = patiently(client.api_healthcheck, durations.REACH, after_answer=_may_pass)
+    answer = getattr(fault, "response", None)
+    if answer is not None:
+        said = answer.text.strip()[:LONGEST_ANSWER]
+        raise ConfigurationError(
+            f"Prefect's server at {url}",
+            have=f"it answers {answer.status_code}{f': {said}' if said else ''}",
+            need="a Prefect server that lets us in",
+            remedy="correct PREFECT_API_URL, set PREFECT_API_AUTH_STRING to what it asks for, or unset PREFECT_API_URL "
+            "to run without one",
+        )
     if fault is not None:
         raise ConfigurationError(
             f"Prefect's server at {url}",
@@ -172,6 +194,12 @@ def _check_server(url: str) -> None:
             need="a server that is running",
             remedy="start it, or unset PREFECT_API_URL to run without one",
         )
+
+
+def _may_pass(fault: Exception | None) -> bool:
+    """Whether a server that answered so may do better in a moment; what it refuses it goes on refusing."""
+    answer = getattr(fault, "response", None)
+    return fault is not None and (answer is None or answer.status_code in PASSING)
 
 
 def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:

@@ -95,8 +95,8 @@ def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tra
     if scheme in DATABASES:
         ready_database(settings)
     elif uri.is_server:
+        _send_key(settings, rides_out)
         _reach(uri, rides_out)
-        _send_key(settings)
     else:
         raise ConfigurationError(
             f"tracking store {uri}",
@@ -170,9 +170,9 @@ def key_variables(key: str) -> dict[str, str]:
     return {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_TRACKING_USERNAME": "tomorrow", "MLFLOW_TRACKING_PASSWORD": key}
 
 
-def _send_key(settings: Settings) -> None:
+def _send_key(settings: Settings, patience: float) -> None:
     """Have MLflow's client send our key to our own server; to any other it sends what the user has set for it."""
-    key = mlflow_key(settings, settings.tracking_uri.bare)
+    key = mlflow_key(settings, settings.tracking_uri.bare, patience)
     if key is not None:
         os.environ |= key_variables(key)
 

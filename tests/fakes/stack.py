@@ -1,6 +1,7 @@
-"""A stack of parts that are up in a moment: `python -m tests.fakes.stack HOME [fails]` keeps it until a signal comes.
+"""A stack of parts that are up in a moment: `python -m tests.fakes.stack HOME [fails] [PORT]`, until a signal comes.
 
-Each part starts a child with a session of its own, as servers and workers do, and both wait for ever.
+Each part starts a child with a session of its own, as servers and workers do, and both wait for ever. With a port there
+is one more, which serves it.
 """
 
 import sys
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.operations.stack.parts import Part, Stack
+from tasks.operations.stack.ports import taken
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.supervisor import Supervisor
 from tasks.settings import Address, Settings
@@ -22,7 +24,23 @@ time.sleep(600)
 """
 
 
-def part(home: Path, name: str, program: str) -> Part:
+SERVER = """
+import select, socket
+listening = socket.socket(fileno=0)
+listening.setblocking(False)
+print("waits", flush=True)
+while True:
+    select.select([listening], [], [])
+    try:
+        asked, _ = listening.accept()
+    except BlockingIOError:
+        continue
+    asked.sendall(b"served")
+    asked.close()
+"""
+
+
+def part(home: Path, name: str, program: str, port: int | None = None) -> Part:
     """A part that runs a program of Python."""
     log = home / "logs" / f"{name}.log"
     return Part(
@@ -32,6 +50,8 @@ def part(home: Path, name: str, program: str) -> Part:
         variables={},
         log=log,
         is_healthy=lambda _: "waits" in log.read_text(),
+        host="127.0.0.1" if port else None,
+        port=port,
         spares=name == "spares",
     )
 
@@ -40,14 +60,20 @@ def main() -> None:
     """Keep the stack."""
     home, fails = Path(sys.argv[1]), "fails" in sys.argv
     programs = {"serves": "raise SystemExit('no good')" if fails else PROGRAM, "spares": PROGRAM}
+    parts = [part(home, name, program) for name, program in programs.items()]
+    parts += [part(home, "listens", SERVER, int(word)) for word in sys.argv if word.isdecimal()]
     stack = Stack(
-        parts=tuple(part(home, name, program) for name, program in programs.items()),
+        parts=tuple(parts),
         tracking=Address(""),
         api=PrefectApi("http://127.0.0.1:9/api"),
         variables={},
     )
     settings = Settings(home=home)
-    with only_stack(settings), Supervisor(settings, stack, lambda: datetime.now(UTC), print) as running:
+    with (
+        only_stack(settings),
+        taken(parts) as ports,
+        Supervisor(settings, stack, lambda: datetime.now(UTC), print, ports) as running,
+    ):
         running.start_servers()
         print("up", flush=True)
         running.watch()

@@ -133,7 +133,7 @@ def status(
         "prices": ask("prices", lambda: stored_prices((), settings, at)) or (),
         "forecasts": ask("forecasts", lambda: forecast_overviews(settings)) or (),
     }
-    shown = stack and stack.model_dump(mode="json")
+    shown = stack and stack.model_dump(mode="json", exclude={"salt"})
     answer = StatusAnswer.model_validate({"running": bool(stack), "stack": shown, "faults": faults, **parts})
     text = _text(answer, stack)
     return CommandResult(answer, f"{text}\n\n{_links(settings, stack)}" if links else text)
@@ -146,9 +146,9 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
 
     lines = ["Links"]
     mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
-    if mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
+    if stack and mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
         lines += [
-            f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key)}",
+            f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key, stack.salt)}",
             f"         for programs: MLFLOW_TRACKING_URI={mlflow.address} MLFLOW_TRACKING_TOKEN={key}",
         ]
     if stack and prefect and (key := prefect_key(settings, stack.prefect_api, patience=0)):

@@ -6,7 +6,6 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
@@ -67,17 +66,16 @@ def up(
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
-    from tasks.operations.stack.ports import check_free
+    from tasks.operations.stack.ports import taken
     from tasks.operations.stack.supervisor import Supervisor
     from tasks.system.access.stack_state import only_stack
 
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     if pages_only:
         planned = replace(planned, parts=tuple(part for part in planned.parts if part.address))
-    with only_stack(settings):
-        check_free(planned.parts)
+    with only_stack(settings), taken(planned.parts) as ports:
         _make_database(settings, planned)
-        with Supervisor(settings, planned, now, say) as running:
+        with Supervisor(settings, planned, now, say, ports) as running:
             say(f"state directory {settings.home}; logs in {settings.home / 'logs'}")
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
@@ -112,8 +110,7 @@ def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceR
     named = given(
         ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
         source=source,
-        # A run starts in a folder of its own.
-        files=tuple(str(Path(file).resolve()) for file in files) or None,
+        files=tuple(files) or None,
     )
     return validated(PriceRequest, named) if named else None
 
@@ -143,7 +140,7 @@ def pages(planned: "Stack", experiment: str) -> list[str]:
     lines, keys = [], planned.keys if sys.stderr.isatty() else None
     for part in planned.parts:
         if part.address and part.name == "mlflow":
-            link = runs_link(part.address, experiment, keys.mlflow) if keys else part.address
+            link = runs_link(part.address, experiment, keys.mlflow, planned.salt) if keys else part.address
             lines += [f"  {part.title:9} {link}", f"{'':12}{HINT}"]
         elif part.address:
             lines.append(f"  {part.title:9} {part.address}")

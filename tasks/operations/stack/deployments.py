@@ -22,10 +22,13 @@ JOBS: Mapping[str, Any] = {
 }
 
 
-def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any]) -> tuple[str, ...]:
+def deploy(
+    api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any], *, is_ours: bool = True
+) -> tuple[str, ...]:
     """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
+    is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
@@ -34,7 +37,7 @@ def deploy(api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[st
         )
     project = file.parent
     paused = _paused(api)
-    api.set_pool(WORK_POOL, JOBS)
+    api.set_pool(WORK_POOL, JOBS, renew=is_ours)
     key = {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
     _prefect(project, {**variables, **key}, "--no-prompt", "deploy", "--all")
     deployed = api.deployments()

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from tasks.system import durations
-from tasks.system.access.guard import OPEN
+from tasks.system.access.guard import OPEN, link_token
 
 # Prefect's page asks for a "password" once, and keeps it in the browser.
 PREFECT_HINT = "Its page asks for a password once. It is, up to the end of the line:"
@@ -21,12 +21,14 @@ def runs_page(address: str, experiment: str, key: str | None = None) -> str:
     return f"{address}/#/{_fragment(address, experiment, key)}"
 
 
-def runs_link(address: str, experiment: str, key: str) -> str:
-    """The link to the same page that lets a browser in: the server answers it with a cookie.
+def runs_link(address: str, experiment: str, key: str, salt: str) -> str:
+    """The link to the same page that lets a browser in until the stack ends: the server answers it with a cookie.
 
     It leads to the page that stands behind the `#`, which a browser keeps for itself and takes along.
+
+    salt: of the stack
     """
-    return f"{address}{OPEN}?token={key}#/{_fragment(address, experiment, key)}"
+    return f"{address}{OPEN}?token={link_token(key, salt)}#/{_fragment(address, experiment, key)}"
 
 
 def _fragment(address: str, experiment: str, key: str | None) -> str:

@@ -15,7 +15,7 @@ from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
-from tasks.system.access.own_servers import proves_itself
+from tasks.system.access.own_servers import LOCALHOST, NUMBER, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.prefect_server import environment
@@ -23,6 +23,8 @@ from tasks.tracking.client import key_variables
 
 WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
+# A server listens on what it finds as its standard input: the only file that `mlflow server` hands on to its own.
+LENT = ("--fd", "0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Stack:
     """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
 
     keys: what those servers ask for that are parts of it
+    salt: another one for each stack, so that no link or cookie lets anybody in after its end
     """
 
     parts: tuple[Part, ...]
@@ -60,6 +63,7 @@ class Stack:
     api: PrefectApi
     variables: Mapping[str, str]
     keys: Keys | None = None
+    salt: str = ""
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
@@ -67,10 +71,10 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
-    own_mlflow = not settings.tracking_uri.is_server or settings.tracking_uri.secret.rstrip("/") == mlflow_address
-    own_prefect = prefect_elsewhere is None or prefect_elsewhere.rstrip("/") == api_address
+    own_mlflow = not settings.tracking_uri.is_server or _numbered(settings.tracking_uri.secret) == mlflow_address
+    own_prefect = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    keys = state_keys(settings)
+    keys, salt = state_keys(settings), token_hex(16)
     if own_prefect or prefect_elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
@@ -85,11 +89,16 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "PYTHONUNBUFFERED": "1",
     }
     parts = (
-        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, shared),) if own_mlflow else ()),
+        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
         *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if own_prefect else ()),
         _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
+
+
+def _numbered(address: str) -> str:
+    """The address as our own servers are named."""
+    return address.rstrip("/").replace(LOCALHOST, NUMBER, 1)
 
 
 def store_of_server(settings: Settings) -> Settings:
@@ -99,7 +108,7 @@ def store_of_server(settings: Settings) -> Settings:
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
 
 
-def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str]) -> Part:
+def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
     host = urlsplit(door.address).netloc
     return Part(
@@ -109,13 +118,13 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", settings.server.host, "--port", str(settings.server.port)),
             # Its default, four workers and a runner of jobs, takes five times the memory.
-            *("--workers", "1", "--uvicorn-opts", "--log-level warning"),
+            *("--workers", "1", "--uvicorn-opts", f"--log-level warning {' '.join(LENT)}"),
             # Commands that run without a server put artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
             # Ours, which stands before it, asks for the key, and knows which hosts are meant.
             *("--app-name", mlflow_app.NAME),
             *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
-            *("--cors-allowed-origins", door.address),
+            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
         ),
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
@@ -125,8 +134,7 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, shared: Mapping[str, str
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             **door.variables(),
             TOKEN: keys.mlflow,
-            # Another one for each stack: no cookie lets anybody in after its end.
-            COOKIE_SALT: token_hex(16),
+            COOKIE_SALT: salt,
         },
         log=settings.home / "logs" / "mlflow.log",
         is_healthy=lambda _: proves_itself(door),
@@ -141,11 +149,12 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     return Part(
         name="prefect",
         title="Prefect",
-        command=server_command("--host", settings.prefect.host, "--port", str(settings.prefect.port)),
+        command=server_command(*LENT),
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            "PREFECT_SERVER_UI_API_URL": api.address,
+            # A page that another machine shows has to ask the address that it came from.
+            "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
             # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # Flow runs and their logs would be kept for ever; events go after a week by themselves.

@@ -58,12 +58,15 @@ class PrefectApi:
             for found in known
         )
 
-    def set_pool(self, pool: str, template: Mapping[str, Any]) -> None:
-        """Make the work pool of that name, of processes, or renew what its jobs are made of."""
+    def set_pool(self, pool: str, template: Mapping[str, Any], *, renew: bool) -> None:
+        """Make the work pool of that name, of processes, where there is none.
+
+        renew: whether to change what the jobs of one that is there are made of
+        """
         found = self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}})
-        if found:
+        if found and renew:
             self._ask(f"work_pools/{pool}", {"base_job_template": template}, method="PATCH")
-        else:
+        elif not found:
             self._ask("work_pools/", {"name": pool, "type": "process", "base_job_template": template})
 
     def deployments(self) -> dict[str, dict[str, Any]]:

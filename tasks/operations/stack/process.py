@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from model.errors import ConfigurationError
 from tasks.operations.stack.log import mark_start, newest_lines
 from tasks.operations.stack.orphans import MARK, PART, end, marked, send
 from tasks.operations.stack.parts import Part
+from tasks.operations.stack.ports import hang_up
 from tasks.system import durations
 from tasks.system.access.stack_state import Condition, PartState
 from tasks.system.state_directory import folder_variables
@@ -28,7 +30,8 @@ def pause_before(start: int) -> float:
 class PartProcess:
     """A part that is kept running. All times of day and of the monotonic clock are given to it.
 
-    folder: where its temporary folder is made
+    folder:    where its temporary folder is made
+    listening: the socket of its port, which it is lent as its standard input
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class PartProcess:
         folder: Path,
         tell: Callable[[str], object],
         alarm: Callable[[str, str], object],
+        listening: socket.socket | None = None,
     ) -> None:
         self.part = part
         self.restarts = 0
@@ -46,6 +50,7 @@ class PartProcess:
         self._folder = folder
         self._tell = tell
         self._alarm = alarm
+        self._listening = listening
         self._process: subprocess.Popen[bytes] | None = None
         self._since = datetime.min.replace(tzinfo=UTC)
         self._started = 0.0
@@ -71,7 +76,7 @@ class PartProcess:
                 self.part.command,
                 env={**os.environ, **folder_variables(folder), **self.part.variables, **marks},
                 cwd=self.part.log.parent,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self._listening is None else self._listening.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for the supervisor, which ends the parts in their order.
@@ -83,6 +88,8 @@ class PartProcess:
 
     def look(self, now: datetime, clock: float) -> None:
         """See how it is, and do what is due: note its death, start it again, ask whether it is well."""
+        if self._listening is not None and self.condition in ("starting", "waiting"):
+            hang_up(self._listening)
         if self._process is None:
             if clock >= self._next_start:
                 self.restarts += 1
@@ -137,7 +144,7 @@ class PartProcess:
         code = self._process.returncode if self._process else 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         if not self.part.spares:
-            # Its own workers would hold its port, and its database.
+            # Its own workers would answer at its port, and hold its database.
             end(lambda: marked(self._mark, self.part.name))
         if clock - self._started > durations.GOOD_CONDUCT:
             self._deaths_in_a_row = 0

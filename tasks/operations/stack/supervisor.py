@@ -4,8 +4,10 @@ Should it be killed itself, its watchdog ends the parts: a process that sees a p
 """
 
 import os
+import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
-from types import FrameType, TracebackType
+from types import FrameType, MappingProxyType, TracebackType
 from typing import NoReturn, Self
 
 from model.errors import ConfigurationError
@@ -43,6 +45,7 @@ class Supervisor:
 
     clock: gives the time of day, for the record
     show:  is given each line for people
+    ports: the sockets that are lent to the parts, by their names
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Supervisor:
         stack: Stack,
         clock: Callable[[], datetime],
         show: Callable[[str], object],
+        ports: Mapping[str, socket.socket] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         # While Prefect does not answer, the parts are looked at: it may be what has to be started again.
@@ -61,7 +65,9 @@ class Supervisor:
         self._since = clock()
         self._log = settings.home / "logs" / "up.log"
         folder = temporary_folder(settings)
-        self._parts = [PartProcess(part, self._mark, folder, self.tell, self._alarm) for part in stack.parts]
+        self._parts = [
+            PartProcess(part, self._mark, folder, self.tell, self._alarm, ports.get(part.name)) for part in stack.parts
+        ]
         self._written: StackState | None = None
         self._ready = False
         self._unsent: list[dict[str, object]] = []
@@ -74,6 +80,7 @@ class Supervisor:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         # A mark inherited from another stack would have this process ended with that one.
         os.environ.pop(MARK, None)
+        _allow_many_connections()
         self._signals = os.pipe()
         for end_of_pipe in self._signals:
             os.set_blocking(end_of_pipe, False)
@@ -95,7 +102,8 @@ class Supervisor:
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
-        for note in deploy(self._stack.api, variables, parameters):
+        is_ours = any(part.part.name == "prefect" for part in self._parts)
+        for note in deploy(self._stack.api, variables, parameters, is_ours=is_ours):
             self.tell(note)
         self._wait(0)
 
@@ -193,6 +201,7 @@ class Supervisor:
             ready=self._ready,
             prefect_api=Address(self._stack.api.address),
             tracking=self._stack.tracking,
+            salt=self._stack.salt,
             parts=tuple(part.state() for part in self._parts if part.is_wanted),
         )
         if state != self._written:
@@ -249,3 +258,10 @@ class Supervisor:
         if self._watchdog is not None and self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
             self._watchdog.wait()
+
+
+def _allow_many_connections() -> None:
+    """Let the parts have as many open files as this user may: some hundred idle connections would else fill them."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):  # where the most is more than the system has
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

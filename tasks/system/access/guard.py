@@ -10,9 +10,9 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +25,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ADDRESS, PROOF, TOKEN, COOKIE_SALT = "TOMORROW_GUARD_AT", "TOMORROW_GUARD_PROOF", "TOMORROW_GUARD_TOKEN", "TOMORROW_RUN"
 CHALLENGE, ANSWER = b"x-tomorrow-challenge", b"x-tomorrow-answer"
 LONGEST_CHALLENGE = 128
+# What a browser or a program makes of an address with a number: nothing beside the number and the port.
+HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
 OPEN = "/open"
 HEALTH = "/health"
 
@@ -32,6 +34,11 @@ HEALTH = "/health"
 def derived(key: str, use: str) -> str:
     """A key for one use, from which the first one cannot be found."""
     return hmac.new(key.encode(), use.encode(), hashlib.sha256).hexdigest()
+
+
+def link_token(key: str, salt: str) -> str:
+    """What stands in a link that opens the pages of one stack, whose salt this is."""
+    return derived(key, f"link {salt}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,11 @@ class Door:
         A page of somebody else may give its own name our address, but not change the name that is asked for. Where
         every address of the machine is listened on, any number is right: a number cannot be given another meaning.
         """
-        place = urlsplit(self.address)
-        if host in (place.netloc, place.hostname if place.port == 80 else place.netloc):
-            return True
-        return is_everywhere(place.hostname or "") and _is_number(urlsplit(f"//{host}").hostname or "")
+        place, given = urlsplit(self.address), HOST.fullmatch(host)
+        if given is None or (given["port"] or "80") != str(place.port):
+            return False
+        number = given["six"] or given["four"]
+        return _is_number(number) if is_everywhere(place.hostname or "") else number.lower() == place.hostname
 
     @classmethod
     def here(cls) -> "Door":
@@ -108,26 +116,28 @@ Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]
 
 
 class KeyGuard(Guard):
-    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link with it sets.
+    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link sets.
 
-    The cookie goes to every port of the host, whoever listens there: it is not the key, holds until the server's stack
-    ends, and counts for requests of the server's own pages alone.
+    The link stands in a browser's history, and the cookie goes to every port of the host, whoever listens there:
+    neither is the key, both hold until the server's stack ends, and the cookie counts for requests of the server's own
+    pages alone.
     """
 
     def __init__(self, app: App, door: Door, token: str, salt: str, hint: str) -> None:
         super().__init__(app, door)
         self._token = token.encode()
+        self._link = link_token(token, salt).encode()
         self._cookie = derived(token, f"cookie {salt}")
         self._name = f"tomorrow-{urlsplit(door.address).port}"
         self._hint = hint
 
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """401 without the key; 303 for the link, which leads to the page that its fragment names."""
+        """401 without any; 303 for the link, which leads to the page that its fragment names."""
         if scope["type"] == "http" and scope["path"] == HEALTH:
             return None
         if scope["type"] == "http" and scope["path"] == OPEN and scope["method"] == "GET":
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if _same(given.encode(), self._token):
+            if _same(given.encode(), self._link):
                 return 303, "", ((b"location", b"/"), (b"set-cookie", self._set_cookie()))
         elif self._has_key(headers) or (self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))):
             return None
@@ -149,11 +159,9 @@ class KeyGuard(Guard):
         return False
 
     def _has_cookie(self, headers: Mapping[bytes, bytes]) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-        except CookieError:
-            return False
-        return self._name in cookies and _same(cookies[self._name].value.encode(), self._cookie.encode())
+        # Others on this host may have left cookies that are none by the rules: Python's parser would find no other.
+        pairs = (pair.strip().partition(b"=") for pair in headers.get(b"cookie", b"").split(b";"))
+        return any(_same(value, self._cookie.encode()) for name, _, value in pairs if name == self._name.encode())
 
 
 def is_own_page(headers: Mapping[bytes, bytes], method: str) -> bool:

@@ -7,6 +7,7 @@ started again, is sent nothing.
 
 import hmac
 import os
+import sys
 import time
 import urllib.request
 from http.client import HTTPException
@@ -18,6 +19,8 @@ from tasks.system import durations
 from tasks.system.access.guard import ANSWER, CHALLENGE, HEALTH, Door
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.access.stack_state import PartState, read_stack
+
+LOCALHOST, NUMBER = "//localhost:", "//127.0.0.1:"
 
 
 def prefect_key(settings: Settings, api: str, patience: float = durations.OWN_SERVER) -> str | None:
@@ -56,7 +59,7 @@ def proves_itself(door: Door, base: str = "") -> bool:
 
 def _keys_of(settings: Settings, part: str, address: str, base: str, patience: float) -> Keys | None:
     """The keys for a part of the stack that runs; None where the address is none of its parts'."""
-    deadline = time.monotonic() + patience
+    deadline, is_said = time.monotonic() + patience, patience == 0
     # Asked each time: for a moment another process that looks holds the lock of a stack that has ended.
     while known := _part_at(settings, part, address):
         keys = state_keys(settings)
@@ -69,7 +72,17 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
                 need="the server that the stack of this state directory has started",
                 remedy=f"see how it is: tomorrow status; and its log: {known.log}",
             )
+        if not is_said:
+            sys.stderr.write(f"tomorrow: waiting for the server of tomorrow up at {address}, which does not answer\n")
+            is_said = True
         time.sleep(durations.LOOK)
+    if LOCALHOST in address and (known := _part_at(settings, part, address.replace(LOCALHOST, NUMBER, 1))):
+        raise ConfigurationError(
+            f"the server at {address}{base}",
+            have="the server of tomorrow up by another name, which it does not answer for",
+            need=f"{known.address}{base}",
+            remedy="use that address: a name may mean several places, at some of which somebody else may listen",
+        )
     return None
 
 

@@ -79,12 +79,17 @@ def _read(file: Path) -> Keys | None:
             f"the secret {file}", error, "see whose file it is, and that this user may read it"
         ) from None
     if about.st_uid != os.geteuid():
-        raise _refusal(file, f"it belongs to user {about.st_uid}", "end what runs there, and remove the file")
+        remedy = (
+            f"run this as user {about.st_uid}, whose state directory it is; or make all of it yours: chown -R "
+            f"{os.geteuid()} {file.parent}"
+        )
+        raise _refusal(file, f"it belongs to user {about.st_uid}, and this is user {os.geteuid()}", remedy)
     if about.st_mode & OTHERS:
         raise _refusal(
             file,
             f"others may read it, or write it (mode {about.st_mode & 0o777:o})",
-            f"chmod 600 {file}; if somebody may have read it, remove it: the next `tomorrow up` makes another",
+            f"chmod 600 {file}; if somebody may have read it, remove it: the next `tomorrow up` makes another; if the "
+            "mode does not change, this disk has none: set TOMORROW_HOME to a folder on another disk",
         )
     if not FORM.fullmatch(text):
         raise _refusal(file, "something else stands in it", "remove it: the next `tomorrow up` makes another")

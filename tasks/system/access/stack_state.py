@@ -38,7 +38,10 @@ class PartState(BaseModel):
 
 
 class StackState(BaseModel):
-    """The stack as its supervisor last wrote it down."""
+    """The stack as its supervisor last wrote it down.
+
+    salt: of the links and cookies for its pages, which end with it; without a key they cannot be made of it
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,6 +50,7 @@ class StackState(BaseModel):
     ready: bool
     prefect_api: Address
     tracking: Address
+    salt: str = ""
     parts: tuple[PartState, ...]
 
     def part(self, name: str) -> PartState | None:

@@ -9,6 +9,7 @@ from flows.cli.commands.up import pages
 from flows.cli.main import main
 from tasks.operations.stack.parts import Stack, stack
 from tasks.settings import Settings
+from tasks.system.access.guard import link_token
 from tests.servers import free_port
 
 
@@ -26,7 +27,8 @@ def test_links_and_keys_are_shown_on_a_terminal_alone(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     shown, keys = "\n".join(pages(planned, "tomorrow")), planned.keys
     assert keys is not None
-    assert (f"/open?token={keys.mlflow}#/experiments" in shown) == is_terminal
+    assert (f"/open?token={link_token(keys.mlflow, planned.salt)}#/experiments" in shown) == is_terminal
+    assert keys.mlflow not in shown, "it would stay in the browser's history, and open the next stack"
     assert (keys.prefect in shown) == is_terminal
     assert ("tomorrow status --links" in shown) != is_terminal
     assert keys.secret not in shown

@@ -229,3 +229,26 @@ def test_an_installed_wheel_keeps_its_state_in_a_place_of_the_users(
     assert read_settings({}).home == tmp_path / "ada" / ".local" / "state" / "tomorrow"
     assert read_settings({"XDG_STATE_HOME": str(tmp_path / "state")}).home == tmp_path / "state" / "tomorrow"
     assert read_settings({"TOMORROW_HOME": str(tmp_path / "other")}).home == tmp_path / "other"
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ("localhost", "127.0.0.1"),
+        ("Localhost", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - where a user has chosen it
+        ("0:0:0:0:0:0:0:1", "::1"),
+        ("FD00::5", "fd00::5"),
+    ],
+)
+def test_a_server_listens_on_a_number(given: str, number: str) -> None:
+    settings = read_settings({"TOMORROW_SERVER__HOST": given, "TOMORROW_PREFECT__HOST": given})
+    assert settings.server.host == settings.prefect.host == number
+
+
+@pytest.mark.parametrize("name", ["box.example", "localhost.localdomain", "127.0.0.1:5000"])
+def test_a_server_listens_on_no_name_which_may_mean_several_places(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"server\.host") as refusal:
+        read_settings({"TOMORROW_SERVER__HOST": name})
+    assert "127.0.0.1" in refusal.value.need
+    assert refusal.value.exit_code == 2

@@ -6,16 +6,21 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
-from tasks.system.prefect_server import check_room, environment, prepare_environment
+from tasks.settings.schema import PrefectSettings
+from tasks.system import durations
+from tasks.system.prefect_server import NO_PROXY, _check_server, check_room, environment, prepare_environment
 from tests.project import ROOT
 
 # Python imports a module of this name at its start, in the flow's process and in the server's that it starts.
@@ -136,7 +141,30 @@ def test_what_the_user_has_set_stands(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in before:
         monkeypatch.setenv(name, str(tmp_path / "mine"))
     prepare_environment(Settings(home=tmp_path / "other"))
-    assert {os.environ[name] for name in before} == {str(tmp_path / "mine")}
+    assert {os.environ[name] for name in set(before) - {*NO_PROXY}} == {str(tmp_path / "mine")}
+
+
+@pytest.mark.parametrize("name", NO_PROXY)
+def test_no_proxy_stands_between_us_and_our_servers_whatever_the_user_has_set(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are sent keys."""
+    from requests.utils import get_environ_proxies
+
+    for other in NO_PROXY:
+        monkeypatch.delenv(other, raising=False)
+    for scheme in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(scheme, "http://proxy.example:3128")
+    monkeypatch.setenv(name, "intranet.example, 10.0.0.5")
+    settings = Settings(home=tmp_path, prefect=PrefectSettings(host="10.0.0.7"))
+    prepare_environment(settings)
+    for host in ("127.0.0.1", "localhost", "10.0.0.7", "intranet.example", "10.0.0.5"):
+        assert not get_environ_proxies(f"http://{host}:4200/api"), host
+        assert host in environment(settings, quiet=False)["NO_PROXY"]
+    assert get_environ_proxies("http://elsewhere.example/")
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"]
+    prepare_environment(settings)
+    assert os.environ["NO_PROXY"].count("127.0.0.1") == 1
 
 
 def test_every_variable_is_one_that_prefect_knows(tmp_path: Path) -> None:
@@ -182,6 +210,32 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
         process = _python(RUN, _bare_environment(tmp_path, PREFECT_API_URL=url), tmp_path)
     assert process.returncode == 1
     assert f"ConfigurationError: Prefect's server at {url}" in process.stderr
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """A server that lets nobody in."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b"who are you?")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_lets_nobody_in_is_told_at_once() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url, began = f"http://127.0.0.1:{server.server_port}/api", time.monotonic()
+        with temporary_settings({PREFECT_API_URL: url}), pytest.raises(ConfigurationError) as refusal:
+            _check_server(url)
+        server.shutdown()
+    assert refusal.value.have == "it answers 401: who are you?"
+    assert "PREFECT_API_AUTH_STRING" in refusal.value.remedy
+    assert time.monotonic() - began < durations.REACH / 2
 
 
 @pytest.mark.slow

@@ -74,6 +74,19 @@ def test_the_addresses_of_the_servers_that_are_started_here_are_not_elsewhere(tm
     settings = Settings(
         home=tmp_path, server=ServerSettings(port=5001), tracking=TrackingSettings(uri="http://127.0.0.1:5001/")
     )
-    found = parts(settings, API)
+    for api in (API, f"{API}/", API.replace("127.0.0.1", "localhost")):
+        found = parts(settings, api)
+        assert found["worker"].variables["PREFECT_API_URL"] == API
     assert tuple(found) == ("mlflow", "prefect", "worker")
     assert found["mlflow"].variables["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_where_every_address_is_listened_on_pages_ask_the_one_that_they_came_from(tmp_path: Path) -> None:
+    """The guard before both servers sees that a page is of the same origin."""
+    everywhere = {"host": "0.0.0.0"}  # noqa: S104 - where a user has chosen it
+    found = parts(Settings.model_validate({"home": tmp_path, "server": everywhere, "prefect": everywhere}))
+    words = found["mlflow"].command
+    assert words[words.index("--cors-allowed-origins") + 1] == "*"
+    assert found["prefect"].variables["PREFECT_SERVER_UI_API_URL"] == "/api"
+    words = parts(Settings(home=tmp_path))["mlflow"].command
+    assert words[words.index("--cors-allowed-origins") + 1] == "http://127.0.0.1:5000"

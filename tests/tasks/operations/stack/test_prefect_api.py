@@ -146,3 +146,11 @@ def test_while_prefect_does_not_answer_the_supervisor_looks_at_the_parts(
         running.run_now("catchup")
     assert looked
     assert len(prefect.runs) == 1
+
+
+def test_a_work_pool_of_a_server_elsewhere_is_left_as_it_is(prefect: Prefect) -> None:
+    """It may be somebody's, with a template of theirs; the server here takes no change."""
+    api = PrefectApi(f"{prefect.address}/api")
+    api.set_pool("local-pool", {}, renew=False)
+    with pytest.raises(ConfigurationError, match="PATCH work_pools/local-pool"):
+        api.set_pool("local-pool", {}, renew=True)

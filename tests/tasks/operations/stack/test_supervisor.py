@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from tasks.operations.stack.process import pause_before
 from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.access.stack_state import StackState, only_stack, read_stack
+from tests.servers import free_port
 
 PATIENCE = 60
 
@@ -128,6 +130,48 @@ def test_a_part_that_is_killed_is_started_again_and_it_is_said(home: Path, stack
     said, _ = stack.communicate(timeout=PATIENCE)
     assert "the serves ended with signal SIGKILL; it is started again in 1 s" in said
     assert "the serves is started again" in (home / "logs" / "up.log").read_text()
+
+
+def test_a_port_stays_the_stacks_while_its_server_is_away_and_nobody_waits_in_vain(home: Path) -> None:
+    """Another user of the machine, who asks for the port all the time, would be sent the keys of whoever asks next."""
+    port = free_port()
+
+    def ask() -> bytes:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as asks:
+                return asks.recv(100)
+        except ConnectionError:
+            return b""
+
+    running = start(home, str(port))
+    try:
+        assert running.stdout is not None
+        assert "up\n" in iter(running.stdout.readline, "")
+        assert ask() == b"served"
+        for _ in range(3):  # the pause before each start is longer
+            before = state(home).part("listens")
+            assert before is not None
+            os.kill(before.pid or 0, signal.SIGKILL)
+            wait_until(lambda: (now := state(home).part("listens")) and now.condition == "waiting")
+            assert _cannot_bind(port)
+            assert ask() == b""
+            while (now := state(home).part("listens")) and now.condition != "healthy":
+                assert _cannot_bind(port)
+            wait_until(lambda: ask() == b"served")
+    finally:
+        running.terminate()
+        running.communicate(timeout=PATIENCE)
+    assert not _cannot_bind(port)
+
+
+def _cannot_bind(port: int) -> bool:
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            stranger.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def test_what_a_worker_has_started_outlives_it_but_not_the_stack(home: Path, stack: "subprocess.Popen[str]") -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tasks.system.access.guard import Door, Guard, KeyGuard
+from tasks.system.access.guard import Door, Guard, KeyGuard, link_token
 
 AT = "http://127.0.0.1:5000"
 TOKEN = "the-token"  # noqa: S105 - no real one
+LINK = link_token(TOKEN, "a salt")
 Headers = dict[str, str]
 
 
@@ -101,6 +102,34 @@ def test_a_page_of_another_origin_is_refused_with_the_key_too(origin: str, metho
     assert ask(keyed, "/api", method, origin=AT, **key).status == 200
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.1.5",
+        "192.168.1.5:5001",
+        "127.0.0.1:5000/health?x=",
+        "evil@127.0.0.1:5000",
+        "127.0.0.1:5000#",
+        "fd00::5:5000",
+    ],
+)
+def test_beside_number_and_port_a_host_has_nothing(host: str) -> None:
+    assert ask(Guard(server, Door("http://0.0.0.0:5000", "the-proof")), host=host).status == 403
+
+
+def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
+    guard = Guard(server, Door("http://[fd00::5]:80", "the-proof"))
+    assert ask(guard, host="[fd00::5]").status == 200
+    assert ask(guard, host="[FD00::5]:80").status == 200
+    assert ask(guard, host="[fd00::6]").status == 403
+
+
+def test_the_cookie_is_found_beside_one_that_is_none(keyed: KeyGuard) -> None:
+    cookie = ask(keyed, f"/open?token={LINK}").headers["set-cookie"].split(";")[0]
+    assert ask(keyed, "/api", cookie=f'prefs={{"a":1}}; {cookie}').status == 200
+    assert ask(keyed, "/api", cookie=f"x{cookie}").status == 401
+
+
 def test_two_hosts_are_none(plain: Guard) -> None:
     """Whoever is behind the guard might look at the other one."""
     assert ask(plain, host="127.0.0.1:5000", HOST="127.0.0.1:5000").status == 403
@@ -142,7 +171,7 @@ def test_only_the_health_is_told_to_everybody(keyed: KeyGuard) -> None:
 
 
 def test_the_link_sets_a_cookie_that_is_not_the_key_and_lets_the_pages_in(keyed: KeyGuard) -> None:
-    opened = ask(keyed, f"/open?token={TOKEN}")
+    opened = ask(keyed, f"/open?token={LINK}")
     assert (opened.status, opened.headers["location"]) == (303, "/")
     assert opened.headers["cache-control"] == "no-store"
     cookie, *marks = opened.headers["set-cookie"].split("; ")
@@ -152,14 +181,17 @@ def test_the_link_sets_a_cookie_that_is_not_the_key_and_lets_the_pages_in(keyed:
     assert ask(keyed, "/api", "POST", cookie=cookie, origin=AT, sec_fetch_site="same-origin").status == 200
     assert ask(keyed, "/api", "POST", cookie=cookie[:-1]).status == 401
     assert ask(keyed, "/api", authorization=f"Bearer {cookie.partition('=')[2]}").status == 401
-    # After the stack's end it lets nobody in, whoever has seen it.
+    # After the stack's end neither lets anybody in, whoever has seen it.
     later = KeyGuard(server, Door(AT, "the-proof"), TOKEN, "another salt", "")
     assert ask(later, "/api", cookie=cookie).status == 401
+    assert ask(later, f"/open?token={LINK}").status == 401
+    assert ask(keyed, f"/open?token={TOKEN}").status == 401
+    assert ask(keyed, "/api", authorization=f"Bearer {LINK}").status == 401
 
 
 def test_the_cookie_counts_for_the_servers_own_pages_alone(keyed: KeyGuard) -> None:
     """A browser sends it for a page on another port of the host, too."""
-    cookie = ask(keyed, f"/open?token={TOKEN}").headers["set-cookie"].split(";")[0]
+    cookie = ask(keyed, f"/open?token={LINK}").headers["set-cookie"].split(";")[0]
     page = {"cookie": cookie, "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
     for site in ("same-site", "cross-site"):
         assert ask(keyed, "/api", cookie=cookie, sec_fetch_site=site).status == 401

@@ -131,8 +131,28 @@ def test_a_server_elsewhere_gets_what_the_user_has_set_for_it(
         monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
         assert mlflow_key(settings, other.address) is None
         assert prefect_key(settings, f"{other.address}/api") is None
-        # Another name for the same place may lead to another one.
-        assert mlflow_key(settings, own.address.replace("127.0.0.1", "localhost")) is None
         monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")
         assert prefect_key(settings, f"{other.address}/api") == "user:password"
         assert own.heard == other.heard == []
+
+
+def test_another_name_of_our_own_server_is_sent_nothing_and_the_right_one_is_told(settings: Settings) -> None:
+    """It may lead to another place: to [::1], at which somebody else may listen."""
+    with listening(state_keys(settings).proof) as own, running(settings):
+        write_down(settings, own.address)
+        for ask, base in ((mlflow_key, ""), (prefect_key, "/api")):
+            with pytest.raises(ConfigurationError, match="another name") as refusal:
+                ask(settings, own.address.replace("127.0.0.1", "localhost") + base)
+            assert refusal.value.need == own.address + base
+        assert own.heard == []
+
+
+def test_whoever_waits_is_told_for_what(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with listening(None) as server, running(settings):
+        write_down(settings, server.address)
+        with pytest.raises(ConfigurationError):
+            mlflow_key(settings, server.address, 0.1)
+        assert f"waiting for the server of tomorrow up at {server.address}" in capsys.readouterr().err
+        with pytest.raises(ConfigurationError):
+            mlflow_key(settings, server.address, 0)
+        assert capsys.readouterr().err == ""

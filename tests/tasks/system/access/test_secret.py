@@ -95,5 +95,6 @@ def test_one_that_cannot_be_trusted_is_named_with_what_to_do(
 def test_one_that_another_user_has_put_there_is_refused(settings: Settings) -> None:
     state_keys(settings)
     os.chown(settings.home / "secret", 65534, 65534)
-    with pytest.raises(ConfigurationError, match="belongs to user 65534"):
+    with pytest.raises(ConfigurationError, match="belongs to user 65534, and this is user 0") as refusal:
         state_keys(settings)
+    assert f"chown -R 0 {settings.home}" in refusal.value.remedy
