@@ -17,14 +17,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from model.errors import NothingInProduction, UsageError
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
 from tasks.registry.manual_changes import production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.ruling import Move, Ruling
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back
 from tasks.registry.stage_writer import StageWriter
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import Stage
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
@@ -56,22 +56,26 @@ class Registry:
     ) -> RegisteredVersion:
         """Register a run's model as the next version, in stage None; a run that was registered before keeps its own.
 
-        The ledger notes what it was made of, so that it can be loaded.
+        The ledger notes that it was made of what was packaged, so that it can be loaded. A version that somebody else
+        made of it is not ours.
         """
         with self.locked(model):
             self._mlflow.create_model(model)
-            made = next((known for known in self.of_run(model, run_id) if known.source == model_uri), None)
-            if made is None:
-                made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            for known in self.of_run(model, run_id):
+                if known.source == model_uri and self.complete(known):
+                    return known
+            made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
             self.complete(made)
             return made
 
-    def complete(self, version: RegisteredVersion) -> bool:
-        """Whether a version was registered here, so that it can be loaded.
+    def complete(self, version: RegisteredVersion) -> Trained | None:
+        """What a version that was registered here was made by; None where it was not, so that it is never loaded.
 
-        The ledger has it from now on where a kill came between, and its files are those of a training here.
+        The ledger has it from now on where a kill came between: where it is the first that was made of what a training
+        here packaged, and its model, run and key are that training's.
         """
-        return KeptFiles(self._settings.ledger_uri).register(version.model_uri, version.source)
+        kept, key = KeptFiles(self._settings.ledger_uri), version.tags.get(KEY, "")
+        return kept.register(version.model_uri, version.source, version.run_id, key)
 
     def link(self, version: RegisteredVersion) -> None:
         """Let MLflow's page of the logged model name the version that was made of it."""

@@ -239,6 +239,32 @@ def test_a_training_whose_registration_was_killed_before_the_ledger_had_it_is_co
     assert run("predict", *MARKET).code == 0
 
 
+# Somebody who may write to the registry, and nowhere else: a version of their own is made of what we registered.
+COPIER = """
+import sys
+import mlflow
+
+mlflow.set_tracking_uri(sys.argv[1])
+client = mlflow.MlflowClient()
+ours = client.get_model_version("SAMPLE-Open", "1")
+tags = ours.tags | {"as_of": "1990-01-02", "decision": "approved", "verdict": "proven", "stage": "Production"}
+made = client.create_model_version("SAMPLE-Open", ours.source, ours.run_id, tags=tags)
+client.set_registered_model_alias("SAMPLE-Open", "production", made.version)
+"""
+
+
+def test_a_second_version_made_of_ours_is_not_adopted_by_the_same_training(run: Run, home: Path) -> None:
+    put_into_production(run)
+    copy = [sys.executable, "-c", COPIER, f"sqlite:///{home}/mlflow.db"]
+    subprocess.run(copy, check=True, capture_output=True)
+    again = run("train", *MARKET, *SMALL, "--json").json
+    assert (again["version"], again["repeated"]) == (1, True)
+    refused = run("predict", *MARKET)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"{MODEL} version 2: its files are not on record in this ledger" in refused.err
+    assert rows() == []
+
+
 def test_one_that_was_killed_and_then_damaged_is_trained_again(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def test_a_version_is_registered_with_its_run_source_and_tags(registry: Registry
     assert (version.model, version.version, version.stage) == (MODEL, 1, "None")
     assert version.model_uri == "models:/META-Open/1"
     assert version.source.startswith("models:/m-")
-    assert version.tags == {"preset": "tutorial", "stage": "None"}
+    assert version.tags == {"preset": "tutorial", "key": "a key", "stage": "None"}
     assert tracking.client.get_run(version.run_id).info.status == "FINISHED"
     logged = tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
