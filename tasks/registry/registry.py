@@ -29,6 +29,9 @@ from tasks.settings import Stage
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 
+# The tags that say what was known of a version's skill.
+JUDGED = ("verdict", "evidence")
+
 
 class Registry:
     """The registered models of one tracking store, and their history."""
@@ -110,11 +113,12 @@ class Registry:
         found = self._mlflow.version(model, number)
         if found is None:
             raise unknown_version(model, number, self.models(), self.versions(model))
-        return found
+        return self._as_judged(found)
 
     def find(self, model: str, number: int) -> RegisteredVersion | None:
         """One version, if there is such a one."""
-        return self._mlflow.version(model, number)
+        found = self._mlflow.version(model, number)
+        return None if found is None else self._as_judged(found)
 
     def production(self, model: str, at: datetime) -> RegisteredVersion:
         """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
@@ -130,7 +134,7 @@ class Registry:
         number = view.alias
         if number is None or number not in view.versions:
             raise self._nothing_in_production(model)
-        return replace(view.versions[number], notes=notes)
+        return replace(self._as_judged(view.versions[number]), notes=notes)
 
     def settle(self, model: str, at: datetime) -> tuple[str, ...]:
         """Record what was changed by hand in MLflow, and complete what was left half done; sentences on it."""
@@ -214,6 +218,13 @@ class Registry:
                 )
             move = self.move(model, before, "Production", ruling)
             return replace(move, notes=(*current.notes, *move.notes))
+
+    def _as_judged(self, version: RegisteredVersion) -> RegisteredVersion:
+        """A version with what the history says of its skill in place of what its tags say, which anybody may set."""
+        line = self.history.judged(version.model, version.version)
+        on_record = {} if line is None else {key: line.ruling.tags().get(key, "") for key in JUDGED}
+        others = {key: text for key, text in version.tags.items() if key not in JUDGED}
+        return replace(version, tags={**others, **on_record})
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:
         staged = self.history.in_stage(model, "Staging")
