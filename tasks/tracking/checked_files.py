@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # What reading leaves beside the files: Python's compiled code, and MLflow's note of the version that was asked for.
-# Neither is copied, so that nobody's is used.
 LEFT_BY_READERS = ("__pycache__", "registered_model_meta")
 # So many files are named in an error.
 SHOWN = 3
@@ -103,6 +102,13 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
         yield stored
 
 
+def drop_left_by_readers(folder: Path) -> None:
+    """Remove what reading a model's files left among them, so that nobody's is stored or used."""
+    for name in LEFT_BY_READERS:
+        for left in list(folder.rglob(name)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
 def digests_of(folder: Path) -> dict[str, str]:
     """The digest of every file in a folder, by its path there; of what is no file, an empty one."""
     found = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if not file.is_dir()}
@@ -122,9 +128,7 @@ def _copy(artefact: str, folder: Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
     stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
-    for name in LEFT_BY_READERS:
-        for left in list(stored.rglob(name)):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    drop_left_by_readers(stored)
     return stored
 
 

@@ -24,7 +24,7 @@ from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
-from tasks.tracking.checked_files import digests_of, version_files
+from tasks.tracking.checked_files import digests_of, drop_left_by_readers, version_files
 
 if TYPE_CHECKING:
     import keras
@@ -94,8 +94,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
             artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id
         ),
     )
-    for compiled in list(stored.rglob("__pycache__")):
-        shutil.rmtree(compiled)
+    drop_left_by_readers(stored)
     return stored
 
 
