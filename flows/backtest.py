@@ -62,7 +62,7 @@ def backtest(
         plan = plan_task(fetched.prices, backtest, forecasters)
         tracking = connect_task(settings)
         with open_backtest(tracking, plan, flow_run_tags() | fetched.tags()) as runs:
-            log_plan_task(runs.parent, plan)
+            log_plan_task(runs.parent, settings, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:
                 run_fits(runs, workers, pending, show)

@@ -14,7 +14,7 @@ from flows.runs.fetch import fetch
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_forecast, log_pulled, log_too_new, start_run
 from model.config import Column, PriceRequest
-from tasks.forecasts.make import knows_later
+from tasks.forecasts.make import known_later
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
     connect_task,
@@ -68,8 +68,8 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_
     version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
     log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
-    if or_naive and version is not None and knows_later(version, fetched.prices):
-        log_too_new(version, fetched.prices)
+    if or_naive and version is not None and (later := known_later(version, fetched.prices, settings)):
+        log_too_new(version, fetched.prices, later)
         version = None
     what = fetched.prices, column, settings, at, fetched.stale
     made = naive_forecast_task(model, *what) if version is None else forecast_task(version, *what)

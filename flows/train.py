@@ -17,6 +17,7 @@ from model.evaluation.decision import Decision
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
 from tasks.backtest.proofs import KeptProof
+from tasks.ledger.kept_files import Trained
 from tasks.prefect_tasks import (
     choose_start_task,
     connect_task,
@@ -33,13 +34,13 @@ from tasks.prefect_tasks import (
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import read_settings
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
-from tasks.training.cache_key import KEY, training_key
+from tasks.training.cache_key import training_key
 from tasks.training.previous import run_tags
 from tasks.training.run import TrainingResults, start_training_run
 
@@ -132,7 +133,9 @@ def _fit_and_register(
         with training_progress(forecaster.training.most_epochs) as show:
             fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent)
         judged = evaluate_task(fitted.predict, split, forecaster.column)
-        model_uri = package_task(tracking.settings, run.run_id, fitted, split.train)
+        model = tracking.settings.model_name(split.prices.security.ticker, forecaster.column)
+        trained = Trained(model=model, run_id=run.run_id, key=tags[KEY], as_of=split.prices.last)
+        model_uri = package_task(tracking.settings, trained, fitted, split.train)
         results = log_results_task(run, tracking.settings, split, fitted, judged, model_uri)
         kept = start.tags() | {KEY: tags[KEY]}
         return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, kept), results

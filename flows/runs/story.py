@@ -126,10 +126,10 @@ def log_pulled(model: str, version: "RegisteredVersion | None") -> None:
         logger.warning(note)
 
 
-def log_too_new(version: "RegisteredVersion", prices: "Prices") -> None:
-    """That a version knows what came after the day that is forecast from, and so does not forecast."""
+def log_too_new(version: "RegisteredVersion", prices: "Prices", newest: "date") -> None:
+    """That a version knows what came after the day that is forecast from, up to its `newest`, and does not forecast."""
     get_run_logger().warning(
-        f"{version.model} {version.named} knows the sessions up to {version.as_of}: as of {prices.last} the best naive "
+        f"{version.model} {version.named} knows the sessions up to {newest}: as of {prices.last} the best naive "
         "distribution is recorded in its place."
     )
 

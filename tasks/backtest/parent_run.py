@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from model.backtest.fit import period_split
 from model.backtest.plan import Plan
 from model.evaluation.split import Split
-from tasks.tracking.artifacts import log_prices
+from tasks.settings import Settings
 from tasks.tracking.provenance import training_tags
 from tasks.tracking.run import TrackedRun, start_run
+from tasks.tracking.run_inputs import log_prices
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,13 +39,13 @@ def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, ta
     )
 
 
-def log_plan(run: TrackedRun, plan: Plan) -> None:
+def log_plan(run: TrackedRun, settings: Settings, plan: Plan) -> None:
     """Log what is known before anything is fitted; what a previous try has logged stays as it is."""
     presets = {config.preset: config for config in plan.forecasters}
     run.log_params({"backtest": plan.config.model_dump(mode="json")})
     run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
     run.log_datasets(whole_split(plan))
-    log_prices(run, plan.prices)
+    log_prices(run, settings, plan.prices)
 
 
 def whole_split(plan: Plan) -> Split:

@@ -42,6 +42,7 @@ from model.evaluation.gate import TOO_FEW
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import COLUMNS, Prices
 from tasks.backtest.evaluation_file import packed, unpacked
+from tasks.ledger.kept_files import KeptFiles
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
 from tasks.system import durations
@@ -161,13 +162,18 @@ def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, st
         [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source, code_digest(COMPUTED_BY)]
     )
     experiment = tracking.experiment_id()
-    for known in tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1):
-        return str(known.info.run_id)
+    found = tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")
+    # Anybody may tag a run: that it is a proof's is on record, as a digest of its own.
+    kept = KeptFiles(tracking.settings.ledger_uri)
+    for known in found:
+        if key in kept.digests(f"runs:/{known.info.run_id}", KEY):
+            return str(known.info.run_id)
     name = f"{ticker} {column} proof from {prices.day(start)}"
     tags = {**training_tags(prices, configuration), KEY: key, "kind": KIND}
     with start_run(tracking.client, experiment, name, tags) as run:
         given = {"forecaster": configuration, "proof": tracking.settings.proof}
         run.log_params({name: config.model_dump(mode="json") for name, config in given.items()})
+        kept.keep(f"runs:/{run.run_id}", {KEY: key})
         return run.run_id
 
 

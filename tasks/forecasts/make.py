@@ -1,7 +1,7 @@
 """The forecast of the next session: by a registered version, or the best naive distribution where there is none."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from model.market.prices import Prices
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
+from tasks.tracking.checked_files import trained_as
 from tasks.tracking.model_artifact import load_forecaster
 
 
@@ -33,13 +34,14 @@ def make_forecast(
     sessions. ConfigurationError where its files are not those that were registered, and where the forecast is a price
     that nobody would believe: what is recorded stays for ever.
     """
-    if knows_later(version, prices):
-        raise _too_new(version, prices)
+    trained = trained_as(settings, version.model_uri, version.source)
+    if trained.as_of > prices.last:
+        raise _too_new(version, prices, trained.as_of)
     session = _calendar(prices, settings).next_session(prices.last)
     made = load_forecaster(settings, version.model_uri, version.source).predict(replace(prices, following=session))
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
-    return replace(row, version=version.version, run_id=version.run_id)
+    return replace(row, version=version.version, run_id=trained.run_id)
 
 
 def make_naive_forecast(
@@ -61,18 +63,21 @@ def make_naive_forecast(
     return _record(model, made, prices, column, settings, now, stale)
 
 
-def knows_later(version: RegisteredVersion, prices: Prices) -> bool:
-    """Whether a version's training knew sessions after the newest of `prices`, so that it would not forecast there."""
-    return version.as_of is not None and version.as_of > prices.last
+def known_later(version: RegisteredVersion, prices: Prices, settings: Settings) -> date | None:
+    """The newest session that a version's training knew, if it is later than `prices`; it would not forecast there.
+
+    The ledger tells, and not a tag; ConfigurationError where it does not know the version.
+    """
+    as_of = trained_as(settings, version.model_uri, version.source).as_of
+    return as_of if as_of > prices.last else None
 
 
-def _too_new(version: RegisteredVersion, prices: Prices) -> UsageError:
+def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageError:
     return UsageError(
         f"forecast of {prices.security.ticker} by {version.model} {version.named}",
-        have=f"it is asked for as of {prices.last}, and the version was trained on sessions up to {version.as_of}",
+        have=f"it is asked for as of {prices.last}, and the version was trained on sessions up to {as_of}",
         need="a version that knows nothing after the day that it forecasts from; nothing was recorded",
-        remedy=f"forecast as of {version.as_of} or later; what could be forecast on earlier days shows "
-        "`tomorrow backtest`",
+        remedy=f"forecast as of {as_of} or later; what could be forecast on earlier days shows `tomorrow backtest`",
     )
 
 

@@ -153,14 +153,13 @@ def read_rows(connection: sa.Connection, query: sa.Select[Any], parse: Callable[
 def _first_damaged(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> str:
     """Where the first row stands that cannot be read, and why: found by halving what has one."""
     low, high = 0, connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
-    said = "it cannot be read"
     while low < high - 1:
         middle = (low + high) // 2
         if _damage(connection, query.offset(low).limit(middle - low), parse) is None:
             low = middle
         else:
             high = middle
-    said = _damage(connection, query.offset(low).limit(1), parse) or said
+    said = _damage(connection, query.offset(low).limit(1), parse) or "it cannot be read"
     table = metadata.tables[str(query.get_final_froms()[0])]
     key = [sa.type_coerce(column, sa.Text).label(column.name) for column in table.primary_key.columns]
     row = connection.execute(query.with_only_columns(*key).offset(low).limit(1)).one()

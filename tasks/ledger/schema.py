@@ -124,4 +124,19 @@ kept_files = sa.Table(
     *(sa.Column(name, sa.Text, primary_key=True) for name in ("owner", "path", "digest")),
 )
 
+artefacts = sa.Table(
+    "artefacts",
+    metadata,
+    sa.Column("artefact", sa.Text, primary_key=True),
+    *_required(sa.Text, "model", "run_id", "key", "files"),
+    *_required(sa.Date, "as_of"),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("artefact", sa.Text, nullable=False, unique=True),
+)
+
 ledger_version = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, nullable=False))

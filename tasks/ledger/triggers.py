@@ -21,14 +21,18 @@ STANDING = (
     ("retraining", "a recorded request"),
     ("trials", "a recorded trial"),
     ("kept_files", "a recorded digest"),
+    ("artefacts", "a recorded artefact"),
+    ("versions", "a recorded version"),
 )
-# By what a row is known.
+# By what a row is known: by any of these.
 KEYS = {
-    "forecasts": ("model", "version", "as_of"),
-    "stage_changes": ("id",),
-    "retraining": ("model", "session"),
-    "trials": ("model", "configuration"),
-    "kept_files": ("owner", "path", "digest"),
+    "forecasts": (("model", "version", "as_of"),),
+    "stage_changes": (("id",),),
+    "retraining": (("model", "session"),),
+    "trials": (("model", "configuration"),),
+    "kept_files": (("owner", "path", "digest"),),
+    "artefacts": (("artefact",),),
+    "versions": (("version",), ("artefact",)),
 }
 FILLED_IN_ALREADY = "OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL"
 # PostgreSQL's bits for what a trigger is of: each row, before, on DELETE, UPDATE, TRUNCATE.
@@ -97,8 +101,8 @@ def on_sqlite() -> dict[str, str]:
     for table, row in STANDING:
         made[f"{table}_stand"] = f"BEFORE UPDATE ON {table} BEGIN {never.format(row)} END"
         made[f"{table}_stay"] = f"BEFORE DELETE ON {table} BEGIN {never.format(row)} END"
-    for table, key in KEYS.items():
-        same = " AND ".join(f"{name} = NEW.{name}" for name in key)
+    for table, keys in KEYS.items():
+        same = " OR ".join(" AND ".join(f"{name} = NEW.{name}" for name in key) for key in keys)
         # INSERT OR REPLACE removes a row without asking the trigger for DELETE.
         made[f"{table}_once"] = f"""BEFORE INSERT ON {table} WHEN EXISTS (SELECT * FROM {table} WHERE {same})
             BEGIN SELECT RAISE(IGNORE); END"""  # noqa: S608 - of this module's own names

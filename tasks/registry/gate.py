@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from model.evaluation.split import Split
 from tasks.backtest.proofs import KeptProof, NoProof, OnPeriod, prove, trial_key
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
+from tasks.tracking.checked_files import trained_as
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_forecaster
-from tasks.tracking.run_inputs import reload_test, run_config
+from tasks.tracking.run_inputs import RunConfig, reload_test, run_config
 
 if TYPE_CHECKING:
     from model.config import ForecasterConfig
@@ -51,7 +52,7 @@ def prove_versions(
     show: OnPeriod | None = None,
 ) -> Proofs:
     """The proofs of both versions' configurations on the candidate's prices: what is missing of them is made."""
-    own, split = reload_test(tracking, candidate.run_id, candidate.model_uri)
+    own, split = _reload(tracking, candidate)
     configs = [own.forecaster, _config(tracking, champion)]
     every = {
         trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
@@ -72,7 +73,7 @@ def ask_gate(
 
     known: the proofs, as `prove_versions` gave them; the others are made now
     """
-    own, split = reload_test(tracking, candidate.run_id, candidate.model_uri)
+    own, split = _reload(tracking, candidate)
     test, proofs = _judge(tracking, candidate, split, own.forecaster.column), dict(known.every if known else {})
 
     def proof_of(config: "ForecasterConfig") -> KeptProof | NoProof:
@@ -88,9 +89,9 @@ def ask_gate(
         compared = None if theirs is None else proof_of(theirs)
         beside = Champion(
             version=champion.version,
-            age=_age(champion, split),
+            age=_age(tracking, champion, split),
             proof=compared.proof if isinstance(compared, KeptProof) else None,
-            proven=_tag(champion, "verdict") == Verdict.PROVEN,
+            proven=Registry(tracking).history.verdict(champion.model, champion.version) == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
         )
     if isinstance(kept, NoProof):
@@ -106,6 +107,12 @@ def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion 
         return None
 
 
+def _reload(tracking: Tracking, candidate: RegisteredVersion) -> tuple[RunConfig, Split]:
+    """The configuration and the prices of a candidate's training, whose run the ledger names."""
+    run_id = trained_as(tracking.settings, candidate.model_uri, candidate.source).run_id
+    return reload_test(tracking, run_id, candidate.model_uri)
+
+
 def _config(tracking: Tracking, version: RegisteredVersion | None) -> "ForecasterConfig | None":
     """The configuration that a version was trained with; None where its run is gone."""
     from mlflow.exceptions import MlflowException
@@ -113,7 +120,8 @@ def _config(tracking: Tracking, version: RegisteredVersion | None) -> "Forecaste
     if version is None:
         return None
     try:
-        return run_config(tracking, version.run_id, version.model_uri).forecaster
+        run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
+        return run_config(tracking, run_id, version.model_uri).forecaster
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning(
             "%s %s is judged without a proof: its run holds no configuration: %s", version.model, version.named, error
@@ -121,21 +129,13 @@ def _config(tracking: Tracking, version: RegisteredVersion | None) -> "Forecaste
         return None
 
 
-def _tag(version: RegisteredVersion, tag: Literal["as_of", "verdict"]) -> Any:
-    """What a tag of the version in Production says; None where it is damaged, which keeps no candidate out."""
-    try:
-        return getattr(version, tag)
-    except ConfigurationError as error:
-        logger.warning("%s counts as not set: %s", error.subject, error.have)
-        return None
-
-
-def _age(version: RegisteredVersion, split: Split) -> int:
+def _age(tracking: Tracking, version: RegisteredVersion, split: Split) -> int:
     """How many sessions the candidate knows after the newest one that a version knows; below 0 the other way round."""
-    as_of = _tag(version, "as_of")
-    if as_of is None:
+    try:
+        newest = np.datetime64(trained_as(tracking.settings, version.model_uri, version.source).as_of)
+    except ConfigurationError as error:
+        logger.warning("%s counts as old: %s", error.subject, error.have)
         return len(split.prices)
-    newest = np.datetime64(as_of)
     if newest <= split.prices.sessions[-1]:
         return int((split.prices.sessions > newest).sum())
     return -int(np.busday_count(split.prices.sessions[-1], newest))

@@ -125,11 +125,11 @@ def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChan
 
 
 def _found(version: RegisteredVersion, at: datetime) -> Ruling:
-    """The ruling on a version whose tags keep a decision that is not on record."""
+    """The ruling on a version whose tags keep a decision that is not on record; its skill is not taken from them."""
     tags = version.tags
     decided = f"{tags['decision']} (by {version.decided_by}, {tags.get('decision.at', '')})"
     reasons = (f"Found in {version.decided_in} by the decision that its tags keep: {decided}.",)
-    return Ruling(decision=DecisionWord.FOUND, reasons=reasons, at=at, by=ELSEWHERE, verdict=tags.get("verdict"))
+    return Ruling(decision=DecisionWord.FOUND, reasons=reasons, at=at, by=ELSEWHERE)
 
 
 def superseded(version: int, ruling: Ruling) -> Ruling:

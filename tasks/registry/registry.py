@@ -17,17 +17,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from model.errors import NothingInProduction, UsageError
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
 from tasks.registry.manual_changes import production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.ruling import Move, Ruling
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back
 from tasks.registry.stage_writer import StageWriter
-from tasks.registry.version import RegisteredVersion
+from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import Stage
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
+
+# The tags that say what was known of a version's skill.
+JUDGED = ("verdict", "evidence")
 
 
 class Registry:
@@ -56,22 +59,26 @@ class Registry:
     ) -> RegisteredVersion:
         """Register a run's model as the next version, in stage None; a run that was registered before keeps its own.
 
-        The ledger notes what it was made of, so that it can be loaded.
+        The ledger notes that it was made of what was packaged, so that it can be loaded. A version that somebody else
+        made of it is not ours.
         """
         with self.locked(model):
             self._mlflow.create_model(model)
-            made = next((known for known in self.of_run(model, run_id) if known.source == model_uri), None)
-            if made is None:
-                made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            for known in self.of_run(model, run_id):
+                if known.source == model_uri and self.complete(known):
+                    return known
+            made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
             self.complete(made)
             return made
 
-    def complete(self, version: RegisteredVersion) -> bool:
-        """Whether a version was registered here, so that it can be loaded.
+    def complete(self, version: RegisteredVersion) -> Trained | None:
+        """What a version that was registered here was made by; None where it was not, so that it is never loaded.
 
-        The ledger has it from now on where a kill came between, and its files are those of a training here.
+        The ledger has it from now on where a kill came between: where it is the first that was made of what a training
+        here packaged, and its model, run and key are that training's.
         """
-        return KeptFiles(self._settings.ledger_uri).register(version.model_uri, version.source)
+        kept, key = KeptFiles(self._settings.ledger_uri), version.tags.get(KEY, "")
+        return kept.register(version.model_uri, version.source, version.run_id, key)
 
     def link(self, version: RegisteredVersion) -> None:
         """Let MLflow's page of the logged model name the version that was made of it."""
@@ -106,11 +113,12 @@ class Registry:
         found = self._mlflow.version(model, number)
         if found is None:
             raise unknown_version(model, number, self.models(), self.versions(model))
-        return found
+        return self._as_judged(found)
 
     def find(self, model: str, number: int) -> RegisteredVersion | None:
         """One version, if there is such a one."""
-        return self._mlflow.version(model, number)
+        found = self._mlflow.version(model, number)
+        return None if found is None else self._as_judged(found)
 
     def production(self, model: str, at: datetime) -> RegisteredVersion:
         """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
@@ -126,7 +134,7 @@ class Registry:
         number = view.alias
         if number is None or number not in view.versions:
             raise self._nothing_in_production(model)
-        return replace(view.versions[number], notes=notes)
+        return replace(self._as_judged(view.versions[number]), notes=notes)
 
     def settle(self, model: str, at: datetime) -> tuple[str, ...]:
         """Record what was changed by hand in MLflow, and complete what was left half done; sentences on it."""
@@ -210,6 +218,13 @@ class Registry:
                 )
             move = self.move(model, before, "Production", ruling)
             return replace(move, notes=(*current.notes, *move.notes))
+
+    def _as_judged(self, version: RegisteredVersion) -> RegisteredVersion:
+        """A version with what the history says of its skill in place of what its tags say, which anybody may set."""
+        line = self.history.judged(version.model, version.version)
+        on_record = {} if line is None else {key: line.ruling.tags().get(key, "") for key in JUDGED}
+        others = {key: text for key, text in version.tags.items() if key not in JUDGED}
+        return replace(version, tags={**others, **on_record})
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:
         staged = self.history.in_stage(model, "Staging")

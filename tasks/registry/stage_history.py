@@ -134,6 +134,17 @@ class StageHistory:
         ids = _newest(model).where(stage_changes.c.version.in_({*versions, *those}))
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
 
+    def judged(self, model: str, version: int) -> StageChange | None:
+        """The newest line of a version in which its skill was judged; None where it was not."""
+        which = (stage_changes.c.model == model, stage_changes.c.version == version)
+        query = sa.select(stage_changes).where(*which, stage_changes.c.verdict.is_not(None))
+        return next(iter(self._read(query.order_by(stage_changes.c.id.desc()).limit(1))), None)
+
+    def verdict(self, model: str, version: int) -> str | None:
+        """What was known of a version's skill when it was last judged; None where it was not."""
+        line = self.judged(model, version)
+        return None if line is None else line.verdict
+
     def in_stage(self, model: str, stage: str) -> tuple[int, ...]:
         """The versions that are in a stage by what is on record, the highest first."""
         query = _in_stage(sa.select(stage_changes.c.version), model, stage)

@@ -19,8 +19,8 @@ GENERATION = "generation"
 STARTED_FROM = "started_from"
 # The run that keeps the proof of a training's configuration.
 PROVEN_BY = "proof.run"
-# The newest session that its training knew.
-AS_OF = "as_of"
+# The newest session that its training knew, and what two trainings have in common that are the same.
+AS_OF, KEY = "as_of", "key"
 
 T = TypeVar("T")
 

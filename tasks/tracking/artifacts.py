@@ -1,4 +1,4 @@
-"""What a run keeps as files: its prices, its figures, and the forecasts of the test period."""
+"""What a run keeps as files: its figures and the forecasts of the test period."""
 
 import csv
 from collections.abc import Mapping
@@ -7,20 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from model.evaluation.evaluation import Evaluation
-from model.market.prices import Prices
-from tasks.prices.parquet import write_price_file
 from tasks.tracking.run import TrackedRun
-from tasks.tracking.run_inputs import PRICES_FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-def log_prices(run: TrackedRun, prices: Prices) -> None:
-    """Keep these prices with the run, to the last bit, for whoever wants to see what was computed on."""
-    with TemporaryDirectory() as folder:
-        write_price_file(prices, Path(folder, PRICES_FILE))
-        run.client.log_artifacts(run.run_id, folder)
 
 
 def log_figures(run: TrackedRun, figures: Mapping[str, "Figure"]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError, TomorrowError
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
 from tasks.system.disk_errors import storage_fault
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # What reading leaves beside the files: Python's compiled code, and MLflow's note of the version that was asked for.
-# Neither is copied, so that nobody's is used.
 LEFT_BY_READERS = ("__pycache__", "registered_model_meta")
 # So many files are named in an error.
 SHOWN = 3
@@ -63,6 +62,17 @@ def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:
     return sha256(content).hexdigest() in KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
 
 
+def trained_as(settings: Settings, version: str, artefact: str) -> Trained:
+    """What a registered version was made by, whatever its tags say; ConfigurationError where that was not here.
+
+    version, artefact: as of version_files
+    """
+    trained = KeptFiles(settings.ledger_uri).trained(version, artefact)
+    if trained is None:
+        raise _not_registered(version)
+    return trained
+
+
 @contextmanager
 def version_files(settings: Settings, version: str, artefact: str) -> Iterator[Path]:
     """A private copy of a registered version's files, while the block lasts.
@@ -77,8 +87,7 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
     subject, model = _named(version)
     known = KeptFiles(settings.ledger_uri).version(version, artefact)
     if known is None:
-        have = "its files are not on record in this ledger: it was not registered by this program here"
-        raise _not_ours(subject, have, model)
+        raise _not_registered(version)
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         try:
             stored = _copy(artefact, Path(folder))
@@ -91,6 +100,13 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
             more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             raise _damaged(subject, f"{', '.join(wrong[:SHOWN])}{more}", model)
         yield stored
+
+
+def drop_left_by_readers(folder: Path) -> None:
+    """Remove what reading a model's files left among them, so that nobody's is stored or used."""
+    for name in LEFT_BY_READERS:
+        for left in list(folder.rglob(name)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def digests_of(folder: Path) -> dict[str, str]:
@@ -112,9 +128,7 @@ def _copy(artefact: str, folder: Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
     stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
-    for name in LEFT_BY_READERS:
-        for left in list(stored.rglob(name)):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    drop_left_by_readers(stored)
     return stored
 
 
@@ -142,6 +156,12 @@ def _damaged(subject: str, have: str, model: str) -> ConfigurationError:
         remedy=f'restore them from a copy; or go back: tomorrow rollback {model} --reason "..."; or train anew: '
         "tomorrow train --again",
     )
+
+
+def _not_registered(version: str) -> ConfigurationError:
+    subject, model = _named(version)
+    have = "its files are not on record in this ledger: it was not registered by this program here"
+    return _not_ours(subject, have, model)
 
 
 def _not_ours(subject: str, have: str, model: str) -> ConfigurationError:

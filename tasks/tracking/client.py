@@ -106,7 +106,10 @@ def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tra
         )
     import mlflow
 
-    given = _part_credentials(uri) if uri.is_server else uri.secret
+    given = uri.bare if uri.is_server else uri.secret
+    if uri.is_server and uri.credentials is not None:
+        # Apart from its address, which MLflow's errors name.
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = uri.credentials
     _make_default(given)
     client = mlflow.MlflowClient(tracking_uri=given, registry_uri=given)
     if uri.is_server:
@@ -129,13 +132,6 @@ def _make_default(uri: str) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-
-
-def _part_credentials(uri: Address) -> str:
-    """A server's address without user and password: MLflow, whose errors name the address, is given them apart."""
-    if uri.credentials is not None:
-        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = uri.credentials
-    return uri.bare
 
 
 def _reach(uri: Address, rides_out: float) -> None:

@@ -22,9 +22,9 @@ from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
-from tasks.tracking.checked_files import digests_of, version_files
+from tasks.tracking.checked_files import digests_of, drop_left_by_readers, version_files
 
 if TYPE_CHECKING:
     import keras
@@ -37,15 +37,16 @@ KERAS = ("keras", "tensorflow")
 DATE = "Date"
 
 
-def log_forecaster(settings: Settings, run_id: str, forecaster: Forecaster, example: Prices) -> str:
-    """Store a forecaster with a run and return its address, `models:/m-...`; the ledger keeps its files' digests.
+def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
+    """Store a forecaster with its run and return its address, `models:/m-...`; the ledger keeps what it is.
 
+    trained: what the version that is made of it has to be
     example: prices to take the input example from, at least one window of them
     """
     import mlflow
     from mlflow.entities import LoggedModelOutput
 
-    client = mlflow.MlflowClient()
+    client, run_id = mlflow.MlflowClient(), trained.run_id
     run = client.get_run(run_id)
     made = client.create_logged_model(run.info.experiment_id, "model", run_id, params=run.data.params)
     client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
@@ -53,7 +54,7 @@ def log_forecaster(settings: Settings, run_id: str, forecaster: Forecaster, exam
         with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
             # Before anybody else has them, so that the digests are those of what was written.
             stored = _save(made, run_id, Path(folder), forecaster, example)
-            KeptFiles(settings.ledger_uri).keep(made.model_uri, digests_of(stored))
+            KeptFiles(settings.ledger_uri).package(made.model_uri, trained, digests_of(stored))
             client.log_model_artifacts(made.model_id, str(stored))
     except Exception:
         client.finalize_logged_model(made.model_id, "FAILED")
@@ -93,8 +94,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
             artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id
         ),
     )
-    for compiled in list(stored.rglob("__pycache__")):
-        shutil.rmtree(compiled)
+    drop_left_by_readers(stored)
     return stored
 
 

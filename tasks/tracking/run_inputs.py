@@ -31,6 +31,13 @@ def log_inputs(run: TrackedRun, settings: Settings, config: RunConfig, prices: P
     """Keep these with the run, the prices to the last bit, so that a later version can be judged on the same ones."""
     with TemporaryDirectory() as folder:
         Path(folder, CONFIG_FILE).write_text(config.model_dump_json(indent=2), encoding="utf-8")
+        log_checked(run.client, settings, run.run_id, Path(folder))
+    log_prices(run, settings, prices)
+
+
+def log_prices(run: TrackedRun, settings: Settings, prices: Prices) -> None:
+    """Keep these prices with the run, to the last bit, for whoever wants to see what was computed on."""
+    with TemporaryDirectory() as folder:
         write_price_file(prices, Path(folder, PRICES_FILE))
         log_checked(run.client, settings, run.run_id, Path(folder))
 

@@ -13,7 +13,6 @@ from model.evaluation.split import Split
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.provenance import code_digest, code_version, digest
 
-KEY = "key"
 COMPUTED_BY = (
     "model.training.fit",
     "model.forecaster.forecaster",

@@ -8,12 +8,12 @@ from model.market.calendar import ExchangeCalendar
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import is_settled
-from tasks.registry.version import AS_OF, RegisteredVersion
+from tasks.registry.version import AS_OF, KEY, RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.lock import state_id
 from tasks.tracking.checked_files import read_checked, version_files
 from tasks.tracking.client import Tracking
-from tasks.training.cache_key import KEY, newest_as_of
+from tasks.training.cache_key import newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
 MODEL, STATE = "model", "state"
@@ -61,8 +61,9 @@ def find_previous(
         named = model, version.version
         try:
             if tracking.client.get_run(version.run_id).info.lifecycle_stage == "active":
-                if not registry.complete(version):
-                    logger.info("%s version %d was not registered here: what is the same is trained.", *named)
+                trained = registry.complete(version)
+                if trained is None or trained.key != key:
+                    logger.info("%s version %d was not registered here as this training's: it is not used.", *named)
                     continue
                 if again and is_settled(version):
                     return None

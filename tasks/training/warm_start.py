@@ -11,6 +11,7 @@ from model.evaluation.split import Split
 from model.training.warm_start import Parent, Past, member_weights
 from tasks.registry.registry import Registry
 from tasks.registry.version import GENERATION, STARTED_FROM, RegisteredVersion
+from tasks.tracking.checked_files import trained_as
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_network
 from tasks.tracking.run import TrackedRun
@@ -89,7 +90,8 @@ def _past(tracking: Tracking, version: RegisteredVersion) -> Past | str:
 
     name = f"{version.model} version {version.version}"
     try:
-        config, split = reload_test(tracking, version.run_id, version.model_uri)
+        run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
+        config, split = reload_test(tracking, run_id, version.model_uri)
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
         return f"the run of {name} no longer says what it was fitted on"

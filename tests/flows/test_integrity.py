@@ -239,6 +239,34 @@ def test_a_training_whose_registration_was_killed_before_the_ledger_had_it_is_co
     assert run("predict", *MARKET).code == 0
 
 
+# Somebody who may write to the registry, and nowhere else: a version of their own is made of what we registered.
+COPIER = """
+import sys
+import mlflow
+
+mlflow.set_tracking_uri(sys.argv[1])
+client = mlflow.MlflowClient()
+ours = client.get_model_version("SAMPLE-Open", "1")
+tags = ours.tags | {"as_of": "1990-01-02", "decision": "approved", "verdict": "proven", "stage": "Production"}
+made = client.create_model_version("SAMPLE-Open", ours.source, ours.run_id, tags=tags)
+client.set_registered_model_alias("SAMPLE-Open", "production", made.version)
+"""
+
+
+def test_a_second_version_made_of_ours_is_not_adopted_by_the_same_training(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    put_into_production(run)
+    copy = [sys.executable, "-c", COPIER, f"sqlite:///{home}/mlflow.db"]
+    subprocess.run(copy, check=True, capture_output=True, cwd=tmp_path)
+    again = run("train", *MARKET, *SMALL, "--json").json
+    assert (again["version"], again["repeated"]) == (1, True)
+    refused = run("predict", *MARKET)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"{MODEL} version 2: its files are not on record in this ledger" in refused.err
+    assert rows() == []
+
+
 def test_one_that_was_killed_and_then_damaged_is_trained_again(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +316,18 @@ def test_no_forecast_is_made_by_a_version_that_knows_what_came_after_its_day(run
     assert rows() == []
     assert run("predict", *MARKET).code == 0
     assert run("predict", "--source", "sample", "--as-of", "2013-07-01").code == 0
+
+
+def test_tags_that_somebody_changed_move_no_guard_and_prove_nothing(run: Run, client: "MlflowClient") -> None:
+    put_into_production(run)
+    for tag, text in (("as_of", "1990-01-02"), ("verdict", "proven"), ("evidence", "1e9")):
+        client.set_model_version_tag(MODEL, "1", tag, text)
+    refused = run("predict", "--source", "sample", "--as-of", THURSDAY)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"the version was trained on sessions up to {FRIDAY}" in " ".join(refused.err.split())
+    predicted = run("predict", *MARKET)
+    assert f"{MODEL} version 1 (undecided), in Production" in " ".join(predicted.out.split())
+    assert "proven" not in run("status").out
 
 
 def test_a_missed_day_that_production_knows_already_is_caught_up_with_the_naive_distribution(run: Run) -> None:

@@ -14,8 +14,10 @@ from tasks.backtest.cache_key import plan_key
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import REPORT_FILE, log_report
 from tasks.backtest.runs import TAKEN_FROM, BacktestRuns, open_backtest
+from tasks.ledger.kept_files import KeptFiles
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking, open_tracking
+from tasks.tracking.run_inputs import PRICES_FILE
 from tests.project import ROOT
 from tests.tasks.backtest.planned import carry_out, children, plan, same
 
@@ -23,12 +25,13 @@ from tests.tasks.backtest.planned import carry_out, children, plan, same
 def test_every_result_is_a_child_with_its_metrics(tracking: Tracking) -> None:
     made = plan()
     with open_backtest(tracking, made, {"asked_by": "a test"}) as runs:
-        log_plan(runs.parent, made)
+        log_plan(runs.parent, tracking.settings, made)
         assert len(carry_out(runs)) == 6
         parent = runs.parent.run_id
     run = tracking.client.get_run(parent)
     assert (run.info.status, run.data.tags["asked_by"]) == ("FINISHED", "a test")
     assert run.data.params["backtest.first"] == "2020-01"
+    assert KeptFiles(tracking.settings.ledger_uri).digests(f"runs:/{parent}", PRICES_FILE)
     assert run.data.params["tutorial.training.epochs"] == "100"
     found = children(tracking.client, parent)
     assert {child.info.status for child in found} == {"FINISHED"}

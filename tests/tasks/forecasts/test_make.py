@@ -13,6 +13,7 @@ from model.market.prices import Prices
 from tasks.forecasts import make
 from tasks.forecasts.make import make_forecast, make_naive_forecast
 from tasks.ledger.forecasts import RecordedForecast
+from tasks.ledger.kept_files import Trained
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
 from tests.distributions import around
@@ -30,6 +31,8 @@ def made_with(forecasts: Forecasts, prices: Prices, monkeypatch: pytest.MonkeyPa
         def predict(self, _: Prices) -> Forecasts:
             return forecasts
 
+    trained = Trained(model="TEST-Open", run_id="r", key="", as_of=prices.last)
+    monkeypatch.setattr(make, "trained_as", lambda *_: trained)
     monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())
     return make_forecast(VERSION, prices, "Open", read_settings({}), NOW)
 

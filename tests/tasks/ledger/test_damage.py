@@ -14,7 +14,7 @@ from model.errors import ConfigurationError
 from model.evaluation.decision import DecisionWord
 from tasks.ledger.database import LedgerDatabase
 from tasks.ledger.forecasts import Ledger
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.ledger.trials import Trials
 from tasks.ledger.triggers import on_sqlite
@@ -75,8 +75,9 @@ def changed(folder: Path, table: str, column: str, value: object) -> str:
     )
     moved = Ruling(decision=DecisionWord.MOVED, reasons=("Trained.",), at=AT, by="train")
     StageHistory(uri).append([StageChange.of(moved, new_move(), MODEL, 1, "None", "Staging")])
-    KeptFiles(uri).keep("models:/m-1", {"MLmodel": "0" * 64})
-    KeptFiles(uri).register("models:/META-Open/1", "models:/m-1")
+    packaged = Trained(model=MODEL, run_id="1", key="a key", as_of=date(2020, 1, 31))
+    KeptFiles(uri).package("models:/m-1", packaged, {"MLmodel": "0" * 64})
+    assert KeptFiles(uri).register("models:/META-Open/1", "models:/m-1", "1", "a key")
     with sqlite3.connect(folder / "ledger.db") as connection:
         (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", [f"{table}_stand"]).fetchone()
         connection.execute(f"DROP TRIGGER {table}_stand")
@@ -121,6 +122,7 @@ def test_a_damaged_row_of_the_forecasts_is_named(tmp_path: Path, column: str, va
         ("stage_changes", "at", "soon", lambda uri: StageHistory(uri).changes(MODEL)),
         ("stage_changes", "reasons", b"\x00", lambda uri: StageHistory(uri).newest(MODEL)),
         ("kept_files", "digest", b"\x00", lambda uri: KeptFiles(uri).version("models:/META-Open/1", "models:/m-1")),
+        ("artefacts", "as_of", "soon", lambda uri: KeptFiles(uri).trained("models:/META-Open/1", "models:/m-1")),
     ],
 )
 def test_a_damaged_row_of_another_table_is_named(

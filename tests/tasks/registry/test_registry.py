@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_a_version_is_registered_with_its_run_source_and_tags(registry: Registry
     assert (version.model, version.version, version.stage) == (MODEL, 1, "None")
     assert version.model_uri == "models:/META-Open/1"
     assert version.source.startswith("models:/m-")
-    assert version.tags == {"preset": "tutorial", "stage": "None"}
+    assert version.tags == {"preset": "tutorial", "key": "a key", "stage": "None"}
     assert tracking.client.get_run(version.run_id).info.status == "FINISHED"
     logged = tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
@@ -32,6 +33,20 @@ def test_registering_a_run_again_makes_no_second_version(registry: Registry, tra
     again = registry.register(MODEL, run_id=first.run_id, model_uri=first.source)
     assert again == first
     assert train(tracking) == 2
+
+
+def test_what_was_known_of_a_version_is_what_the_history_says_and_not_its_tags(
+    registry: Registry, tracking: Tracking
+) -> None:
+    number = train(tracking)
+    registry.move(MODEL, number, "Production", replace(PASSED, verdict="undecided", evidence=2.5))
+    registry.note(registry.version(MODEL, number), {"verdict": "proven", "evidence": "1e9"})
+    for found in (registry.version(MODEL, number), registry.production(MODEL, NOW), registry.find(MODEL, number)):
+        assert found is not None
+        assert (found.named, found.evidence) == ("version 1 (undecided)", 2.5)
+    assert registry.history.verdict(MODEL, number) == "undecided"
+    registry.note(registry.version(MODEL, train(tracking)), {"verdict": "proven"})
+    assert registry.version(MODEL, 2).named == "version 2"
 
 
 def test_nothing_in_production_says_what_to_do(registry: Registry, tracking: Tracking) -> None:

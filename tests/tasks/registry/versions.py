@@ -1,10 +1,11 @@
 """What the tests of the registry share: versions to move, and looks at them through MLflow alone."""
 
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from model.evaluation.decision import DecisionWord
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.settings import Stage
@@ -29,10 +30,10 @@ def train(tracking: Tracking, model: str = MODEL) -> int:
     run_id = run.info.run_id
     logged = tracking.client.create_logged_model(run.info.experiment_id, name="forecaster", source_run_id=run_id)
     tracking.client.set_terminated(run_id)
-    registered = Registry(tracking).register(
-        model, run_id=run_id, model_uri=f"models:/{logged.model_id}", tags={"preset": "tutorial"}
-    )
-    return registered.version
+    packaged = Trained(model=model, run_id=run_id, key="a key", as_of=date(2020, 1, 31))
+    KeptFiles(tracking.settings.ledger_uri).package(logged.model_uri, packaged, {"MLmodel": "0" * 64})
+    tags = {"preset": "tutorial", "key": packaged.key}
+    return Registry(tracking).register(model, run_id=run_id, model_uri=logged.model_uri, tags=tags).version
 
 
 def stand(client: "MlflowClient") -> tuple[dict[int, str], dict[int, str], dict[str, int]]:

@@ -27,7 +27,7 @@ from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs, reload_test, run_config
 from tests.market import make_prices
 from tests.tasks.tracking.given import CONFIG
-from tests.tasks.tracking.test_model_artifact import KNOWN, LATER, small
+from tests.tasks.tracking.test_model_artifact import KNOWN, LATER, small, trained_by
 
 Made = tuple[Tracking, str, Path]
 VERSION = "models:/TEST-Open/1"
@@ -48,8 +48,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, template_database: Path) -> M
     tracking = open_tracking(Settings(home=home))
     fitted = train_forecaster(KNOWN, small("anchored"))
     with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
-        source = log_forecaster(tracking.settings, run.run_id, fitted, KNOWN)
-    assert KeptFiles(tracking.settings.ledger_uri).register(VERSION, source)
+        source = log_forecaster(tracking.settings, trained_by(run), fitted, KNOWN)
+    assert KeptFiles(tracking.settings.ledger_uri).register(VERSION, source, run.run_id, "a key")
     logged = tracking.client.get_logged_model(source.removeprefix("models:/"))
     return tracking, source, Path(urlparse(logged.artifact_location).path)
 
@@ -210,21 +210,6 @@ def test_a_version_that_this_ledger_does_not_know_is_not_loaded(made: Made, tmp_
     refused_as(settings, VERSION, str(tmp_path))
     other = Settings(home=tmp_path / "other", tracking=settings.tracking)
     assert "name that one's ledger (ledger.uri, TOMORROW_LEDGER_URI)" in refused_as(other, VERSION, source).remedy
-
-
-def test_what_is_on_record_for_a_version_is_not_replaced_by_other_files(made: Made) -> None:
-    tracking, source, _ = made
-    kept = KeptFiles(tracking.settings.ledger_uri)
-    kept.keep("models:/m-0123", {"MLmodel": "0" * 64})
-    assert not kept.register(VERSION, "models:/m-0123")
-    assert kept.version(VERSION, "models:/m-0123") is None
-    assert kept.register(VERSION, source), "as it is on record already"
-    assert not kept.register("models:/TEST-Open/3", "models:/m-unknown")
-    # A file more, and the list is not the one that was registered.
-    kept.keep("models:/m-0123", {"MLmodel": "0" * 64})
-    assert kept.register("models:/TEST-Open/4", "models:/m-0123")
-    kept.keep("models:/m-0123", {"more.py": "1" * 64})
-    assert kept.version("models:/TEST-Open/4", "models:/m-0123") is None
 
 
 def run_file(tracking: Tracking, run: TrackedRun, name: str) -> Path:

@@ -23,10 +23,10 @@ from model.config import PRESETS, ForecasterConfig, NetworkConfig
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
-from tasks.ledger.kept_files import KeptFiles
+from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
-from tasks.tracking.run import start_run
+from tasks.tracking.run import TrackedRun, start_run
 from tests.market import make_prices
 
 CONFIGS = {
@@ -49,13 +49,17 @@ def small(preset: str) -> ForecasterConfig:
     return given.model_copy(update={"network": network, "training": training, "lookback": 5})
 
 
+def trained_by(run: TrackedRun) -> Trained:
+    return Trained(model="TEST-Open", run_id=run.run_id, key="a key", as_of=KNOWN.last)
+
+
 @pytest.fixture
 def log(tracking: Tracking) -> Log:
     """Store a forecaster with a run of its own, and give its address."""
 
     def logged(fitted: Forecaster) -> str:
         with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
-            return log_forecaster(tracking.settings, run.run_id, fitted, KNOWN)
+            return log_forecaster(tracking.settings, trained_by(run), fitted, KNOWN)
 
     return logged
 
@@ -67,7 +71,8 @@ def load(tracking: Tracking, log: Log) -> Load:
 
     def loaded(fitted: Forecaster) -> PackagedForecaster:
         source, version = log(fitted), f"models:/TEST-Open/{next(numbers)}"
-        assert KeptFiles(tracking.settings.ledger_uri).register(version, source)
+        run_id = tracking.client.get_logged_model(source.removeprefix("models:/")).source_run_id
+        assert KeptFiles(tracking.settings.ledger_uri).register(version, source, str(run_id), "a key")
         return load_forecaster(tracking.settings, version, source)
 
     return loaded

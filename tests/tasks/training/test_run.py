@@ -6,6 +6,7 @@ from model.config import EvaluationConfig, ForecasterConfig, NetworkConfig, Trai
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
+from tasks.ledger.kept_files import Trained
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import log_forecaster
@@ -22,7 +23,8 @@ def test_the_logged_models_page_has_the_metrics_of_the_test_period(tracking: Tra
         run.log_datasets(split)
         fitted = train_forecaster(split.train, config)
         judged = evaluate(fitted.predict, split, config.column)
-        uri = log_forecaster(tracking.settings, run.run_id, fitted, split.train)
+        trained = Trained(model="TEST-Open", run_id=run.run_id, key="a key", as_of=split.prices.last)
+        uri = log_forecaster(tracking.settings, trained, fitted, split.train)
         results = log_results(run, tracking.settings, split, fitted, judged, uri)
     logged = tracking.client.get_logged_model(uri.removeprefix("models:/"))
     shown = {metric.key: metric.value for metric in logged.metrics or ()}

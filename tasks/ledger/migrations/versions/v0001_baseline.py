@@ -1,4 +1,4 @@
-"""Version 1: forecasts, stage changes, requests to retrain, configurations tried, digests of files.
+"""Version 1: forecasts, stage changes, requests to retrain, configurations tried, digests of files, versions.
 
 Triggers keep what was recorded.
 """
@@ -94,6 +94,22 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, primary_key=True),
         sa.Column("path", sa.Text, primary_key=True),
         sa.Column("digest", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "artefacts",
+        sa.Column("artefact", sa.Text, primary_key=True),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("files", sa.Text, nullable=False),
+        sa.Column("as_of", sa.Date, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "versions",
+        sa.Column("version", sa.Text, primary_key=True),
+        sa.Column("artefact", sa.Text, nullable=False, unique=True),
         sqlite_with_rowid=False,
     )
     op.create_table("ledger_version", sa.Column("version", sa.Integer, nullable=False))
