@@ -115,7 +115,8 @@ def refused(made: Made) -> ConfigurationError:
         with pytest.raises(ConfigurationError) as caught:
             load(tracking.settings, VERSION, source)
         errors.append(caught.value)
-    assert str(errors[0]) == str(errors[1])
+    # How much room there is on the disk may change in between.
+    assert len({(error.subject, error.need, error.remedy) for error in errors}) == 1
     return errors[0]
 
 
