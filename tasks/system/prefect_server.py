@@ -25,7 +25,7 @@ from tasks.settings import Address, Settings, in_folder, part_credentials, read_
 from tasks.system import durations
 from tasks.system.access.guard import Door
 from tasks.system.access.own_servers import prefect_key, proves_itself
-from tasks.system.access.prefect_app import server_command, server_variables
+from tasks.system.access.prefect_app import ENDS_WITH_STARTER, server_command, server_variables
 from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault, inodes_are_gone
 from tasks.system.keras_backend import ONE_THREAD
@@ -252,12 +252,15 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 return subprocess.Popen(
                     server_command("--fd", str(taken.fileno()), level="error"),
                     pass_fds=[taken.fileno()],
+                    # Never written to: it is closed when this process ends, be it killed, and the server ends, too.
+                    stdin=subprocess.PIPE,
                     env={
                         **os.environ,
                         "PREFECT_UI_ENABLED": "0",
                         "PREFECT__SERVER_EPHEMERAL": "1",
                         **get_current_settings().to_environment_variables(exclude_unset=True),
                         **server_variables(door, keys.prefect),
+                        ENDS_WITH_STARTER: "1",
                     },
                 )
             finally:

@@ -1,16 +1,31 @@
 """Prefect's server behind the guard, as uvicorn is told to make it: nobody starts it without."""
 
+import os
+import signal
 import sys
+import threading
 
 from tasks.settings import project_folder
 from tasks.system.access.guard import App, Door, Guard
+
+# Set where nobody needs the server when the process that started it is gone.
+ENDS_WITH_STARTER = "TOMORROW_ENDS_WITH_STARTER"
 
 
 def create() -> App:
     """The application that `server_command` serves."""
     from prefect.server.api.server import create_app
 
+    if os.environ.get(ENDS_WITH_STARTER):
+        threading.Thread(target=_end_with_starter, name="starter", daemon=True).start()
     return Guard(create_app(), Door.here())
+
+
+def _end_with_starter() -> None:
+    """End this server when the other end of its standard input is closed: whoever started it is gone, however."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:

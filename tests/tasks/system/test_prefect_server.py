@@ -1,7 +1,9 @@
 """Prefect runs as the command line wants it: quietly, at home, and without a word to its makers."""
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -210,6 +213,35 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
         process = _python(RUN, _bare_environment(tmp_path, PREFECT_API_URL=url), tmp_path)
     assert process.returncode == 1
     assert f"ConfigurationError: Prefect's server at {url}" in process.stderr
+
+
+STAYS = """
+import time
+from tasks.system.prefect_server import orchestrated, prepare_environment
+from tasks.settings import read_settings
+
+prepare_environment(read_settings())
+with orchestrated() as server:
+    print(server.address, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_server_of_a_commands_own_does_not_outlive_it(number: signal.Signals, tmp_path: Path) -> None:
+    words = [sys.executable, "-W", "ignore", "-c", STAYS]
+    started = subprocess.Popen(words, env=_bare_environment(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    port = urlsplit(started.stdout.readline()).port
+    started.send_signal(number)
+    started.wait(60)
+    deadline = time.monotonic() + 60
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() < deadline:
+            socket.create_connection(("127.0.0.1", port or 0)).close()
+            time.sleep(0.2)
+        pytest.fail("it listens still")
 
 
 class Refuses(BaseHTTPRequestHandler):
