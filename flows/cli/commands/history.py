@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,8 @@ SHOWN = ("Production", "Staging", "Archived")
 VERSIONS, LINES = 20, 50
 # The schedules run by it, and what is trained in the evening belongs to that day.
 NEW_YORK = ZoneInfo("America/New_York")
+# Of a history without a line: at any time it is the same.
+ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class ChangeAnswer(Answer):
@@ -148,7 +150,7 @@ def _told(history: "StageHistory", model: str, on: date | None, everything: bool
     from tasks.registry.stage_history import stages_at
 
     changes = history.changes(model)
-    until = end_of_day(on) if on else max((change.at for change in changes), default=datetime.now(NEW_YORK))
+    until = end_of_day(on) if on else max((change.at for change in changes), default=ANY_TIME)
     shown = [change for change in changes if change.at <= until]
     entered = [change for _, change in sorted(stages_at(changes, until).items())]
     there = {stage: [change for change in entered if change.after == stage] for stage in SHOWN}
@@ -172,7 +174,7 @@ def _told_lately(history: "StageHistory", model: str) -> Told:
     few = {stage: sorted(numbers[:VERSIONS]) for stage, numbers in there.items()}
     named = {change.version for change in changes}.union(*few.values())
     lines = history.of_versions(model, named)
-    entered = stages_at(lines, max((line.at for line in lines), default=datetime.now(NEW_YORK)))
+    entered = stages_at(lines, max((line.at for line in lines), default=ANY_TIME))
     more = {stage: len(numbers) - len(few[stage]) for stage, numbers in there.items()}
     return Told(
         stages={stage: [entered[number] for number in few[stage] if number in entered] for stage in SHOWN},
