@@ -72,6 +72,9 @@ def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
 ) -> None:
     run("train", *alternating, *SMALL)
     assert run("promote", "ZIG-Open", "1", "--force", "--reason", "to have one").code == 0
+    # The gate asks the ledger: what somebody writes on it in MLflow does not keep it there.
+    for tag, text in (("verdict", "proven"), ("as_of", "2999-01-01")):
+        client.set_model_version_tag("ZIG-Open", "1", tag, text)
     proven = run("train", *alternating, *LEARNS, "--json").json
     assert (proven["stage"], proven["decision"]["verdict"], proven["proof"]["tried"]) == ("Production", "proven", 2)
     assert "of version 1 in Production on 40 sessions, which is not proven" in proven["decision"]["reasons"][-1]
