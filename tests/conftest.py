@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,25 @@ def _ctrl_c() -> None:
     """In a background job SIGINT is ignored, which every program that a test starts would inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """A command that runs in the tests' own process gives that a temporary folder and a umask of the command's own.
+
+    The next test's files would lie in the folder of this one's, where another user, such as PostgreSQL's, cannot go.
+    """
+    mask = os.umask(0o022)
+    os.umask(mask)
+    names = ("TMPDIR", "TOMORROW_TMP")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    os.umask(mask)
+    for name, text in before.items():
+        os.environ.pop(name, None)
+        if text is not None:
+            os.environ[name] = text
+    tempfile.tempdir = None
 
 
 @pytest.fixture(scope="session")

@@ -48,8 +48,9 @@ def database_on(server: sa.URL) -> Iterator[str]:
 @contextmanager
 def _private_server(programs: Path, user: str) -> Iterator[sa.URL]:
     """Run a cluster in a folder of its own, which listens on a socket in it and on no port."""
-    folder = Path(tempfile.mkdtemp(prefix="tomorrow-postgres-"))
     become = [] if user == _own_name() else ["runuser", "-u", user, "--"]
+    # A command that ran in the tests' own process may have given it a temporary folder that is closed to other users.
+    folder = Path(tempfile.mkdtemp(prefix="tomorrow-postgres-", dir="/tmp" if become else None))  # noqa: S108
     if become:
         shutil.chown(folder, user)
     data = folder / "data"
