@@ -17,7 +17,7 @@ from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_v
 from tasks.ledger.triggers import missing_triggers, triggers
 from tasks.settings import Address, sqlite_file
 from tasks.system import durations
-from tasks.system.disk_errors import folder_fault, obstacle
+from tasks.system.disk_errors import folder_fault, obstacle, room
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -128,7 +128,7 @@ class LedgerDatabase:
             said = " ".join(str(error.orig).split())
             raise ConfigurationError(
                 f"the ledger {self.place}",
-                have=f"{said}: {stopped.have}" if stopped else said,
+                have=f"{said}: {stopped.have} ({room()})" if stopped else said,
                 need=stopped.need if stopped else "a database that can be opened and written",
                 remedy=stopped.remedy if stopped else remedy,
             ) from None

@@ -69,7 +69,7 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
         if _is_out_of_memory(cause):
             return _no_memory(cause)
         if found := _of(cause):
-            have = f"{found.have} ({_room()})"
+            have = f"{found.have} ({room()})"
             return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
     return _silent_server(error)
 
@@ -155,7 +155,7 @@ def _subject(cause: BaseException) -> str:
     return f"file {file}" if file else f"a file in {read_settings().home}, or a temporary one"
 
 
-def _room() -> str:
+def room() -> str:
     """How much is free where things are kept and where they are made."""
     home, made = read_settings().home, Path(tempfile.gettempdir())
     # One line for each disk: where both are on one, the state directory's.
@@ -204,7 +204,7 @@ def _silent(whose: str, have: str) -> ConfigurationError:
     address = str(settings.tracking_uri) if whose == "tracking" else os.environ.get("PREFECT_API_URL", "")
     return ConfigurationError(
         f"{whose} server {address}".strip(),
-        have=f"{have} ({_room()})",
+        have=f"{have} ({room()})",
         need="a server that is running and can write its database",
         remedy="see its log (those of `tomorrow up` are in logs of the state directory) and whether its disk is full, "
         "then run it again: what was on record still is",

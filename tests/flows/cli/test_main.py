@@ -207,7 +207,8 @@ def test_a_stream_that_is_closed_gets_nothing_and_no_other_gets_what_it_was_mean
 def test_with_standard_error_closed_a_training_prints_its_answer_alone(home: Path) -> None:
     arguments = shlex.join(["train", *FAST_MARKET, *SMALL, "--json"])
     command = f"{shlex.quote(sys.executable)} -m flows.cli.main {arguments} 2>&-"
-    environment = {**os.environ, "TOMORROW_HOME": str(home)}
+    # A command that ran in the tests' own process before may have named another folder of Prefect's.
+    environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_HOME": str(home / "prefect")}
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, env=environment, check=False)
     assert json.loads(done.stdout)["version"] == 1
     for database in ("mlflow.db", "ledger.db", "prefect/prefect.db"):
