@@ -217,21 +217,28 @@ def test_a_candidate_whose_run_is_damaged_is_not_judged_and_the_file_is_named(
     assert run("train", *MARKET, *SMALL, "--again", "--json").json["version"] == 2
 
 
-def test_a_training_whose_registration_was_killed_before_the_ledger_had_it_is_completed(
-    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tasks.ledger.kept_files import KeptFiles
+class Killed(BaseException):
+    """As a signal ends a process, which no handler of errors sees."""
 
-    class Killed(BaseException):
-        pass
+
+def train_until_killed(run: Run, monkeypatch: pytest.MonkeyPatch, owner: object, step: str) -> None:
+    """Train, and be killed where this step would begin."""
 
     def kill(*_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(KeptFiles, "register", kill)
+        patched.setattr(owner, step, kill)
         with pytest.raises(Killed):
             run("train", *MARKET, *SMALL)
+
+
+def test_a_training_whose_registration_was_killed_before_the_ledger_had_it_is_completed(
+    run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.ledger.kept_files import KeptFiles
+
+    train_until_killed(run, monkeypatch, KeptFiles, "register")
     assert [int(found.version) for found in client.search_model_versions()] == [1]
     again = run("train", *MARKET, *SMALL, "--json").json
     assert (again["version"], again["repeated"]) == (1, True)
@@ -272,16 +279,7 @@ def test_one_that_was_killed_and_then_damaged_is_trained_again(
 ) -> None:
     from flows import promote
 
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(promote, "prove_task", kill)
-        with pytest.raises(Killed):
-            run("train", *MARKET, *SMALL)
+    train_until_killed(run, monkeypatch, promote, "prove_task")
     damage(files_of(client, 1) / "artifacts/weights.npz")
     again = run("train", *MARKET, *SMALL, "--json").json
     assert (again["version"], again["repeated"]) == (2, False)
