@@ -72,13 +72,14 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
     own_mlflow = not settings.tracking_uri.is_server or _numbered(settings.tracking_uri.secret) == mlflow_address
-    own_prefect = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
+    is_ours = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
+    elsewhere = None if is_ours else prefect_elsewhere
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
     keys, salt = state_keys(settings), token_hex(16)
-    if own_prefect or prefect_elsewhere is None:
+    if elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
-        api = PrefectApi(prefect_elsewhere, os.environ.get("PREFECT_API_AUTH_STRING"))
+        api = PrefectApi(elsewhere, os.environ.get("PREFECT_API_AUTH_STRING"))
     shared = {
         **environment(settings, quiet=False),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -90,7 +91,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     }
     parts = (
         *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
-        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if own_prefect else ()),
+        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if elsewhere is None else ()),
         _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
     )
     return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
