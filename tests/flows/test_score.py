@@ -21,6 +21,7 @@ from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.forecasts import make
 from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.kept_files import Trained
 from tasks.ledger.retraining_requests import RetrainingRequests
 from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
@@ -220,9 +221,8 @@ def test_with_nothing_forecast_there_is_nothing_to_score(run: Run) -> None:
     assert (scored["crps"], scored["naive_crps"], scored["naive_distribution"], scored["live"]) == (None,) * 4
 
 
-@pytest.mark.usefixtures("in_production")
 def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_judge(
-    run: Run, prices: Prices, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    run: Run, prices: Prices, settings: Settings, in_production: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quantiles = around(np.array([float(prices.column("Close")[-2])]), 1.5, 2.5)
 
@@ -230,6 +230,8 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
         def predict(self, _: Prices) -> Forecasts:
             return Forecasts(values=median(quantiles), quantiles=quantiles)
 
+    trained = Trained(model=MODEL, run_id=in_production, key="", as_of=date(2013, 6, 28))
+    monkeypatch.setattr(make, "trained_as", lambda *_: trained)
     monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())
     friday = ("--source", "sample", "--as-of", "2013-09-27")
     with clock_at(datetime(2013, 9, 27, 22, 15, tzinfo=UTC)):

@@ -148,5 +148,5 @@ def test_a_password_in_a_warning_stays_out_of_the_log(monkeypatch: pytest.Monkey
         "tasks.a", logging.WARNING, "", 0, "no answer: %s", ("http://me:secret@host:1/api",), None
     )
     _handler.emit(record)
-    assert [found.getMessage() for found in sent] == ["no answer: http://host:1/api"]
+    assert [found.getMessage() for found in sent] == ["no answer: http://***@host:1/api"]
     assert "secret" in record.getMessage(), "who reads the log of the machine itself still sees it"
