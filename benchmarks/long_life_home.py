@@ -72,6 +72,7 @@ def fill(home: Path, seed: Path) -> None:
         _copy_models(connection, home, seed)
         _copy_versions(connection)
     _fill_history(settings.ledger_uri, home, versions)
+    _fill_kept(settings.ledger_uri, seed, template, versions)
     _fill_ledger(settings.ledger_uri, versions, sessions, template["row"])
 
 
@@ -290,6 +291,26 @@ def _fill_history(uri: str, home: Path, versions: list[Map]) -> None:
                 VALUES ('stages.moved', ?, ?, 'default')""",
                 (move, model),
             )
+
+
+def _fill_kept(uri: str, seed: Path, template: Map, versions: list[Map]) -> None:
+    """What is on record of each version: that it was made here, and the digests of its files."""
+    from tasks.ledger import schema
+    from tasks.ledger.database import LedgerDatabase
+
+    artefact = f"models:/{template['logged']}"
+    with LedgerDatabase(f"sqlite:///{seed}/ledger.db").reading() as connection:
+        trained = connection.execute(sa.select(schema.artefacts).where(schema.artefacts.c.artefact == artefact)).one()
+        files = connection.execute(sa.select(schema.kept_files).where(schema.kept_files.c.owner == artefact)).all()
+    with LedgerDatabase(uri).writing() as connection:
+        for version in versions:
+            made, run = f"models:/{version['new_model']}", version["new_run"]
+            own = {"artefact": made, "model": version["model"], "run_id": run, "key": run}
+            as_of = date.fromisoformat(version["as_of"])
+            connection.execute(sa.insert(schema.kept_files), [{**row._mapping, "owner": made} for row in files])
+            connection.execute(sa.insert(schema.artefacts), {**trained._mapping, **own, "as_of": as_of})
+            name = f"models:/{version['model']}/{version['version']}"
+            connection.execute(sa.insert(schema.versions), {"version": name, "artefact": made})
 
 
 def _fill_ledger(uri: str, versions: list[Map], sessions: list[date], row: RecordedForecast) -> None:
