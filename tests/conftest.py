@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,9 @@ def _ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _process_as_it_was() -> Iterator[None]:
-    """A command that runs in the tests' own process gives that a temporary folder and a umask of the command's own.
+@contextmanager
+def process_as_it_was() -> Iterator[None]:
+    """Afterwards this process has the temporary folder and the umask that it had, whatever a command gave it.
 
     The next test's files would lie in the folder of this one's, where another user, such as PostgreSQL's, cannot go.
     """
@@ -64,13 +65,22 @@ def _process_as_it_was() -> Iterator[None]:
     os.umask(mask)
     names = ("TMPDIR", "TOMORROW_TMP")
     before = {name: os.environ.get(name) for name in names}
-    yield
-    os.umask(mask)
-    for name, text in before.items():
-        os.environ.pop(name, None)
-        if text is not None:
-            os.environ[name] = text
-    tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        os.umask(mask)
+        for name, text in before.items():
+            os.environ.pop(name, None)
+            if text is not None:
+                os.environ[name] = text
+        tempfile.tempdir = None
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """A command that runs in the tests' own process changes nothing for the next test."""
+    with process_as_it_was():
+        yield
 
 
 @pytest.fixture(scope="session")

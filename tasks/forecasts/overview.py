@@ -29,9 +29,9 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
         return {}
     registry = Registry(open_tracking(settings))
     found: dict[str, RegisteredVersion | None] = {}
-    for model in registry.models():
+    for model, state in registry.states().items():
         try:
-            found[model] = registry.production(model, at)
+            found[model] = registry.production(model, at, state)
         except NothingInProduction:
             found[model] = None
     return found

@@ -13,6 +13,7 @@ from tasks.registry.version import RegisteredVersion, logged_model_id, read_vers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
 
 # On the registered model: the last move that is done with, of whichever history.
 MOVED = "stages.moved"
@@ -40,13 +41,18 @@ class MlflowRegistry:
 
     def models(self) -> tuple[str, ...]:
         """The names of all registered models."""
-        names, token = [], None
+        return tuple(self.states())
+
+    def states(self) -> dict[str, ModelState]:
+        """What is kept on each registered model as a whole, by its name."""
+        found: dict[str, ModelState] = {}
+        token = None
         while True:
             page = self._client.search_registered_models(page_token=token)
-            names += [found.name for found in page]
+            found |= {model.name: _state(model) for model in page}
             token = page.token
             if not token:
-                return tuple(sorted(names))
+                return dict(sorted(found.items()))
 
     def versions(self, model: str, *conditions: str) -> tuple[RegisteredVersion, ...]:
         """The versions of a model that fit MLflow's conditions, oldest first; none where there is no model."""
@@ -90,10 +96,7 @@ class MlflowRegistry:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
             return ModelState(there=False)
-        for found in page:
-            aliases = {alias: int(version) for alias, version in found.aliases.items()}
-            return ModelState(aliases, found.tags.get(MOVED))
-        return ModelState(there=False)
+        return _state(page[0]) if page else ModelState(there=False)
 
     def create_model(self, model: str) -> None:
         """Make a model, where there is none of that name."""
@@ -163,6 +166,11 @@ class MlflowRegistry:
             token = page.token
             if not token:
                 return
+
+
+def _state(model: "RegisteredModel") -> ModelState:
+    aliases = {alias: int(version) for alias, version in model.aliases.items()}
+    return ModelState(aliases, model.tags.get(MOVED))
 
 
 def quoted(text: str) -> str:

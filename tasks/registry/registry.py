@@ -20,7 +20,7 @@ from model.errors import NothingInProduction, UsageError
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
 from tasks.registry.manual_changes import production_of, superseded
-from tasks.registry.mlflow_registry import MlflowRegistry
+from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
 from tasks.registry.ruling import Move, Ruling
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back
 from tasks.registry.stage_writer import StageWriter
@@ -88,6 +88,10 @@ class Registry:
         """The names of all registered models."""
         return self._mlflow.models()
 
+    def states(self) -> dict[str, ModelState]:
+        """What is kept on each registered model as a whole, by its name."""
+        return self._mlflow.states()
+
     def versions(self, model: str) -> tuple[RegisteredVersion, ...]:
         """All versions of a model, oldest first; none for a model that does not exist."""
         return self._mlflow.versions(model)
@@ -120,12 +124,14 @@ class Registry:
         found = self._mlflow.version(model, number)
         return None if found is None else self._as_judged(found)
 
-    def production(self, model: str, at: datetime) -> RegisteredVersion:
+    def production(self, model: str, at: datetime, state: ModelState | None = None) -> RegisteredVersion:
         """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
+
+        `state` is what is kept on the model as a whole, where that was just read.
 
         What was changed by hand in MLflow is recorded and followed; the version's notes say so, once.
         """
-        view = self._writer.glance(model)
+        view = self._writer.glance(model, state=state)
         notes: tuple[str, ...] = ()
         if not view.agrees:
             # They differ for a moment while another process moves a version, too: only the lock tells.

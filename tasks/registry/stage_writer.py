@@ -16,7 +16,7 @@ from model.errors import TomorrowError
 from model.evaluation.decision import DecisionWord
 from tasks.registry.errors import registered_elsewhere
 from tasks.registry.manual_changes import ModelView, changes_by_hand, describe_changes, differences
-from tasks.registry.mlflow_registry import MlflowRegistry
+from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory
 from tasks.registry.version import RegisteredVersion
 
@@ -41,14 +41,15 @@ class StageWriter:
         """The history of stages, in the ledger's database."""
         return StageHistory(self._ledger_uri)
 
-    def glance(self, model: str, also: Collection[int] = ()) -> ModelView:
+    def glance(self, model: str, also: Collection[int] = (), state: ModelState | None = None) -> ModelView:
         """What MLflow and the history have of the versions that may be in question: a look that costs little.
 
         They are those that MLflow and the history have something new of, the one on record in Production, the one that
         the alias names, and what is asked for `also`. MLflow notes when a version was given a stage, by whomever: so a
-        change by hand is among what is new, unless many versions were changed after it.
+        change by hand is among what is new, unless many versions were changed after it. `state` is what is kept on the
+        model as a whole, where that was just read.
         """
-        state = self._mlflow.state(model)
+        state = state or self._mlflow.state(model)
         versions = {found.version: found for found in self._mlflow.changed(model)} if state.there else {}
         newest = self.history.lately(model, {*versions, *also, *state.aliases.values()})
         in_question = {

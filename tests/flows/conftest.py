@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from flows.cli.main import main
 from tasks.settings import read_settings
 from tasks.tracking.client import open_tracking
+from tests.conftest import process_as_it_was
 from tests.market import write_csv, zigzag
 
 if TYPE_CHECKING:
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 
 # A network that is fitted in a moment; what is tested here does not depend on its size.
 SMALL = ("--lookback", "5", "--set", "network.units=[4]", "--epochs", "2")
+# A year and a half of the sample market: too few sessions for a proof.
+MARKET = ("--source", "sample", "--as-of", "2013-06-28")
+# Where MLflow's database has absolute places.
+PLACES = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
 # One that learns what `alternating` prices do.
 LEARNS = (
     *("--lookback", "2", "--epochs", "40", "--batch-size", "16"),
@@ -72,6 +83,32 @@ def home(tmp_path: Path, template_database: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copy(template_database, folder / "mlflow.db")
     monkeypatch.setenv("TOMORROW_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    template_database: Path,
+    prefect_server: None,  # noqa: ARG001 - the training needs it
+) -> Path:
+    """A state directory in which SMALL was trained on MARKET; a copy of it costs a hundredth of a training."""
+    home = tmp_path_factory.mktemp("trained") / "var"
+    home.mkdir(mode=0o700)
+    shutil.copy(template_database, home / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch, process_as_it_was():
+        patch.setenv("TOMORROW_HOME", str(home))
+        assert main(("train", *MARKET, *SMALL)) == 0
+    return home
+
+
+@pytest.fixture
+def trained(home: Path, trained_once: Path) -> None:
+    """Version 1 of the sample market waits in Staging: SMALL, trained on MARKET, as if it had been done here."""
+    shutil.copytree(trained_once, home, dirs_exist_ok=True)
+    with sqlite3.connect(home / "mlflow.db") as database:
+        for table, column in PLACES.items():
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names of MLflow's
+            database.execute(moved, (str(trained_once), str(home)))
 
 
 @pytest.fixture

@@ -91,6 +91,7 @@ def damage(file: Path) -> None:
 
 
 @pytest.mark.parametrize("also", [(), ("stage",)])
+@pytest.mark.usefixtures("trained")
 def test_a_strangers_model_that_takes_production_is_never_executed_and_the_way_back_works(
     run: Run, home: Path, tmp_path: Path, also: tuple[str, ...]
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_strangers_model_that_takes_production_is_never_executed_and_the_way_b
     assert not executed.exists()
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_version_of_ours_that_somebody_moved_by_hand_forecasts(run: Run, client: "MlflowClient") -> None:
     put_into_production(run)
     put_into_production(run, "--seed", "1")
@@ -151,6 +153,7 @@ def remove(file: Path) -> None:
         ("served_model.py", remove),
     ],
 )
+@pytest.mark.usefixtures("trained")
 def test_a_damaged_version_forecasts_nothing_until_its_file_is_restored(
     run: Run, client: "MlflowClient", tmp_path: Path, name: str, harm: Callable[[Path], None]
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_damaged_version_forecasts_nothing_until_its_file_is_restored(
     assert rows() == [(1, FRIDAY)]
 
 
+@pytest.mark.usefixtures("trained")
 def test_with_a_damaged_version_in_production_training_and_promotion_go_on(run: Run, client: "MlflowClient") -> None:
     put_into_production(run)
     for file in (files_of(client, 1) / "MLmodel", run_file(client, 1, "config.json")):
@@ -204,6 +208,7 @@ def test_damaged_tags_of_the_version_in_production_keep_nothing_from_training(ru
 
 
 @pytest.mark.parametrize("name", ["config.json", "prices.parquet"])
+@pytest.mark.usefixtures("trained")
 def test_a_candidate_whose_run_is_damaged_is_not_judged_and_the_file_is_named(
     run: Run, client: "MlflowClient", name: str
 ) -> None:
@@ -260,6 +265,7 @@ client.set_registered_model_alias("SAMPLE-Open", "production", made.version)
 """
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_second_version_made_of_ours_is_not_adopted_by_the_same_training(
     run: Run, home: Path, tmp_path: Path
 ) -> None:
@@ -285,6 +291,7 @@ def test_one_that_was_killed_and_then_damaged_is_trained_again(
     assert (again["version"], again["repeated"]) == (2, False)
 
 
+@pytest.mark.usefixtures("trained")
 def test_results_that_were_damaged_are_not_shown_as_those_of_the_training(run: Run, client: "MlflowClient") -> None:
     run("train", *MARKET, *SMALL)
     cut(run_file(client, 1, "results.json"))
@@ -292,6 +299,7 @@ def test_results_that_were_damaged_are_not_shown_as_those_of_the_training(run: R
     assert (again["version"], again["repeated"]) == (2, False)
 
 
+@pytest.mark.usefixtures("trained")
 def test_with_another_ledger_a_version_is_not_known_and_what_is_the_same_is_trained_here(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,6 +314,7 @@ def test_with_another_ledger_a_version_is_not_known_and_what_is_the_same_is_trai
     assert run("predict", *MARKET, "--json").json["version"] == 2
 
 
+@pytest.mark.usefixtures("trained")
 def test_no_forecast_is_made_by_a_version_that_knows_what_came_after_its_day(run: Run) -> None:
     put_into_production(run)
     refused = run("predict", "--source", "sample", "--as-of", THURSDAY)
@@ -316,6 +325,7 @@ def test_no_forecast_is_made_by_a_version_that_knows_what_came_after_its_day(run
     assert run("predict", "--source", "sample", "--as-of", "2013-07-01").code == 0
 
 
+@pytest.mark.usefixtures("trained")
 def test_tags_that_somebody_changed_move_no_guard_and_prove_nothing(run: Run, client: "MlflowClient") -> None:
     put_into_production(run)
     for tag, text in (("as_of", "1990-01-02"), ("verdict", "proven"), ("evidence", "1e9")):

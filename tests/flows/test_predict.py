@@ -57,6 +57,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_forecast_with_lstm_layers_loads_no_training_library(run: Run, home: Path) -> None:
     from prefect.settings import PREFECT_API_URL
 
@@ -89,6 +90,7 @@ def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
     assert "tomorrow promote SAMPLE-Open 1 --to production" in waiting.err
 
 
+@pytest.mark.usefixtures("trained")
 def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, home: Path) -> None:
     put_into_production(run)
     first, second = (run("predict", *MARKET, "--json").json for _ in range(2))
@@ -113,6 +115,7 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert row.naive_quantiles.keys() == {"constant_250", "constant_500", "constant_1000"}
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:
     put_into_production(run)
     with clock_at(EVENING):

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 SAMPLE = ("--source", "sample", "--as-of", "2013-06-28")
 
 
-@pytest.mark.parametrize("name", ["what?", "a#b 50%25 é"])
-def test_a_home_of_any_name_holds_all_that_is_written_and_nothing_is_beside_it(tmp_path: Path, name: str) -> None:
+def test_a_home_of_any_name_holds_all_that_is_written_and_nothing_is_beside_it(tmp_path: Path) -> None:
+    name = "a#b? 50%25 é"
     home = tmp_path / name / "var"
     kept = {variable: text for variable, text in os.environ.items() if not variable.startswith(("PREFECT_", "MLFLOW_"))}
     environment = kept | {"TOMORROW_HOME": str(home), "PYTHONPATH": str(ROOT)}

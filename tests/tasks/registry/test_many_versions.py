@@ -1,6 +1,8 @@
 """A model with more versions than anybody reads: what runs daily looks at the new ones, and misses nothing by hand."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,20 +11,45 @@ from model.evaluation.decision import DecisionWord
 from tasks.registry import mlflow_registry, stage_history
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
-from tasks.tracking.client import Tracking
+from tasks.settings import Settings
+from tasks.tracking.client import Tracking, open_tracking
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, by_hand, move_by_hand, stand, train
 
 MANY = 8
 
 
+def few_are_new(patch: pytest.MonkeyPatch) -> None:
+    """The newest two versions count as new."""
+    patch.setattr(mlflow_registry, "LATELY", 2)
+    patch.setattr(stage_history, "LATELY", 2)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, template_database: Path) -> Path:
+    """A state directory with eight versions that were in Production one after the other."""
+    home = tmp_path_factory.mktemp("many") / "var"
+    home.mkdir(mode=0o700)
+    shutil.copy(template_database, home / "mlflow.db")
+    tracking = open_tracking(Settings(home=home))
+    registry = Registry(tracking)
+    with pytest.MonkeyPatch.context() as patch:
+        few_are_new(patch)
+        for number in range(1, MANY + 1):
+            train(tracking)
+            registry.move(MODEL, number, "Production", PASSED)
+    return home
+
+
 @pytest.fixture
-def old(registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """Eight versions that were in Production one after the other, where the newest two count as new."""
-    monkeypatch.setattr(mlflow_registry, "LATELY", 2)
-    monkeypatch.setattr(stage_history, "LATELY", 2)
-    for number in range(1, MANY + 1):
-        train(tracking)
-        registry.move(MODEL, number, "Production", PASSED)
+def settings(tmp_path: Path, made: Path) -> Settings:
+    """Settings with a copy of that state directory."""
+    return Settings(home=Path(shutil.copytree(made, tmp_path / "var")))
+
+
+@pytest.fixture
+def old(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The registry of the eight versions."""
+    few_are_new(monkeypatch)
     return registry
 
 
