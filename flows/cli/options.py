@@ -72,6 +72,10 @@ PriceFiles = Annotated[
 AcceptRestatement = Annotated[
     bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
 ]
+From = Annotated[
+    date | None,
+    option("--from", "DATE", "Use no price of a day before that one (YYYY-MM-DD).", parser=day),
+]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
 Version = Annotated[int, typer.Argument(parser=version_number, metavar="VERSION", help="The version's number.")]
@@ -97,6 +101,7 @@ class PriceOptions:
             parser=day,
         ),
     ] = None
+    first: From = None
     vintage: Annotated[
         str | None,
         option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits."),
@@ -118,6 +123,7 @@ class PriceOptions:
             source=self.source,
             files=tuple(self.prices),
             as_of=self.as_of,
+            first=self.first,
             vintage=self.vintage,
             accept_restatement=self.accept_restatement,
             market_seed=self.market_seed,

@@ -22,11 +22,13 @@ class ResolvedRequest:
 
     security: what is asked for, under its present ticker
     calendar: the sessions of its exchange
+    first:    the first day whose prices are used; None for all of them
     """
 
     request: PriceRequest
     security: Security
     calendar: ExchangeCalendar
+    first: date | None = None
 
     def until(self, completed: date) -> date:
         """The newest day whose prices may be used, where `completed` is the newest completed session."""
@@ -45,7 +47,16 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
             need="today or a day before",
             remedy="choose an earlier day, or leave --as-of out",
         )
-    return ResolvedRequest(request=request, security=security, calendar=calendar)
+    first = request.first or settings.first_day(security.ticker)
+    last = request.as_of or today
+    if first is not None and first > last:
+        raise UsageError(
+            f"--from {first}",
+            have=f"a day after {last}, the newest that may be used",
+            need="an earlier day",
+            remedy="choose an earlier --from, or `from` in its row under `securities` in mlflow.yaml",
+        )
+    return ResolvedRequest(request=request, security=security, calendar=calendar, first=first)
 
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:

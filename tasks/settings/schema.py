@@ -169,7 +169,10 @@ class HousekeepingSettings(Section):
 
 
 class SecuritySettings(Section):
-    """One row of the table of securities."""
+    """One row of the table of securities.
+
+    from_: the first day whose prices are used, under the key `from`
+    """
 
     ticker: str
     name: str = ""
@@ -178,6 +181,7 @@ class SecuritySettings(Section):
     currency: str | None = None
     kind: str | None = None
     first_session: date | None = None
+    from_: date | None = Field(None, alias="from", exclude=True)  # not of the security, but of its use
 
 
 class Settings(Section):
@@ -223,6 +227,11 @@ class Settings(Section):
     def closures(self, exchange: str) -> tuple[date, ...]:
         """The closures of an exchange that were announced at short notice."""
         return self.extra_closures.get(exchange, ())
+
+    def first_day(self, ticker: str) -> date | None:
+        """The first day whose prices of a security are used; None for all of them."""
+        rows = (row for row in self.securities if ticker.upper() in (row.ticker, *row.former_tickers))
+        return next((row.from_ for row in rows), None)
 
     def security(self, ticker: str) -> Security:
         """The security with that present or former ticker."""
