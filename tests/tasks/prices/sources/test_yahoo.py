@@ -182,5 +182,9 @@ def test_what_has_no_shares_needs_no_volume(yahoo: FakeYahoo, fetch: Fetch, kind
     yahoo.serve("^X", replace(MARKET, values=values), instrumentType=kind)
     assert len(fetch("^X")) == len(MARKET)
     yahoo.serve("SHARE", replace(MARKET, values=values))
+    assert not fetch("SHARE").has_volume
+    values = values.copy()
+    values[0, COLUMNS.index("Volume")] = 1
+    yahoo.serve("THIN", replace(MARKET, values=values))
     with pytest.raises(FaultyPrices, match="Volume missing, zero or negative"):
-        fetch("SHARE")
+        fetch("THIN")
