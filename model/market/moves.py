@@ -172,7 +172,9 @@ def _split(days: _Days, row: int) -> str | None:
     """The ratio of the split that a move looks like; None where it is like none, or where something has happened."""
     gap = -days.gap[row]
     near = float(np.clip(_GAPS * days.usual(days.gap, row), _NEAREST, _FURTHEST))
-    ratio = min(_SPLITS, key=lambda factor: abs(abs(gap) - np.log(factor)))
+    # A volatility index may gap up by half; without volume only a whole ratio tells a split.
+    ratios = [factor for factor in _SPLITS if days.has_volume or factor.is_integer()]
+    ratio = min(ratios, key=lambda factor: abs(abs(gap) - np.log(factor)))
     if abs(abs(gap) - np.log(ratio)) > near or (gap > 0) != (days.move[row] < 0):
         return None
     is_adjusted = abs(days.adjusted_move[row]) < abs(days.move[row]) / 2
