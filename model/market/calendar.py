@@ -22,6 +22,9 @@ __all__ = [
 
 # Years of which all is known that is asked of an exchange as a whole.
 _COMMON = years(date(2000, 1, 1), date(2000, 1, 1))
+_SOME_DAYS = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
+# No exchange is closed for longer: Lunar New Year, Golden Week, the end of Ramadan.
+_LONGEST_HOLIDAYS = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,31 @@ class ExchangeCalendar:
     def trouble(self) -> str:
         """Why a calendar of that name cannot be loaded; empty where it can."""
         return "" if self.exchange == OBSERVED else known_sessions(self.exchange, *_COMMON).trouble
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether it is sure of every day of the last twenty years and of all to come; prices add nothing then."""
+        return self.good_until is None and bool(self.is_sure(_SOME_DAYS).all())
+
+    def due_sessions(self, after: date, until: date) -> tuple[date, ...]:
+        """The sessions after a day, up to another, of which prices must be there.
+
+        One of which the calendar is not sure is due only when there has been none for two weeks.
+        """
+        sessions = self.sessions(after, until)
+        sessions = sessions[sessions > np.datetime64(after, "D")]
+        if until - after <= _LONGEST_HOLIDAYS:
+            sessions = sessions[self.is_sure(sessions)]
+        return tuple(_date(day) for day in sessions)
+
+    def following(self, last: date, completed: date) -> date:
+        """The session after `last`, the newest that prices have, where `completed` is the newest that is over.
+
+        Where no price came of the sessions between, and the calendar is not sure of them, they were none.
+        """
+        if last < completed <= last + _LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
+            return self.next_session(completed)
+        return self.next_session(last)
 
     def is_sure(self, days: Days) -> Mask:
         """(n,) of which days, increasing, the calendar is sure: on the others a missing or an extra row is no fault."""

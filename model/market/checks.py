@@ -64,6 +64,7 @@ def _session_faults(prices: Prices, calendar: ExchangeCalendar) -> Iterator[str]
     expected = calendar.sessions(prices.first, prices.last)
     missing = np.setdiff1d(expected, prices.sessions, assume_unique=True)
     extra = np.setdiff1d(prices.sessions, expected, assume_unique=True)
+    missing, extra = missing[calendar.is_sure(missing)], extra[calendar.is_sure(extra)]
     if len(missing):
         yield f"{count_days(missing, 'session')} missing: {list_days(missing)}"
     if len(extra):
