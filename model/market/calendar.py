@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from model.market.exchange_hours import OBSERVED, SETTLING, Hours, Mask, load, sure_days, years
+from model.market.exchange_hours import OBSERVED, SETTLING, Habit, Hours, Mask, load, sure_days, years
 from model.market.exchange_library import known_sessions, resolved
 from model.market.prices import Days
 
@@ -66,6 +66,11 @@ class ExchangeCalendar:
     def trouble(self) -> str:
         """Why a calendar of that name cannot be loaded; empty where it can."""
         return "" if self.exchange == OBSERVED else known_sessions(self.exchange, *_COMMON).trouble
+
+    @property
+    def habit(self) -> Habit:
+        """The time zone, and the days of the week and the hours that it keeps now, but for half days."""
+        return self._common().habit
 
     @property
     def knows_all(self) -> bool:
@@ -166,24 +171,26 @@ def same_exchange(first: str, second: str) -> bool:
 class Occasion:
     """A run that a schedule has started, as of the session that was over when it was due.
 
-    today:      the day at the exchange on which it was due
-    is_session: whether the exchange trades on it: on other days there is nothing to do
+    is_session: whether a session has ended since the last run: without one there is nothing to do
     as_of:      the newest session that was over when it was due, where another one is over by now; else None
     late:       by how much it started too late; None where it is in time
     """
 
-    today: date
     is_session: bool
     as_of: date | None
     late: timedelta | None
 
 
-def occasion(calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta) -> Occasion:
-    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet."""
-    today, known = calendar.today(due), calendar.last_completed(due)
+def occasion(
+    calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta, since: datetime | None = None
+) -> Occasion:
+    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet.
+
+    since: when the last run was due; by default a day before
+    """
+    known = calendar.last_completed(due)
     return Occasion(
-        today=today,
-        is_session=len(calendar.sessions(today, today)) == 1,
+        is_session=known > calendar.last_completed(since or due - timedelta(days=1)),
         as_of=None if calendar.last_completed(started) == known else known,
         late=started - due if started - due > allowed else None,
     )
