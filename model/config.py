@@ -135,6 +135,11 @@ class PriceRequest(Frozen):
     accept_restatement: bool = Field(
         False, description="with yahoo: accept unexplained changes to past prices; this is recorded"
     )
+    exchange: str | None = Field(
+        None,
+        description="the exchange's calendar, such as XETR; 24/7 for coins; `observed`: its sessions are the days that "
+        "the prices have",
+    )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 
 

@@ -79,6 +79,15 @@ From = Annotated[
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
 Version = Annotated[int, typer.Argument(parser=version_number, metavar="VERSION", help="The version's number.")]
+Exchange = Annotated[
+    str | None,
+    option(
+        "--exchange",
+        "CODE",
+        "The exchange's calendar, such as XETR, or 24/7; `observed`: its sessions are the days that the prices have "
+        "(default: what source and ticker tell).",
+    ),
+]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
 Preset = Annotated[str, option("--preset", "NAME", "The named training configuration.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
@@ -107,6 +116,7 @@ class PriceOptions:
         option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits."),
     ] = None
     accept_restatement: AcceptRestatement = False
+    exchange: Exchange = None
     market_seed: Annotated[int | None, count("--market-seed", "With sample: which synthetic market.")] = None
 
     def requests(self) -> tuple[PriceRequest, ...]:
@@ -126,6 +136,7 @@ class PriceOptions:
             first=self.first,
             vintage=self.vintage,
             accept_restatement=self.accept_restatement,
+            exchange=self.exchange,
             market_seed=self.market_seed,
         )
         return tuple(validated(PriceRequest, given(ticker=ticker) | shared) for ticker in named)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from model.market.exchange_hours import OBSERVED, SETTLING, Hours, Mask, load, sure_days, years
+from model.market.exchange_hours import OBSERVED, SETTLING, Habit, Hours, Mask, load, sure_days, years
 from model.market.exchange_library import known_sessions, resolved
 from model.market.prices import Days
 
@@ -22,6 +22,9 @@ __all__ = [
 
 # Years of which all is known that is asked of an exchange as a whole.
 _COMMON = years(date(2000, 1, 1), date(2000, 1, 1))
+_SOME_DAYS = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
+# No exchange is closed for longer: Lunar New Year, Golden Week, the end of Ramadan.
+_LONGEST_HOLIDAYS = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,36 @@ class ExchangeCalendar:
     def trouble(self) -> str:
         """Why a calendar of that name cannot be loaded; empty where it can."""
         return "" if self.exchange == OBSERVED else known_sessions(self.exchange, *_COMMON).trouble
+
+    @property
+    def habit(self) -> Habit:
+        """The time zone, and the days of the week and the hours that it keeps now, but for half days."""
+        return self._common().habit
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether it is sure of every day of the last twenty years and of all to come; prices add nothing then."""
+        return self.good_until is None and bool(self.is_sure(_SOME_DAYS).all())
+
+    def due_sessions(self, after: date, until: date) -> tuple[date, ...]:
+        """The sessions after a day, up to another, of which prices must be there.
+
+        One of which the calendar is not sure is due only when there has been none for two weeks.
+        """
+        sessions = self.sessions(after, until)
+        sessions = sessions[sessions > np.datetime64(after, "D")]
+        if until - after <= _LONGEST_HOLIDAYS:
+            sessions = sessions[self.is_sure(sessions)]
+        return tuple(_date(day) for day in sessions)
+
+    def following(self, last: date, completed: date) -> date:
+        """The session after `last`, the newest that prices have, where `completed` is the newest that is over.
+
+        Where no price came of the sessions between, and the calendar is not sure of them, they were none.
+        """
+        if last < completed <= last + _LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
+            return self.next_session(completed)
+        return self.next_session(last)
 
     def is_sure(self, days: Days) -> Mask:
         """(n,) of which days, increasing, the calendar is sure: on the others a missing or an extra row is no fault."""
@@ -138,24 +171,26 @@ def same_exchange(first: str, second: str) -> bool:
 class Occasion:
     """A run that a schedule has started, as of the session that was over when it was due.
 
-    today:      the day at the exchange on which it was due
-    is_session: whether the exchange trades on it: on other days there is nothing to do
+    is_session: whether a session has ended since the last run: without one there is nothing to do
     as_of:      the newest session that was over when it was due, where another one is over by now; else None
     late:       by how much it started too late; None where it is in time
     """
 
-    today: date
     is_session: bool
     as_of: date | None
     late: timedelta | None
 
 
-def occasion(calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta) -> Occasion:
-    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet."""
-    today, known = calendar.today(due), calendar.last_completed(due)
+def occasion(
+    calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta, since: datetime | None = None
+) -> Occasion:
+    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet.
+
+    since: when the last run was due; by default a day before
+    """
+    known = calendar.last_completed(due)
     return Occasion(
-        today=today,
-        is_session=len(calendar.sessions(today, today)) == 1,
+        is_session=known > calendar.last_completed(since or due - timedelta(days=1)),
         as_of=None if calendar.last_completed(started) == known else known,
         late=started - due if started - due > allowed else None,
     )

@@ -25,7 +25,7 @@ _GOOD_FROM: dict[str, date | None] = {"XNYS": date(1970, 1, 1), _CURRENCIES: Non
 _OTHERS_GOOD_FROM = date(2000, 1, 1)
 
 # Where one that cannot be loaded is; the library says it only of those that can.
-_ZONES = {"ASEX": "Europe/Athens", "XTAE": "Asia/Jerusalem"}
+_ZONES = {"ASEX": "Europe/Athens", "XBSE": "Europe/Bucharest", "XTAE": "Asia/Jerusalem"}
 
 _one_at_a_time = threading.Lock()
 
@@ -87,12 +87,12 @@ def known_sessions(exchange: str, first_year: int, last_year: int) -> KnownSessi
         from importlib.metadata import version
 
         said = f"{type(error).__name__} in exchange_calendars {version('exchange-calendars')}"
-        zone = _ZONES.get(code)
+        where = _ZONES.get(code)
         return KnownSessions(
             sessions=NOTHING.sessions,
             opens=NOTHING.opens,
             closes=NOTHING.closes,
-            zone=ZoneInfo(zone) if zone else None,
+            zone=ZoneInfo(where) if where else None,
             trouble=f"the calendar of {exchange} cannot be loaded ({said})",
         )
     sessions = calendar.sessions.to_numpy().astype("datetime64[D]")

@@ -102,7 +102,7 @@ def fall_back(
     calendar = calendar_for(record.security, settings)
     until = resolved.until(calendar.last_completed(now))
     prices = used(prices, resolved.first, until)
-    missing = tuple(calendar.sessions(prices.last, until)[1:].tolist())
+    missing = calendar.due_sessions(prices.last, until)
     there = f"the snapshot {record.fingerprint[:SHOWN]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
     lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
     if allowed is None or len(missing) > allowed:
@@ -125,7 +125,8 @@ def _fetch(
     store: SnapshotStore, resolved: ResolvedRequest, settings: Settings, now: datetime, session: "YahooSession"
 ) -> FetchedPrices:
     """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
-    found = _completed(store, download(_remembered(store, resolved.security), settings, now, session), settings)
+    found = download(resolved.security, settings, now, session, resolved.request.exchange)
+    found = _completed(store, found, settings)
     until = resolved.until(found.missing[-1] if found.missing else found.prices.last)
     rows = used(found.prices, resolved.first, until)
     try:
@@ -191,14 +192,6 @@ def _with_vintage(store: SnapshotStore, error: FaultyPrices, ticker: str) -> Fau
     )
 
 
-def _remembered(store: SnapshotStore, security: Security) -> Security:
-    """A security that mlflow.yaml does not describe, as its first fetch described it."""
-    if security.kind is not None:
-        return security
-    known = store.newest(security.ticker)
-    return security if known is None else known.security
-
-
 def _check_good(store: SnapshotStore, record: FetchRecord, until: date) -> None:
     """Raise RestatedPrices if a fetch has changed days up to `until` irregularly, and nobody has accepted that."""
     if record.good or (record.verdict == "restated" and min(record.days) > str(until)):
@@ -252,9 +245,9 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
 def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:
     """The newest good fetch made when `as_of` was the newest completed day, with every session up to it."""
     names = [name for name in store.fetches(security.ticker) if name.last <= as_of]
-    calendar = calendar_for(_remembered(store, security), settings)
+    calendar = calendar_for(security, settings)
     for name in reversed(names):
-        whole = len(calendar.sessions(name.last, as_of)) == 1
+        whole = not calendar.due_sessions(name.last, as_of)
         if whole and calendar.last_completed(name.fetched_at) == name.last:
             record = store.record(name)
             if record.good:

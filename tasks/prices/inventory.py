@@ -81,5 +81,4 @@ def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetim
 def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> tuple[date, ...]:
     """The sessions that are completed now and that a fetch does not have."""
     calendar = calendar_for(record.security, settings)
-    sessions = calendar.sessions(record.last, calendar.last_completed(now))
-    return tuple(sessions[1:].tolist())
+    return calendar.due_sessions(record.last, calendar.last_completed(now))

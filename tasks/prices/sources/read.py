@@ -12,7 +12,7 @@ from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
 from tasks.prices.accepted import accepted_days
-from tasks.prices.request import ResolvedRequest, calendar_for
+from tasks.prices.request import ResolvedRequest, calendar_for, calendar_notes
 from tasks.prices.sources.csv_files import read_csv_files
 from tasks.prices.sources.yahoo import address, fetch_chart, identify
 from tasks.settings import Settings
@@ -44,20 +44,28 @@ class Download:
 def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) -> Prices:
     """Prices from files or the sample market, as known at the close of `as_of` or the newest completed session."""
     request = resolved.request
-    completed = resolved.calendar.last_completed(now)
-    until = resolved.until(completed)
     if request.source == "csv":
-        prices = _without_unfinished(read_csv_files(request.files, resolved.security), completed)
+        prices = read_csv_files(request.files, resolved.security)
+        calendar = calendar_for(resolved.security, settings, prices.sessions)
+        completed = calendar.last_completed(now)
+        prices = known_until(_without_unfinished(prices, completed), resolved.until(completed))
+        prices = replace(prices, notes=(*prices.notes, *calendar_notes(calendar, prices.last)))
     else:
-        prices = sample_prices(until, request.market_seed, resolved.calendar)
-    return check(used(prices, resolved.first, until), settings)
+        until = resolved.until(resolved.calendar.last_completed(now))
+        prices = known_until(sample_prices(until, request.market_seed, resolved.calendar), until)
+    return check(used(prices, resolved.first, prices.last), settings)
 
 
-def download(security: Security, settings: Settings, now: datetime, session: "YahooSession") -> Download:
-    """Ask Yahoo once; PricesError if there is no answer, or it is about another security."""
+def download(
+    security: Security, settings: Settings, now: datetime, session: "YahooSession", exchange: str | None = None
+) -> Download:
+    """Ask Yahoo once; PricesError if there is no answer, or it is about another security.
+
+    exchange: the calendar that somebody has named
+    """
     chart = fetch_chart(security, session)
-    known, notes = identify(chart, security, settings.prices.first_trade_date)
-    calendar = calendar_for(known, settings)
+    known, notes = identify(chart, security, settings.prices.first_trade_date, exchange)
+    calendar = calendar_for(known, settings, chart.sessions)
     completed = calendar.last_completed(now)
     prices = Prices(
         security=known,
@@ -65,10 +73,10 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
         origin=address(known.ticker),
         sessions=chart.sessions,
         values=chart.values,
-        notes=notes,
+        notes=(*notes, *calendar_notes(calendar, completed)),
     )
     prices, gap = _without_gap_at_the_end(known_until(_without_unfinished(prices, completed), completed))
-    missing = tuple(calendar.sessions(prices.last, completed)[1:].tolist())
+    missing = calendar.due_sessions(prices.last, completed)
     return Download(prices=prices, metadata=chart.metadata, missing=missing, gap=gap)
 
 

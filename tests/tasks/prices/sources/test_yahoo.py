@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from model.errors import (
-    ConfigurationError,
     FaultyPrices,
     PricesUnavailable,
     WrongSecurity,
@@ -169,10 +168,20 @@ def test_a_security_trades_by_its_own_exchanges_calendar(yahoo: FakeYahoo, fetch
     assert len(prices) == len(market)
 
 
-def test_an_exchange_that_is_not_known_asks_for_a_row_in_the_table(yahoo: FakeYahoo, fetch: Fetch) -> None:
-    yahoo.serve("X.XX", MARKET, exchangeName="XXX", fullExchangeName="Nowhere")
-    with pytest.raises(ConfigurationError, match=r"the exchange XXX \(Nowhere\)"):
-        fetch("X.XX")
+@pytest.mark.parametrize("described", [{"exchangeName": "CAI"}, {"instrumentType": "MUTUALFUND"}])
+def test_without_a_calendar_the_sessions_are_the_days_that_the_prices_have(
+    yahoo: FakeYahoo, fetch: Fetch, described: dict[str, str]
+) -> None:
+    open_days = (MARKET.sessions.astype(int) + 3) % 7 != 2  # none is a Wednesday
+    served = replace(MARKET, sessions=MARKET.sessions[open_days], values=MARKET.values[open_days])
+    yahoo.serve("COMI.CA", served, **described)
+    prices = fetch("COMI.CA", now=datetime(2013, 3, 28, 22, 30, tzinfo=UTC))
+    assert len(prices) == len(served)
+    assert (prices.security.exchange, prices.security.zone) == ("observed", "America/New_York")
+    assert prices.notes == (
+        "no calendar of its exchange is known: its sessions are the days that the prices have, and those to come are "
+        "presumed (--exchange names a calendar)",
+    )
 
 
 @pytest.mark.parametrize("kind", ["INDEX", "CURRENCY"])
