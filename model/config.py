@@ -29,7 +29,7 @@ def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         inner = next(iter(get_args(inner)), inner)  # of a list: what it is a list of
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             kind = inner
-    return list(kind.model_fields)
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
 class NetworkConfig(Frozen):
@@ -128,11 +128,17 @@ class PriceRequest(Frozen):
     source: Literal["yahoo", "csv", "sample"] = "yahoo"
     files: tuple[str, ...] = Field((), description="with csv: files in the layout of Yahoo's export")
     as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
+    first: date | None = Field(None, description="use no price of a day before that one")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
         None, description="with yahoo: exactly the snapshot whose name begins with this"
     )
     accept_restatement: bool = Field(
         False, description="with yahoo: accept unexplained changes to past prices; this is recorded"
+    )
+    exchange: str | None = Field(
+        None,
+        description="the exchange's calendar, such as XETR; 24/7 for coins; `observed`: its sessions are the days that "
+        "the prices have",
     )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 

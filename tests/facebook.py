@@ -21,7 +21,7 @@ FACEBOOK = SecuritySettings(
     kind="EQUITY",
     first_session=date(2012, 1, 3),
 )
-META = Security(**FACEBOOK.model_dump())
+META = Security(**FACEBOOK.model_dump(exclude_none=True))
 CALENDAR = ExchangeCalendar()
 LAST = date(2013, 3, 28)
 MARKET = sample_prices(LAST, 0, CALENDAR)

@@ -72,9 +72,22 @@ PriceFiles = Annotated[
 AcceptRestatement = Annotated[
     bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
 ]
+From = Annotated[
+    date | None,
+    option("--from", "DATE", "Use no price of a day before that one (YYYY-MM-DD).", parser=day),
+]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
 Version = Annotated[int, typer.Argument(parser=version_number, metavar="VERSION", help="The version's number.")]
+Exchange = Annotated[
+    str | None,
+    option(
+        "--exchange",
+        "CODE",
+        "The exchange's calendar, such as XETR, or 24/7; `observed`: its sessions are the days that the prices have "
+        "(default: what source and ticker tell).",
+    ),
+]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
 Preset = Annotated[str, option("--preset", "NAME", "The named training configuration.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
@@ -97,11 +110,13 @@ class PriceOptions:
             parser=day,
         ),
     ] = None
+    first: From = None
     vintage: Annotated[
         str | None,
         option("--vintage", "HASH", "Yahoo only: use exactly the snapshot whose name begins with these digits."),
     ] = None
     accept_restatement: AcceptRestatement = False
+    exchange: Exchange = None
     market_seed: Annotated[int | None, count("--market-seed", "With sample: which synthetic market.")] = None
 
     def requests(self) -> tuple[PriceRequest, ...]:
@@ -118,8 +133,10 @@ class PriceOptions:
             source=self.source,
             files=tuple(self.prices),
             as_of=self.as_of,
+            first=self.first,
             vintage=self.vintage,
             accept_restatement=self.accept_restatement,
+            exchange=self.exchange,
             market_seed=self.market_seed,
         )
         return tuple(validated(PriceRequest, given(ticker=ticker) | shared) for ticker in named)

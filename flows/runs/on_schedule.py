@@ -6,6 +6,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar, cast
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed
@@ -16,6 +26,10 @@ from model.market.calendar import occasion
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
 
+# The runs of a deployment's other schedules lie between two of one schedule.
+MOST_RUNS = 50
+NEVER = timedelta(days=14)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,8 +37,8 @@ R = TypeVar("R")
 def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
     """Make a flow's function follow its schedule; runs that a person starts are not changed.
 
-    On a day without a session the run ends at once, Completed as `NoSession`. A run that starts after a later session
-    has ended works as of the one that was due; a late run says so in its log and in its state.
+    Where no session has ended since the last run it ends at once, Completed as `NoSession`. A run that starts after
+    a later session has ended works as of the one that was due; a late run says so in its log and in its state.
     """
     signature = inspect.signature(function)
 
@@ -38,9 +52,9 @@ def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
         request: PriceRequest = given.arguments["request"]
         settings, at = read_settings(), now()
         calendar = resolve(request, settings, at).calendar
-        found = occasion(calendar, due, at, timedelta(minutes=settings.schedules.late_minutes))
+        found = occasion(calendar, due, at, timedelta(minutes=settings.schedules.late_minutes), _since(due))
         if not found.is_session:
-            message = f"no session today: {calendar.exchange} does not trade on {found.today:%A, %Y-%m-%d}"
+            message = f"no session: none of {calendar.exchange} has ended since the last run"
             get_run_logger().info(message)
             return cast("R", Completed(name="NoSession", message=message))
         if request.as_of is None and found.as_of is not None:
@@ -62,6 +76,30 @@ def _due() -> datetime | None:
     run = context.flow_run if context else None
     # A flow within another has a run of its own, which no schedule knows.
     return run.expected_start_time if run is not None and run.auto_scheduled else None
+
+
+def _since(due: datetime) -> datetime | None:
+    """When the last run of the same schedule was due that has completed; None for a run that no deployment has."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None:
+        return None
+    question = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[run.deployment_id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=due - timedelta(seconds=1)),
+    )
+    with get_client(sync_client=True) as client:
+        before = client.read_flow_runs(
+            flow_run_filter=question, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=MOST_RUNS
+        )
+    same = (found.expected_start_time for found in before if found.auto_scheduled and _slug(found) == _slug(run))
+    # Whatever it never did is done now.
+    return next((at for at in same if at is not None), due - NEVER)
+
+
+def _slug(run: FlowRun) -> str | None:
+    return run.created_by.display_value if run.created_by else None
 
 
 def _hours(span: timedelta) -> str:

@@ -21,6 +21,8 @@ from model.errors import masked
 from model.evaluation.baselines import naive_label
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import start_timing
+from tasks.settings import read_settings
+from tasks.system.state_directory import check_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +58,10 @@ _handler = _RunLogHandler()
 
 
 def start_run() -> dict[str, float]:
-    """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end."""
+    """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end.
+
+    ConfigurationError where its deployment is for another state directory.
+    """
     for name in PREFECTS_LOGGERS:
         logging.getLogger(name).addFilter(_is_news)
         logging.getLogger(name).addFilter(_hide_passwords)
@@ -65,6 +70,9 @@ def start_run() -> dict[str, float]:
         if not any(isinstance(known, APILogHandler) for known in logger.handlers):
             logger.addHandler(_handler)
         logger.setLevel(logger.level or logging.INFO)
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        check_state(context.flow_run.tags, read_settings().home)
     return start_timing()
 
 

@@ -3,43 +3,103 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
-from model.errors import ConfigurationError
+from model.market.exchange_hours import OBSERVED, SETTLING, Habit, Hours, Mask, load, sure_days, years
+from model.market.exchange_library import known_sessions, resolved
 from model.market.prices import Days
 
-# Prices of a session that has just closed still move a little: auctions, late reports.
-SETTLING = timedelta(minutes=30)
+__all__ = [
+    "OBSERVED",
+    "SETTLING",
+    "ExchangeCalendar",
+    "Occasion",
+    "missed_sessions",
+    "occasion",
+    "same_exchange",
+]
 
-# One load of these years serves all common days; others are loaded as they are asked for.
-_FIRST_YEAR, _LAST_YEAR = 1990, 2030
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Hours:
-    """Every session of some years.
-
-    sessions:      (n,) datetime64[D], increasing
-    opens, closes: (n,) datetime64[s] in UTC
-    zone:          the exchange's time zone
-    """
-
-    sessions: Days
-    opens: npt.NDArray[np.datetime64]
-    closes: npt.NDArray[np.datetime64]
-    zone: ZoneInfo
+# Years of which all is known that is asked of an exchange as a whole.
+_COMMON = years(date(2000, 1, 1), date(2000, 1, 1))
+_SOME_DAYS = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
+# No exchange is closed for longer: Lunar New Year, Golden Week, the end of Ramadan.
+_LONGEST_HOLIDAYS = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeCalendar:
-    """The sessions of one exchange, by its ISO 10383 code, without closures announced at short notice."""
+    """The sessions of one exchange, by its ISO 10383 code, without closures announced at short notice.
+
+    exchange: `observed` for one without a calendar: its sessions are the days that prices have
+    zone:     where such an exchange is; else its calendar says it
+    seen:     the sessions that prices have, as `ExchangeCalendar.bytes_of` makes them: they decide, from the first to
+              the last of them, on the days of which the calendar is not sure
+    """
 
     exchange: str = "XNYS"
     extra_closures: tuple[date, ...] = ()
+    zone: str | None = None
+    seen: bytes = b""
+
+    @staticmethod
+    def bytes_of(sessions: Days) -> bytes:
+        """The sessions of some prices, as `seen` takes them."""
+        return sessions.astype("<M8[D]").tobytes()
+
+    @property
+    def observed(self) -> bool:
+        """Whether its sessions are taken from the prices, since it has no calendar or one that cannot be loaded."""
+        return self.exchange == OBSERVED or bool(self.trouble)
+
+    @property
+    def good_from(self) -> date | None:
+        """The first day that the calendar is good for; None where it is good for all days, or for none."""
+        return self._common().good_from
+
+    @property
+    def good_until(self) -> date | None:
+        """The last day that the calendar covers, after which sessions are presumed; None where there is no such day."""
+        return self._common().good_until
+
+    @property
+    def trouble(self) -> str:
+        """Why a calendar of that name cannot be loaded; empty where it can."""
+        return "" if self.exchange == OBSERVED else known_sessions(self.exchange, *_COMMON).trouble
+
+    @property
+    def habit(self) -> Habit:
+        """The time zone, and the days of the week and the hours that it keeps now, but for half days."""
+        return self._common().habit
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether it is sure of every day of the last twenty years and of all to come; prices add nothing then."""
+        return self.good_until is None and bool(self.is_sure(_SOME_DAYS).all())
+
+    def due_sessions(self, after: date, until: date) -> tuple[date, ...]:
+        """The sessions after a day, up to another, of which prices must be there.
+
+        One of which the calendar is not sure is due only when there has been none for two weeks.
+        """
+        sessions = self.sessions(after, until)
+        sessions = sessions[sessions > np.datetime64(after, "D")]
+        if until - after <= _LONGEST_HOLIDAYS:
+            sessions = sessions[self.is_sure(sessions)]
+        return tuple(_date(day) for day in sessions)
+
+    def following(self, last: date, completed: date) -> date:
+        """The session after `last`, the newest that prices have, where `completed` is the newest that is over.
+
+        Where no price came of the sessions between, and the calendar is not sure of them, they were none.
+        """
+        if last < completed <= last + _LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
+            return self.next_session(completed)
+        return self.next_session(last)
+
+    def is_sure(self, days: Days) -> Mask:
+        """(n,) of which days, increasing, the calendar is sure: on the others a missing or an extra row is no fault."""
+        return sure_days(self.exchange, days)
 
     def sessions(self, first: date, last: date) -> Days:
         """Every session from `first` to `last`, both included."""
@@ -49,11 +109,14 @@ class ExchangeCalendar:
         return sessions[(sessions >= np.datetime64(first, "D")) & (sessions <= np.datetime64(last, "D"))]
 
     def last_completed(self, now: datetime) -> date:
-        """The newest session whose close lies half an hour or more before `now`."""
+        """The newest session whose prices have settled by `now`: half an hour after its close.
+
+        Where the next session begins at once they count as settled at the close.
+        """
         moment = _utc(now)
         hours = self._hours(moment.date(), moment.date())
-        over = np.datetime64((moment - SETTLING).replace(tzinfo=None), "us")
-        row = int(np.searchsorted(hours.closes.astype("datetime64[us]"), over, side="right")) - 1
+        over = np.datetime64(moment.replace(tzinfo=None), "us")
+        row = int(np.searchsorted(hours.over.astype("datetime64[us]"), over, side="right")) - 1
         return _date(hours.sessions[row])
 
     def next_session(self, day: date) -> date:
@@ -67,9 +130,13 @@ class ExchangeCalendar:
         return _date(sessions[int(np.searchsorted(sessions, np.datetime64(day, "D"), side="right")) - 1])
 
     def opens(self, session: date) -> datetime:
-        """When trading begins, in UTC."""
+        """From when on a forecast of it comes too late, in UTC: the begin of trading.
+
+        In a market without a night its first hour belongs to the session before, whose prices settle, and from which
+        it is forecast then.
+        """
         hours, row = self._row(session)
-        return _moment(hours.opens[row])
+        return _moment(hours.from_when[row])
 
     def closes(self, session: date) -> datetime:
         """When trading ends, in UTC; earlier on half days."""
@@ -79,14 +146,15 @@ class ExchangeCalendar:
     def today(self, now: datetime) -> date:
         """The date at the exchange, in its own time zone."""
         moment = _utc(now)
-        return moment.astimezone(self._hours(moment.date(), moment.date()).zone).date()
+        return moment.astimezone(self._hours(moment.date(), moment.date()).habit.zone).date()
 
-    def _hours(self, first: date, last: date) -> _Hours:
-        # A year more at either end: the newest session before the first day, the next one after the last.
-        years = min(first.year - 1, _FIRST_YEAR), max(last.year + 2, _LAST_YEAR)
-        return _load(self.exchange, self.extra_closures, *years)
+    def _common(self) -> Hours:
+        return load(self.exchange, self.zone, self.extra_closures, self.seen, *_COMMON)
 
-    def _row(self, session: date) -> tuple[_Hours, int]:
+    def _hours(self, first: date, last: date) -> Hours:
+        return load(self.exchange, self.zone, self.extra_closures, self.seen, *years(first, last))
+
+    def _row(self, session: date) -> tuple[Hours, int]:
         hours = self._hours(session, session)
         rows = np.flatnonzero(hours.sessions == np.datetime64(session, "D"))
         if not len(rows):
@@ -96,33 +164,33 @@ class ExchangeCalendar:
 
 def same_exchange(first: str, second: str) -> bool:
     """Whether two codes stand for one calendar, as XNAS and XNYS do."""
-    import exchange_calendars
-
-    return bool(exchange_calendars.resolve_alias(first) == exchange_calendars.resolve_alias(second))
+    return resolved(first) == resolved(second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
     """A run that a schedule has started, as of the session that was over when it was due.
 
-    today:      the day at the exchange on which it was due
-    is_session: whether the exchange trades on it: on other days there is nothing to do
+    is_session: whether a session has ended since the last run: without one there is nothing to do
     as_of:      the newest session that was over when it was due, where another one is over by now; else None
     late:       by how much it started too late; None where it is in time
     """
 
-    today: date
     is_session: bool
     as_of: date | None
     late: timedelta | None
 
 
-def occasion(calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta) -> Occasion:
-    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet."""
-    today, known = calendar.today(due), calendar.last_completed(due)
+def occasion(
+    calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta, since: datetime | None = None
+) -> Occasion:
+    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet.
+
+    since: when the last run was due; by default a day before
+    """
+    known = calendar.last_completed(due)
     return Occasion(
-        today=today,
-        is_session=len(calendar.sessions(today, today)) == 1,
+        is_session=known > calendar.last_completed(since or due - timedelta(days=1)),
         as_of=None if calendar.last_completed(started) == known else known,
         late=started - due if started - due > allowed else None,
     )
@@ -136,30 +204,6 @@ def missed_sessions(calendar: ExchangeCalendar, done: Collection[date], last: da
     if not done:
         return (calendar.newest(last),)
     return tuple(day for day in map(_date, calendar.sessions(min(done), last)) if day not in done)
-
-
-@lru_cache(maxsize=16)
-def _load(exchange: str, extra_closures: tuple[date, ...], first_year: int, last_year: int) -> _Hours:
-    import exchange_calendars  # imported here: a third of a second, with pandas
-
-    try:
-        calendar = exchange_calendars.get_calendar(exchange, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
-    except (exchange_calendars.errors.CalendarError, ValueError) as error:
-        raise ConfigurationError(
-            f"exchange {exchange}",
-            have=str(error),
-            need="an exchange's ISO 10383 code, such as XNYS, and years that its calendar covers",
-            remedy="correct `exchange` under `securities` in mlflow.yaml",
-        ) from None
-    sessions = calendar.sessions.to_numpy().astype("datetime64[D]")
-    kept = ~np.isin(sessions, np.array(extra_closures, dtype="datetime64[D]"))
-    opens, closes = (
-        column.dt.tz_localize(None).to_numpy().astype("datetime64[s]")[kept]
-        for column in (calendar.opens, calendar.closes)
-    )
-    for array in (sessions := sessions[kept], opens, closes):
-        array.flags.writeable = False
-    return _Hours(sessions=sessions, opens=opens, closes=closes, zone=ZoneInfo(str(calendar.tz)))
 
 
 def _utc(now: datetime) -> datetime:

@@ -82,6 +82,11 @@ class Prices:
         return {**{name: self.column(name) for name in COLUMNS}, "Date": days}
 
     @property
+    def has_volume(self) -> bool:
+        """Whether it is known how much was traded: not of an index, nor where the volume is 0 on every day."""
+        return self.security.has_volume and bool(self.column("Volume").any())
+
+    @property
     def following_day(self) -> float | None:
         """The session after the newest one in days since 1970; None where the calendar was not asked."""
         return None if self.following is None else float(np.datetime64(self.following, "D").astype(np.int64))
@@ -95,6 +100,12 @@ class Prices:
             values=self.values[first:stop].copy(),
             following=following,
         )
+
+    def since(self, day: date | None) -> "Prices":
+        """The sessions from `day` on; all of them where there is none."""
+        if day is None:
+            return self
+        return self.rows(int(np.searchsorted(self.sessions, np.datetime64(day, "D"))), len(self))
 
     def until(self, day: date) -> "Prices":
         """What was known at the close of `day`."""

@@ -1,6 +1,6 @@
 """What a source has changed in a security's past since the previous fetch.
 
-Whole histories are compared, since every dividend and every split rescales everything before it. There are six
+Whole histories are compared, since every dividend and every split rescales everything before it. There are seven
 verdicts, from harmless to worst. A comparison gets the worst that applies, and each change has its own line:
 
 same      the same numbers, but for rounding
@@ -8,20 +8,22 @@ grown     newer sessions were added at the end
 settled   one of the newest two sessions has been corrected, which is usual for a day or two
 dividend  every older Adj Close has been multiplied by one number
 split     every older price has been multiplied by one number
+units     every older price has been multiplied or divided by 100 or 1000, and no volume: another unit of money
 restated  anything else: sessions removed or inserted, single prices changed
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from model.market.day_text import DAYS_SHOWN, count_days, list_days
+from model.market.findings import DAYS_SHOWN, count_days, list_days
+from model.market.moves import UNITS
 from model.market.prices import COLUMNS, Days, Prices, Values
 
-Verdict = Literal["same", "grown", "settled", "dividend", "split", "restated"]
+Verdict = Literal["same", "grown", "settled", "dividend", "split", "units", "restated"]
 RowMask = npt.NDArray[np.bool_]
 
 SETTLING_SESSIONS = 2
@@ -34,6 +36,9 @@ _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
 
 # Largest correction of a single day; a split changes more.
 _CORRECTION = 0.02
+
+# More days that have vanished at once are no accident of a few rows.
+_MOST_VANISHED = 20
 
 _LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
 
@@ -88,7 +93,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
     lines: list[tuple[Verdict, str]] = []
     if gone.size or put_in.size or irregular.any():
         lines += [("restated", line) for line in _restated(gone, put_in, days, expected, new, irregular)]
-    if split.known:
+    if split.known and _is_unit(split, old[:, _SHARES], new[:, _SHARES]):
+        done = f"divided by {1 / split.number:.6g}" if split.number < 1 else f"multiplied by {split.number:.6g}"
+        lines.append(("units", f"change of units: prices up to {days[split.rows - 1]} {done}, and volumes as before"))
+    elif split.known:
         what = f"split {_ratio(1 / split.number)}: prices up to {days[split.rows - 1]}"
         lines.append(("split", f"{what} multiplied by {split.number:.6g}"))
     if adjusted.known and not np.isclose(adjusted.number, split.number, rtol=_RELATIVE, atol=0):
@@ -108,6 +116,58 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
         lines=tuple(line for _, line in lines),
         days=tuple(str(day) for day in np.sort(touched)),
     )
+
+
+def with_vanished(before: Prices, after: Prices, wanted: Days) -> tuple[Prices, Days]:
+    """The newer history with the days of its past that it has lost, taken from the older one; and which these are.
+
+    Lost is a day of `wanted` that the newer one lacks, or lacks numbers of, though it has later ones. Its prices are
+    rescaled as splits and dividends have rescaled the days around it; where these do not agree, it stays lost.
+    """
+    whole, known = _whole(after), _whole(before)
+    kept = whole.copy()
+    kept[-1:] = True
+    past = wanted[(wanted >= after.sessions[0]) & (wanted < after.sessions[-1])]
+    lost = np.setdiff1d(past, after.sessions[kept], assume_unique=True)
+    lost = np.intersect1d(lost, before.sessions[known], assume_unique=True)
+    if not 0 < len(lost) <= _MOST_VANISHED:
+        return after, lost[:0]
+    common = np.intersect1d(before.sessions[known], after.sessions[whole], assume_unique=True)
+    old, new = (prices.values[np.isin(prices.sessions, common)] for prices in (before, after))
+    found: dict[np.datetime64, Values] = {}
+    for day in lost:
+        place = int(np.searchsorted(common, day))
+        near = slice(max(0, place - 1), place + 1)
+        factors = _factors(old[near], new[near])
+        if factors is not None:
+            found[day] = before.values[np.searchsorted(before.sessions, day)] * factors
+    filled = np.array(list(found), dtype="datetime64[D]")
+    stay = ~np.isin(after.sessions, filled)
+    sessions = np.concatenate([after.sessions[stay], filled])
+    values = np.concatenate([after.values[stay], np.array(list(found.values())).reshape(-1, len(COLUMNS))])
+    order = np.argsort(sessions)
+    return replace(after, sessions=sessions[order], values=values[order]), filled
+
+
+def _whole(prices: Prices) -> RowMask:
+    """The rows in which no number is missing."""
+    rows: RowMask = np.logical_and.reduce(np.isfinite(prices.values), axis=1, dtype=np.bool_)
+    return rows
+
+
+def _factors(old: Values, new: Values) -> Values | None:
+    """By what each column was multiplied on the days of some rows; None where they do not agree."""
+    if not len(old) or not bool((old[:, :5] > 0).all()):
+        return None
+    prices = new[:, :5] / old[:, :5]
+    scale, adjusted = float(np.median(prices[:, :4])), float(np.median(prices[:, _ADJUSTED]))
+    agree = np.abs(prices / [scale] * np.array([1, 1, 1, 1, scale / adjusted]) - 1) <= _CORRECTION
+    if not bool(agree.all()):
+        return None
+    traded = old[:, _SHARES] > 0
+    shares = float(np.median(new[traded, _SHARES] / old[traded, _SHARES])) if traded.any() else 1.0
+    shares = 1 / scale if abs(shares * scale - 1) <= _VOLUME < abs(shares - 1) else 1.0
+    return np.array([scale, scale, scale, scale, adjusted, shares])
 
 
 def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float | None:
@@ -149,6 +209,15 @@ def _factor(old: Values, new: Values, settling: RowMask) -> _Factor:
         if _unexplained(wrong, settling) < _unexplained(best.wrong, settling):
             best = _Factor(number=number, rows=rows, wrong=wrong)
     return best
+
+
+def _is_unit(factor: _Factor, old: Values, new: Values) -> bool:
+    """Whether prices are in another unit of money: a split by such a factor would have changed the volumes as well."""
+    size = max(factor.number, 1 / factor.number)
+    if not any(abs(size / unit - 1) <= _RELATIVE for unit in UNITS):
+        return False
+    counted = (old > 0) & (new > 0)
+    return not counted.any() or abs(float(np.median(new[counted] / old[counted])) - 1) <= _VOLUME
 
 
 def _unexplained(wrong: RowMask, settling: RowMask) -> tuple[int, int]:

@@ -11,7 +11,9 @@ class Security:
     """One security under its present ticker.
 
     former_tickers: earlier symbols of the same security; a request for one of them means this security
-    exchange:       the exchange's calendar by its ISO 10383 code, as exchange_calendars names it
+    exchange:       the exchange's calendar by its ISO 10383 code, as exchange_calendars names it; `observed` where
+                    sessions are the days that the prices have
+    zone:           the exchange's time zone, where its calendar does not say it; None if not known
     currency, kind: as Yahoo's chart metadata gives them (`USD`, `EQUITY`); None if not known yet
     first_session:  its first trading day; None if not known yet
     """
@@ -23,6 +25,7 @@ class Security:
     currency: str | None = None
     kind: str | None = None
     first_session: date | None = None
+    zone: str | None = None
 
     @property
     def has_volume(self) -> bool:

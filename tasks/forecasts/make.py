@@ -16,9 +16,9 @@ from model.evaluation.baselines import (
 )
 from model.evaluation.distribution import median
 from model.forecaster.forecasts import Forecasts
-from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from tasks.ledger.forecasts import RecordedForecast
+from tasks.prices.request import calendar_for
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.tracking.checked_files import trained_as
@@ -37,7 +37,7 @@ def make_forecast(
     trained = trained_as(settings, version.model_uri, version.source)
     if trained.as_of > prices.last:
         raise _too_new(version, prices, trained.as_of)
-    session = _calendar(prices, settings).next_session(prices.last)
+    session, _ = _session(prices, settings, now)
     made = load_forecaster(settings, version.model_uri, version.source).predict(replace(prices, following=session))
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
@@ -98,8 +98,7 @@ def _record(
     model: str, made: Forecasts, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool
 ) -> RecordedForecast:
     """The newest of the forecasts as the ledger keeps it, by no version."""
-    calendar = _calendar(prices, settings)
-    session = calendar.next_session(prices.last)
+    session, begins = _session(prices, settings, now)
     naive_name, naive = naive_forecast(prices, column)
     intervals = made.intervals()
     widest = max(intervals, default=None)
@@ -126,13 +125,20 @@ def _record(
         quantiles=made.distribution(),
         naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
         naive_quantiles=_naive_quantiles(prices, column),
-        late=now >= calendar.opens(session),
+        late=now >= begins,
     )
 
 
-def _calendar(prices: Prices, settings: Settings) -> ExchangeCalendar:
-    exchange = prices.security.exchange
-    return ExchangeCalendar(exchange, settings.closures(exchange))
+def _session(prices: Prices, settings: Settings, now: datetime) -> tuple[date, datetime]:
+    """The session after the newest of `prices`, and from when on a forecast of it is late.
+
+    Prices that were cut know it where the exchange's calendar is not sure of it.
+    """
+    calendar = calendar_for(prices.security, settings, prices.sessions)
+    session = calendar.following(prices.last, calendar.last_completed(now))
+    if not calendar.knows_all and prices.following is not None:
+        session = prices.following
+    return session, calendar.opens(session)
 
 
 def _naive_quantiles(prices: Prices, column: str) -> dict[str, dict[float, float]]:

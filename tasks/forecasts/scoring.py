@@ -14,6 +14,7 @@ from tasks.forecasts.summary import ForecastSummary, judge_rows, summarise
 from tasks.ledger.forecasts import Ledger
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.ledger.totals import Totals
+from tasks.prices.request import calendar_for
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
@@ -55,8 +56,7 @@ def score_forecasts(
     They are read here, and not handed over: Prefect looks through whatever a task is given, number by number.
     """
     registry = Registry(tracking)
-    exchange = prices.security.exchange
-    calendar = ExchangeCalendar(exchange, tracking.settings.closures(exchange))
+    calendar = calendar_for(prices.security, tracking.settings, prices.sessions)
     rows = Ledger(tracking.settings.ledger_uri).rows(model)
     summary = summarise(model, rows, tracking.settings.gate.min_evidence)
     place = Totals(tracking.settings.ledger_uri).place

@@ -4,13 +4,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from model.errors import PricesUnavailable, RestatedPrices, UsageError
+import numpy as np
+
+from model.errors import FaultyPrices, PricesUnavailable, RestatedPrices, UsageError
+from model.market.findings import list_days
 from model.market.prices import Prices
+from model.market.restatement import with_vanished
 from model.market.security import Security
 from tasks.prices.fetch_record import Acceptance, FetchRecord
 from tasks.prices.request import ResolvedRequest, calendar_for
 from tasks.prices.snapshots import SHOWN, SnapshotStore
-from tasks.prices.sources.read import check, check_newest, download, known_until, read_prices
+from tasks.prices.sources.read import Download, check, check_newest, download, read_prices, used
 from tasks.prices.sources.yahoo import client_versions, yahoo_session
 from tasks.settings import Settings
 from tasks.system.lock import user_name
@@ -77,7 +81,7 @@ def fetch_prices(
     known = None if as_of is None else _known_at(store, resolved.security, as_of, settings)
     if known is not None:
         note = f"as they were known on {as_of}: fetched {known.fetched_at:%Y-%m-%d %H:%M} UTC"
-        return _from_store(store, known, settings, note)
+        return _from_store(store, known, resolved, settings, note)
     if session is not None:
         return _fetch(store, resolved, settings, now, session)
     with yahoo_session(settings.prices.timeout) as own:
@@ -97,8 +101,8 @@ def fall_back(
         raise error
     calendar = calendar_for(record.security, settings)
     until = resolved.until(calendar.last_completed(now))
-    prices = known_until(prices, until)
-    missing = tuple(calendar.sessions(prices.last, until)[1:].tolist())
+    prices = used(prices, resolved.first, until)
+    missing = calendar.due_sessions(prices.last, until)
     there = f"the snapshot {record.fingerprint[:SHOWN]}, fetched {record.fetched_at:%Y-%m-%d %H:%M} UTC"
     lacks = f"lacks {_count(len(missing))}" if missing else "lacks no session"
     if allowed is None or len(missing) > allowed:
@@ -110,7 +114,7 @@ def fall_back(
             remedy=error.remedy,
             **{**error.data, "snapshot": record.fingerprint, "missing": [str(day) for day in missing]},
         )
-    check(prices, settings)
+    prices = check(prices, settings)
     note = f"stale: Yahoo was not to be had ({error.have}); this is {there}, which {lacks}"
     return FetchedPrices(
         prices=replace(prices, notes=(note, *prices.notes, *notes)), record=record, stale=True, missing=missing
@@ -121,40 +125,87 @@ def _fetch(
     store: SnapshotStore, resolved: ResolvedRequest, settings: Settings, now: datetime, session: "YahooSession"
 ) -> FetchedPrices:
     """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
-    found = download(_remembered(store, resolved.security), settings, now, session)
+    found = download(resolved.security, settings, now, session, resolved.request.exchange)
+    found = _completed(store, found, settings)
+    until = resolved.until(found.missing[-1] if found.missing else found.prices.last)
+    rows = used(found.prices, resolved.first, until)
+    try:
+        sound = check(found.prices.since(resolved.first), settings)
+    except FaultyPrices as error:
+        if until >= found.prices.last:
+            raise _with_vintage(store, error, resolved.security.ticker) from None
+        return FetchedPrices(prices=_cut(rows, until, settings))  # later days are wrong: they are not kept
     accept = Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None
-    record = store.store(found.prices, at=now, metadata=found.metadata, libraries=client_versions(), accept=accept)
-    _check_good(store, record)
-    prices = replace(found.prices, notes=(*record.notes, *_changes(record)))
-    completed = found.missing[-1] if found.missing else prices.last
-    until = resolved.until(completed)
+    record = store.store(
+        replace(found.prices, notes=sound.notes),
+        at=now,
+        metadata=found.metadata,
+        libraries=client_versions(),
+        accept=accept,
+        since=resolved.first,
+    )
+    _check_good(store, record, until)
     check_newest(found, until)
-    if until < prices.last:
-        note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
-        # The other notes are left out: they may be about later days.
-        prices = replace(known_until(prices, until), notes=(note,))
-    return FetchedPrices(prices=prices, record=record)
+    if until < found.prices.last:
+        return FetchedPrices(prices=_cut(rows, until, settings), record=record)
+    return FetchedPrices(prices=replace(rows, notes=(*record.notes, *_changes(record))), record=record)
 
 
-def _remembered(store: SnapshotStore, security: Security) -> Security:
-    """A security that mlflow.yaml does not describe, as its first fetch described it."""
-    if security.kind is not None:
-        return security
-    known = store.newest(security.ticker)
-    return security if known is None else known.security
+def _completed(store: SnapshotStore, found: Download, settings: Settings) -> Download:
+    """What Yahoo has lost of the past since the last good snapshot, taken from there and said."""
+    prices, calendar = found.prices, calendar_for(found.prices.security, settings)
+    whole = np.isfinite(prices.values).all(axis=1)
+    expected = calendar.sessions(prices.first, prices.last)
+    if not calendar.observed and whole.all() and np.isin(expected, prices.sessions).all():
+        return found
+    record, before, _ = store.newest_readable(prices.security.ticker)
+    if record is None or before is None:
+        return found
+    completed, days = with_vanished(before, prices, before.sessions if calendar.observed else expected)
+    if not len(days):
+        return found
+    note = (
+        f"not at Yahoo any more, and taken from the snapshot {record.fingerprint[:SHOWN]}, fetched "
+        f"{record.fetched_at:%Y-%m-%d %H:%M} UTC: {list_days(days)}"
+    )
+    return replace(found, prices=replace(completed, notes=(*completed.notes, note)))
 
 
-def _check_good(store: SnapshotStore, record: FetchRecord) -> None:
-    """Raise RestatedPrices if a fetch has changed the past irregularly, and nobody has accepted that."""
-    if record.good:
+def _cut(rows: Prices, until: date, settings: Settings) -> Prices:
+    note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
+    # The other notes are left out: they may be about later days.
+    return check(replace(rows, notes=(note,)), settings)
+
+
+def _with_vintage(store: SnapshotStore, error: FaultyPrices, ticker: str) -> FaultyPrices:
+    """The error, whose remedy names the last good snapshot as well."""
+    good = store.newest(ticker)
+    if good is None:
+        return error
+    snapshot = f"use the snapshot of {good.last}: --vintage {good.fingerprint[:SHOWN]}"
+    return FaultyPrices(
+        error.subject,
+        have=error.have,
+        need=error.need,
+        remedy=f"{error.remedy};\n          or {snapshot}",
+        **{**error.data, "snapshot": good.fingerprint},
+    )
+
+
+def _check_good(store: SnapshotStore, record: FetchRecord, until: date) -> None:
+    """Raise RestatedPrices if a fetch has changed days up to `until` irregularly, and nobody has accepted that."""
+    if record.good or (record.verdict == "restated" and min(record.days) > str(until)):
         return
+    days = f"{_count(len(record.days))} of the past" if record.verdict == "restated" else "every price of the past"
+    before = (record.previous or "")[:SHOWN]
     raise RestatedPrices(
         f"Yahoo's prices of {record.security.ticker}",
-        have=f"{_count(len(record.days))} of the past changed irregularly since the snapshot "
-        f"{(record.previous or '')[:SHOWN]}" + "".join(f"\n  - {line}" for line in record.changes),
+        have=f"{days} changed irregularly since the snapshot {before}"
+        + "".join(f"\n  - {line}" for line in record.changes),
         need="the past as it was, but for splits, dividends and the newest two sessions",
         remedy="compare the days with another source; if they are right, run it again with --accept-restatement\n"
-        f"          (kept for that: {store.file(record)})",
+        f"          (kept for that: {store.file(record)});\n"
+        f"          until then the snapshot before can be used: --vintage {before}",
         source="yahoo",
         days=list(record.days),
         changes=list(record.changes),
@@ -170,7 +221,7 @@ def _changes(record: FetchRecord) -> tuple[str, ...]:
 
 def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
     """The snapshot whose name begins as the request says."""
-    digits, ticker, as_of = resolved.request.vintage or "", resolved.security.ticker, resolved.request.as_of
+    digits, ticker = resolved.request.vintage or "", resolved.security.ticker
     # Names hold only the first digits; the other digits are in the records.
     names = [name for name in store.fetches(ticker) if digits.startswith(name.digits[: len(digits)])]
     records = [record for record in map(store.record, names) if record.fingerprint.startswith(digits)]
@@ -188,16 +239,15 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
             remedy=f"see tomorrow prices --ticker {ticker}",
         )
     (record,) = good.values()
-    fetched = _from_store(store, record, settings, f"vintage {record.fingerprint[:SHOWN]}, of {record.last}")
-    return fetched if as_of is None else replace(fetched, prices=known_until(fetched.prices, as_of))
+    return _from_store(store, record, resolved, settings, f"vintage {record.fingerprint[:SHOWN]}, of {record.last}")
 
 
 def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:
     """The newest good fetch made when `as_of` was the newest completed day, with every session up to it."""
     names = [name for name in store.fetches(security.ticker) if name.last <= as_of]
-    calendar = calendar_for(_remembered(store, security), settings)
+    calendar = calendar_for(security, settings)
     for name in reversed(names):
-        whole = len(calendar.sessions(name.last, as_of)) == 1
+        whole = not calendar.due_sessions(name.last, as_of)
         if whole and calendar.last_completed(name.fetched_at) == name.last:
             record = store.record(name)
             if record.good:
@@ -205,10 +255,13 @@ def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: S
     return None
 
 
-def _from_store(store: SnapshotStore, record: FetchRecord, settings: Settings, note: str) -> FetchedPrices:
+def _from_store(
+    store: SnapshotStore, record: FetchRecord, resolved: ResolvedRequest, settings: Settings, note: str
+) -> FetchedPrices:
+    """The rows of a snapshot that a request uses."""
     prices = store.read(record)
-    check(prices, settings)
-    return FetchedPrices(prices=replace(prices, notes=(note, *prices.notes)), record=record)
+    rows = check(used(prices, resolved.first, resolved.until(prices.last)), settings)
+    return FetchedPrices(prices=replace(rows, notes=(note, *rows.notes)), record=record)
 
 
 def _count(sessions: int) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,14 @@ def fetchable(named: Sequence[str], settings: Settings) -> Sequence[str]:
 
 
 def fetch_many(
-    tickers: Sequence[str], settings: Settings, *, accept_restatement: bool, now: Clock, show: Show, say: Say
+    tickers: Sequence[str],
+    settings: Settings,
+    *,
+    accept_restatement: bool,
+    first: date | None = None,
+    now: Clock,
+    show: Show,
+    say: Say,
 ) -> list[Outcome]:
     """Fetch securities one after the other, with a pause between; a failure does not stop the others.
 
@@ -84,7 +91,9 @@ def fetch_many(
             else:
                 if any(not outcome.kept for outcome in outcomes):
                     time.sleep(settings.prices.pause)
-                request = PriceRequest(ticker=ticker, source="yahoo", accept_restatement=accept_restatement)
+                request = PriceRequest(
+                    ticker=ticker, source="yahoo", accept_restatement=accept_restatement, first=first
+                )
                 outcomes.append(_fetch(request, settings, session, now, say))
                 refused = refused + 1 if isinstance(outcomes[-1].error, RateLimited) else 0
             show(len(outcomes), ticker)

@@ -8,6 +8,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from model.market.restatement import Verdict
 from model.market.security import Security
 
+# Verdicts on a past that nothing regular explains: nobody uses it before somebody has accepted it.
+IRREGULAR: tuple[Verdict, ...] = ("restated", "units")
+
 
 class Acceptance(BaseModel):
     """Who accepted an irregular restatement."""
@@ -52,4 +55,4 @@ class FetchRecord(BaseModel):
     @property
     def good(self) -> bool:
         """Whether its prices may be used: nothing irregular, or somebody has accepted it."""
-        return self.verdict != "restated" or self.accepted is not None
+        return self.verdict not in IRREGULAR or self.accepted is not None

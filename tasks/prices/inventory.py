@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from model.errors import FaultyPrices
-from tasks.prices.fetch_record import FetchRecord
+from tasks.prices.accepted import AcceptedDay, accepted_days
+from tasks.prices.fetch_record import IRREGULAR, FetchRecord
 from tasks.prices.request import calendar_for
 from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import Settings
@@ -21,6 +22,7 @@ class Holding:
     restatements: every fetch that had changed the past irregularly, oldest first
     records:      every fetch, oldest first; only of named securities
     damaged:      a line for each file that was opened and cannot be read
+    accepted:     the days whose prices somebody has taken for right; only of named securities
     """
 
     ticker: str
@@ -31,6 +33,7 @@ class Holding:
     restatements: tuple[FetchRecord, ...]
     records: tuple[FetchRecord, ...] = ()
     damaged: tuple[str, ...] = ()
+    accepted: tuple[AcceptedDay, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -50,7 +53,7 @@ def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetim
     records: list[FetchRecord] = []
     names = sorted(store.fetches(ticker), key=lambda name: (name.fetched_at, name.file.name))
     for name in names:
-        if all_of_it or name.verdict == "restated":
+        if all_of_it or name.verdict in IRREGULAR:
             try:
                 records.append(store.record(name))
             except FaultyPrices as error:
@@ -68,14 +71,14 @@ def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetim
         missing=() if newest is None else missing_sessions(newest, settings, now),
         fetches=len(names),
         snapshots=len({name.digits for name in names}),
-        restatements=tuple(record for record in records if record.verdict == "restated"),
+        restatements=tuple(record for record in records if record.verdict in IRREGULAR),
         records=tuple(records) if all_of_it else (),
         damaged=tuple(damaged),
+        accepted=accepted_days(ticker, settings) if all_of_it else (),
     )
 
 
 def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> tuple[date, ...]:
     """The sessions that are completed now and that a fetch does not have."""
     calendar = calendar_for(record.security, settings)
-    sessions = calendar.sessions(record.last, calendar.last_completed(now))
-    return tuple(sessions[1:].tolist())
+    return calendar.due_sessions(record.last, calendar.last_completed(now))

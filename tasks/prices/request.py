@@ -1,13 +1,16 @@
 """A request for prices, resolved: which security, on which exchange, up to which day."""
 
 import re
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from model.config import PriceRequest
 from model.errors import UsageError
-from model.market.calendar import ExchangeCalendar
+from model.market.calendar import OBSERVED, ExchangeCalendar
+from model.market.prices import Days
 from model.market.security import SAMPLE, Security
+from tasks.prices.snapshots import SnapshotStore
+from tasks.prices.sources.yahoo_exchanges import calendar_by_ticker
 from tasks.settings import Settings
 
 _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,14}")
@@ -15,18 +18,23 @@ _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,14}")
 # yfinance takes such a name for an international securities number and asks other services about it.
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
+# So long before its last day a calendar is said to end.
+_SAID_BEFORE = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
     """A request that was checked, and what it means by the settings.
 
-    security: what is asked for, under its present ticker
-    calendar: the sessions of its exchange
+    security: what is asked for, under its present ticker, as its newest fetch described it
+    calendar: the sessions of its exchange, as far as they are known before the prices are there
+    first:    the first day whose prices are used; None for all of them
     """
 
     request: PriceRequest
     security: Security
     calendar: ExchangeCalendar
+    first: date | None = None
 
     def until(self, completed: date) -> date:
         """The newest day whose prices may be used, where `completed` is the newest completed session."""
@@ -35,8 +43,12 @@ class ResolvedRequest:
 
 def resolve(request: PriceRequest, settings: Settings, now: datetime) -> ResolvedRequest:
     """Resolve a request once, where a run begins; UsageError where it asks for what cannot be."""
-    security = wanted_security(request, settings)
+    store = SnapshotStore(settings)
+    security = remembered(store, wanted_security(request, settings), request)
     calendar = calendar_for(security, settings)
+    if request.source == "yahoo" and not calendar.knows_all:
+        _, prices, _ = store.newest_readable(security.ticker)
+        calendar = calendar if prices is None else calendar_for(security, settings, prices.sessions)
     today = calendar.today(now)
     if request.as_of is not None and request.as_of > today:
         raise UsageError(
@@ -45,7 +57,16 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
             need="today or a day before",
             remedy="choose an earlier day, or leave --as-of out",
         )
-    return ResolvedRequest(request=request, security=security, calendar=calendar)
+    first = request.first or settings.first_day(security.ticker)
+    last = request.as_of or today
+    if first is not None and first > last:
+        raise UsageError(
+            f"--from {first}",
+            have=f"a day after {last}, the newest that may be used",
+            need="an earlier day",
+            remedy="choose an earlier --from, or `from` in its row under `securities` in mlflow.yaml",
+        )
+    return ResolvedRequest(request=request, security=security, calendar=calendar, first=first)
 
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:
@@ -72,7 +93,7 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
         )
     if source == "sample":
         return SAMPLE
-    security = settings.security(ticker)
+    security = settings.security(ticker, calendar_by_ticker(ticker) or "XNYS")
     if security == SAMPLE:
         raise UsageError(
             f"ticker {ticker}",
@@ -80,9 +101,37 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
             need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
             remedy="use --source sample, or another ticker",
         )
-    return security
+    return security if request.exchange is None else replace(security, exchange=request.exchange)
 
 
-def calendar_for(security: Security, settings: Settings) -> ExchangeCalendar:
-    """The calendar that a security trades by, without the closures that the settings name."""
-    return ExchangeCalendar(security.exchange, settings.closures(security.exchange))
+def remembered(store: SnapshotStore, security: Security, request: PriceRequest) -> Security:
+    """A security of Yahoo's that mlflow.yaml does not describe, as its first fetch described it."""
+    if request.source != "yahoo" or security.kind is not None:
+        return security
+    known = store.newest(security.ticker)
+    found = security if known is None else known.security
+    return found if request.exchange is None else replace(found, exchange=request.exchange)
+
+
+def calendar_for(security: Security, settings: Settings, sessions: Days | None = None) -> ExchangeCalendar:
+    """The calendar that a security trades by, without the closures that the settings name.
+
+    sessions: those that its prices have, which decide where the calendar is not sure
+    """
+    closures = settings.closures(security.exchange)
+    seen = b"" if sessions is None else ExchangeCalendar.bytes_of(sessions)
+    return ExchangeCalendar(security.exchange, closures, security.zone, seen)
+
+
+def calendar_notes(calendar: ExchangeCalendar, last: date) -> tuple[str, ...]:
+    """What a reader of prices up to a day should know of their calendar."""
+    presumed = "its sessions are the days that the prices have, and those to come are presumed"
+    if calendar.trouble:
+        return (f"{calendar.trouble}: {presumed}",)
+    if calendar.exchange == OBSERVED:
+        return (f"no calendar of its exchange is known: {presumed} (--exchange names a calendar)",)
+    until = calendar.good_until
+    if until is not None and last > until - _SAID_BEFORE:
+        later = "later sessions are presumed, without holidays, until exchange-calendars is updated"
+        return (f"the calendar of {calendar.exchange} ends on {until}: {later}",)
+    return ()

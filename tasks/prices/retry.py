@@ -13,10 +13,10 @@ R = TypeVar("R")
 def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
     """Seconds to wait before the next try, after an error and so many retries; None to give up.
 
-    Only errors that may pass are retried: not an unknown symbol, another security, faulty or restated prices, or a
-    missing file.
+    Only errors that may pass are retried: not an unknown symbol, another security, faulty or restated prices, a
+    security that looks delisted, or a missing file.
     """
-    if not isinstance(error, PricesUnavailable) or error.data.get("source") != "yahoo":
+    if not isinstance(error, PricesUnavailable) or error.data.get("source") != "yahoo" or error.data.get("delisted"):
         return None
     waits = retries.command_line
     if scheduled:

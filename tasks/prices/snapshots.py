@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from model.errors import FaultyPrices
 from model.market.prices import Prices
 from model.market.restatement import compare_prices
-from tasks.prices.fetch_record import Acceptance, FetchRecord
+from tasks.prices.fetch_record import IRREGULAR, Acceptance, FetchRecord
 from tasks.prices.parquet import check_fingerprint, read_price_file, write_price_file
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
@@ -138,10 +138,12 @@ class SnapshotStore:
         metadata: dict[str, str | None] | None = None,
         libraries: dict[str, str] | None = None,
         accept: Acceptance | None = None,
+        since: date | None = None,
     ) -> FetchRecord:
         """Keep fetched prices and the record of their fetch, with what has changed since the previous fetch.
 
         `accept`: who accepts an irregular restatement; without it such a fetch is kept, but is not good.
+        `since`: the first day that is compared.
         """
         ticker = prices.security.ticker
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
@@ -164,13 +166,13 @@ class SnapshotStore:
                 notes=(*prices.notes, *notes),
             )
             if previous is not None and before is not None:
-                change = compare_prices(before, prices)
+                change = compare_prices(before.since(since), prices.since(since))
                 update = {
                     "previous": previous.fingerprint,
                     "verdict": change.verdict,
                     "changes": change.lines,
                     "days": change.days,
-                    "accepted": accept if change.verdict == "restated" else None,
+                    "accepted": accept if change.verdict in IRREGULAR else None,
                 }
                 record = record.model_copy(update=update)
             if before is None or before.fingerprint != record.fingerprint:

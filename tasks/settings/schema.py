@@ -169,15 +169,22 @@ class HousekeepingSettings(Section):
 
 
 class SecuritySettings(Section):
-    """One row of the table of securities."""
+    """One row of the table of securities.
+
+    exchange: None: what its ticker tells, as SAP.DE tells of Frankfurt; New York where it tells nothing
+    zone:     with `exchange: observed` the time zone of that exchange
+    from_:    the first day whose prices are used, under the key `from`
+    """
 
     ticker: str
     name: str = ""
     former_tickers: tuple[str, ...] = ()
-    exchange: str = "XNYS"
+    exchange: str | None = None
+    zone: str | None = None
     currency: str | None = None
     kind: str | None = None
     first_session: date | None = None
+    from_: date | None = Field(None, alias="from", exclude=True)  # not of the security, but of its use
 
 
 class Settings(Section):
@@ -224,12 +231,17 @@ class Settings(Section):
         """The closures of an exchange that were announced at short notice."""
         return self.extra_closures.get(exchange, ())
 
-    def security(self, ticker: str) -> Security:
-        """The security with that present or former ticker."""
+    def first_day(self, ticker: str) -> date | None:
+        """The first day whose prices of a security are used; None for all of them."""
+        rows = (row for row in self.securities if ticker.upper() in (row.ticker, *row.former_tickers))
+        return next((row.from_ for row in rows), None)
+
+    def security(self, ticker: str, exchange: str = "XNYS") -> Security:
+        """The security with that present or former ticker; on that exchange if no row names another."""
         if ticker.upper() == SAMPLE.ticker:
             return SAMPLE
         for row in self.securities:
-            security = Security(**row.model_dump())
+            security = Security(**{"exchange": exchange} | row.model_dump(exclude_none=True))
             if security.has_ticker(ticker):
                 return security
-        return Security(ticker=ticker.upper())
+        return Security(ticker=ticker.upper(), exchange=exchange)

@@ -10,11 +10,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
+from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 
@@ -146,3 +147,20 @@ def _files(settings: Settings) -> Iterator[Path]:
 
 def _is_outside(file: Path, home: Path) -> bool:
     return not file.resolve().is_relative_to(home.resolve())
+
+
+def state_tag(home: Path) -> str:
+    """The tag by which a deployment says which state directory its runs are for."""
+    return f"state:{home}"
+
+
+def check_state(tags: Iterable[str], home: Path) -> None:
+    """ConfigurationError where a run is for another state directory than the one that this process works on."""
+    meant = [tag for tag in tags if tag.startswith("state:")]
+    if meant and state_tag(home) not in meant:
+        raise ConfigurationError(
+            f"state directory {home}",
+            have=f"a run whose deployment is for {meant[0].removeprefix('state:')}",
+            need="one state directory for all workers of a pool: its registry and its ledger are there",
+            remedy=f"start the worker with TOMORROW_HOME={meant[0].removeprefix('state:')}, or end it",
+        )

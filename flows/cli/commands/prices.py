@@ -8,8 +8,9 @@ from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import AcceptRestatement, Ticker, TickersFile, flag, tickers
+from flows.cli.options import AcceptRestatement, From, Reason, Ticker, TickersFile, day, flag, option, tickers
 from flows.cli.result import Answer, CommandResult, lines, say, table
+from model.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,6 +28,7 @@ def _dumped(record: "FetchRecord") -> dict[str, Any]:
     return record.model_dump(mode="json", exclude={"format"})
 
 
+Accepted = Annotated[dict[str, Any], BeforeValidator(lambda day: day.model_dump(mode="json"))]
 Record = Annotated[dict[str, Any], BeforeValidator(_dumped)]
 
 
@@ -42,6 +44,7 @@ class HoldingAnswer(Answer):
     restatements: tuple[Record, ...]
     records: tuple[Record, ...]
     damaged: tuple[str, ...]
+    accepted: tuple[Accepted, ...]
 
 
 class HoldingsAnswer(Answer):
@@ -68,6 +71,18 @@ def prices(
         bool, flag("--fetch", "Fetch the prices from Yahoo, and keep a snapshot of each security's.")
     ] = False,
     accept_restatement: AcceptRestatement = False,
+    first: From = None,
+    accept: Annotated[
+        list[date],
+        option(
+            "--accept",
+            "DAY",
+            "Take the prices of that day (YYYY-MM-DD) of one --ticker for right, on record; repeat for several.",
+            parser=day,
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - typer makes a list of its own
+    reason: Reason = "",
 ) -> CommandResult:
     """Show which prices are stored, how fresh they are and what was restated, or fetch them.
 
@@ -79,21 +94,49 @@ def prices(
     from tasks.prices.inventory import stored_prices
 
     named = named_securities(tickers(ticker, tickers_file), settings)
+    if accept:
+        _accept(named, accept, reason, settings)
+    elif reason:
+        have, need = "no day to be accepted", "--accept DAY, which the reason is for"
+        raise UsageError("--reason", have=have, need=need, remedy="add --accept, or leave --reason out")
     if fetch:
-        return _fetch(named, settings, accept_restatement)
+        return _fetch(named, settings, accept_restatement, first)
+    if first is not None:
+        have, need = "no --fetch", "prices that are fetched, and checked from that day on"
+        raise UsageError(f"--from {first}", have=have, need=need, remedy="add --fetch, or leave --from out")
     holdings = stored_prices(named, settings, now())
     answer = HoldingsAnswer(securities=tuple(map(HoldingAnswer.model_validate, holdings)))
     return CommandResult(answer, _holdings_text(holdings, in_full=bool(named)))
 
 
-def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool) -> CommandResult:
+def _accept(named: Sequence[str], days: Sequence[date], reason: str, settings: "Settings") -> None:
+    """Put days of the one security that is named on record as right."""
+    from flows.runs.clock import now
+    from tasks.prices.accepted import accept_days
+    from tasks.prices.request import calendar_for
+    from tasks.system.lock import user_name
+
+    if len(named) != 1:
+        raise UsageError(
+            f"--accept {days[0]}",
+            have=f"{len(named)} securities",
+            need="the one security whose prices of that day are right",
+            remedy="name it with --ticker",
+        )
+    today = calendar_for(settings.security(named[0]), settings).today(now())
+    accept_days(named[0], days, by=user_name(), at=now(), reason=reason, today=today, settings=settings)
+
+
+def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool, first: date | None) -> CommandResult:
     from flows.runs.clock import now
     from flows.runs.progress import fetching_progress
     from tasks.prices.fetch_many import fetch_many, fetchable
 
     wanted = fetchable(named, settings)
     with fetching_progress(len(wanted)) as show:
-        outcomes = fetch_many(wanted, settings, accept_restatement=accept_restatement, now=now, show=show, say=say)
+        outcomes = fetch_many(
+            wanted, settings, accept_restatement=accept_restatement, first=first, now=now, show=show, say=say
+        )
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     answer = OutcomesAnswer(
@@ -123,6 +166,7 @@ def _holdings_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "Renderab
     for holding in holdings:
         parts += [f"  damaged: {line}" for line in holding.damaged]
         parts += _restatements(holding)
+        parts += [f"  {holding.ticker} {one.day} {one}" for one in holding.accepted]
         if in_full:
             parts += ["", f"fetches of {holding.ticker}", _fetches(holding)]
     return lines(*parts)

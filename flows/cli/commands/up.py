@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
-from flows.cli.options import PriceFiles, count, flag, option
+from flows.cli.options import Exchange, PriceFiles, count, flag, option
 from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
@@ -43,6 +43,7 @@ def up(
         str | None, option("--source", "yahoo|csv|sample", "Where prices come from; sample needs no internet.")
     ] = None,
     prices: PriceFiles = [],  # noqa: B006 - typer makes a list of its own
+    exchange: Exchange = None,
     at_once: Annotated[
         bool, flag("--now", "Train and forecast at once; the schedule would wait for the evening.")
     ] = False,
@@ -54,7 +55,7 @@ def up(
 
     Ctrl-C ends all of it.
     """
-    wanted = _request(ticker, source, prices)
+    wanted = _request(ticker, source, prices, exchange)
     if pages_only and (wanted or at_once):
         raise UsageError(
             "--pages",
@@ -68,6 +69,7 @@ def up(
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import taken
     from tasks.operations.stack.supervisor import Supervisor
+    from tasks.prices.request import resolve
     from tasks.system.access.stack_state import only_stack
 
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
@@ -81,7 +83,8 @@ def up(
             running.start_servers()
             if not pages_only:
                 # What the deployments fetch in place of what their flows fetch by themselves.
-                running.deploy({"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {})
+                parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
+                running.deploy(parameters, resolve(wanted or PriceRequest(), settings, now()).calendar)
             running.start_worker()
             running.tell("the stack is up; Ctrl-C ends it")
             say("\n".join(["the pages:", *pages(planned, settings.tracking.experiment)]))
@@ -105,12 +108,15 @@ def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
     return settings
 
 
-def _request(ticker: str | None, source: str | None, files: list[str]) -> PriceRequest | None:
+def _request(
+    ticker: str | None, source: str | None, files: list[str], exchange: str | None = None
+) -> PriceRequest | None:
     """What the deployments are to fetch; None where no option says it."""
     named = given(
         ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
         source=source,
         files=tuple(files) or None,
+        exchange=exchange,
     )
     return validated(PriceRequest, named) if named else None
 

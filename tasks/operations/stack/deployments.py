@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ConfigurationError
+from model.market.calendar import ExchangeCalendar
 from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.operations.stack.schedules import moved
 from tasks.settings import project_file
 from tasks.system import durations
+from tasks.system.state_directory import state_tag
 
 WORK_POOL = "local-pool"
 SHOWN_LINES = 8
@@ -23,12 +26,20 @@ JOBS: Mapping[str, Any] = {
 
 
 def deploy(
-    api: PrefectApi, variables: Mapping[str, str], parameters: Mapping[str, Any], *, is_ours: bool = True
+    api: PrefectApi,
+    variables: Mapping[str, str],
+    parameters: Mapping[str, Any],
+    *,
+    is_ours: bool = True,
+    calendar: ExchangeCalendar | None = None,
+    home: Path | None = None,
 ) -> tuple[str, ...]:
     """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
+    calendar:   of the exchange whose close and open the schedules follow, if it is not New York's
+    home:       the state directory that the runs are for: in another one they refuse to run
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
@@ -46,6 +57,12 @@ def deploy(
         given = {name: value for name, value in parameters.items() if name in taken}
         if given:
             api.set_parameters(deployment, given)
+        if home is not None:
+            api.set_tags(deployment, {*deployment["tags"], state_tag(home)})
+        for schedule in deployment["schedules"]:
+            to = None if calendar is None else moved(schedule["schedule"], schedule["slug"] or "", calendar)
+            if to is not None:
+                api.reschedule(deployment, schedule, to)
     notes = []
     for name, slugs in paused.items():
         if slugs and name in deployed:

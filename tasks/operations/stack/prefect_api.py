@@ -123,6 +123,15 @@ class PrefectApi:
         merged = {**deployment["parameters"], **parameters}
         self._ask(f"deployments/{deployment['id']}", {"parameters": merged}, method="PATCH")
 
+    def set_tags(self, deployment: dict[str, Any], tags: Iterable[str]) -> None:
+        """Give a deployment these tags, which its runs have, too."""
+        self._ask(f"deployments/{deployment['id']}", {"tags": sorted(tags)}, method="PATCH")
+
+    def reschedule(self, deployment: dict[str, Any], schedule: dict[str, Any], to: dict[str, Any]) -> None:
+        """Have a schedule of a deployment start its runs at other times."""
+        place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
+        self._ask(place, {"schedule": to}, method="PATCH")
+
     def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
         """Pause the schedules of these slugs."""
         for schedule in deployment["schedules"]:

@@ -21,6 +21,7 @@ from types import FrameType, MappingProxyType, TracebackType
 from typing import NoReturn, Self
 
 from model.errors import ConfigurationError
+from model.market.calendar import ExchangeCalendar
 from tasks.operations.alarms import Alarm, event_of, raise_alarm
 from tasks.operations.stack import orphans
 from tasks.operations.stack.deployments import WORK_POOL, deploy
@@ -97,13 +98,17 @@ class Supervisor:
         """Start every part but the worker, and return when they are well."""
         self._start(lambda name: name != "worker")
 
-    def deploy(self, parameters: Mapping[str, object]) -> None:
-        """Make the deployments, and set the runs that a previous stack left unfinished to crashed."""
+    def deploy(self, parameters: Mapping[str, object], calendar: ExchangeCalendar | None = None) -> None:
+        """Make the deployments, and set the runs that a previous stack left unfinished to crashed.
+
+        calendar: of the exchange by whose close and open they run
+        """
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
+        home = self._settings.home
         is_ours = any(part.part.name == "prefect" for part in self._parts)
-        for note in deploy(self._stack.api, variables, parameters, is_ours=is_ours):
+        for note in deploy(self._stack.api, variables, parameters, is_ours=is_ours, calendar=calendar, home=home):
             self.tell(note)
         self._wait(0)
 

@@ -11,7 +11,8 @@ from model.market.checks import ChecksConfig, check_prices
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
-from tasks.prices.request import ResolvedRequest, calendar_for
+from tasks.prices.accepted import accepted_days
+from tasks.prices.request import ResolvedRequest, calendar_for, calendar_notes
 from tasks.prices.sources.csv_files import read_csv_files
 from tasks.prices.sources.yahoo import address, fetch_chart, identify
 from tasks.settings import Settings
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
 
+# A security that lacks so many of the newest sessions is not late: it does not trade any more.
+DELISTED = 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Download:
-    """What Yahoo has of a security: sound, but perhaps without the newest sessions.
+    """What Yahoo has of a security: not checked yet, and perhaps without the newest sessions.
 
     prices:   every completed session that Yahoo has the numbers of
     metadata: what Yahoo says that the symbol is
@@ -39,22 +44,28 @@ class Download:
 def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) -> Prices:
     """Prices from files or the sample market, as known at the close of `as_of` or the newest completed session."""
     request = resolved.request
-    completed = resolved.calendar.last_completed(now)
-    until = resolved.until(completed)
     if request.source == "csv":
-        prices = _without_unfinished(read_csv_files(request.files, resolved.security), completed)
+        prices = read_csv_files(request.files, resolved.security)
+        calendar = calendar_for(resolved.security, settings, prices.sessions)
+        completed = calendar.last_completed(now)
+        prices = known_until(_without_unfinished(prices, completed), resolved.until(completed))
+        prices = replace(prices, notes=(*prices.notes, *calendar_notes(calendar, prices.last)))
     else:
-        prices = sample_prices(until, request.market_seed, resolved.calendar)
-    prices = known_until(prices, until)
-    check(prices, settings)
-    return prices
+        until = resolved.until(resolved.calendar.last_completed(now))
+        prices = known_until(sample_prices(until, request.market_seed, resolved.calendar), until)
+    return check(used(prices, resolved.first, prices.last), settings)
 
 
-def download(security: Security, settings: Settings, now: datetime, session: "YahooSession") -> Download:
-    """Ask Yahoo once; PricesError if anything in the answer is wrong."""
+def download(
+    security: Security, settings: Settings, now: datetime, session: "YahooSession", exchange: str | None = None
+) -> Download:
+    """Ask Yahoo once; PricesError if there is no answer, or it is about another security.
+
+    exchange: the calendar that somebody has named
+    """
     chart = fetch_chart(security, session)
-    known, notes = identify(chart, security, settings.prices.first_trade_date)
-    calendar = calendar_for(known, settings)
+    known, notes = identify(chart, security, settings.prices.first_trade_date, exchange)
+    calendar = calendar_for(known, settings, chart.sessions)
     completed = calendar.last_completed(now)
     prices = Prices(
         security=known,
@@ -62,18 +73,36 @@ def download(security: Security, settings: Settings, now: datetime, session: "Ya
         origin=address(known.ticker),
         sessions=chart.sessions,
         values=chart.values,
-        notes=notes,
+        notes=(*notes, *calendar_notes(calendar, completed)),
     )
     prices, gap = _without_gap_at_the_end(known_until(_without_unfinished(prices, completed), completed))
-    check(prices, settings)
-    missing = tuple(calendar.sessions(prices.last, completed)[1:].tolist())
+    missing = calendar.due_sessions(prices.last, completed)
     return Download(prices=prices, metadata=chart.metadata, missing=missing, gap=gap)
 
 
-def check(prices: Prices, settings: Settings) -> None:
-    """Raise FaultyPrices if anything is wrong by the limits in the settings."""
-    limits = ChecksConfig(largest_move=settings.prices.largest_move)
-    check_prices(prices, calendar_for(prices.security, settings), limits)
+def check(prices: Prices, settings: Settings) -> Prices:
+    """The prices, with a note on each kind of what is odd but right; FaultyPrices if anything is wrong.
+
+    What somebody has accepted by `tomorrow prices --accept` is odd but right.
+    """
+    accepted = {one.day: str(one) for one in accepted_days(prices.security.ticker, settings)}
+    limits = ChecksConfig(largest_move=settings.prices.largest_move, accepted=accepted)
+    notes = check_prices(prices, calendar_for(prices.security, settings), limits)
+    return replace(prices, notes=tuple(dict.fromkeys((*prices.notes, *notes))))
+
+
+def used(prices: Prices, first: date | None, until: date) -> Prices:
+    """The rows that a request uses: from its first day on, if it names one, and none later than a day."""
+    known = known_until(prices, until)
+    rows = known.since(first)
+    if not len(rows):
+        raise TooFewPrices(
+            f"prices of {prices.security.ticker}",
+            have=f"none from {first} on; the newest is of {known.last}",
+            need="at least one completed session",
+            remedy="choose an earlier --from, or `from` in its row under `securities` in mlflow.yaml",
+        )
+    return rows
 
 
 def known_until(prices: Prices, until: date) -> Prices:
@@ -112,6 +141,17 @@ def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
 def check_newest(found: Download, until: date) -> None:
     """Raise PricesUnavailable if the newest sessions up to a day are missing."""
     due = [day for day in found.missing if day <= until]
+    ticker, last = found.prices.security.ticker, found.prices.last
+    if len(due) >= DELISTED:
+        raise PricesUnavailable(
+            f"Yahoo's prices of {ticker}",
+            have=f"none after {last}, for {len(due)} sessions: it looks delisted, renamed or suspended",
+            need=f"every session up to {until}",
+            remedy=f"look the ticker up at finance.yahoo.com; to work with what there is: --as-of {last}",
+            source="yahoo",
+            missing=[str(day) for day in due],
+            delisted=True,
+        )
     if due:
         raise PricesUnavailable(
             f"Yahoo's prices of {found.prices.security.ticker}",

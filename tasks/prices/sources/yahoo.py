@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from model.errors import ConfigurationError, PricesUnavailable, RateLimited, UnknownSymbol, WrongSecurity
-from model.market.calendar import same_exchange
+from model.errors import PricesUnavailable, RateLimited, UnknownSymbol, WrongSecurity
+from model.market.calendar import OBSERVED, same_exchange
 from model.market.prices import COLUMNS, Days, Values
 from model.market.security import Security
 from tasks.prices.sources.yahoo_exchanges import CALENDARS
@@ -147,9 +147,15 @@ def _prepare(client: Any) -> None:
 
 
 def identify(
-    chart: Chart, security: Security, first_trade_date: Literal["warning", "error"] = "warning"
+    chart: Chart,
+    security: Security,
+    first_trade_date: Literal["warning", "error"] = "warning",
+    exchange: str | None = None,
 ) -> tuple[Security, tuple[str, ...]]:
-    """The security with what the chart says of it, and notes on what is unexpected; WrongSecurity if it is another."""
+    """The security with what the chart says of it, and notes on what is unexpected; WrongSecurity if it is another.
+
+    exchange: the calendar that somebody has named, whatever Yahoo says
+    """
     for key in ("symbol", "instrumentType", "currency"):
         if chart.metadata[key] is None:
             raise _unavailable(security.ticker, f"an answer that does not say its {key}")
@@ -160,8 +166,9 @@ def identify(
         for key, wanted in expected.items()
         if wanted is not None and chart.metadata[key] != wanted
     ]
-    found = CALENDARS.get(chart.metadata["exchangeName"] or "")
-    if security.kind is not None and found is not None and not same_exchange(found, security.exchange):
+    found = _calendar_of(chart.metadata)
+    is_checked = security.kind is not None and exchange is None and OBSERVED not in (found, security.exchange)
+    if is_checked and not same_exchange(found, security.exchange):
         differing.append(f"exchange {found} instead of {security.exchange}")
     notes = []
     if security.first_session is not None and first != security.first_session.isoformat():
@@ -172,28 +179,36 @@ def identify(
             f"ticker {security.ticker}",
             have=f"Yahoo's answer is {chart.metadata['longName'] or 'another security'}: {', '.join(differing)}",
             need=security.name or f"the {security.kind} in {security.currency} that it was before",
-            remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml",
+            remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml"
+            + (f", or name the calendar: --exchange {found}" if is_checked else ""),
             source="yahoo",
             metadata=chart.metadata,
         )
-    return _described(security, chart.metadata), tuple(notes)
+    return _described(security, chart.metadata, exchange), tuple(notes)
 
 
-def _described(security: Security, metadata: dict[str, str | None]) -> Security:
+def _calendar_of(metadata: dict[str, str | None]) -> str:
+    """The calendar that a security trades by; `observed` where none is known, or none would be right.
+
+    The prices of funds come when they come, and on no exchange.
+    """
+    if metadata["instrumentType"] == "MUTUALFUND":
+        return OBSERVED
+    return CALENDARS.get(metadata["exchangeName"] or "", OBSERVED)
+
+
+def _described(security: Security, metadata: dict[str, str | None], exchange: str | None) -> Security:
     """The security with its unknown fields filled in from the chart."""
+    if exchange is not None:
+        security = replace(security, exchange=exchange)
+    if security.zone is None and security.exchange == OBSERVED:
+        security = replace(security, zone=metadata["exchangeTimezoneName"])
     if security.kind is not None:
         return security
-    name = metadata["exchangeName"]
-    exchange = CALENDARS.get(name or "")
-    if exchange is None:
-        raise ConfigurationError(
-            f"ticker {security.ticker}",
-            have=f"the exchange {name} ({metadata['fullExchangeName']}), whose calendar is not known here",
-            need="the calendar that it trades by",
-            remedy="add a row for it under `securities` in mlflow.yaml, with kind, currency and exchange",
-        )
+    exchange = exchange or _calendar_of(metadata)
     return replace(
         security,
+        zone=metadata["exchangeTimezoneName"] if exchange == OBSERVED else None,
         name=metadata["longName"] or security.name,
         exchange=exchange,
         kind=metadata["instrumentType"],

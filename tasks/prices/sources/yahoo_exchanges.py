@@ -1,22 +1,24 @@
 """Yahoo's names of exchanges, and the calendars that they trade by."""
 
+from model.market.calendar import OBSERVED
+
 # A calendar of exchange_calendars, and the `exchangeName`s that Yahoo's charts give for it. Exchanges of one country
-# that keep the same days stand together; a security elsewhere needs a row of its own in mlflow.yaml.
+# that keep the same days stand together; elsewhere the sessions are the days that the prices have.
 _EXCHANGES = {
-    "XNYS": "NMS NGM NCM NYQ NYS ASE NAE PCX BTS CXI OEM OQB OQX PNK YHD SNP DJI NIM WCB CBOE NYB",
+    "XNYS": "NMS NGM NCM NYQ NYS ASE NAE PCX BTS CXI OEM OQB OQX PNK YHD SNP DJI NIM WCB CBOE CGI NAS",
     "XTSE": "TOR VAN CNQ NEO",
     "XMEX": "MEX",
     "BVMF": "SAO",
     "XBUE": "BUE",
     "XSGO": "SGO",
-    "XLON": "LSE IOB AQS CXE FGI",
+    "XLON": "LSE IOB AQS CXE FGI FSI",
     "XDUB": "ISE",
     "XPAR": "PAR ENX",
     "XAMS": "AMS",
     "XBRU": "BRU",
     "XLIS": "LIS",
     "XETR": "GER",
-    "XFRA": "FRA",
+    "XFRA": "FRA BER MUN HAN",
     "XDUS": "DUS",
     "XHAM": "HAM",
     "XSTU": "STU",
@@ -34,6 +36,10 @@ _EXCHANGES = {
     "XBUD": "BUD",
     "ASEX": "ATH",
     "XIST": "IST",
+    "XBSE": "BVB",
+    "XRIS": "RIS",
+    "XTAL": "TAL",
+    "XLIT": "LIT",
     "XTAE": "TLV",
     "XJSE": "JNB",
     "XSAU": "SAU",
@@ -50,8 +56,81 @@ _EXCHANGES = {
     "XBOM": "BSE NSI",
     "XASX": "ASX CXA",
     "XNZE": "NZE",
+    # Futures of the four exchanges of one house, which keep the same days.
+    "CMES": "CME CBT CMX NYM",
+    # ICE's futures in New York, and the dollar's index.
+    "IEPA": "NYB",
     "24/7": "CCC",
     "24/5": "CCY",
 }
 
 CALENDARS = {name: calendar for calendar, names in _EXCHANGES.items() for name in names.split()}
+
+# What Yahoo's tickers end in, where that tells the exchange: SAP.DE, BTC-USD, EURUSD=X, CL=F.
+_SUFFIXES = {
+    "XTSE": ".TO .V .CN .NE",
+    "XMEX": ".MX",
+    "BVMF": ".SA",
+    "XBUE": ".BA",
+    "XSGO": ".SN",
+    "XLON": ".L .IL .AQ .XC",
+    "XDUB": ".IR",
+    "XPAR": ".PA",
+    "XAMS": ".AS",
+    "XBRU": ".BR",
+    "XLIS": ".LS",
+    "XETR": ".DE",
+    "XFRA": ".F .BE .MU .HA",
+    "XDUS": ".DU",
+    "XHAM": ".HM",
+    "XSTU": ".SG",
+    "XSWX": ".SW",
+    "XWBO": ".VI",
+    "XMIL": ".MI",
+    "XMAD": ".MC",
+    "XSTO": ".ST",
+    "XCSE": ".CO",
+    "XHEL": ".HE",
+    "XOSL": ".OL",
+    "XICE": ".IC",
+    "XWAR": ".WA",
+    "XPRA": ".PR",
+    "XBUD": ".BD",
+    "ASEX": ".AT",
+    "XIST": ".IS",
+    "XBSE": ".RO",
+    "XRIS": ".RG",
+    "XTAL": ".TL",
+    "XLIT": ".VS",
+    "XTAE": ".TA",
+    "XJSE": ".JO",
+    "XSAU": ".SR",
+    "XTKS": ".T",
+    "XHKG": ".HK",
+    "XSHG": ".SS .SZ",
+    "XTAI": ".TW .TWO",
+    "XKRX": ".KS .KQ",
+    "XSES": ".SI",
+    "XKLS": ".KL",
+    "XIDX": ".JK",
+    "XBKK": ".BK",
+    "XPHS": ".PS",
+    "XBOM": ".BO .NS",
+    "XASX": ".AX .XA",
+    "XNZE": ".NZ",
+    "CMES": "=F",
+    "24/5": "=X",
+    "24/7": "-USD -EUR -GBP -JPY -AUD -CAD -CHF -CNY -INR -KRW -USDT -BTC -ETH",
+    OBSERVED: ".CA .HN .VN .QA .AE .KW .CR",
+}
+
+_CALENDARS_BY_SUFFIX = {suffix: calendar for calendar, names in _SUFFIXES.items() for suffix in names.split()}
+
+
+def calendar_by_ticker(ticker: str) -> str | None:
+    """The calendar that Yahoo's way of writing tickers tells of; None where it tells of none, as of New York's."""
+    for sign in ".=-":
+        before, found, after = ticker.upper().rpartition(sign)
+        if found and before:
+            return _CALENDARS_BY_SUFFIX.get(sign + after)
+    return None

@@ -173,6 +173,22 @@ def test_a_restatement_stops_until_it_is_accepted_and_stays_on_record(run: Proce
     assert [record["accepted"] is not None for record in meta["restatements"]] == [False, True]
 
 
+def test_a_day_is_taken_for_right_on_record(run: Process, market: Prices) -> None:
+    values = market.values.copy()
+    values[100:, :5] /= 2
+    run.yahoo.serve("META", replace(market, values=values))
+    day = str(market.sessions[100])
+    assert run("--fetch")[0] == 3
+    for wrong in (["--accept", day, "--reason", "x"], ["--ticker", "FB", "--accept", day], ["--reason", "x"]):
+        assert run(*wrong)[0] == 2
+    code, out, _ = run("--ticker", "FB", "--accept", day, "--reason", "looked up")
+    assert code == 0
+    assert f"META {day} accepted by " in out
+    (meta,) = run.json("--ticker", "FB")[1]["securities"]
+    assert [(one["day"], one["reason"]) for one in meta["accepted"]] == [(day, "looked up")]
+    assert run("--fetch")[0] == 0
+
+
 def test_a_damaged_snapshot_is_named(run: Process, tmp_path: Path) -> None:
     assert run("--fetch")[0] == 0
     (file,) = (tmp_path / "var" / "prices" / "META").glob("*.parquet")

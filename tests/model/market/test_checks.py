@@ -93,14 +93,124 @@ def test_a_row_on_a_day_without_trade_is_named() -> None:
     assert faults(prices) == ["1 row on a day when XNYS did not trade: 2012-06-02"]
 
 
-def test_a_move_beyond_the_limit_is_named_with_its_size_and_the_limit_can_be_raised() -> None:
+def scaled(factor: float, first: int = ROW, stop: int | None = None) -> Prices:
+    """The prices of some rows multiplied, all others as they are."""
     values = SOUND.values.copy()
-    values[ROW:, :5] *= 2
-    doubled = replace(SOUND, values=values)
-    before, after = doubled.column("Close")[ROW - 1 : ROW + 1]
-    (line,) = faults(doubled)
-    assert line == f"Close moved by more than 40%: {DAY} ({before:.2f} to {after:.2f}, {after / before - 1:+.1%})"
-    assert faults(doubled, ChecksConfig(largest_move=1.5)) == []
+    values[first:stop, :5] *= factor
+    return replace(SOUND, values=values)
+
+
+@pytest.mark.parametrize("factor", [0.45, 0.44, 0.55, 1.8, 2.23, 0.36])
+def test_a_move_that_stays_and_is_by_no_splits_factor_is_a_note(factor: float) -> None:
+    (note,) = check_prices(scaled(factor), CALENDAR)
+    assert note.startswith(f"Close moved by more than 40%, and nothing is wrong with it: {DAY} (")
+    assert check_prices(scaled(factor), CALENDAR, ChecksConfig(largest_move=2.5)) == ()
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 2.0, 0.1, 1 / 1.5, 10.0])
+def test_a_splits_factor_on_a_day_like_any_other_is_a_fault(factor: float) -> None:
+    (line,) = faults(scaled(factor))
+    assert line.startswith("Close changed as by a split")
+    assert DAY in line
+
+
+def test_what_has_no_volume_may_gap_by_half() -> None:
+    values = scaled(1.5).values.copy()
+    values[:, 5] = 0
+    (note,) = check_prices(replace(SOUND, values=values), CALENDAR)
+    assert "nothing is wrong with it" in note
+
+
+def test_a_true_fall_by_half_has_the_volume_of_one() -> None:
+    values = scaled(0.5).values.copy()
+    values[ROW, 5] *= 9
+    (note,) = check_prices(replace(SOUND, values=values), CALENDAR)
+    assert "nothing is wrong with it" in note
+    assert DAY in note
+
+
+def test_a_split_that_only_adj_close_knows_is_a_fault_whatever_the_volume() -> None:
+    values = SOUND.values.copy()
+    values[ROW:, :4] /= 2
+    values[:ROW, 4] /= 2
+    values[ROW:, 4] /= 2
+    values[ROW, 5] *= 9
+    (line,) = faults(replace(SOUND, values=values))
+    assert "2:1 in Adj Close" in line
+
+
+@pytest.mark.parametrize("factor", [0.01, 100.0, 0.001])
+def test_a_factor_of_100_or_1000_is_another_unit_of_money(factor: float) -> None:
+    (line,) = faults(scaled(factor))
+    assert line.startswith(f"Close changed by a factor of 100 or 1000, as from pence to pounds: {DAY}")
+
+
+@given(row=st.integers(30, len(SOUND) - 30), factor=st.sampled_from([0.01, 0.1, 0.3, 0.5, 1.6, 2.5, 7.0, 100.0]))
+@settings(max_examples=60, deadline=None)
+def test_a_price_that_goes_away_and_returns_the_next_session_is_wrong_at_any_place(row: int, factor: float) -> None:
+    values = SOUND.values.copy()
+    values[row, :5] *= factor
+    values[:, 5] = 1e6
+    (line,) = faults(replace(SOUND, values=values))
+    assert line.startswith(f"Close that went away and returned in the next session: {SOUND.sessions[row]} (")
+
+
+@given(row=st.integers(30, len(SOUND) - 30), factor=st.floats(0.44, 0.455))
+@settings(max_examples=60, deadline=None)
+def test_a_true_fall_is_accepted_at_any_place(row: int, factor: float) -> None:
+    assert faults(scaled(factor, row)) == []
+
+
+def test_the_newest_session_far_from_the_others_is_wrong_only_on_a_day_like_any_other() -> None:
+    last = len(SOUND) - 1
+    (line,) = faults(scaled(0.44, last))
+    assert line.startswith("newest Close far from the one before")
+    values = scaled(0.44, last).values.copy()
+    values[last, 5] *= 20
+    assert faults(replace(SOUND, values=values)) == []
+
+
+def test_cheap_prices_take_a_coin_at_a_time() -> None:
+    values = np.tile([0.02, 0.02, 0.02, 0.02, 0.02, 1000.0], (len(SOUND), 1))
+    values[ROW, :5] = 0.03
+    values[200, :5] = 0.01
+    assert faults(replace(SOUND, values=values)) == []
+
+
+def test_a_day_without_trade_at_the_price_before_is_a_note() -> None:
+    values = SOUND.values.copy()
+    values[ROW, :5], values[ROW, 5] = values[ROW - 1, 3], 0
+    notes = check_prices(replace(SOUND, values=values), CALENDAR)
+    assert notes == (f"1 session without trade: volume 0, and every price the Close before: {DAY}",)
+
+
+def test_what_never_has_volume_may_close_a_hair_outside_its_range() -> None:
+    values = SOUND.values.copy()
+    values[:, 5] = 0
+    values[ROW, 3] = values[ROW, 4] = values[ROW, 1] * 1.002
+    assert check_prices(replace(SOUND, values=values), CALENDAR) == (f"Close outside Low to High by a hair: {DAY}",)
+
+
+def test_an_accepted_day_is_a_note_with_who_and_why_but_no_missing_number_is() -> None:
+    accepted = ChecksConfig(accepted={date.fromisoformat(DAY): "accepted by ada on 2026-11-27: looked up"})
+    (note,) = check_prices(scaled(0.5), CALENDAR, accepted)
+    assert note.startswith(f"{DAY}: Close changed as by a split")
+    assert note.endswith("; accepted by ada on 2026-11-27: looked up")
+    assert faults(without(ROW), accepted) == []
+    assert faults(with_cell("Open", np.nan), accepted) == [f"Open not a number: {DAY}"]
+
+
+def test_the_remedy_names_the_ways_that_can_help() -> None:
+    with pytest.raises(FaultyPrices) as old:
+        check_prices(replace(scaled(0.5), source="yahoo"), CALENDAR)
+    assert f"--accept {DAY}" in old.value.remedy
+    assert f"--from {SOUND.sessions[ROW + 1]}" in old.value.remedy
+    assert "try again later" not in old.value.remedy
+    with pytest.raises(FaultyPrices) as zero:
+        check_prices(with_cell("Open", 0.0), CALENDAR)
+    assert "--accept" not in zero.value.remedy
+    with pytest.raises(FaultyPrices, match="try again later"):
+        check_prices(replace(without(len(SOUND) - 3), source="yahoo"), CALENDAR)
 
 
 def test_constant_prices_are_sound() -> None:
@@ -132,8 +242,7 @@ def test_no_impossible_number_passes_anywhere(row: int, column: str, value: floa
 
 
 def test_the_real_files_are_sound(real_prices: Path) -> None:
-    # An index is not traded: it has no volume, and is no security to forecast.
-    files = [file for file in sorted(real_prices.glob("*.csv")) if not file.stem.startswith("VIX")]
+    files = sorted(real_prices.glob("*.csv"))
     assert files
     for file in files:
         assert faults(read_csv(file)) == [], file.name

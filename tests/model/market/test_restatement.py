@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices, Values
-from model.market.restatement import compare_prices
+from model.market.restatement import compare_prices, with_vanished
 from model.market.synthetic import sample_prices
 
 BEFORE = sample_prices(date(2014, 12, 31), 0, ExchangeCalendar())
@@ -110,6 +110,31 @@ def test_a_split_whose_volumes_stay_is_a_split() -> None:
     values = split(BEFORE.values, 0.5)
     values[:, VOLUME] = BEFORE.values[:, VOLUME]
     assert compare_prices(BEFORE, with_values(values)).verdict == "split"
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.01, "divided by 100"), (100.0, "multiplied by 100")])
+def test_a_whole_history_in_another_unit_is_no_split(factor: float, said: str) -> None:
+    values = BEFORE.values.copy()
+    values[:, :5] *= factor
+    comparison = compare_prices(BEFORE, with_values(values))
+    assert comparison.verdict == "units"
+    assert comparison.lines == (f"change of units: prices up to {BEFORE.last} {said}, and volumes as before",)
+
+
+def test_days_that_vanish_are_taken_from_before_and_rescaled_by_what_has_happened_since() -> None:
+    after = with_values(dividend(split(BEFORE.values, 0.5), 0.99))
+    kept = np.delete(np.arange(N), [100, 101])
+    torn = replace(after, sessions=after.sessions[kept], values=after.values[kept])
+    filled, days = with_vanished(BEFORE, torn, BEFORE.sessions)
+    assert [str(day) for day in days] == [str(BEFORE.sessions[100]), str(BEFORE.sessions[101])]
+    np.testing.assert_allclose(filled.values, after.values, rtol=1e-5)
+    assert compare_prices(BEFORE, filled).verdict == "split"
+
+
+def test_what_was_never_known_and_what_is_at_the_end_is_not_filled_in() -> None:
+    torn = without_rows(100)
+    assert len(with_vanished(torn, torn, BEFORE.sessions)[1]) == 0
+    assert len(with_vanished(BEFORE, BEFORE.rows(0, N - 1), BEFORE.sessions)[1]) == 0
 
 
 def test_a_split_and_a_dividend_with_new_sessions_are_all_said() -> None:

@@ -20,12 +20,14 @@ from model.errors import (
     TooFewPrices,
     UsageError,
 )
-from model.market.prices import COLUMNS
+from model.market.prices import COLUMNS, Prices
+from tasks.prices.accepted import accept_days
 from tasks.prices.fetch import fetch_prices
 from tasks.prices.request import resolve
+from tasks.prices.retry import next_wait
 from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import Settings
-from tests.facebook import AFTER_CLOSE, LAST, MARKET, facebook_settings, obtain, until
+from tests.facebook import AFTER_CLOSE, FACEBOOK, LAST, MARKET, facebook_settings, obtain, until
 from tests.fakes.yahoo import FakeYahoo
 from tests.project import ROOT
 from tests.tasks.prices.conftest import evening, with_close
@@ -126,6 +128,84 @@ def test_dividends_and_splits_go_on_and_are_said(yahoo: FakeYahoo, settings: Set
     split = obtain(yahoo, settings)
     assert split.verdict == "split"
     assert "split 2:1" in split.prices.notes[0]
+
+
+def lost(row: int) -> Prices:
+    kept = np.delete(np.arange(len(MARKET)), row)
+    return replace(MARKET, sessions=MARKET.sessions[kept], values=MARKET.values[kept])
+
+
+def test_a_day_that_vanishes_is_taken_from_the_last_good_snapshot_and_said(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    good = obtain(yahoo, settings).prices
+    yahoo.serve("META", lost(-8))
+    again = obtain(yahoo, settings)
+    assert (again.verdict, again.prices.fingerprint) == ("same", good.fingerprint)
+    assert again.prices.notes[0].startswith(
+        f"not at Yahoo any more, and taken from the snapshot {good.fingerprint[:12]}, fetched 2013-03-28 22:00 UTC: "
+    )
+    assert again.prices.notes[0].endswith(str(MARKET.sessions[-8]))
+
+
+def test_as_of_is_judged_by_the_rows_that_it_uses(yahoo: FakeYahoo, settings: Settings) -> None:
+    yahoo.serve("META", lost(-8))
+    with pytest.raises(FaultyPrices, match="1 session missing"):
+        obtain(yahoo, settings)
+    before = date.fromisoformat(str(MARKET.sessions[-9]))
+    cut = obtain(yahoo, settings, as_of=before)
+    assert (cut.prices.last, cut.record) == (before, None)
+
+
+def test_an_old_fault_does_not_cost_what_comes_after_it(yahoo: FakeYahoo, settings: Settings) -> None:
+    values = MARKET.values.copy()
+    values[20, 0] = 0
+    yahoo.serve("META", replace(MARKET, values=values))
+    later = date.fromisoformat(str(MARKET.sessions[21]))
+    with pytest.raises(FaultyPrices, match=f"--from {later}"):
+        obtain(yahoo, settings)
+    used = obtain(yahoo, settings, first=later)
+    assert (used.prices.first, used.verdict) == (later, "first")
+    row = FACEBOOK.model_copy(update={"from_": later})
+    assert obtain(yahoo, settings.model_copy(update={"securities": (row,)})).prices.first == later
+    with pytest.raises(UsageError, match="--from 2013-03-30"):
+        obtain(yahoo, settings, first=date(2013, 3, 30))
+
+
+def test_a_day_on_record_as_right_is_not_asked_about_again(yahoo: FakeYahoo, settings: Settings) -> None:
+    values = MARKET.values.copy()
+    values[100:, :5] /= 2
+    yahoo.serve("META", replace(MARKET, values=values))
+    day = date.fromisoformat(str(MARKET.sessions[100]))
+    with pytest.raises(FaultyPrices, match=f"--accept {day}"):
+        obtain(yahoo, settings)
+    with pytest.raises(UsageError, match="no reason"):
+        accept_days("META", [day], by="ada", at=AFTER_CLOSE, reason=" ", today=LAST, settings=settings)
+    accept_days("META", [day], by="ada", at=AFTER_CLOSE, reason="looked up", today=LAST, settings=settings)
+    (note,) = obtain(yahoo, settings).prices.notes
+    assert note.endswith("accepted by ada on 2013-03-28: looked up")
+
+
+def test_a_security_without_its_newest_weeks_is_said_to_look_delisted_and_not_asked_for_again(
+    yahoo: FakeYahoo, settings: Settings
+) -> None:
+    yahoo.serve("META", until("2013-02-28"))
+    with pytest.raises(PricesUnavailable, match=r"(?s)looks delisted.*--as-of 2013-02-28") as gone:
+        obtain(yahoo, settings)
+    assert next_wait(gone.value, 0, settings.prices.retries, scheduled=False) is None
+    assert obtain(yahoo, settings, as_of=date(2013, 2, 28)).prices.last == date(2013, 2, 28)
+
+
+def test_a_history_in_another_unit_is_not_used_until_it_is_accepted(yahoo: FakeYahoo, settings: Settings) -> None:
+    good = obtain(yahoo, settings).prices
+    values = MARKET.values.copy()
+    values[:, :5] /= 100
+    yahoo.serve("META", replace(MARKET, values=values))
+    with pytest.raises(RestatedPrices, match=r"(?s)divided by 100.*--vintage") as caught:
+        obtain(yahoo, settings)
+    assert "split" not in str(caught.value).replace("splits, dividends", "")
+    assert SnapshotStore(settings).newest("META").fingerprint == good.fingerprint  # type: ignore[union-attr]
+    assert obtain(yahoo, settings, accept_restatement=True).verdict == "units"
 
 
 # What was known on a day.

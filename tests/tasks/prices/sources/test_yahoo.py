@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from model.errors import (
-    ConfigurationError,
     FaultyPrices,
     PricesUnavailable,
     WrongSecurity,
@@ -169,10 +168,20 @@ def test_a_security_trades_by_its_own_exchanges_calendar(yahoo: FakeYahoo, fetch
     assert len(prices) == len(market)
 
 
-def test_an_exchange_that_is_not_known_asks_for_a_row_in_the_table(yahoo: FakeYahoo, fetch: Fetch) -> None:
-    yahoo.serve("X.XX", MARKET, exchangeName="XXX", fullExchangeName="Nowhere")
-    with pytest.raises(ConfigurationError, match=r"the exchange XXX \(Nowhere\)"):
-        fetch("X.XX")
+@pytest.mark.parametrize("described", [{"exchangeName": "CAI"}, {"instrumentType": "MUTUALFUND"}])
+def test_without_a_calendar_the_sessions_are_the_days_that_the_prices_have(
+    yahoo: FakeYahoo, fetch: Fetch, described: dict[str, str]
+) -> None:
+    open_days = (MARKET.sessions.astype(int) + 3) % 7 != 2  # none is a Wednesday
+    served = replace(MARKET, sessions=MARKET.sessions[open_days], values=MARKET.values[open_days])
+    yahoo.serve("COMI.CA", served, **described)
+    prices = fetch("COMI.CA", now=datetime(2013, 3, 28, 22, 30, tzinfo=UTC))
+    assert len(prices) == len(served)
+    assert (prices.security.exchange, prices.security.zone) == ("observed", "America/New_York")
+    assert prices.notes == (
+        "no calendar of its exchange is known: its sessions are the days that the prices have, and those to come are "
+        "presumed (--exchange names a calendar)",
+    )
 
 
 @pytest.mark.parametrize("kind", ["INDEX", "CURRENCY"])
@@ -182,5 +191,9 @@ def test_what_has_no_shares_needs_no_volume(yahoo: FakeYahoo, fetch: Fetch, kind
     yahoo.serve("^X", replace(MARKET, values=values), instrumentType=kind)
     assert len(fetch("^X")) == len(MARKET)
     yahoo.serve("SHARE", replace(MARKET, values=values))
+    assert not fetch("SHARE").has_volume
+    values = values.copy()
+    values[0, COLUMNS.index("Volume")] = 1
+    yahoo.serve("THIN", replace(MARKET, values=values))
     with pytest.raises(FaultyPrices, match="Volume missing, zero or negative"):
-        fetch("SHARE")
+        fetch("THIN")

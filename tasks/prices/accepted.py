@@ -1,0 +1,93 @@
+"""Days of prices that a person has taken for right, on record: one file a day and decision, in the state directory.
+
+    accepted/AAPL/2000-09-29_20261127T101500.000000Z.json
+
+They count whatever the source of the prices, from the next check on. To take one back, remove its file.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from model.errors import FaultyPrices, UsageError, printable
+from tasks.settings import Settings
+from tasks.system.disk_errors import folder_fault
+from tasks.system.durable_file import make_folder_durably, write_durably
+
+
+class AcceptedDay(BaseModel):
+    """Who took the prices of a day for right, when and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ticker: str
+    day: date
+    by: str
+    at: AwareDatetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"accepted by {self.by} on {self.at:%Y-%m-%d}: {self.reason}"
+
+
+def accepted_days(ticker: str, settings: Settings) -> tuple[AcceptedDay, ...]:
+    """The days of a security that were accepted, the newest decision on each; FaultyPrices names a damaged file."""
+    folder = _folder(ticker, settings)
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    found = {one.day: one for one in map(_read, files)}
+    return tuple(found[day] for day in sorted(found))
+
+
+def accept_days(
+    ticker: str, days: Sequence[date], *, by: str, at: datetime, reason: str, today: date, settings: Settings
+) -> tuple[AcceptedDay, ...]:
+    """Put days on record; UsageError for a day to come, and without a reason."""
+    if not reason.strip():
+        raise UsageError(
+            f"--accept {days[0]}",
+            have="no reason",
+            need="why the prices of that day are right, which is recorded",
+            remedy='add --reason "..."',
+        )
+    for day in days:
+        if day > today:
+            raise UsageError(
+                f"--accept {day}",
+                have=f"a day to come: at the exchange it is {today}",
+                need="a day of the past, or today",
+                remedy="correct --accept",
+            )
+    why = printable(reason.strip())
+    made = tuple(AcceptedDay(ticker=ticker, day=day, by=by, at=at.astimezone(UTC), reason=why) for day in days)
+    folder = _folder(ticker, settings)
+    try:
+        make_folder_durably(folder)
+        for one in made:
+            _write(folder / f"{one.day}_{one.at:%Y%m%dT%H%M%S.%fZ}.json", one.model_dump_json(indent=1))
+    except OSError as error:
+        raise folder_fault(f"accepted days of prices in {folder}", error) from None
+    return made
+
+
+def _write(file: Path, text: str) -> None:
+    write_durably(file, lambda place: place.write_text(text, encoding="utf-8"))
+
+
+def _folder(ticker: str, settings: Settings) -> Path:
+    return settings.home / "accepted" / quote(ticker, safe="^=")
+
+
+def _read(file: Path) -> AcceptedDay:
+    try:
+        return AcceptedDay.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        raise FaultyPrices(
+            f"accepted day of prices {file}",
+            have=f"damaged, or of a newer release: {fault}",
+            need="the record as it was written",
+            remedy="put it back from a backup, or remove it and accept the day again: tomorrow prices --accept",
+        ) from None
