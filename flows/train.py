@@ -101,11 +101,11 @@ def train(
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         trained, results = previous or _fit_and_register(tracking, split, config, tags)
-        log_errors(results.metrics)
+        log_errors(results.metrics, split.prices.money)
         version, decision, proof = consider(tracking, trained)
     log_decision(version, decision)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
-    link_training(url, version, results.metrics, split.n_test, decision)
+    link_training(url, version, results.metrics, split.prices.money, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
         run_url=url,

@@ -38,7 +38,7 @@ class Money:
     @property
     def half_a_digit(self) -> float:
         """What is lost at most where a price is written: half a cent of dollars."""
-        return 0.5 / 10**self.digits
+        return 0.5 / 10.0**self.digits
 
     @property
     def in_words(self) -> str:

@@ -26,7 +26,7 @@ class Prices:
     """What is known of a security, one row a completed session.
 
     sessions: (n,) datetime64[D], strictly increasing
-    values:   (n, 6) float64 in the order of COLUMNS: prices in the security's unit, split-adjusted; the volume in shares
+    values:   (n, 6) float64 in the order of COLUMNS: prices in its unit, split-adjusted; the volume in shares
     source:   `yahoo`, `csv` or `sample`
     origin:   where exactly they came from: an address, the files' names, the generator's seed
     notes:    what a reader should know about them, a sentence each

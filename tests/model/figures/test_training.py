@@ -50,6 +50,7 @@ def evaluation_of(split: Split) -> Evaluation:
         actual=actual,
         forecast=actual + 3.0,
         naive=naive_forecasts(known, "Open", split.n_test),
+        unit="USD",
     )
 
 

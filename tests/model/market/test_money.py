@@ -94,4 +94,6 @@ def test_every_price_is_seen_to_half_a_per_mille_and_in_at_most_six_digits(unit:
     assert abs(float(number) - level) <= money.half_a_digit * (1 + 1e-9)
     assert money.half_a_digit <= level * (0.005 if unit == "JPY" else 0.0006)
     if level < 1e5:
-        assert len(number.replace(".", "").lstrip("0")) <= 7  # the seventh only where it was rounded up to a power of ten
+        assert (
+            len(number.replace(".", "").lstrip("0")) <= 7
+        )  # the seventh only where it was rounded up to a power of ten
