@@ -131,6 +131,9 @@ def train(
     training: TrainingOptions,
     preset: Preset = "tutorial",
     again: Annotated[bool, flag("--again", "Train again even if an identical training exists.")] = False,
+    anew: Annotated[
+        str, option("--anew", "TEXT", "Begin a model again that was deleted in MLflow, on record, for this reason.")
+    ] = "",
     processes: Jobs = None,
 ) -> CommandResult:
     """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
@@ -144,7 +147,7 @@ def train(
     from tasks.system.prefect_server import orchestrated
 
     trainings = {
-        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again)
+        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
         for request in requests
     }
     if len(trainings) > 1 and workers > 1:
