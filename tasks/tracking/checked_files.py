@@ -100,7 +100,10 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
             what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {_first_line(error)}"
             gone = _moved(subject, artefact, settings, model)
             raise _unread(error, gone or _damaged(subject, what, model)) from error
-        wrong = differences(known, digests_of(stored))
+        found = digests_of(stored)
+        wrong = differences(known, found)
+        if not found and (gone := _moved(subject, artefact, settings, model)):  # MLflow copies nothing, and is content
+            raise gone
         if wrong:
             more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             raise _damaged(subject, f"{', '.join(wrong[:SHOWN])}{more}", model)
@@ -160,14 +163,16 @@ def _moved(subject: str, artefact: str, settings: Settings, model: str) -> Confi
     if place is None or now is None or now.name not in place.parts:
         return None
     then = next(parent for parent in place.parents if parent.name == now.name)
-    if then.exists():
+    if place.exists() or (then.exists() and not (now / place.relative_to(then)).exists()):
         return None
+    lead = f"mkdir -p {quote(str(then.parent))} && ln -s {quote(str(now))} {quote(str(then))}"
+    copy = f"cp -a {quote(str(now))}/. {quote(str(then))}/"
     return ConfigurationError(
         subject,
-        have=f"its files should lie in {place}, and there is no folder {then}: the state directory was moved or is gone",
+        have=f"its files should lie in {place}, and do not: the state directory was moved or removed",
         need="the artifacts at the place where they were written, whose address MLflow keeps",
-        remedy=f"move it back, or let that place lead to where it is now: mkdir -p {quote(str(then.parent))} && "
-        f"ln -s {quote(str(now))} {quote(str(then))}; or train anew: tomorrow train --again (model {model})",
+        remedy=f"move it back, or have the files there as well: {copy if then.exists() else lead}; or train {model} "
+        "anew: tomorrow train --again",
     )
 
 

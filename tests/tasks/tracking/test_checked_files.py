@@ -76,8 +76,8 @@ def test_after_a_move_of_the_state_directory_both_places_and_the_way_on_are_name
     try:
         with pytest.raises(ConfigurationError) as told, version_files(settings, VERSION, source):
             pass
-        assert f"there is no folder {there}" in told.value.have
-        assert f"ln -s {now} {there}" in told.value.remedy
+        assert f"its files should lie in {there}" in told.value.have
+        assert f"mkdir -p {home} && ln -s {now} {there}" in told.value.remedy
         there.symlink_to(now)
         with version_files(settings, VERSION, source) as files:
             assert (files / "MLmodel").exists()
