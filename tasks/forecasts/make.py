@@ -108,6 +108,7 @@ def _record(
         model=model,
         version=None,
         ticker=prices.security.ticker,
+        currency=prices.security.unit,
         column=column,
         as_of=prices.last,
         session=session,
@@ -127,7 +128,6 @@ def _record(
         naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
         naive_quantiles=_naive_quantiles(prices, column),
         late=now >= calendar.opens(session),
-        currency=prices.security.unit,
     )
 
 
