@@ -13,12 +13,13 @@ from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
 from flows.runs.story import log_decision, log_errors, log_waiting, log_windows, start_run
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
-from model.evaluation.decision import Decision
+from model.evaluation.decision import Decision, DecisionWord
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
 from tasks.backtest.proofs import KeptProof
 from tasks.ledger.kept_files import Trained
 from tasks.prefect_tasks import (
+    begin_anew_task,
     choose_start_task,
     connect_task,
     evaluate_task,
@@ -34,9 +35,10 @@ from tasks.prefect_tasks import (
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
+from tasks.registry.ruling import Ruling
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import read_settings
-from tasks.system.lock import queued
+from tasks.system.lock import queued, user_name
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
@@ -81,11 +83,14 @@ def train(
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     again: bool = False,
+    anew: str = "",
 ) -> TrainReport:
     """Train one forecaster, register it, and let the gate decide whether it goes to Production.
 
     A training is the same as a previous one if prices, configuration and code are the same. It is repeated only with
     `again`; where the previous one was killed before the gate had decided, the gate decides now.
+
+    anew: why a model that was deleted in MLflow is begun again
     """
     seconds = start_run()
     settings, at = read_settings(), now()
@@ -97,15 +102,18 @@ def train(
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load_backend_task())
     with queued(settings, f"train-{model}", now(), log_waiting):
+        if anew:
+            ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
+            begin_anew_task(Registry(tracking), model, ruling)
         previous = find_previous_task(tracking, model, key, now(), again=again)
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
         trained, results = previous or _fit_and_register(tracking, split, config, tags)
-        log_errors(results.metrics)
+        log_errors(results.metrics, split.prices.money)
         version, decision, proof = consider(tracking, trained)
     log_decision(version, decision)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
-    link_training(url, version, results.metrics, split.n_test, decision)
+    link_training(url, version, results.metrics, split.prices.money, split.n_test, decision)
     return TrainReport(
         run_id=trained.run_id,
         run_url=url,

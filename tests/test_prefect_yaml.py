@@ -180,7 +180,7 @@ def test_a_real_server_takes_every_deployment(server: dict[str, str]) -> None:
 @pytest.mark.servers
 def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> None:
     schema = _deployed(server)["train"]["parameter_openapi_schema"]
-    assert set(schema["properties"]) == {"request", "forecaster", "evaluation", "again"}
+    assert set(schema["properties"]) == {"request", "forecaster", "evaluation", "again", "anew"}
     assert schema["definitions"]["TrainingConfig"]["properties"]["epochs"]["default"] == 100
 
 

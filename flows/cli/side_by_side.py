@@ -30,6 +30,7 @@ class Training:
     forecaster: ForecasterConfig
     evaluation: EvaluationConfig
     again: bool
+    anew: str = ""
 
 
 def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> CommandResult:

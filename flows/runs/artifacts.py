@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, made_by, score_sentences
+from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.evaluation.decision import Decision
+from model.evaluation.monitoring import Window
+from model.market.money import Money
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
@@ -19,14 +21,14 @@ def flow_run_tags() -> dict[str, str]:
 
 
 def link_training(
-    url: str, version: RegisteredVersion, metrics: Mapping[str, float], sessions: int, decision: Decision
+    url: str, version: RegisteredVersion, metrics: Mapping[str, float], money: Money, sessions: int, decision: Decision
 ) -> None:
     """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
     create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     create_markdown_artifact(
         f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
-        f"On {sessions} sessions: {' '.join(score_sentences(metrics))}\n\n{reasons}\n",
+        f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{reasons}\n",
         key="training",
         description=f"what {version.model} version {version.version} came to",
     )
@@ -34,9 +36,10 @@ def link_training(
 
 def link_forecast(made: RecordedForecast) -> None:
     """Show in Prefect what was forecast."""
+    money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
     create_markdown_artifact(
-        f"**{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}**{intervals_in_brackets(made)}\n\n"
-        f"Naive ({made.naive_name.replace('_', ' ')}): ${made.naive:.2f}. By {made_by(made)}.\n\n"
+        f"**{what}: {money.price(made.forecast)}**{intervals_in_brackets(made)}\n\n"
+        f"Naive ({made.naive_name.replace('_', ' ')}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
         f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n",
         key="forecast",
@@ -50,15 +53,10 @@ def link_score(model: str, scored: Scored) -> None:
     figures = (
         "Nothing to judge yet."
         if judged is None
-        else f"On {len(judged.sessions)} sessions: {' '.join(score_sentences(judged.metrics()))}"
+        else f"On {len(judged.sessions)} sessions: {' '.join(score_sentences(judged.metrics(), judged.money))}"
     )
     live = live_sentence(scored)
-    lines = "".join(
-        f"| {version} | {window.session} | {len(window.judged.sessions)} | {in_dollars(window.judged.crps)} | "
-        f"{in_dollars(window.judged.naive_crps)} | {window.judged.rmse:.3f} | "
-        f"{window.judged.naive_rmse:.3f} | {window.judged.bias:+.3f} | {window.drift:.2f} | {len(window.breaches)} |\n"
-        for version, (*_, window) in scored.windows.items()
-    )
+    lines = "".join(_window_row(version, window) for version, (*_, window) in scored.windows.items())
     reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
     request = "retraining" if scored.advice.retrain else "no retraining"
     create_markdown_artifact(
@@ -67,4 +65,15 @@ def link_score(model: str, scored: Scored) -> None:
         f"|{' --- |' * 10}\n{lines}",
         key="score",
         description=f"how the forecasts of {model} have done",
+    )
+
+
+def _window_row(version: int, window: Window) -> str:
+    """A version's newest window as a row of the table."""
+    judged = window.judged
+    money, digits = judged.money, judged.money.digits + 1
+    return (
+        f"| {version} | {window.session} | {len(judged.sessions)} | {money.score(judged.crps)} | "
+        f"{money.score(judged.naive_crps)} | {judged.rmse:.{digits}f} | {judged.naive_rmse:.{digits}f} | "
+        f"{judged.bias:+.{digits}f} | {window.drift:.2f} | {len(window.breaches)} |\n"
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from model.evaluation.decision import Decision
     from model.evaluation.gate import Gate
     from model.evaluation.split import Split
+    from model.market.money import Money
     from model.market.prices import Prices
     from tasks.forecasts.scoring import Scored
     from tasks.ledger.forecasts import RecordedForecast
@@ -101,9 +102,9 @@ def log_waiting(line: str) -> None:
         sys.stderr.write(f"tomorrow: {line}\n")
 
 
-def log_errors(metrics: "Mapping[str, float]") -> None:
+def log_errors(metrics: "Mapping[str, float]", money: "Money") -> None:
     """The scores on the test period beside those of the best naive distribution and forecast."""
-    for sentence in score_sentences(metrics):
+    for sentence in score_sentences(metrics, money):
         get_run_logger().info(sentence)
 
 
@@ -144,10 +145,10 @@ def log_too_new(version: "RegisteredVersion", prices: "Prices", newest: "date") 
 
 def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already."""
-    logger = get_run_logger()
+    logger, money = get_run_logger(), made.money
     logger.info(
-        f"{made.ticker} {made.column} on {made.session}: ${made.forecast:.2f}{intervals_in_brackets(made)}; "
-        f"naive ({naive_label(made.naive_name)}) ${made.naive:.2f}. By {made_by(made)}."
+        f"{made.ticker} {made.column} on {made.session}: {money.price(made.forecast)}{intervals_in_brackets(made)}; "
+        f"naive ({naive_label(made.naive_name)}) {money.price(made.naive)}. By {made_by(made)}."
     )
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
@@ -164,7 +165,7 @@ def log_score(scored: "Scored", filled: int) -> None:
         logger.info("No version's forecast to judge yet." if scored.counted else "Nothing to score yet.")
     else:
         logger.info(f"Scored {len(judged.sessions)} forecasts.")
-        for sentence in score_sentences(judged.metrics()):
+        for sentence in score_sentences(judged.metrics(), judged.money):
             logger.info(sentence)
     if (live := live_sentence(scored)) is not None:
         logger.info(live)

@@ -1,27 +1,27 @@
 """Scores in words: the same in a run's log, in Prefect's pages and at the command line. CRPS first, RMSE second."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from model.evaluation.baselines import CONSTANT, naive_label
 from model.evaluation.metrics import skill
+from model.market.money import Money
 from tasks.ledger.forecasts import RecordedForecast
 
 if TYPE_CHECKING:
     from tasks.forecasts.summary import ForecastSummary
 
 
-def score_sentences(metrics: Mapping[str, float]) -> tuple[str, ...]:
+def score_sentences(metrics: Mapping[str, float], money: Money) -> tuple[str, ...]:
     """How the distributions did beside the best naive one, if there were any, and then their medians likewise.
 
     metrics: those of `Evaluation.metrics`, where nothing but naive forecasts stands beside ours
     """
     distributions = [name for name in CONSTANT if f"{name}_crps" in metrics]
     points = [name.removesuffix("_rmse") for name in metrics if name.endswith("_rmse") and name != "naive_rmse"]
-    found = [_beside("rmse", metrics, "forecast", points)]
+    found = [_beside("rmse", metrics, money, "forecast", points)]
     if "crps" in metrics:
-        found.insert(0, _beside("crps", metrics, "distribution", distributions))
+        found.insert(0, _beside("crps", metrics, money, "distribution", distributions))
     return tuple(found)
 
 
@@ -36,14 +36,9 @@ def live_text(claim: str, skills: Mapping[int, float]) -> str:
     return f"Live: {claim}{f'; CRPS skill {spans}' if spans else ''}."
 
 
-def in_dollars(score: float, digits: int = 3) -> str:
-    """A score in dollars; a dash for one that is undefined."""
-    return f"${score:.{digits}f}" if math.isfinite(score) else "-"
-
-
 def intervals_in_brackets(made: RecordedForecast) -> str:
     """The intervals of a forecast, behind it; nothing where it has none."""
-    bounds = [f"{level}%: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()]
+    bounds = [f"{level}%: {made.money.span(low, high)}" for level, (low, high) in made.intervals.items()]
     return f" ({', '.join(bounds)})" if bounds else ""
 
 
@@ -55,15 +50,15 @@ def made_by(made: RecordedForecast) -> str:
     return f"the naive distribution{kind}: no version in Production could forecast it"
 
 
-def _beside(measure: str, metrics: Mapping[str, float], kind: str, names: list[str]) -> str:
+def _beside(measure: str, metrics: Mapping[str, float], money: Money, kind: str, names: list[str]) -> str:
     """A score beside the smallest of the naive ones of those names."""
     ours = metrics[measure]
     if not names:
-        return f"{measure.upper()} {in_dollars(ours)}."
+        return f"{measure.upper()} {money.score(ours)}."
     best = min(names, key=lambda name: metrics[f"{name}_{measure}"])
     naive = metrics[f"{best}_{measure}"]
     gain = skill(ours, naive)
     return (
-        f"{measure.upper()} {in_dollars(ours)}; best naive {kind} ({naive_label(best)}) {in_dollars(naive)}; "
+        f"{measure.upper()} {money.score(ours)}; best naive {kind} ({naive_label(best)}) {money.score(naive)}; "
         f"skill {gain:+.3f}{'' if gain > 0 else ' (no skill)'}."
     )

@@ -6,31 +6,35 @@ from typing import NamedTuple
 
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.evaluation.baselines import naive_label
+from model.market.money import Money
 
 Metric = tuple[str, str, str]
 Row = tuple[Sequence[str], Mapping[str, float]]
 
+# Scores in the prices' unit, written with it or without: they need as many digits as the prices.
+MONEY, PLAIN, SIGNED = "money", "money without its unit", "money with its sign"
+
 # The metrics of the comparison: name, heading, and how a number is written.
 METRICS: tuple[Metric, ...] = (
-    ("crps", "CRPS", "${:,.3f}"),
-    ("rmse", "RMSE", "${:,.3f}"),
+    ("crps", "CRPS", MONEY),
+    ("rmse", "RMSE", MONEY),
     ("crps_skill", "CRPS skill", "{:+.4f}"),
     ("skill", "RMSE skill", "{:+.4f}"),
     ("log_score", "log score", "{:.3f}"),
-    ("winkler_80", "Winkler 80", "{:,.3f}"),
-    ("winkler_95", "Winkler 95", "{:,.3f}"),
+    ("winkler_80", "Winkler 80", PLAIN),
+    ("winkler_95", "Winkler 95", PLAIN),
     ("coverage_80", "80 % held", "{:.1%}"),
     ("coverage_95", "95 % held", "{:.1%}"),
     ("pit_ks", "PIT KS", "{:.3f}"),
     ("dm_naive_crps_p", "CRPS DM p", "{:.3f}"),
     ("dm_naive_p", "RMSE DM p", "{:.3f}"),
-    ("mae", "MAE", "${:,.3f}"),
-    ("bias", "bias", "{:+,.3f}"),
+    ("mae", "MAE", MONEY),
+    ("bias", "bias", SIGNED),
     ("mase", "MASE", "{:.3f}"),
     ("rmsse", "RMSSE", "{:.3f}"),
     ("direction", "direction", "{:.1%}"),
 )
-_NAIVE: tuple[Metric, ...] = (("naive_crps", "naive CRPS", "${:,.3f}"), ("naive_rmse", "naive RMSE", "${:,.3f}"))
+_NAIVE: tuple[Metric, ...] = (("naive_crps", "naive CRPS", MONEY), ("naive_rmse", "naive RMSE", MONEY))
 _BY_NAME = {each[0]: each for each in (*METRICS, *_NAIVE)}
 _MONTHLY = ("crps", "naive_crps", "rmse", "naive_rmse", "crps_skill", "skill", "coverage_80", "coverage_95")
 MONTHLY = tuple(_BY_NAME[name] for name in _MONTHLY)
@@ -39,6 +43,15 @@ MONTHLY = tuple(_BY_NAME[name] for name in _MONTHLY)
 def metric(name: str) -> Metric:
     """A metric's name, its heading and how it is written."""
     return _BY_NAME[name]
+
+
+def written(value: float, form: str, money: Money) -> str:
+    """A metric as text, in the form that METRICS names."""
+    if form == MONEY:
+        return money.score(value)
+    if form in (PLAIN, SIGNED):
+        return f"{value:{'+' if form == SIGNED else ''},.{money.digits + 1}f}"
+    return form.format(value)
 
 
 class ReportTable(NamedTuple):
@@ -65,32 +78,35 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    money = result.reference.money
     return environment.get_template("report.html.j2").render(
         title=f"Backtest of {result.subject}, {result.period}",
         sessions=f"{len(result.reference.sessions):,}",
         origins=len(result.plan.origins),
+        unit=money.in_words,
         verdicts=[verdict(preset) for preset in result.presets],
         comparison=_comparison(result),
         evidence=any(name.startswith("evidence-") for name in figures),
         figures={name.replace("-", " "): b64encode(png).decode() for name, png in figures.items()},
-        seeds={preset.name: _seeds(preset) for preset in result.presets if len(preset.by_seed) > 1},
-        months=[(preset.name, _best(preset), _months(preset)) for preset in result.presets],
+        seeds={preset.name: _seeds(preset, money) for preset in result.presets if len(preset.by_seed) > 1},
+        months=[(preset.name, _best(preset), _months(preset, money)) for preset in result.presets],
         settings=_settings(result, made_with),
     )
 
 
 def verdict(preset: PresetResult) -> str:
     """A preset's result in a sentence: that of its distributions first, if it has any."""
-    metrics = preset.metrics
+    metrics, money = preset.metrics, preset.evaluations[0].money
     several = f", mean of {len(preset.by_seed)} seeds" if len(preset.by_seed) > 1 else ""
     errors = (
-        f"RMSE ${metrics['rmse']:,.3f}{several}, naive ${metrics['naive_rmse']:,.3f}, skill {metrics['skill']:+.4f}"
+        f"RMSE {money.score(metrics['rmse'])}{several}, naive {money.score(metrics['naive_rmse'])}, "
+        f"skill {metrics['skill']:+.4f}"
     )
     if "crps_skill" not in metrics:
         return f"{preset.name} {_beats(metrics['skill'], 'forecast')}: {errors}."
     return (
-        f"{preset.name} {_beats(metrics['crps_skill'], 'distribution')}: CRPS ${metrics['crps']:,.3f}{several}, "
-        f"naive ${metrics['naive_crps']:,.3f}, skill {metrics['crps_skill']:+.4f}. As a point forecast it "
+        f"{preset.name} {_beats(metrics['crps_skill'], 'distribution')}: CRPS {money.score(metrics['crps'])}{several}, "
+        f"naive {money.score(metrics['naive_crps'])}, skill {metrics['crps_skill']:+.4f}. As a point forecast it "
         f"{_beats(metrics['skill'], 'one')}: {errors}."
     )
 
@@ -109,28 +125,29 @@ def _best(preset: PresetResult) -> str:
 
 def _comparison(result: BacktestResult) -> ReportTable:
     rows = comparison_rows(result)
-    table = _table(["forecast"], [([row.label], row.metrics) for row in rows], METRICS)
+    money = result.reference.money
+    table = _table(["forecast"], [([row.label], row.metrics) for row in rows], METRICS, money)
     return table._replace(kinds=[row.kind.replace(" ", "-") for row in rows])
 
 
-def _seeds(preset: PresetResult) -> ReportTable:
+def _seeds(preset: PresetResult, money: Money) -> ReportTable:
     rows: list[Row] = [([str(seed)], evaluation.metrics()) for seed, evaluation in preset.by_seed.items()]
     for label, part in (("lowest", "minimum"), ("highest", "maximum"), ("standard deviation", "sd")):
         rows.append(([label], {name: getattr(spread, part) for name, spread in preset.spread.items()}))
-    return _table(["seed"], rows, [each for each in METRICS if each[0] in preset.metrics])
+    return _table(["seed"], rows, [each for each in METRICS if each[0] in preset.metrics], money)
 
 
-def _months(preset: PresetResult) -> ReportTable:
+def _months(preset: PresetResult, money: Money) -> ReportTable:
     rows = [([month.month, str(month.sessions)], month.metrics) for month in preset.months]
-    return _table(["month", "sessions"], rows, MONTHLY)
+    return _table(["month", "sessions"], rows, MONTHLY, money)
 
 
-def _table(head: Sequence[str], rows: Sequence[Row], metrics: Sequence[Metric]) -> ReportTable:
+def _table(head: Sequence[str], rows: Sequence[Row], metrics: Sequence[Metric], money: Money) -> ReportTable:
     """Each row's cells and metrics; a metric that no row has gets no column."""
     shown = [metric for metric in metrics if any(metric[0] in values for _, values in rows)]
     return ReportTable(
         head=[*head, *(heading for _, heading, _ in shown)],
-        rows=[[*cells, *_cells(values, shown)] for cells, values in rows],
+        rows=[[*cells, *_cells(values, shown, money)] for cells, values in rows],
     )
 
 
@@ -149,5 +166,5 @@ def _settings(result: BacktestResult, made_with: Mapping[str, str]) -> dict[str,
     }
 
 
-def _cells(metrics: Mapping[str, float], shown: Sequence[Metric]) -> list[str]:
-    return [form.format(metrics[name]) if name in metrics else "\N{EN DASH}" for name, _, form in shown]
+def _cells(metrics: Mapping[str, float], shown: Sequence[Metric], money: Money) -> list[str]:
+    return [written(metrics[name], form, money) if name in metrics else "\N{EN DASH}" for name, _, form in shown]

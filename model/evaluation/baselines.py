@@ -24,7 +24,7 @@ NAIVE_LABELS = {
 def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
     """The naive forecasts made at the newest `origins` sessions, each for the session after it.
 
-    Each is (origins,) in dollars, from what was known at the close of its own session:
+    Each is (origins,) prices, from what was known at the close of its own session:
 
     newest_Open:    the newest known price of the column, here the Open
     newest_Close:   for the Open: the newest Close, which is known by then
@@ -46,7 +46,7 @@ def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
 def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
     """The naive distributions made at the newest `origins` sessions, each for the session after it.
 
-    Each is (origins, len(PROBABILITIES)) in dollars: the newest Close, moved by the quantiles of the last 250, 500 and
+    Each is (origins, len(PROBABILITIES)) prices: the newest Close, moved by the quantiles of the last 250, 500 and
     1,000 changes, which are log(column / Close of the session before). With fewer changes it is made of those there
     are; a row is NaN throughout where they are too few to say anything.
     """
@@ -60,7 +60,7 @@ def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
 
 
 def best_naive_distribution(prices: Prices, column: str) -> tuple[str, Values]:
-    """The naive distribution for the session after the newest one: its name, and (len(PROBABILITIES),) dollars.
+    """The naive distribution for the session after the newest one: its name, and (len(PROBABILITIES),) prices.
 
     Of the three it is the one with the smallest CRPS on the newest 500 sessions, or on as many as there are; the first
     of them where they are equal, or where none can be judged yet. NaN throughout where there are too few changes.
@@ -95,7 +95,7 @@ def _rolled_quantiles(changes: Values, most: int, first: int) -> Values:
 
 
 def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
-    """The naive forecast for the session after the newest one, by name and in dollars.
+    """The naive forecast for the session after the newest one, by name.
 
     For the Open that is the newest Close, which has half to three quarters of the error of the newest Open.
     """

@@ -21,7 +21,7 @@ class DecisionWord(StrEnum):
     The gate says promoted, refused, watched (mode dry_run: it passes, and stays where it is) or waiting (mode manual:
     for a person). A person approves or rejects a version that waits, forces one past the gate, rolls back, or moves
     one to a stage that the gate has no say in. What makes room in Production is superseded.
-    What another ledger has the decision of, and this one has not, is found.
+    What another ledger has the decision of, and this one has not, is found. A move that MLflow refused is taken back.
     """
 
     PROMOTED = "promoted"
@@ -37,6 +37,7 @@ class DecisionWord(StrEnum):
     BY_HAND = "by hand"
     REMOVED = "removed"
     FOUND = "found"
+    TAKEN_BACK = "taken back"
 
     @property
     def promotes(self) -> bool:

@@ -1,7 +1,7 @@
 """Scores of predictive distributions, session by session; docs/measures.md holds the formulas and their sources.
 
-actual:    (n,) dollars, what happened
-quantiles: (n, len(PROBABILITIES)) dollars, ascending; a row is NaN throughout where there is no distribution
+actual:    (n,) prices, what happened
+quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
 
 Scores are (n,), NaN where there is no distribution.
 """
@@ -56,7 +56,7 @@ def interval(quantiles: Values, level: int) -> tuple[Values, Values]:
 
 
 def crps(actual: Values, quantiles: Values) -> Values:
-    """The continuous ranked probability score in dollars: twice the mean loss of the quantiles, by their weights."""
+    """The continuous ranked probability score: twice the mean loss of the quantiles, by their weights."""
     losses = quantile_losses(actual[:, np.newaxis], quantiles, np.array(PROBABILITIES))
     # Summed row by row: a product of matrices rounds by how many rows it has.
     return np.asarray((2 * CRPS_WEIGHTS * losses).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Forecasts and their distributions beside actual prices and naive forecasts of the same sessions, in dollars."""
+"""Forecasts and their distributions beside actual prices and naive forecasts of the same sessions, in their unit."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from model.evaluation.baselines import Naive, naive_distributions, naive_forecas
 from model.evaluation.metrics import DieboldMariano, Share, training_scales
 from model.evaluation.split import Split
 from model.forecaster.forecasts import Forecasts
+from model.market.money import Money
 from model.market.prices import COLUMNS, Days, Prices, Values
 
 # From a level, such as 0.8, to the lower and the upper bounds.
@@ -26,14 +27,15 @@ class Evaluation:
     """One forecast a session, made with what was known at the close of the session before.
 
     sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
-    actual:      (n,) dollars, what happened
-    forecast:    (n,) dollars, the point forecasts
-    naive:       name -> (n,) dollars, point forecasts made at the same moment with the same knowledge
+    actual:      (n,) prices, what happened
+    forecast:    (n,) prices, the point forecasts
+    naive:       name -> (n,) prices, point forecasts made at the same moment with the same knowledge
     statistical: likewise, if there are any; they are reported, but never count as the best naive forecast
-    quantiles:   (n, len(PROBABILITIES)) dollars, ascending, the predictive distribution of each session; a row is NaN
+    quantiles:   (n, len(PROBABILITIES)) prices, ascending, the predictive distribution of each session; a row is NaN
                  throughout where there is none
     naive_quantiles, statistical_quantiles: name -> the same of the naive and the statistical distributions
     scales:      the scales of MASE and RMSSE, each (n,), from `training_scales` of each forecast's training part
+    unit:        of the prices and of all that is in them, such as RMSE and CRPS; as Money takes it
     """
 
     sessions: Days
@@ -45,6 +47,7 @@ class Evaluation:
     naive_quantiles: Naive = field(default_factory=dict)
     statistical_quantiles: Naive = field(default_factory=dict)
     scales: dict[str, Values] = field(default_factory=dict)
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         if not len(self.quantiles):
@@ -60,6 +63,11 @@ class Evaluation:
             distribution.check(quantiles)
 
     @property
+    def money(self) -> Money:
+        """How its prices and scores are written: with the digits that the newest actual price needs."""
+        return Money.at(self.unit, float(self.actual[-1]))
+
+    @property
     def intervals(self) -> Intervals:
         """Level, such as 0.8, -> the lower and the upper bounds, each (n,); empty where no session has any."""
         if not distribution.given(self.quantiles).any():
@@ -68,17 +76,17 @@ class Evaluation:
 
     @property
     def rmse(self) -> float:
-        """Root mean squared error in dollars."""
+        """Root mean squared error."""
         return metrics.rmse(self.actual, self.forecast)
 
     @property
     def mae(self) -> float:
-        """Mean absolute error in dollars."""
+        """Mean absolute error."""
         return metrics.mae(self.actual, self.forecast)
 
     @property
     def bias(self) -> float:
-        """Mean of forecast minus actual, in dollars."""
+        """Mean of forecast minus actual."""
         return metrics.bias(self.actual, self.forecast)
 
     @property
@@ -88,12 +96,12 @@ class Evaluation:
 
     @property
     def naive_rmse(self) -> float:
-        """RMSE of the best naive forecast, in dollars."""
+        """RMSE of the best naive forecast."""
         return metrics.rmse(self.actual, self.naive[self.best_naive])
 
     @property
     def naive_mae(self) -> float:
-        """MAE of the naive forecast that has the best RMSE, in dollars."""
+        """MAE of the naive forecast that has the best RMSE."""
         return metrics.mae(self.actual, self.naive[self.best_naive])
 
     @property
@@ -107,7 +115,7 @@ class Evaluation:
         return self.skill > 0
 
     def crps_of(self, quantiles: Values) -> Values:
-        """The CRPS of other distributions of these sessions, (n,) dollars, NaN where there is none."""
+        """The CRPS of other distributions of these sessions, (n,), NaN where there is none."""
         return distribution.crps(self.actual, quantiles)
 
     @property
@@ -118,7 +126,7 @@ class Evaluation:
 
     @property
     def crps(self) -> float:
-        """The mean CRPS in dollars; NaN without distributions.
+        """The mean CRPS; NaN without distributions.
 
         Where there are naive distributions: over the sessions on which all of them and ours are there.
         """
@@ -126,7 +134,7 @@ class Evaluation:
 
     @property
     def naive_crps(self) -> float:
-        """The mean CRPS of the best naive distribution on the same sessions, in dollars."""
+        """The mean CRPS of the best naive distribution on the same sessions."""
         return min(self._naive_scores().values(), default=math.nan)
 
     @property
@@ -174,14 +182,18 @@ class Evaluation:
         return _rebuilt([self], lambda arrays: arrays[0][rows])
 
     def against(self, other: Values) -> DieboldMariano:
-        """The Diebold-Mariano test against another forecast of the same sessions, (n,) dollars."""
+        """The Diebold-Mariano test against another forecast of the same sessions, (n,) prices."""
         losses, others = (np.square(made - self.actual) for made in (self.forecast, other))
         return metrics.diebold_mariano(losses, others)
 
     def coverage(self, level: float, tolerance: float = 0.0) -> Share:
-        """How many prices lay within the intervals at a level, or outside by at most `tolerance` dollars."""
+        """How many prices lay within the intervals at a level, or outside by at most `tolerance`."""
         lower, upper = self.intervals[level]
         return metrics.coverage(self.actual, lower - tolerance, upper + tolerance)
+
+    def coverage_as_quoted(self, level: float) -> Share:
+        """The same, where an interval that ends nearer than half a cent, or half the last digit, does not miss."""
+        return self.coverage(level, self.money.half_a_digit)
 
     def metrics(self) -> dict[str, float]:
         """Every metric by name, those of the other forecasts included.
@@ -229,7 +241,7 @@ class Evaluation:
 def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split, column: str) -> Evaluation:
     """Forecast each session of the test period with what was known at the close of the one before.
 
-    forecast: a function of prices and a number of origins that returns dollars, such as Forecaster.forecast, or whole
+    forecast: a function of prices and a number of origins that returns prices, such as Forecaster.forecast, or whole
               distributions, such as Forecaster.predict; a distribution that lacks a quantile is none
     """
     known = split.prices.rows(0, len(split.prices) - 1)
@@ -244,6 +256,7 @@ def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split
         quantiles=np.where(distribution.given(made.quantiles)[:, np.newaxis], made.quantiles, np.nan),
         naive_quantiles=naive_distributions(known, column, split.n_test),
         scales=training_scales(split.train.column(column), split.n_test),
+        unit=split.prices.security.unit,
     )
 
 
@@ -260,6 +273,8 @@ def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
 
 def _combined(values: Sequence[Any], combine: Combine) -> Any:
     first = values[0]
+    if isinstance(first, str | None):
+        return first
     if isinstance(first, Mapping):
         common = [name for name in first if all(name in value for value in values)]
         return {name: _combined([value[name] for value in values], combine) for name in common}

@@ -25,8 +25,6 @@ from model.market.prices import Values
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Finite, Field(gt=0)]
 
-# Prices are quoted in cents: an interval that ends nearer than this to a price does not miss it.
-HALF_A_CENT = 0.005
 # A version shows itself in so many sessions; a calendar month has at least this many.
 FEWEST_OWN = 15
 TOO_FEW = "the prices are too few for any session of a proof"
@@ -193,15 +191,16 @@ def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     ours, n = _rmse([part.actual - part.forecast for part in parts]), sum(len(part.sessions) for part in parts)
     errors = {name: _rmse([part.actual - part.naive[name] for part in parts]) for name in names}
     best = min(errors, key=lambda name: errors[name])
-    naive = errors[best]
+    naive, money = errors[best], test.money
     if not (math.isfinite(ours) and math.isfinite(naive)):
-        yield _Check(False, f"RMSE {ours:.2f} $ beside {naive:.2f} $ of {naive_label(best)}: no numbers to compare.")
+        said = f"RMSE {money.price(ours)} beside {money.price(naive)} of {naive_label(best)}"
+        yield _Check(False, f"{said}: no numbers to compare.")
         return
     # A naive forecast without any error can be equalled, but not beaten.
     ratio = ours / naive if naive else 1.0 if ours == 0 else math.inf
     yield _Check(
         ratio <= gate.max_rmse_ratio,
-        f"RMSE of the median ${ours:.3f} on {n:,} sessions, {ratio:.4f} times that of {naive_label(best)}; "
+        f"RMSE of the median {money.score(ours)} on {n:,} sessions, {ratio:.4f} times that of {naive_label(best)}; "
         f"at most {gate.max_rmse_ratio:g}.",
     )
 
@@ -229,7 +228,7 @@ def _intervals(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     missing = max(0, gate.recent_sessions - len(test.sessions))
     newest = before.part(slice(-missing, None)) if before is not None and missing else None
     for level in sorted(test.intervals):
-        shares = [part.coverage(level, HALF_A_CENT) for part in (newest, test) if part and part.intervals]
+        shares = [part.coverage_as_quoted(level) for part in (newest, test) if part and part.intervals]
         held = Share(hits=sum(share.hits for share in shares), n=sum(share.n for share in shares))
         lowest, highest = held.bounds
         gap = max(0.0, level - highest)

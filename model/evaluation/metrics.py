@@ -1,6 +1,6 @@
 """Metrics of forecasts. docs/measures.md holds the formula and the source of each, and where it is undefined.
 
-Prices, forecasts and bounds are (n,) dollars, one a session; an error is forecast minus actual. Undefined metrics are
+Prices, forecasts and bounds are (n,) prices, one a session; an error is forecast minus actual. Undefined metrics are
 NaN.
 """
 

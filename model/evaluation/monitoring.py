@@ -16,7 +16,6 @@ from pydantic import Field, model_validator
 from model.config import Frozen
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
-from model.evaluation.gate import HALF_A_CENT
 from model.evaluation.metrics import ks_distance
 from model.market.prices import Prices, Values
 
@@ -157,13 +156,14 @@ def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
     ours, naive, best = judged.crps, judged.naive_crps, judged.best_naive_distribution
     # Where either has no distribution, its CRPS is NaN, which is above nothing.
     if best is not None and ours > monitoring.max_crps_ratio * naive:
+        money = judged.money
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
-            f"CRPS {ours:.3f} $ is {share} times that of {naive_label(best)}, {naive:.3f} $: "
+            f"CRPS {money.score(ours)} is {share} times that of {naive_label(best)}, {money.score(naive)}: "
             f"at most {monitoring.max_crps_ratio:g} allowed."
         )
     for level in sorted(judged.intervals):
-        held = judged.coverage(level, HALF_A_CENT)
+        held = judged.coverage_as_quoted(level)
         gap = level - held.bounds[1] if held.n else 0.0
         if gap > monitoring.max_coverage_gap:
             yield (

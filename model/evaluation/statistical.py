@@ -59,7 +59,7 @@ def fewest_sessions(names: Collection[str]) -> int:
 
 
 def statistical_forecasts(prices: Prices, column: str, origins: int, refit_every: int) -> dict[str, Values]:
-    """Forecasts made at the newest `origins` sessions, each for the session after it, by name, (origins,) dollars.
+    """Forecasts made at the newest `origins` sessions, each for the session after it, by name, (origins,) prices.
 
     At the first of them, and at every `refit_every`-th after it, a model is chosen and fitted anew on all that was
     known at its close; in between, the same model is applied to the newer prices. With `refit_every` as large as

@@ -43,8 +43,8 @@ LARGEST_LOGARITHM = 100.0
 class VolatilityForecast:
     """Distributions made at several origins, each of the next session's price, oldest first.
 
-    quantiles: (n, len(PROBABILITIES)) dollars, ascending; a row is NaN throughout where there is none
-    close:     (n,) dollars, the Close at each origin
+    quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is none
+    close:     (n,) prices, the Close at each origin
     student:   (n, 3) of a Student t of the log change: mean, standard deviation, degrees of freedom; NaN likewise, and
                None where the distribution is an empirical one
     """
@@ -54,7 +54,7 @@ class VolatilityForecast:
     student: Values | None = None
 
     def exact_log_density(self, actual: Values) -> Values:
-        """(n,) the log density of the log price at what happened, (n,) dollars; NaN where none is known exactly."""
+        """(n,) the log density of the log price at what happened, (n,) prices; NaN where none is known exactly."""
         if self.student is None:
             return np.full(len(self.close), np.nan)
         mean, deviation, freedom = self.student.T
@@ -232,7 +232,7 @@ def _egarch(parameters: tuple[float, ...], backcast: float, changes: Values) -> 
 
 
 def _student_quantiles(close: Values, student: Values) -> Values:
-    """(n, len(PROBABILITIES)) dollars."""
+    """(n, len(PROBABILITIES)) prices."""
     mean, deviation, freedom = (values[:, np.newaxis] for values in student.T)
     standard = student_t.ppf(np.array(PROBABILITIES), freedom) * np.sqrt(1 - 2 / freedom)
     changes = np.clip(mean + deviation * standard, -LARGEST_LOGARITHM, LARGEST_LOGARITHM)

@@ -16,7 +16,6 @@ from model.figures.scores import Panel, beside, crps_figure, pit_figure
 from model.figures.style import (
     ACTUAL,
     COLOURS,
-    DOLLARS,
     FORECAST,
     NAIVE,
     QUIET,
@@ -116,7 +115,10 @@ def skill_figure(result: BacktestResult) -> "Figure":
 
 def cumulated_figure(result: BacktestResult) -> "Figure":
     """Draw the squared error saved against the naive forecast, summed up from the first session on."""
-    naive = result.reference.best_naive
+    naive, money = result.reference.best_naive, result.reference.money
+    squared = f"squared {'dollars' if money.unit == 'USD' else money.unit or 'prices'}"
+    # As many digits as the square of half a cent asks for, or of half of whatever digit is the last.
+    digits = max(money.digits, 2 * money.digits - 2)
     figure = new_figure(
         f"{result.subject}, {result.period}: cumulated squared error",
         f"of {naive_label(naive)}, less the forecast's own: rising is better than naive"
@@ -126,13 +128,13 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
     for axes, preset, colour in _rows(figure, result):
         saved = np.array([_saved(evaluation, naive) for evaluation in preset.evaluations])
         sessions = result.reference.sessions
-        style(axes, "squared dollars", sessions)
+        style(axes, squared, sessions)
         if len(saved) > 1:
             for line in saved:
                 axes.plot(sessions, line, color=colour, linewidth=0.7, alpha=0.5)
         axes.plot(sessions, saved.mean(axis=0), color=colour, linewidth=1.8, label=preset.name)
         axes.axhline(0, color=ACTUAL, linewidth=0.9)
-        _name(axes, f"{preset.name}: {signed(float(saved.mean(axis=0)[-1]))} squared dollars in all")
+        _name(axes, f"{preset.name}: {signed(float(saved.mean(axis=0)[-1]), digits)} {squared} in all")
     return figure
 
 
@@ -167,7 +169,7 @@ def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
         f"one session ahead, seed {seed}" + (f"   ·   intervals at {levels} %" if levels else ""),
     )
     axes = figure.subplots()
-    style(axes, DOLLARS, evaluation.sessions)
+    style(axes, evaluation.money.label("price"), evaluation.sessions)
     draw_intervals(axes, evaluation)
     axes.plot(evaluation.sessions, evaluation.forecast, color=FORECAST, linewidth=1.0, label="forecast")
     axes.plot(evaluation.sessions, evaluation.actual, color=ACTUAL, linewidth=0.7, label="actual")

@@ -10,7 +10,6 @@ from model.evaluation.metrics import mean_given
 from model.figures.style import (
     ACTUAL,
     BARS,
-    DOLLARS,
     FORECAST,
     MARKED_SESSIONS,
     MISS,
@@ -45,7 +44,7 @@ def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "F
     )
     figure = new_figure(title, held)
     axes = figure.subplots()
-    style(axes, DOLLARS, evaluation.sessions)
+    style(axes, evaluation.money.label("price"), evaluation.sessions)
     axes.use_sticky_edges = False  # the bars of a single session would stand on the axis
     draw_intervals(axes, evaluation, colour)
     few = len(evaluation.sessions) <= FAN_SESSIONS / 2

@@ -62,7 +62,7 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
         height=7.0,
     )
     above, below = figure.subplots(2, 1, sharex=True)
-    style(above, f"rolling {name} (US dollars)")
+    style(above, windows[-1].judged.money.label(f"rolling {name}"))
     marker = "o" if len(windows) < 3 else ""
     above.plot(sessions, naive, color=NAIVE, linestyle="--", marker=marker, label=other)
     above.plot(sessions, ours, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")

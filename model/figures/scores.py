@@ -144,7 +144,7 @@ def beside(evaluation: Evaluation) -> dict[str, Values]:
 
 
 def saved_crps(evaluations: Sequence[Evaluation], theirs: Values) -> Values:
-    """(n,) dollars up to each session, the mean over the seeds; a session that lacks a distribution adds nothing."""
+    """(n,) up to each session, the mean over the seeds; a session that lacks a distribution adds nothing."""
     ours, others = _both(evaluations, theirs)
     return np.cumsum(others - ours)
 
@@ -165,7 +165,7 @@ def _both(evaluations: Sequence[Evaluation], theirs: Values) -> tuple[Values, Va
 
 def _saved_lines(axes: "Axes", panel: Panel, others: dict[str, Values]) -> None:
     sessions = panel.evaluations[0].sessions
-    style(axes, "US dollars", sessions)
+    style(axes, panel.evaluations[0].money.in_words or "prices", sessions)
     plain_ticks(axes)
     axes.axhline(0, color=ACTUAL, linewidth=0.9)
     marker = "o" if len(sessions) <= MARKED_SESSIONS else ""

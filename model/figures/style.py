@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.market.money import Money
 from model.market.prices import Days, Values
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ COLOURS = (FORECAST, "#c0562a", "#4c7a34", "#7b4a9e")
 MARKED_SESSIONS = 70
 
 MINUS = "\N{MINUS SIGN}"
-DOLLARS = "price (US dollars)"
 
 
 def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
@@ -112,6 +112,15 @@ def period(sessions: Days) -> str:
     return str(months[0].item().strftime("%B %Y"))
 
 
-def signed(value: float, unit: str = "") -> str:
-    """Give a number with its sign, to the cent."""
-    return f"{MINUS if round(value, 2) < 0 else '+'}{unit}{abs(value):,.2f}"
+def signed(value: float, digits: int = 2) -> str:
+    """Give a number with its sign."""
+    return f"{_sign(value, digits)}{abs(value):,.{digits}f}"
+
+
+def signed_price(value: float, money: Money) -> str:
+    """Give a difference of prices with its sign, to the last digit that a price is written with."""
+    return f"{_sign(value, money.digits)}{money.price(abs(value))}"
+
+
+def _sign(value: float, digits: int) -> str:
+    return MINUS if round(value, digits) < 0 else "+"

@@ -1,4 +1,4 @@
-"""A training in figures: the prices, the loss, the forecasts scaled and in dollars, their errors and distributions.
+"""A training in figures: the prices, the loss, the forecasts scaled and as prices, their errors and distributions.
 
 Each function makes a new figure of 1000 x 500 pixels.
 """
@@ -14,7 +14,6 @@ from model.evaluation.split import Split
 from model.figures.distribution import distribution_figures
 from model.figures.style import (
     ACTUAL,
-    DOLLARS,
     FORECAST,
     MARKED_SESSIONS,
     MINUS,
@@ -26,8 +25,10 @@ from model.figures.style import (
     panel_title,
     period,
     signed,
+    signed_price,
     style,
 )
+from model.market.money import Money
 from model.market.prices import Days, Values
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def training_figures(
     minimum: float,
     maximum: float,
 ) -> Mapping[str, "Figure"]:
-    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, in dollars.
+    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, as prices.
 
     Those of distributions, such as `fan`, only where there are some.
     """
@@ -73,7 +74,7 @@ def prices_figure(split: Split, column: str) -> "Figure":
     figure.subplots_adjust(top=0.8)
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
-        style(axes, DOLLARS if axes is whole else "", prices.sessions[start:])
+        style(axes, prices.money.label("price") if axes is whole else "", prices.sessions[start:])
         first, last = date_numbers(prices.sessions[[n_train, -1]])
         axes.axvspan(first - 0.5, last + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
         values = prices.column(column)
@@ -114,9 +115,10 @@ def loss_figure(losses: Sequence[float], subject: str) -> "Figure":
 def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maximum: float) -> "Figure":
     """Draw what the network works with: prices as a share of the training part's range, minimum 0 and maximum 1."""
     actual, forecast = ((values - minimum) / (maximum - minimum) for values in (evaluation.actual, evaluation.forecast))
+    money = Money.at(evaluation.unit, minimum)
     figure = new_figure(
         f"{subject}, {period(evaluation.sessions)}: scaled forecasts",
-        f"0 is the training part's lowest price, ${minimum:,.2f}; 1 its highest, ${maximum:,.2f}",
+        f"0 is the training part's lowest price, {money.price(minimum)}; 1 its highest, {money.price(maximum)}",
     )
     axes = figure.subplots()
     style(axes, "scaled price", evaluation.sessions)
@@ -130,14 +132,15 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
 
 
 def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
-    """Draw forecasts in dollars, the actual prices, and the best naive forecast."""
+    """Draw forecasts, the actual prices, and the best naive forecast."""
+    money = evaluation.money
     figure = new_figure(
         f"{subject}, {period(evaluation.sessions)}: forecast and actual price",
-        f"RMSE ${evaluation.rmse:,.2f} of the forecast, ${evaluation.naive_rmse:,.2f} of the naive one"
+        f"RMSE {money.price(evaluation.rmse)} of the forecast, {money.price(evaluation.naive_rmse)} of the naive one"
         f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
     axes = figure.subplots()
-    style(axes, DOLLARS, evaluation.sessions)
+    style(axes, money.label("price"), evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive]
     label = f"naive: {naive_label(evaluation.best_naive)}"
     marker = "o" if len(naive) == 1 else ""
@@ -149,13 +152,15 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
 
 def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
     """Draw forecast minus actual by session, for the forecast and the best naive forecast."""
+    money = evaluation.money
     figure = new_figure(
         f"{subject}, {period(evaluation.sessions)}: errors by session",
-        f"mean absolute error ${evaluation.mae:,.2f} of the forecast, ${evaluation.naive_mae:,.2f} of the naive one"
-        f"   ·   bias {signed(evaluation.bias, '$')}",
+        f"mean absolute error {money.price(evaluation.mae)} of the forecast, "
+        f"{money.price(evaluation.naive_mae)} of the naive one"
+        f"   ·   bias {signed_price(evaluation.bias, money)}",
     )
     axes = figure.subplots()
-    style(axes, f"forecast {MINUS} actual (US dollars)", evaluation.sessions)
+    style(axes, money.label(f"forecast {MINUS} actual"), evaluation.sessions)
     days = date_numbers(evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive] - evaluation.actual
     error, label = evaluation.forecast - evaluation.actual, f"naive: {naive_label(evaluation.best_naive)}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecaster:
-    """Raw prices in, dollars out.
+    """Raw prices in, forecasts in their unit out.
 
     network:       Keras's, as it was fitted
     predictor:     what computes the forecasts: the same network in NumPy where NumPy knows its layers, else Keras's
@@ -38,7 +38,7 @@ class Forecaster:
     generation: int = 0
 
     def forecast(self, prices: Prices, origins: int = 1) -> Values:
-        """Forecasts in dollars, (origins,), made at the newest sessions, each for the session after."""
+        """Forecasts, (origins,), made at the newest sessions, each for the session after."""
         return self.predict(prices, origins).values
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:

@@ -14,8 +14,8 @@ from model.market.prices import Values
 class Forecasts:
     """Forecasts made at several origins, each for the session after, oldest first.
 
-    values:    (n,) dollars, the point forecasts
-    quantiles: (n, len(PROBABILITIES)) dollars, ascending; a row is NaN throughout where there is no distribution
+    values:    (n,) prices, the point forecasts
+    quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
     """
 
     values: Values
@@ -39,7 +39,7 @@ class Forecasts:
         return cls(values=values, quantiles=np.full((len(values), len(PROBABILITIES)), np.nan))
 
     def distribution(self, row: int = -1) -> dict[float, float]:
-        """Probability -> price in dollars of one forecast; empty where it has no distribution."""
+        """Probability -> price of one forecast; empty where it has no distribution."""
         given = self.quantiles[row]
         return dict(zip(PROBABILITIES, given.tolist(), strict=True)) if np.isfinite(given).all() else {}
 

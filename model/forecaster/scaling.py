@@ -20,12 +20,12 @@ LEVELS = Calibration(windows=(250,), symmetric=True)
 
 
 def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
-    """How prices become inputs, and outputs dollars; FaultyPrices where the training part's prices do not move."""
+    """How prices become inputs, and outputs prices; FaultyPrices where the training part's prices do not move."""
     series = train.column(config.column)
     if series.min() == series.max():
         raise FaultyPrices(
             f"{config.column} of {train.security.ticker}",
-            have=f"the same price, {series[0]:.2f}, in all {len(train)} sessions of the training part",
+            have=f"the same price, {train.money.price(series[0])}, in all {len(train)} sessions of the training part",
             need="prices that move: a range of no width cannot be scaled",
             remedy="look at the source: a halted security or a filled-in export looks like this",
         )

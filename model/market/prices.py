@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import TooFewPrices
+from model.market.money import Money
 from model.market.security import Security
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Prices:
     """What is known of a security, one row a completed session.
 
     sessions: (n,) datetime64[D], strictly increasing
-    values:   (n, 6) float64 in the order of COLUMNS: prices in US dollars, split-adjusted; the volume in shares
+    values:   (n, 6) float64 in the order of COLUMNS: prices in its unit, split-adjusted; the volume in shares
     source:   `yahoo`, `csv` or `sample`
     origin:   where exactly they came from: an address, the files' names, the generator's seed
     notes:    what a reader should know about them, a sentence each
@@ -75,6 +76,11 @@ class Prices:
     def column(self, name: str) -> Values:
         """One column, (n,) float64, read-only."""
         return self.values[:, COLUMNS.index(name)]
+
+    @property
+    def money(self) -> Money:
+        """How they are written: with the digits that the newest Close needs."""
+        return Money.at(self.security.unit, float(self.column("Close")[-1]) if len(self) else 0.0)
 
     def table(self) -> dict[str, Values]:
         """Every column by name, (n,) each, and `Date` in days since 1970: what forecasts are made from."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
+from model.market.money import POINTS
+
 _WITHOUT_VOLUME = ("CURRENCY", "INDEX", "MUTUALFUND")
 
 
@@ -31,6 +33,11 @@ class Security:
     def has_volume(self) -> bool:
         """Whether shares of it are traded: an index or a currency pair has no volume."""
         return self.kind not in _WITHOUT_VOLUME
+
+    @property
+    def unit(self) -> str | None:
+        """What its prices are in, as Money takes it: points of an index, nothing for an exchange rate."""
+        return POINTS if self.kind == "INDEX" else None if self.kind == "CURRENCY" else self.currency
 
     def has_ticker(self, ticker: str) -> bool:
         """Whether `ticker` is its present or a former one."""

@@ -37,6 +37,7 @@ def read_evaluation(raw: Any) -> Evaluation:
         sessions=np.array(raw["sessions"], dtype="datetime64[D]"),
         actual=_array(raw["actual"]),
         forecast=_array(raw["forecast"]),
+        unit=raw["unit"],
         quantiles=unpacked(raw["quantiles"], n),
         **{name: {key: _array(values) for key, values in raw[name].items()} for name in SERIES},
         **{name: {key: unpacked(text, n) for key, text in raw[name].items()} for name in DISTRIBUTIONS},
@@ -73,6 +74,8 @@ DISTRIBUTIONS = ("naive_quantiles", "statistical_quantiles")
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, str | None):
+        return value
     if value.ndim == 2:
         return packed(value)
     return value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist()

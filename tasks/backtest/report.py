@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from model.artifact.distribution import PROBABILITIES, quantile_column
-from model.backtest.html_report import METRICS, report_page, verdict
+from model.backtest.html_report import METRICS, report_page, verdict, written
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
+from model.market.money import Money
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
 
@@ -101,13 +102,13 @@ def backtest_note(result: BacktestResult) -> str:
         "",
         "| forecast | CRPS | RMSE | CRPS skill | RMSE skill |",
         "| --- | ---: | ---: | ---: | ---: |",
-        *(_row(row.label, row.metrics) for row in comparison_rows(result)),
+        *(_row(row.label, row.metrics, result.reference.money) for row in comparison_rows(result)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(label: str, metrics: Mapping[str, float]) -> str:
-    cells = (form.format(metrics[name]) if name in metrics else "" for name, _, form in METRICS[:4])
+def _row(label: str, metrics: Mapping[str, float], money: Money) -> str:
+    cells = (written(metrics[name], form, money) if name in metrics else "" for name, _, form in METRICS[:4])
     return f"| {label} | {' | '.join(cells)} |"
 
 

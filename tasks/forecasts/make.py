@@ -28,7 +28,7 @@ from tasks.tracking.model_artifact import load_forecaster
 def make_forecast(
     version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
 ) -> RecordedForecast:
-    """Forecast the session after the newest of `prices`, in dollars, with what is naive beside it.
+    """Forecast the session after the newest of `prices`, with what is naive beside it.
 
     It is late if that session has begun by `now`: its Open may be known then. UsageError where the version knows later
     sessions. ConfigurationError where its files are not those that were registered, and where the forecast is a price
@@ -82,13 +82,13 @@ def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageEr
 
 
 def _check_plausible(version: RegisteredVersion, forecast: float, prices: Prices, settings: Settings) -> None:
-    newest, most = float(prices.column("Close")[-1]), settings.prices.largest_move
+    newest, most, money = float(prices.column("Close")[-1]), settings.prices.largest_move, prices.money
     move = forecast / newest - 1
     if abs(move) <= most:
         return
     raise ConfigurationError(
         f"forecast of {prices.security.ticker} by {version.model} {version.named}",
-        have=f"${forecast:,.2f}, {100 * move:+,.0f} % of the newest Close, ${newest:,.2f}",
+        have=f"{money.price(forecast)}, {100 * move:+,.0f} % of the newest Close, {money.price(newest)}",
         need=f"a price within {100 * most:g} % of it (prices.largest_move); nothing was recorded",
         remedy=f'its files may be damaged: tomorrow rollback {version.model} --reason "...", or tomorrow train --again',
     )
@@ -107,6 +107,7 @@ def _record(
         model=model,
         version=None,
         ticker=prices.security.ticker,
+        currency=prices.security.unit,
         column=column,
         as_of=prices.last,
         session=session,

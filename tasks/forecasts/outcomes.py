@@ -1,4 +1,4 @@
-"""What happened: the price that came for each recorded forecast, in the dollars that the forecast was made in."""
+"""What happened: the price that came for each recorded forecast, scaled as the prices that it was made from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Outcomes:
 
 
 def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
-    """Look up what came. Prices that a split has rescaled since the forecast are turned back into its dollars."""
+    """Look up what came. Prices that a split has rescaled since the forecast are scaled back to its own."""
     known, notes, waiting = [], [], 0
     places = {str(day): row for row, day in enumerate(prices.sessions)}
     for row in rows:
@@ -42,7 +42,7 @@ def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
         if ratio != 1:
             notes.append(
                 f"Prices have been multiplied by {ratio:.6g} since {row.session} was forecast ({row.named}): "
-                "what came is recorded in the dollars of then."
+                "what came is recorded in the prices of then."
             )
         known.append((row, float(prices.column(row.column)[place]) / ratio))
     return Outcomes(known=tuple(known), waiting=waiting, notes=tuple(notes))

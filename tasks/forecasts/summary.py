@@ -64,7 +64,7 @@ class ForecastSummary:
 
     @property
     def crps(self) -> float | None:
-        """The mean CRPS in dollars; None where no forecast that counts is a distribution."""
+        """The mean CRPS; None where no forecast that counts is a distribution."""
         return None if self.judged is None else _finite(self.judged.crps)
 
     @property
@@ -84,7 +84,7 @@ class ForecastSummary:
 
     @property
     def rmse(self) -> float | None:
-        """In dollars."""
+        """The root mean squared error of the medians."""
         return None if self.judged is None else self.judged.rmse
 
     @property
@@ -139,11 +139,12 @@ def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
         naive_quantiles={
             name: _stacked([row.naive_quantiles.get(name, {}) for row in chosen]) for name in distributions
         },
+        unit=chosen[-1].currency,
     )
 
 
 def _stacked(recorded: Sequence[Mapping[float, float]]) -> Values:
-    """(n, len(PROBABILITIES)) dollars; a row is NaN throughout where a distribution lacks one of the probabilities."""
+    """(n, len(PROBABILITIES)) prices; a row is NaN throughout where a distribution lacks one of the probabilities."""
     rows = np.array([[found.get(probability, math.nan) for probability in PROBABILITIES] for found in recorded])
     return np.where(np.isfinite(rows).all(axis=1)[:, np.newaxis], rows, math.nan)
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from model.forecaster.forecasts import interval_of
+from model.market.money import Money
 from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import forecasts
 
@@ -24,7 +25,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedForecast:
-    """One forecast as it was made, and what happened where that is known. Prices are in dollars of that day.
+    """One forecast as it was made, and what happened where that is known. Prices are as of that day.
 
     model, version:   the registered model and its version; None for the naive distribution, which no version made
     as_of:            the newest session that was known
@@ -40,6 +41,7 @@ class RecordedForecast:
     run_id:           the MLflow run that trained the version; empty without a version
     fingerprint:      of the prices it was made from
     made_at:          when it was made
+    currency:         of the prices, as Money takes it: points of an index; None where they have none
     late:             whether that was after its session had begun, so that it is no forecast
     observed:         the price that came, and when it was filled in
     """
@@ -65,6 +67,7 @@ class RecordedForecast:
     level: float | None = None
     observed: float | None = None
     observed_at: datetime | None = None
+    currency: str | None = None
     intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
     quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
     naive_quantiles: Mapping[str, Mapping[float, float]] = field(default_factory=dict, hash=False)
@@ -85,6 +88,11 @@ class RecordedForecast:
         for quantiles in (self.quantiles, *self.naive_quantiles.values()):
             _check_distribution(quantiles)
         self._check_against_distribution()
+
+    @property
+    def money(self) -> Money:
+        """How its prices are written: with the digits that the naive forecast needs."""
+        return Money.at(self.currency, self.naive)
 
     @property
     def named(self) -> str:
@@ -134,7 +142,7 @@ class Ledger:
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime
     ) -> tuple[RecordedForecast, ...]:
-        """Fill in the price that came for each forecast, in the dollars of its row; return all rows as they are then.
+        """Fill in the price that came for each forecast, as of the day of its row; return all rows as they are then.
 
         A row that is filled in already stays as it is.
         """
@@ -193,8 +201,11 @@ def _interval(quantiles: Mapping[float, float], level: int) -> tuple[float, floa
 
 def _recorded(row: sa.Row[Any]) -> RecordedForecast:
     values = dict(row._mapping)
-    if not isinstance(values["version"], int | None) or not all(isinstance(values[name], str) for name in TEXTS):
-        raise TypeError("a text or a version's number is neither")
+    texts = [values[name] for name in TEXTS]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(values["currency"], str | None):
+        raise TypeError("a text is none")
+    if not isinstance(values["version"], int | None):
+        raise TypeError("a version's number is none")
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
     values["quantiles"] = _by_probability(values["quantiles"])
     values["naive_quantiles"] = {name: _by_probability(found) for name, found in values["naive_quantiles"].items()}

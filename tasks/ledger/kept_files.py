@@ -75,6 +75,13 @@ class KeptFiles:
                 insert_once(connection, versions, {"version": version, "artefact": artefact})
             return found if _is_made_of(connection, version, artefact) else None
 
+    def highest(self, model: str) -> int:
+        """The highest number of a model's versions that were registered here; 0 where none was."""
+        address = f"models:/{model}/"
+        query = sa.select(versions.c.version).where(versions.c.version.startswith(address, autoescape=True))
+        with self._database.reading() as connection:
+            return max((int(found.removeprefix(address)) for found in connection.execute(query).scalars()), default=0)
+
     def version(self, version: str, artefact: str) -> dict[str, str] | None:
         """The files of a version that was registered here as made of this artefact; None where it was not."""
         with self._database.reading() as connection:

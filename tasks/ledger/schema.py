@@ -76,6 +76,7 @@ forecasts = sa.Table(
     *_required(Named, "intervals", "naives", "quantiles", "naive_quantiles"),
     *_required(Moment, "made_at"),
     *(sa.Column(name, sa.Double) for name in ("lower", "upper", "level", "observed")),
+    sa.Column("currency", sa.Text),
     sa.Column("observed_at", Moment),
     sa.Index("forecasts_of_a_session", "model", "session"),
     sa.Index("forecasts_filled_in", "model", "observed_at"),

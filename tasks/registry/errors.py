@@ -11,21 +11,39 @@ SHOWN_WAITING = 2
 
 
 def nothing_in_production(
-    model: str, staged: Sequence[RegisteredVersion], n_staged: int, newest: Sequence[RegisteredVersion]
+    model: str,
+    staged: Sequence[RegisteredVersion],
+    n_staged: int,
+    newest: Sequence[RegisteredVersion],
+    gone: int | None = None,
 ) -> NothingInProduction:
     """The error for a model without a version to follow: what waits and why, and the next step that this suggests.
 
     staged:   the highest versions in Staging, highest first; there are `n_staged` in all
     newest:   the highest versions in any stage, highest first
+    gone:     the version that was in Production last, where it was deleted in MLflow
     """
+    there = "no version is in Production"
+    if gone is not None:
+        there += f": version {gone}, which was there, was deleted in MLflow"
     waiting = [f"version {found.version} waits in Staging, {_why(found)}" for found in staged[:SHOWN_WAITING]]
     if n_staged > SHOWN_WAITING:
         waiting.append(f"{n_staged - SHOWN_WAITING} more, older ones")
     return NothingInProduction(
         model,
-        have="\n    ".join(["no version is in Production", *waiting]),
+        have="\n    ".join([there, *waiting]),
         need="a version in Production; until there is one, the schedule records the naive distribution",
         remedy=_next_step(model, next(iter((*staged, *newest)), None)),
+    )
+
+
+def not_moved(model: str, refused: ConfigurationError) -> ConfigurationError:
+    """The error for a move that MLflow refused for want of a right."""
+    return ConfigurationError(
+        f"the stages of {model}",
+        have=refused.have,
+        need=refused.need,
+        remedy=f"{refused.remedy}; then ask for it again: nothing was moved, and nobody moves it later",
     )
 
 
@@ -33,10 +51,12 @@ def registered_elsewhere(model: str) -> ConfigurationError:
     """The error for a model that is on record, and not in MLflow: its numbers would be given out a second time."""
     return ConfigurationError(
         f"model {model}",
-        have="the ledger has versions and stages of it on record, and MLflow has no model of that name",
+        have="the ledger has versions and stages of it on record, and MLflow has no model of that name: it was deleted "
+        "or renamed there, or this is another MLflow",
         need="the MLflow and the ledger that belong together",
-        remedy="name the MLflow that it was registered in (tracking.uri, MLFLOW_TRACKING_URI), or a ledger for this "
-        "one (ledger.uri, TOMORROW_LEDGER_URI)",
+        remedy="where it was deleted, begin it anew, with numbers that go on after those on record: tomorrow train "
+        '--anew "why"; else rename it back, or name the MLflow that it was registered in (tracking.uri, '
+        "MLFLOW_TRACKING_URI), or a ledger for this one (ledger.uri, TOMORROW_LEDGER_URI)",
     )
 
 

@@ -22,7 +22,7 @@ from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_
 from tasks.registry.manual_changes import production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
 from tasks.registry.ruling import Move, Ruling
-from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back
+from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back, way_of
 from tasks.registry.stage_writer import StageWriter
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import Stage
@@ -67,9 +67,34 @@ class Registry:
             for known in self.of_run(model, run_id):
                 if known.source == model_uri and self.complete(known):
                     return known
+            on_record = max(self.history.highest(model), KeptFiles(self._settings.ledger_uri).highest(model))
             made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
+            while made.version <= on_record:  # of a model that was begun anew: MLflow counts from 1 again
+                self._mlflow.remove(model, made.version)
+                made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
             self.complete(made)
             return made
+
+    def begin_anew(self, model: str, ruling: Ruling) -> None:
+        """Begin a model again that was deleted in MLflow: its versions on record count as deleted, for this reason.
+
+        UsageError where MLflow has it. The next version gets the number after the highest on record.
+        """
+        with self.locked(model):
+            view = self._writer.view(model)
+            if view.state.there:
+                raise UsageError(
+                    f"model {model}",
+                    have="MLflow has it: nothing is to be begun anew",
+                    need="a model that was deleted in MLflow",
+                    remedy="leave --anew out",
+                )
+            self._mlflow.create_model(model)
+            move = new_move()
+            there = [change for change in view.newest if change.after != DELETED]
+            changes = [StageChange.of(ruling, move, model, line.version, line.after, DELETED) for line in there]
+            if changes:
+                self._writer.make(changes)
 
     def complete(self, version: RegisteredVersion) -> Trained | None:
         """What a version that was registered here was made by; None where it was not, so that it is never loaded.
@@ -234,9 +259,15 @@ class Registry:
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:
         staged = self.history.in_stage(model, "Staging")
+        last = self.history.of_versions(model, way_of(self.history.arrivals(model))[-1:])
+        deleted = last and (last[-1].before, last[-1].after) == ("Production", DELETED)
         waiting = [self._mlflow.version(model, number) for number in staged[:SHOWN_WAITING]]
         return nothing_in_production(
-            model, [version for version in waiting if version], len(staged), self._mlflow.newest(model)
+            model,
+            [version for version in waiting if version],
+            len(staged),
+            self._mlflow.newest(model),
+            last[-1].version if deleted else None,
         )
 
 

@@ -4,7 +4,7 @@ It stands in the ledger's database. A move is recorded before it is made, so tha
 completed by the next that looks; stage_writer.py says how it differs from a change made by hand.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -152,9 +152,16 @@ class StageHistory:
             return tuple(connection.execute(query.order_by(stage_changes.c.version.desc())).scalars())
 
     def arrivals(self, model: str) -> tuple[StageChange, ...]:
-        """The lines by which versions came into Production, oldest first."""
-        arrived = (stage_changes.c.after == "Production", stage_changes.c.before != "Production")
-        return self._read(sa.select(stage_changes).where(stage_changes.c.model == model, *arrived))
+        """The lines by which versions came into Production, and those that take such a move back, oldest first."""
+        arrived = sa.and_(stage_changes.c.after == "Production", stage_changes.c.before != "Production")
+        back = stage_changes.c.decision == DecisionWord.TAKEN_BACK.value
+        return self._read(sa.select(stage_changes).where(stage_changes.c.model == model, arrived | back))
+
+    def highest(self, model: str) -> int:
+        """The highest number that a version of a model has on record; 0 where there is none."""
+        query = sa.select(sa.func.max(stage_changes.c.version)).where(stage_changes.c.model == model)
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one() or 0)
 
     def once_in(self, model: str, stage: str) -> set[int]:
         """The versions that are or were in a stage."""
@@ -209,24 +216,28 @@ def stages_at(changes: Sequence[StageChange], moment: datetime) -> dict[int, Sta
 
 
 def way_back(changes: Sequence[StageChange]) -> tuple[int, ...]:
-    """The versions that were in Production before the one that was there last, the nearest first.
+    """The versions that were in Production before the one that was there last, the nearest first."""
+    return tuple(reversed(way_of(changes)[:-1]))
 
-    What was rolled back is taken off the way, so that one rollback after another leads further and further back.
+
+def way_of(changes: Sequence[StageChange]) -> tuple[int, ...]:
+    """The versions by which Production came to the one that was there last, which stands last.
+
+    What was rolled back is taken off the way, so that one rollback after another leads further and further back. What
+    never came there, since the move was taken back, is not on it, and what should have made room never left.
     """
-    way: list[int] = []
-    for version, rolled_back in _arrivals(changes):
-        if rolled_back and version in way:
-            while way[-1] != version:
-                way.pop()
-        else:
-            way.append(version)
-    return tuple(reversed(way[:-1]))
-
-
-def _arrivals(changes: Sequence[StageChange]) -> Iterator[tuple[int, bool]]:
+    way: tuple[int, ...] = ()
+    before = way
     for change in changes:
-        if change.after == "Production" and change.before != "Production":
-            yield change.version, change.decision == DecisionWord.ROLLED_BACK
+        if change.decision == DecisionWord.TAKEN_BACK:
+            way = before if change.before == "Production" else way
+        elif change.after == "Production" and change.before != "Production":
+            before, version = way, change.version
+            if change.decision == DecisionWord.ROLLED_BACK and version in way:
+                way = way[: len(way) - way[::-1].index(version)]
+            else:
+                way = (*way, version)
+    return way
 
 
 def _parse_change(row: dict[str, Any]) -> StageChange:

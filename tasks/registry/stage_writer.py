@@ -4,6 +4,7 @@ Every move is recorded in the history before it is made, and noted on the regist
 finds that MLflow and the history differ can tell why, under the lock that moves hold:
 
 - the last move on record is not done: its process was killed, and the move is completed;
+- MLflow refused it for want of a right: it was taken back on record at once, and nobody makes it later;
 - it is done, or another history's move came after it: somebody changed MLflow by hand, or the other history did. That
   is recorded and honoured (manual_changes.py), so that stage, alias and history agree again.
 """
@@ -14,11 +15,13 @@ from functools import cached_property, partial
 
 from model.errors import TomorrowError
 from model.evaluation.decision import DecisionWord
-from tasks.registry.errors import registered_elsewhere
+from tasks.registry.errors import not_moved, registered_elsewhere
 from tasks.registry.manual_changes import ModelView, changes_by_hand, describe_changes, differences
 from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
-from tasks.registry.stage_history import DELETED, StageChange, StageHistory
+from tasks.registry.ruling import Ruling
+from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move
 from tasks.registry.version import RegisteredVersion
+from tasks.system.disk_errors import denied
 
 HEALING_ROUNDS = 5
 # Stands on a registered model for the last move that is done, until there is one.
@@ -84,7 +87,7 @@ class StageWriter:
             return self.glance(model), ()
         changes = changes_by_hand(model, view, at)
         if changes:
-            self.make(changes, self.view)
+            self._follow(changes)
         elif view.last_move:
             self._align(model, self.view)
             self._mlflow.done(model, view.last_move)
@@ -95,16 +98,52 @@ class StageWriter:
         notes = self.settle(model, at)[1]
         changes = changes_by_hand(model, self.view(model), at)
         if changes:
-            self.make(changes, self.view)
+            self._follow(changes)
         return (*notes, *describe_changes(changes))
 
-    def make(self, changes: Sequence[StageChange], look: Look | None = None) -> None:
-        """Record a move, and make it; `look` gives the versions that are to be as on record, else those of the move."""
+    def make(self, changes: Sequence[StageChange]) -> None:
+        """Record a move, and make it; ConfigurationError where MLflow refuses it, and it is taken back on record."""
+        before = self._record(changes)
+        look = partial(self.glance, also={change.version for change in changes})
+        try:
+            self._write(changes, look)
+        except Exception as error:
+            refused = denied(error)
+            if refused is None:
+                raise
+            self._take_back(changes, before, look, refused.have)
+            raise not_moved(changes[0].model, refused) from error
+
+    def _follow(self, changes: Sequence[StageChange]) -> None:
+        """Record what was changed by hand, and let everything agree with it."""
+        self._record(changes)
+        self._write(changes, self.view)
+
+    def _record(self, changes: Sequence[StageChange]) -> str:
+        """Record a move that is not made yet; the one before it, which is done."""
         model = changes[0].model
-        if self._mlflow.state(model).moved is None:
+        before = self._mlflow.state(model).moved
+        if before is None:
             self._mlflow.done(model, BEGUN)
         self.history.append(changes)
-        self._write(changes, look or partial(self.glance, also={change.version for change in changes}))
+        return before or BEGUN
+
+    def _take_back(self, changes: Sequence[StageChange], before: str, look: Look, why: str) -> None:
+        """Record that each version stays where it was.
+
+        Where MLflow has it so, nothing is left to do: the lines belong to the move that was done before. Where a part
+        of the move was made, whoever looks next brings MLflow back.
+        """
+        found = look(changes[0].model).found
+        untouched = all(found.get(change.version, DELETED) == change.before for change in changes)
+        move, reasons = before if untouched else new_move(), (f"The move was not made: {why}.",)
+        ruling = Ruling(decision=DecisionWord.TAKEN_BACK, reasons=reasons, at=changes[0].at, by=changes[0].by)
+        self.history.append(
+            [
+                StageChange.of(ruling, move, change.model, change.version, change.after, change.before)
+                for change in changes
+            ]
+        )
 
     def _is_ours(self, model: str, move: str | None) -> bool:
         """Whether the move that is done is a previous one of this history, or its first one was about to be made."""

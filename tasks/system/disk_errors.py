@@ -47,6 +47,9 @@ READ_ONLY = Obstacle(
     remedy="mount it to be written, or see whose files they are, then run it again: what was on record still is",
 )
 REFUSALS = (401, 403)
+# As MLflow names such answers, and so much of what the server said is shown.
+DENIED = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+MOST_SAID = 300
 ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
 # What the loader of libraries says where it gets no memory.
 NOT_LOADED = ("failed to map segment", "annot allocate memory", "cannot create shared object descriptor")
@@ -56,6 +59,25 @@ SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 def obstacle(error: BaseException) -> Obstacle | None:
     """Why the disk could not be written, if that is what the error is about; else None."""
     return next((found for cause in _causes(error) if (found := _of(cause))), None)
+
+
+def denied(error: BaseException) -> ConfigurationError | None:
+    """The error to show where the tracking server refuses what it was asked, for want of a right; else None."""
+    import requests
+
+    for cause in _causes(error):
+        answer = cause.response if isinstance(cause, requests.RequestException) else None
+        # MLflow is not for this room: its errors are known by the word that they carry.
+        if getattr(cause, "error_code", None) in DENIED or (answer is not None and answer.status_code in REFUSALS):
+            said = next(iter(str(cause).splitlines()), type(cause).__name__)[:MOST_SAID]
+            return ConfigurationError(
+                f"tracking server {read_settings().tracking_uri}",
+                have=f"it refuses what it was asked: {said}",
+                need="a user who may read and change its runs and registered models",
+                remedy="ask whoever runs it for the right to do so, or name a user who has it "
+                "(MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN)",
+            )
+    return None
 
 
 def storage_fault(error: BaseException, subject: str | None = None) -> ConfigurationError | None:
@@ -71,7 +93,7 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
         if found := _of(cause):
             have = f"{found.have} ({room()})"
             return ConfigurationError(subject or _subject(cause), have=have, need=found.need, remedy=found.remedy)
-    return _silent_server(error)
+    return denied(error) or _silent_server(error)
 
 
 def fault_of_ours(error: BaseException) -> TomorrowError:

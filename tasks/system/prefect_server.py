@@ -97,6 +97,7 @@ def prepare_environment(settings: Settings) -> None:
     part_credentials()
     _make_home(Path(os.environ["PREFECT_HOME"]).expanduser())
     logging.getLogger("prefect.EventsWorker").addFilter(_drop_shutdown_warning)
+    logging.getLogger("prefect._internal.concurrency").addFilter(_shorten_lost_event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,3 +289,11 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
 def _drop_shutdown_warning(record: logging.LogRecord) -> bool:
     """Drop a warning that Prefect gives whenever a process ends while its last events are on their way."""
     return not record.getMessage().startswith("Still processing items")
+
+
+def _shorten_lost_event(record: logging.LogRecord) -> bool:
+    """Say in a sentence what Prefect says with all that the event holds, some thousand characters."""
+    if "failed to process item" in record.getMessage():
+        record.msg = "Prefect's server did not take an event of this run: its pages lack it, and nothing else is lost."
+        record.args = None
+    return True

@@ -34,7 +34,7 @@ def log_predictions(run: TrackedRun, evaluation: Evaluation) -> None:
 
 
 def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
-    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, in dollars."""
+    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, as prices."""
     return {
         "session": [str(session) for session in evaluation.sessions],
         "actual": evaluation.actual.tolist(),

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
 from model.errors import ConfigurationError, TomorrowError
 from tasks.ledger.kept_files import KeptFiles, Trained
@@ -51,7 +53,9 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
         try:
             content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
         except (MlflowException, OSError) as error:
-            raise _unread(error, _damaged(subject, f"it cannot be read: {_first_line(error)}", model)) from error
+            gone = _moved(subject, f"runs:/{run_id}", settings, model)
+            damaged = gone or _damaged(subject, f"it cannot be read: {_first_line(error)}", model)
+            raise _unread(error, damaged) from error
     if sha256(content).hexdigest() not in known:
         raise _damaged(subject, "it is not as it was written", model)
     return content
@@ -94,8 +98,12 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
         except (MlflowException, OSError) as error:
             named = [path for path in known if path in str(error)]
             what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {_first_line(error)}"
-            raise _unread(error, _damaged(subject, what, model)) from error
-        wrong = differences(known, digests_of(stored))
+            gone = _moved(subject, artefact, settings, model)
+            raise _unread(error, gone or _damaged(subject, what, model)) from error
+        found = digests_of(stored)
+        wrong = differences(known, found)
+        if not found and (gone := _moved(subject, artefact, settings, model)):  # MLflow copies nothing, and is content
+            raise gone
         if wrong:
             more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             raise _damaged(subject, f"{', '.join(wrong[:SHOWN])}{more}", model)
@@ -130,6 +138,48 @@ def _copy(artefact: str, folder: Path) -> Path:
     stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
     drop_left_by_readers(stored)
     return stored
+
+
+def _location(artefact: str) -> str:
+    """Where MLflow has it that the files of a run or a logged model are; empty where it does not know either."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    kind, _, name = artefact.partition(":/")
+    try:
+        if kind == "runs":
+            return str(MlflowClient().get_run(name).info.artifact_uri)
+        return str(MlflowClient().get_logged_model(name).artifact_location)
+    except MlflowException:
+        return ""
+
+
+def _moved(subject: str, artefact: str, settings: Settings, model: str) -> ConfigurationError | None:
+    """The error where the artifacts' whole folder is not where MLflow has it, as after a move of the state directory.
+
+    MLflow keeps whole addresses: what was written before a move is looked for at the place of then.
+    """
+    place, now = _folder(_location(artefact)), _folder(settings.artifact_place)
+    if place is None or now is None or now.name not in place.parts:
+        return None
+    then = next(parent for parent in place.parents if parent.name == now.name)
+    if place.exists() or (then.exists() and not (now / place.relative_to(then)).exists()):
+        return None
+    lead = f"mkdir -p {quote(str(then.parent))} && ln -s {quote(str(now))} {quote(str(then))}"
+    copy = f"cp -a {quote(str(now))}/. {quote(str(then))}/"
+    return ConfigurationError(
+        subject,
+        have=f"its files should lie in {place}, and do not: the state directory was moved or removed",
+        need="the artifacts at the place where they were written, whose address MLflow keeps",
+        remedy=f"move it back, or have the files there as well: {copy if then.exists() else lead}; or train {model} "
+        "anew: tomorrow train --again",
+    )
+
+
+def _folder(location: str) -> Path | None:
+    """The folder of an address, if it is one of this machine."""
+    found = urlparse(location)
+    return Path(unquote(found.path)) if found.scheme in ("", "file") and found.path else None
 
 
 def _unread(error: Exception, damaged: TomorrowError) -> TomorrowError:

@@ -9,6 +9,7 @@ from model.errors import ConfigurationError
 from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.access.own_servers import mlflow_key
+from tasks.system.disk_errors import denied
 from tasks.system.patience import PASSING, patiently
 from tasks.tracking.database import ready_database
 
@@ -179,7 +180,7 @@ def _check_access(client: "MlflowClient", uri: Address) -> None:
     try:
         client.search_experiments(max_results=1)
     except MlflowException as error:
-        raise _unreachable(uri, f"it refuses: {str(error).splitlines()[0][:200]}") from None
+        raise denied(error) or _unreachable(uri, f"it refuses: {str(error).splitlines()[0][:200]}") from None
 
 
 def _unreachable(uri: Address, have: str) -> ConfigurationError:

@@ -1,4 +1,4 @@
-"""A forecaster as an MLflow model: one artefact that takes raw prices and gives dollars.
+"""A forecaster as an MLflow model: one artefact that takes raw prices and gives forecasts in their unit.
 
 It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the code
 that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it as anybody else
@@ -132,7 +132,7 @@ class PackagedForecaster:
     model: Any
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """Forecasts in dollars as distributions, each for the session after its origin.
+        """Forecasts as distributions, each for the session after its origin.
 
         origins: how many of the newest sessions to forecast from
 

@@ -82,6 +82,7 @@ def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
         "preset": config.preset,
         "source": prices.source,
         "fingerprint": prices.fingerprint,
+        **({"currency": prices.security.unit} if prices.security.unit else {}),
         "code_version": code_version(),
         **{f"library.{name}": version for name, version in library_versions().items()},
     }

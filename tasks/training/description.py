@@ -7,6 +7,7 @@ from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
+from model.market.money import Money
 
 
 def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, model_uri: str) -> str:
@@ -14,6 +15,7 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
     prices = split.prices
     security = prices.security
     name = f"{security.name} ({security.ticker})" if security.name else security.ticker
+    in_unit = f" in {evaluation.money.in_words}" if evaluation.unit else ""
     # MLflow's page folds a note after some five lines: the verdict comes first.
     note = f"""\
 **Forecasts the {config.column} of {name} one session ahead**, preset `{config.preset}`, from the \
@@ -24,7 +26,10 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
 | | CRPS | RMSE | MAE |
 | --- | ---: | ---: | ---: |
 """
-    note += "".join(f"| {label} | {' | '.join(map(_in_dollars, figures))} |\n" for label, figures in _rows(evaluation))
+    note += "".join(
+        f"| {label} | {' | '.join(_score(figure, evaluation.money) for figure in figures)} |\n"
+        for label, figures in _rows(evaluation)
+    )
     note += f"""
 - trained on {len(split.train):,} sessions, {split.train.first} to {split.train.last}
 - tested on {split.n_test:,}, {split.first_test} to {split.last_test}, which nothing was fitted on
@@ -33,7 +38,7 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
     if prices.notes:
         note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in prices.notes)
     note += f"""
-Raw prices in, dollars out (`frame` has a row a session, oldest first, and Yahoo's columns):
+Raw prices in, the next session's price{in_unit} out (`frame` has a row a session, oldest first, and Yahoo's columns):
 
 ```python
 import mlflow
@@ -67,5 +72,5 @@ def _rows(evaluation: Evaluation) -> Iterator[tuple[str, tuple[float, float, flo
         yield f"naive: {naive_label(name)}", (math.nan, metrics[f"{name}_rmse"], metrics[f"{name}_mae"])
 
 
-def _in_dollars(figure: float) -> str:
-    return f"${figure:,.3f}" if math.isfinite(figure) else ""
+def _score(figure: float, money: Money) -> str:
+    return money.score(figure) if math.isfinite(figure) else ""

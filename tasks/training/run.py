@@ -34,7 +34,7 @@ class TrainingResults(BaseModel):
     rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
     epochs:         of all networks; the first and the last one's mean loss
     fit_seconds:    the wall time of the fit
-    metrics:        in dollars, on the test period
+    metrics:        in the unit of the prices, on the test period
     """
 
     rows: int

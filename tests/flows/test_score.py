@@ -256,6 +256,7 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
     assert row.observed == came
     crps = crps_by_hand(row.quantiles, came)
     naive = {name: crps_by_hand(found, came) for name, found in row.naive_quantiles.items()}
+    assert made["currency"] == scored["currency"] == status["newest"]["currency"] == row.currency == "USD"
     assert scored["crps"] == status["crps"] == pytest.approx(crps)
     assert scored["naive_crps"] == status["naive_crps"] == pytest.approx(min(naive.values()))
     assert scored["naive_distribution"] == min(naive, key=lambda name: naive[name])

@@ -88,6 +88,7 @@ class BacktestAnswer(Answer):
     ticker: str = of("fetched.prices.security.ticker")
     column: str = of("result.plan.column")
     source: str = of("fetched.prices.source")
+    currency: str | None = of("fetched.prices.security.unit")
     prices: PricesAnswer = of("fetched")
     first: str | None = of("result.plan.config.first", serialization_alias="from")
     last: str | None = of("result.plan.config.last", serialization_alias="to")
@@ -183,11 +184,11 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
 
 
 def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
-    from model.backtest.html_report import metric, verdict
+    from model.backtest.html_report import metric, verdict, written
     from model.backtest.result import comparison_rows
 
     result, config = report.result, report.result.plan.config
-    rows = comparison_rows(result)
+    rows, money = comparison_rows(result), result.reference.money
     shown = [metric(name) for name in SHOWN if any(name in row.metrics for row in rows)]
     seeds = [(preset.name, preset.spread["rmse"]) for preset in result.presets if len(preset.by_seed) > 1]
     refit = f"every {config.refit} origins" if isinstance(config.refit, int) else config.refit
@@ -200,7 +201,13 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         table(
             ("", *(heading for _, heading, _ in shown)),
             [
-                (row.label, *(form.format(row.metrics[name]) if name in row.metrics else "" for name, _, form in shown))
+                (
+                    row.label,
+                    *(
+                        written(row.metrics[name], form, money) if name in row.metrics else ""
+                        for name, _, form in shown
+                    ),
+                )
                 for row in rows
             ],
             figures=True,
@@ -209,8 +216,8 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         "",
         *(f"  {verdict(preset)}" for preset in result.presets),
         *(
-            f"  {name} from seed to seed: RMSE ${spread.minimum:,.3f} to ${spread.maximum:,.3f}, "
-            f"standard deviation ${spread.sd:,.3f}."
+            f"  {name} from seed to seed: RMSE {money.score(spread.minimum)} to {money.score(spread.maximum)}, "
+            f"standard deviation {money.score(spread.sd)}."
             for name, spread in seeds
         ),
         *(f"  {remark}" for remark in result.remarks),

@@ -54,7 +54,7 @@ def _text(report: "CatchupReport") -> str:
     lines = [f"{report.model}: sessions caught up: {len(report.made)}."]
     lines += [
         f"  as of {made.forecast.as_of}: {made.forecast.column} on {made.forecast.session}: "
-        f"${made.forecast.forecast:.2f}, {_by(made.forecast)}"
+        f"{made.forecast.money.price(made.forecast.forecast)}, {_by(made.forecast)}"
         for made in report.made
     ]
     if report.passed:

@@ -194,7 +194,7 @@ def end_of_day(on: date) -> datetime:
 
 
 def _text(answer: HistoryAnswer) -> str:
-    when = "now" if answer.on is None else f"at the end of {answer.on}, New York time"
+    when = "now (times are New York's)" if answer.on is None else f"at the end of {answer.on}, New York time"
     lines = [*(f"note: {note}" for note in answer.notes), f"{answer.model} {when}:"]
     if not answer.stages:
         lines.append(f"  nothing is on record{'' if answer.on is None else ' by then'}")

@@ -11,6 +11,7 @@ from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_eac
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
+    from tasks.ledger.forecasts import RecordedForecast
 
 LATE = "made after that session opened. It is recorded but will not be scored."
 
@@ -22,6 +23,7 @@ class PredictAnswer(Answer):
     forecast:  the median of the distribution
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
+    currency:  of the prices, `points` of an index; null where they have none, as an exchange rate, or none is known
     """
 
     model: str = of("forecast.model")
@@ -44,6 +46,7 @@ class PredictAnswer(Answer):
     late: bool | None = of("forecast.late")
     fingerprint: str = of("forecast.fingerprint")
     prices: FetchAnswer = of("fetched")
+    currency: str | None = of("forecast.currency")
     made_at: Moment = of("forecast.made_at")
     recorded: bool = of("created")
     notes: tuple[str, ...] = of("version.notes", ())
@@ -71,23 +74,24 @@ def predict_result(report: "PredictReport") -> CommandResult:
     return CommandResult(PredictAnswer.model_validate(report), _text(report))
 
 
-def _tails(quantiles: Mapping[float, float]) -> Iterator[str]:
+def _tails(made: "RecordedForecast") -> Iterator[str]:
     """The prices beyond which it goes about once in a hundred times, to either side."""
+    money, quantiles = made.money, made.quantiles
     if quantiles.keys() >= {0.01, 0.99}:
-        yield f"  1 in 100: below ${quantiles[0.01]:.2f}; 1 in 100: above ${quantiles[0.99]:.2f}"
+        yield f"  1 in 100: below {money.price(quantiles[0.01])}; 1 in 100: above {money.price(quantiles[0.99])}"
 
 
 def _text(report: "PredictReport") -> str:
     from flows.runs.wording import made_by
     from model.evaluation.baselines import naive_label
 
-    made, version = report.forecast, report.version
+    made, version, money = report.forecast, report.version, report.forecast.money
     by = made_by(made) if version is None else f"{made.model} {version.named}, in Production"
     lines = [
-        f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: ${made.forecast:.2f}",
-        *(f"  {level} %: ${low:.2f} to ${high:.2f}" for level, (low, high) in made.intervals.items()),
-        *_tails(made.quantiles),
-        f"  naive: {naive_label(made.naive_name)}: ${made.naive:.2f}",
+        f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: {money.price(made.forecast)}",
+        *(f"  {level} %: {money.span(low, high)}" for level, (low, high) in made.intervals.items()),
+        *_tails(made),
+        f"  naive: {naive_label(made.naive_name)}: {money.price(made.naive)}",
         f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),
         *(f"  prices: {note}" for note in report.fetched.prices.notes),

@@ -106,6 +106,7 @@ class ScoreAnswer(Answer):
     reasons: tuple[str, ...] = of("scored.advice.reasons")
     versions: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_versions)] = of("scored")
     notes: tuple[str, ...]
+    currency: str | None = of("fetched.prices.security.unit")
     prices: FetchAnswer = of("fetched")
     seconds: dict[str, float]
 
@@ -143,8 +144,8 @@ def _text(report: "ScoreReport") -> str:
         naive = sum(row.version is None for row in scored.counted)
         beside = f", {naive} of them by the naive distribution, which are not judged" if naive else ""
         lines.append(f"  {len(scored.counted)} made before their sessions{beside}:")
-        lines += [f"    {sentence}" for sentence in score_sentences(judged.metrics())]
-        lines.append(f"    Bias ${judged.bias:+.3f}.")
+        lines += [f"    {sentence}" for sentence in score_sentences(judged.metrics(), judged.money)]
+        lines.append(f"    Bias {judged.money.difference(judged.bias)}.")
         for level in sorted(judged.intervals):
             held = judged.coverage(level)
             lines.append(f"    The {100 * level:g} % intervals held {held.hits} of {held.n} prices.")
@@ -162,12 +163,10 @@ def _text(report: "ScoreReport") -> str:
 
 def _newest(window: "Window") -> str:
     """The figures of a version's newest window."""
-    from flows.runs.wording import in_dollars
-
-    judged = window.judged
-    crps = f"CRPS {in_dollars(judged.crps)}, naive {in_dollars(judged.naive_crps)}; "
+    judged, money = window.judged, window.judged.money
+    crps = f"CRPS {money.score(judged.crps)}, naive {money.score(judged.naive_crps)}; "
     drift = "" if math.isnan(window.drift) else f", drift {window.drift:.2f}"
     return (
         f"the newest {len(judged.sessions)}: {'' if math.isnan(judged.crps) else crps}"
-        f"RMSE ${judged.rmse:.3f}, naive ${judged.naive_rmse:.3f}{drift}"
+        f"RMSE {money.score(judged.rmse)}, naive {money.score(judged.naive_rmse)}{drift}"
     )

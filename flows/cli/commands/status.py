@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+from pydantic import Field
+
 from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import flag
@@ -57,6 +59,8 @@ class NewestForecast(Answer):
 
     session: date
     forecast: float
+    naive: float = Field(exclude=True)
+    currency: str | None
     version: int | None
 
 
@@ -224,15 +228,18 @@ def _forecasts_lines(summary: ForecastStatus) -> list[str]:
 
 
 def _forecasts_line(summary: ForecastStatus) -> str:
+    from model.market.money import Money
+
     newest = summary.newest
-    line = f"{summary.model}: {summary.forecasts} made, newest ${newest.forecast:.2f} for {newest.session}"
+    money = Money.at(newest.currency, newest.naive)
+    line = f"{summary.model}: {summary.forecasts} made, newest {money.price(newest.forecast)} for {newest.session}"
     line += " (naive); " if newest.version is None else "; "
     if summary.rmse is None or summary.naive_rmse is None:
         return line + (f"{summary.scored} scored, none of them by a version" if summary.scored else "none scored")
     line += f"{summary.scored} scored, "
     if summary.crps is not None and summary.naive_crps is not None:
-        line += f"CRPS ${summary.crps:.3f}, naive ${summary.naive_crps:.3f}; "
-    line += f"RMSE ${summary.rmse:.3f}, naive ${summary.naive_rmse:.3f}"
+        line += f"CRPS {money.score(summary.crps)}, naive {money.score(summary.naive_crps)}; "
+    line += f"RMSE {money.score(summary.rmse)}, naive {money.score(summary.naive_rmse)}"
     if summary.coverage is None or summary.level is None:
         return line
     return f"{line}, {summary.coverage:.0%} within the {summary.level:.0%} interval"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from flows.train import TrainReport
     from model.evaluation.decision import Decision
+    from model.market.money import Money
     from tasks.settings import Settings
 
 # The distribution's score first, then the errors of its median.
@@ -110,6 +111,7 @@ class TrainAnswer(Answer):
     ticker: str = of("split.prices.security.ticker")
     column: str = of("config.column")
     source: str = of("split.prices.source")
+    currency: str | None = of("split.prices.security.unit")
     prices: PricesAnswer
     stale: bool = of("fetched.stale")
     train: TrainPart
@@ -129,6 +131,9 @@ def train(
     training: TrainingOptions,
     preset: Preset = "tutorial",
     again: Annotated[bool, flag("--again", "Train again even if an identical training exists.")] = False,
+    anew: Annotated[
+        str, option("--anew", "TEXT", "Begin a model again that was deleted in MLflow, on record, for this reason.")
+    ] = "",
     processes: Jobs = None,
 ) -> CommandResult:
     """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
@@ -142,7 +147,7 @@ def train(
     from tasks.system.prefect_server import orchestrated
 
     trainings = {
-        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again)
+        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
         for request in requests
     }
     if len(trainings) > 1 and workers > 1:
@@ -210,7 +215,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
 def _errors(report: "TrainReport") -> "RenderableType":
     from model.evaluation.baselines import CONSTANT, naive_label
 
-    split, figures = report.split, report.results.metrics
+    split, figures, money = report.split, report.results.metrics, report.split.prices.money
     points = [name.removesuffix("_rmse") for name in figures if name.endswith("_rmse") and name != "naive_rmse"]
     naive = [*(name for name in CONSTANT if f"{name}_crps" in figures), *points]
     rows = [("the forecast", "")] + [(f"naive: {naive_label(name)}", f"{name}_") for name in naive]
@@ -221,7 +226,7 @@ def _errors(report: "TrainReport") -> "RenderableType":
             *(f"{name.upper():>8}" for name in MEASURES),
         ),
         [
-            *((label, *(_in_dollars(figures.get(f"{of_it}{name}")) for name in MEASURES)) for label, of_it in rows),
+            *((label, *(_score(figures.get(f"{of_it}{name}"), money) for name in MEASURES)) for label, of_it in rows),
             ("skill against the best naive one", *skills, ""),
         ],
         figures=True,
@@ -229,9 +234,9 @@ def _errors(report: "TrainReport") -> "RenderableType":
     )
 
 
-def _in_dollars(figure: float | None) -> str:
+def _score(figure: float | None, money: "Money") -> str:
     """A naive distribution has a CRPS alone, and a naive forecast none."""
-    return "" if figure is None else f"${figure:.3f}"
+    return "" if figure is None else money.score(figure)
 
 
 def _next(report: "TrainReport") -> str:

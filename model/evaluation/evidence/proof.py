@@ -153,9 +153,10 @@ class Proof:
         best, odds = judged.best_naive_distribution, self.needed_odds(needed)
         if best is None or self.evidence is None:
             return Condition(False, f"There is no evidence of skill {period}: no distributions to compare.")
+        money = judged.money
         nth = "" if self.tried == 1 else f", as configuration {self.tried} that was tried"
         scores = (
-            f"CRPS ${judged.crps:.3f} beside ${judged.naive_crps:.3f} of {naive_label(best)}, "
+            f"CRPS {money.score(judged.crps)} beside {money.score(judged.naive_crps)} of {naive_label(best)}, "
             f"skill {judged.crps_skill:+.3f}"
         )
         if self.sessions < needed.sessions:

@@ -27,3 +27,12 @@ def test_what_the_naive_distribution_forecast_is_counted_alone() -> None:
     assert waiting.endswith("; none scored")
     (scored,) = lines(replace(made, observed=140.0, observed_at=made.made_at))
     assert scored.endswith("; 1 scored, none of them by a version")
+
+
+def test_prices_and_scores_are_in_the_money_of_the_ledger() -> None:
+    made = replace(distributed(forecast(40)), naive=140.0, currency="JPY")
+    first, _ = lines(replace(made, observed=140.0, observed_at=made.made_at))
+    assert first.startswith("TEST-Open: 1 made, newest 140 JPY for ")
+    assert "$" not in first
+    (bare,) = lines(replace(forecast(40), currency=None))
+    assert bare.startswith("TEST-Open: 1 made, newest 140.00 for ")

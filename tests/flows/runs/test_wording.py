@@ -1,12 +1,13 @@
 """Scores in words: CRPS first, each beside the best that is naive."""
 
-import math
 from dataclasses import replace
 
-from flows.runs.wording import in_dollars, intervals_in_brackets, live_sentence, live_text, made_by, score_sentences
+from flows.runs.wording import intervals_in_brackets, live_sentence, live_text, made_by, score_sentences
+from model.market.money import Money
 from tasks.forecasts.summary import summarise
 from tests.tasks.forecasts.recorded import distributed, forecast
 
+DOLLARS = Money.at("USD", 100.0)
 METRICS = {
     "rmse": 3.0,
     "naive_rmse": 2.0,
@@ -20,7 +21,7 @@ METRICS = {
 
 
 def test_the_distribution_comes_first_and_each_stands_beside_the_best_naive() -> None:
-    assert score_sentences(METRICS) == (
+    assert score_sentences(METRICS, DOLLARS) == (
         "CRPS $0.900; best naive distribution (the newest Close with its last 500 changes) $1.000; skill +0.100.",
         "RMSE $3.000; best naive forecast (the newest Close) $2.000; skill -0.500 (no skill).",
     )
@@ -28,12 +29,12 @@ def test_the_distribution_comes_first_and_each_stands_beside_the_best_naive() ->
 
 def test_without_distributions_only_the_errors_are_told() -> None:
     points = {name: value for name, value in METRICS.items() if name != "crps"}
-    assert score_sentences(points) == score_sentences(METRICS)[1:]
+    assert score_sentences(points, DOLLARS) == score_sentences(METRICS, DOLLARS)[1:]
 
 
 def test_with_too_few_prices_for_a_naive_distribution_the_score_stands_alone() -> None:
     alone = {name: value for name, value in METRICS.items() if not name.startswith(("constant", "naive_crps"))}
-    assert score_sentences(alone)[0] == "CRPS $0.900."
+    assert score_sentences(alone, DOLLARS)[0] == "CRPS $0.900."
 
 
 def test_intervals_stand_in_brackets_where_there_are_any() -> None:
@@ -56,8 +57,10 @@ def test_who_made_a_forecast_is_a_version_or_which_naive_distribution() -> None:
     )
 
 
-def test_an_undefined_score_is_a_dash() -> None:
-    assert (in_dollars(0.5), in_dollars(math.nan)) == ("$0.500", "-")
+def test_scores_and_intervals_are_in_the_money_of_the_prices() -> None:
+    pence = replace(distributed(replace(forecast(40), forecast=71.5), half_80=1.5), currency="GBp")
+    assert intervals_in_brackets(pence) == " (80%: 70.00 to 73.00 GBp, 95%: 69.50 to 73.50 GBp)"
+    assert score_sentences(METRICS, Money.at(None, 1.03))[1].startswith("RMSE 3.00000; best naive forecast")
 
 
 def test_a_claim_stands_with_the_skill_over_each_span_that_is_full() -> None:

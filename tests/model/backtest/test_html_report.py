@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from model.backtest.html_report import report_page, verdict
 from model.backtest.result import comparison_rows
 from model.evaluation.distribution import no_distributions
-from tests.model.backtest.test_result import plan, result
+from tests.model.backtest.test_result import PRICES, plan, result
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -97,3 +97,13 @@ def test_the_meaning_of_evidence_stands_where_a_figure_shows_it() -> None:
 def test_names_cannot_become_markup() -> None:
     page = report_page(result(plan()), {'"><script>': PNG}, {"<b>": "<script>alert(1)</script>"})
     assert "script" not in read(page).tags
+
+
+def test_a_report_is_in_the_unit_of_its_prices() -> None:
+    pence = replace(PRICES, security=replace(PRICES.security, currency="GBp"))
+    made = result(replace(plan(), prices=pence))
+    page = report_page(made, {}, {})
+    assert "$" not in page
+    assert "CRPS, in GBp, judges" in page
+    assert read(page).rows[1][2] == f"{made.presets[0].metrics['rmse']:,.3f} GBp"
+    assert f"naive {made.presets[0].metrics['naive_rmse']:,.3f} GBp" in verdict(made.presets[0])

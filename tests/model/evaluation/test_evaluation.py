@@ -14,6 +14,7 @@ from model.evaluation.evaluation import Evaluation, evaluate, join
 from model.evaluation.metrics import training_scales
 from model.evaluation.split import split_prices
 from model.forecaster.forecasts import Forecasts
+from model.market.money import Money
 from tests.distributions import around
 from tests.market import make_prices, weekdays
 
@@ -228,3 +229,21 @@ def test_parts_joined_are_the_whole() -> None:
     assert again.metrics() == whole.metrics()
     np.testing.assert_array_equal(again.naive_quantiles["constant_250"], whole.naive_quantiles["constant_250"])
     assert join([whole, replace(whole, sessions=weekdays(4)[2:], statistical_quantiles={})]).statistical_quantiles == {}
+
+
+def test_an_interval_misses_by_more_than_half_the_last_digit_that_is_written() -> None:
+    # Ten of the last digit outside, which is far less than half a cent where the price is a small part of one.
+    for scale, unit in ((100.0, "USD"), (0.00001234, "USD"), (2845.0, "JPY")):
+        digit = 2 * Money.at(unit, scale).half_a_digit
+        prices = np.full(2, scale)
+        bounds = around(prices + np.array([10.0, 1.4]) * digit, digit, digit)
+        judged = Evaluation(
+            sessions=weekdays(2), actual=prices, forecast=prices, naive={"a": prices}, quantiles=bounds, unit=unit
+        )
+        assert judged.coverage_as_quoted(0.8).hits == 1, unit
+        assert judged.coverage(0.8).hits == 0, unit
+
+
+def test_a_part_and_a_whole_have_the_unit_of_their_prices() -> None:
+    whole = full(unit="GBp")
+    assert whole.part(slice(0, 1)).unit == join([whole]).unit == "GBp"

@@ -32,6 +32,7 @@ def evaluation(errors: list[float], naive: list[float], half: float = 1.0) -> Ev
         naive={"newest_Close": actual + naive},
         quantiles=around(actual + errors, half, 1.5 * half),
         naive_quantiles={"constant_250": around(actual + naive, half, 1.5 * half)},
+        unit="USD",
     )
 
 
@@ -51,7 +52,7 @@ def test_a_window_holds_the_newest_forecasts_up_to_its_session() -> None:
     # A window that is not full says nothing; a full one says every limit that it breaches.
     assert [bool(window.breaches) for window in given] == [False, False, False, True, False]
     assert given[3].breaches == (
-        "CRPS 1.500 $ is 1.50 times that of the newest Close with its last 250 changes, 1.000 $: at most 1.05 allowed.",
+        "CRPS $1.500 is 1.50 times that of the newest Close with its last 250 changes, $1.000: at most 1.05 allowed.",
     )
     assert given[4].metrics()["rolling_rmse"] == pytest.approx(1.0)
     assert "drift" not in given[4].metrics()

@@ -31,6 +31,7 @@ def distributed(errors: list[float] | Values, half_80: float = 1.0, half_95: flo
         quantiles=around(middle, half_80, half_95),
         naive_quantiles={"constant_250": around(middle, 2 * half_80, 2 * half_95)},
         statistical_quantiles={"garch_t": around(middle, 3 * half_80, 3 * half_95)},
+        unit="USD",
     )
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def evaluation_of(split: Split) -> Evaluation:
         actual=actual,
         forecast=actual + 3.0,
         naive=naive_forecasts(known, "Open", split.n_test),
+        unit="USD",
     )
 
 
@@ -168,3 +170,12 @@ def test_importing_the_plots_imports_no_matplotlib_and_drawing_no_pyplot() -> No
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_figures_are_in_the_unit_of_the_prices() -> None:
+    pence, bare = (replace(evaluation_of(split_of(21)), unit=unit) for unit in ("GBp", None))
+    assert forecast_figure(pence, "SAMPLE Open").axes[0].get_ylabel() == "price (GBp)"
+    assert forecast_figure(bare, "SAMPLE Open").axes[0].get_ylabel() == "price"
+    assert "RMSE 3.00 GBp of the forecast, 0.10 GBp of the naive one" in texts(forecast_figure(pence, "SAMPLE Open"))
+    assert "bias +3.00 GBp" in texts(errors_figure(pence, "SAMPLE Open"))
+    assert "$" not in texts(scaled_figure(bare, "SAMPLE Open", minimum=90.0, maximum=110.0))

@@ -35,7 +35,7 @@ def test_dollars_undo_the_scaling() -> None:
 
 
 def test_constant_prices_cannot_be_scaled() -> None:
-    with pytest.raises(FaultyPrices, match=r"the same price, 7\.00, in all 50 sessions"):
+    with pytest.raises(FaultyPrices, match=r"the same price, \$7\.0000, in all 50 sessions"):
         fit_recipe(make_prices(opens=np.full(50, 7.0)), CONFIG)
 
 

@@ -40,6 +40,7 @@ def forecast(row: int, version: int = 1) -> RecordedForecast:
         naives=naives,
         naive_quantiles=naive_quantiles(known),
         late=False,
+        currency="USD",
     )
 
 

@@ -51,7 +51,7 @@ DISTRIBUTED = replace(
 def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:
     naives = {"newest_Open": 205.0 + 1e-13, "newest_Close": 204.0}
     naive = {"constant_250": QUANTILES, "constant_500": {0.25: 1 / 3, 0.75: 2 / 3}}
-    whole = replace(DISTRIBUTED, naives=naives, naive_quantiles=naive, stale=True, late=True)
+    whole = replace(DISTRIBUTED, naives=naives, naive_quantiles=naive, stale=True, late=True, currency="GBp")
     assert Ledger(uri).append(whole) == (whole, True)
     assert Ledger(uri).rows() == (whole,)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import ConfigurationError, NothingInProduction
+from model.errors import ConfigurationError, NothingInProduction, UsageError
 from model.evaluation.decision import DecisionWord
+from tasks.ledger.kept_files import KeptFiles
 from tasks.registry.registry import Registry
+from tasks.registry.ruling import Ruling
 from tasks.tracking.client import Tracking
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, alias_by_hand, by_hand, move_by_hand, stand, train
 
@@ -104,10 +106,10 @@ def test_a_new_mlflow_database_beside_an_old_history_puts_nothing_into_productio
     train(tracking)
     registry.move(MODEL, 1, "Production", PASSED)
     tracking.client.delete_registered_model(MODEL)
-    train(tracking)
+    assert train(tracking) == 2, "a number that is on record is given out once"
     with pytest.raises(NothingInProduction):
         registry.production(MODEL, NOW)
-    assert by_hand(registry) == [(1, "Production", "None", "by hand")]
+    assert by_hand(registry) == [(1, "Production", "Deleted", "by hand")]
 
 
 def test_a_move_from_another_history_is_honoured_and_not_undone(
@@ -135,6 +137,44 @@ def test_a_model_that_another_mlflow_has_is_told_apart_and_its_history_kept(
         with pytest.raises(ConfigurationError, match="the MLflow and the ledger that belong together"):
             ask(MODEL, NOW)
     assert registry.history.changes(MODEL) == before
+
+
+ANEW = Ruling(decision=DecisionWord.REMOVED, reasons=("Begun anew: cleaned up by mistake",), at=NOW, by="somebody")
+
+
+def test_a_model_that_was_deleted_is_begun_anew_with_numbers_that_go_on(tracking: Tracking, registry: Registry) -> None:
+    for _ in range(3):
+        train(tracking)
+    registry.move(MODEL, 2, "Production", PASSED)
+    tracking.client.delete_registered_model(MODEL)
+    with pytest.raises(ConfigurationError, match="tomorrow train --anew"):
+        registry.production(MODEL, NOW)
+    registry.begin_anew(MODEL, ANEW)
+    with pytest.raises(NothingInProduction, match="version 2, which was there, was deleted in MLflow"):
+        registry.production(MODEL, NOW)
+    assert by_hand(registry) == [(2, "Production", "Deleted", "removed")]
+    assert train(tracking) == 4
+    registry.move(MODEL, 4, "Production", PASSED)
+    assert registry.production(MODEL, NOW).version == 4
+    assert KeptFiles(tracking.settings.ledger_uri).highest(MODEL) == 4
+
+
+def test_a_model_that_is_there_is_not_begun_anew(tracking: Tracking, registry: Registry) -> None:
+    registry.move(MODEL, train(tracking), "Production", PASSED)
+    with pytest.raises(UsageError, match="nothing is to be begun anew"):
+        registry.begin_anew(MODEL, ANEW)
+
+
+def test_that_the_version_in_production_was_deleted_by_hand_is_said_each_time(
+    tracking: Tracking, registry: Registry
+) -> None:
+    registry.move(MODEL, train(tracking), "Production", PASSED)
+    train(tracking)
+    tracking.client.delete_model_version(MODEL, "1")
+    for _ in range(2):
+        with pytest.raises(NothingInProduction, match="version 1, which was there, was deleted in MLflow") as none:
+            registry.production(MODEL, NOW)
+        assert none.value.remedy == f"tomorrow promote {MODEL} 2 --to production"
 
 
 def decided(tracking: Tracking) -> dict[int, dict[str, str]]:

@@ -2,9 +2,13 @@
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
+from model.errors import ConfigurationError
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
 from tasks.settings import Stage
@@ -72,3 +76,78 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     tags = tracking.client.get_model_version(MODEL, "2").tags
     assert (tags["decision"], tags["verdict"], tags["evidence"]) == ("promoted", "proven", "46")
     assert [change.version for change in registry.history.changes(MODEL)] == [1, 2, 1]
+
+
+def refusing(tracking: Tracking, monkeypatch: pytest.MonkeyPatch, *writes: str, after: int = 0) -> None:
+    """A server that lets us read, and from so many writes on forbids these."""
+    left = after
+
+    def wrapped(write: str) -> None:
+        original = getattr(tracking.client, write)
+
+        def ask(*args: object, **options: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise MlflowException("Permission denied", error_code=PERMISSION_DENIED)
+            return original(*args, **options)
+
+        monkeypatch.setattr(tracking.client, write, ask)
+
+    for write in writes:
+        wrapped(write)
+
+
+def test_a_move_that_mlflow_forbids_is_taken_back_and_made_by_nobody_later(
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.move(MODEL, train(tracking), "Production", PASSED)
+    train(tracking)
+    before = stand(tracking.client)
+    with monkeypatch.context() as patch:
+        refusing(tracking, patch, "transition_model_version_stage")
+        for ask in (partial(registry.move, MODEL, 2, "Production"), partial(registry.move, MODEL, 1, "Archived")):
+            with pytest.raises(ConfigurationError, match="Permission denied") as refused:
+                ask(PASSED)
+            assert refused.value.subject == f"the stages of {MODEL}"
+            assert "nobody moves it later" in refused.value.remedy
+    assert registry.production(MODEL, NOW).version == 1
+    assert registry.compare(MODEL, NOW) == ()
+    assert stand(tracking.client) == before
+    told = [(line.version, line.before, line.after, line.decision) for line in registry.history.tail(MODEL, 4)]
+    assert told == [
+        *((2, "Production", "None", "taken back"), (1, "Archived", "Production", "taken back")),
+        *((1, "Production", "Archived", "promoted"), (1, "Archived", "Production", "taken back")),
+    ]
+    registry.move(MODEL, 2, "Production", PASSED)
+    assert registry.roll_back(MODEL, PASSED).version.version == 1, "a move that was taken back is not on the way"
+
+
+def test_what_was_made_of_a_move_before_mlflow_forbade_the_rest_is_undone_by_whoever_looks_next(
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.move(MODEL, train(tracking), "Production", PASSED)
+    train(tracking)
+    before = stand(tracking.client)
+    with monkeypatch.context() as patch:
+        refusing(tracking, patch, "transition_model_version_stage", after=1)
+        with pytest.raises(ConfigurationError, match="Permission denied"):
+            registry.move(MODEL, 2, "Production", PASSED)
+    assert stand(tracking.client) != before
+    assert registry.production(MODEL, NOW).version == 1
+    assert stand(tracking.client) == before
+
+
+def test_another_fault_of_mlflow_leaves_the_move_to_be_completed(
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tracking)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking.client, "transition_model_version_stage", full)
+        with pytest.raises(OSError, match="No space"):
+            registry.move(MODEL, 1, "Production", PASSED)
+    assert registry.production(MODEL, NOW).version == 1

@@ -13,6 +13,8 @@ import httpx
 import pytest
 import requests
 import sqlalchemy as sa
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, UNAUTHENTICATED
 
 from model.errors import ConfigurationError, TooFewPrices
 from tasks.ledger.forecasts import Ledger, RecordedForecast
@@ -161,6 +163,31 @@ def test_a_server_that_has_gone_silent_is_named_with_its_log(error: Exception, s
     told = met(error)
     assert told.subject.startswith(said)
     assert "log" in told.remedy
+
+
+def tracking_answer(status: int) -> requests.HTTPError:
+    answer = requests.Response()
+    answer.status_code = status
+    return requests.HTTPError("403 Client Error: Forbidden for url: http://mlflow/artifacts", response=answer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MlflowException(
+            "API request to endpoint /runs/create failed with error code 403", error_code=PERMISSION_DENIED
+        ),
+        MlflowException("You are not authenticated", error_code=UNAUTHENTICATED),
+        tracking_answer(403),
+        tracking_answer(401),
+    ],
+)
+def test_whoever_lacks_a_right_on_the_tracking_server_is_told_so(error: Exception) -> None:
+    told = met(error)
+    assert told.exit_code == 2
+    assert told.subject.startswith("tracking server")
+    assert "refuses" in told.have
+    assert "MLFLOW_TRACKING_USERNAME" in told.remedy
 
 
 def test_a_server_that_refuses_a_request_of_ours_is_not_blamed() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -299,3 +300,20 @@ def test_what_stands_in_the_projects_file_is_known_to_prefect_and_the_same_as_el
     )
     read = {name: str(value).lower() for name, value in json.loads(done.stdout).items()}
     assert {name: read.get(name) for name in in_file} == in_file
+
+
+def test_an_event_that_prefect_s_server_did_not_take_is_said_in_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    prepare_environment(Settings(home=tmp_path))
+    logger = logging.getLogger("prefect._internal.concurrency")
+    monkeypatch.setattr(logger, "propagate", True)
+    logger.addHandler(caplog.handler)
+    logger.error("Service %r failed to process item %r", "EventsWorker", "x" * 4000)
+    logger.error("another fault of %s", "its")
+    logger.removeHandler(caplog.handler)
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts[0].startswith("Prefect's server did not take an event of this run")
+    assert all(len(text) < 200 for text in texts)
+    assert texts[-1] == "another fault of its"

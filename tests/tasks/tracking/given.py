@@ -31,6 +31,7 @@ def evaluation_of(split: Split) -> Evaluation:
         actual=actual,
         forecast=actual + np.linspace(-2, 3, split.n_test),
         naive=naive_forecasts(known, "Open", split.n_test),
+        unit="USD",
     )
 
 

@@ -66,6 +66,26 @@ def stored(made: Made) -> Iterator[Path]:
     kept.rename(folder)
 
 
+def test_after_a_move_of_the_state_directory_both_places_and_the_way_on_are_named(made: Made, tmp_path: Path) -> None:
+    tracking, source, _ = made
+    home, moved = tracking.settings.home, tmp_path / "moved"
+    there, now = home / "mlartifacts", moved / "mlartifacts"
+    shutil.copytree(home, moved)
+    there.rename(home / "elsewhere")
+    settings = tracking.settings.model_copy(update={"home": moved})
+    try:
+        with pytest.raises(ConfigurationError) as told, version_files(settings, VERSION, source):
+            pass
+        assert f"its files should lie in {there}" in told.value.have
+        assert f"mkdir -p {home} && ln -s {now} {there}" in told.value.remedy
+        there.symlink_to(now)
+        with version_files(settings, VERSION, source) as files:
+            assert (files / "MLmodel").exists()
+    finally:
+        there.unlink(missing_ok=True)
+        (home / "elsewhere").rename(there)
+
+
 def _flip(file: Path) -> None:
     """One bit of the last byte."""
     content = file.read_bytes()

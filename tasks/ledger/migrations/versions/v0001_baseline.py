@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("quantiles", sa.JSON, nullable=False),
         sa.Column("naive_quantiles", sa.JSON, nullable=False),
         sa.Column("late", sa.Boolean, nullable=False),
+        sa.Column("currency", sa.Text),
         # Without it INSERT OR REPLACE could name a row by SQLite's hidden number and take its place.
         sqlite_with_rowid=False,
     )

@@ -48,6 +48,7 @@ def judged(
         quantiles=off_by(scale, prices),
         naive_quantiles={"constant_250": off_by(1.0, prices), "constant_500": off_by(1.25, prices)},
         statistical_quantiles=beside,
+        unit="USD",
     )
 
 
