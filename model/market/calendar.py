@@ -81,6 +81,11 @@ class ExchangeCalendar:
         moment = _utc(now)
         return moment.astimezone(self._hours(moment.date(), moment.date()).zone).date()
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The exchange's time zone."""
+        return self._hours(date(_FIRST_YEAR + 1, 1, 1), date(_FIRST_YEAR + 1, 1, 1)).zone
+
     def _hours(self, first: date, last: date) -> _Hours:
         # A year more at either end: the newest session before the first day, the next one after the last.
         years = min(first.year - 1, _FIRST_YEAR), max(last.year + 2, _LAST_YEAR)

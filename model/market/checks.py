@@ -79,7 +79,7 @@ def _number_faults(prices: Prices) -> Iterator[str]:
             "zero": money == 0,
             "negative": (money < 0) & np.isfinite(money),
         }
-        least = 1 if prices.security.has_volume else 0
+        least = 1 if prices.has_volume else 0
         no_trade = ~(np.isfinite(volume) & (volume >= least))
     for what, cells in faults.items():
         rows = cells.any(axis=1)

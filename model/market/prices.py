@@ -82,6 +82,11 @@ class Prices:
         return {**{name: self.column(name) for name in COLUMNS}, "Date": days}
 
     @property
+    def has_volume(self) -> bool:
+        """Whether the volume says anything: it is 0 on every day of an index, and of files without a column of it."""
+        return self.security.has_volume and bool((self.column("Volume") != 0).any())
+
+    @property
     def following_day(self) -> float | None:
         """The session after the newest one in days since 1970; None where the calendar was not asked."""
         return None if self.following is None else float(np.datetime64(self.following, "D").astype(np.int64))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from model.config import Ticker
 from model.evaluation.evidence.proof import ProofConfig
 from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
@@ -171,9 +172,9 @@ class HousekeepingSettings(Section):
 class SecuritySettings(Section):
     """One row of the table of securities."""
 
-    ticker: str
+    ticker: Ticker
     name: str = ""
-    former_tickers: tuple[str, ...] = ()
+    former_tickers: tuple[Ticker, ...] = ()
     exchange: str = "XNYS"
     currency: str | None = None
     kind: str | None = None

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.errors import PricesUnavailable, TooFewPrices
+from model.market.calendar import ExchangeCalendar
 from model.market.checks import ChecksConfig, check_prices
+from model.market.day_text import list_days
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
 from tasks.prices.request import ResolvedRequest, calendar_for
-from tasks.prices.sources.csv_files import read_csv_files
+from tasks.prices.sources.files.read import read_files
 from tasks.prices.sources.yahoo import address, fetch_chart, identify
 from tasks.settings import Settings
 
@@ -42,12 +44,20 @@ def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) ->
     completed = resolved.calendar.last_completed(now)
     until = resolved.until(completed)
     if request.source == "csv":
-        prices = _without_unfinished(read_csv_files(request.files, resolved.security), completed)
+        prices = _from_files(resolved, completed)
     else:
         prices = sample_prices(until, request.market_seed, resolved.calendar)
     prices = known_until(prices, until)
     check(prices, settings)
     return prices
+
+
+def _from_files(resolved: ResolvedRequest, completed: date) -> Prices:
+    """What files hold of the completed sessions, without rows in which nothing stands."""
+    request, security = resolved.request, resolved.security
+    found = read_files(request.files, security, resolved.calendar.zone, request.columns, request.date_format)
+    prices = _without_empty(_without_unfinished(found, completed), resolved.calendar)
+    return _with_older_noted(_without_gap_at_the_end(prices)[0])
 
 
 def download(security: Security, settings: Settings, now: datetime, session: "YahooSession") -> Download:
@@ -99,10 +109,34 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
     return replace(prices.until(completed), notes=(*prices.notes, note))
 
 
+def _without_empty(prices: Prices, calendar: ExchangeCalendar) -> Prices:
+    """Without the rows that hold no price, on days when the exchange did not trade."""
+    if not len(prices):
+        return prices
+    empty = np.isnan(prices.values[:, :5]).all(axis=1)
+    empty &= ~np.isin(prices.sessions, calendar.sessions(prices.first, prices.last))
+    if not empty.any():
+        return prices
+    note = f"left out, empty rows on days when {calendar.exchange} did not trade: {list_days(prices.sessions[empty])}"
+    kept = ~empty
+    return replace(prices, sessions=prices.sessions[kept], values=prices.values[kept], notes=(*prices.notes, note))
+
+
+def _with_older_noted(prices: Prices) -> Prices:
+    """A note where prices are older than the security's first session: they may be another's."""
+    first = prices.security.first_session
+    older = int((prices.sessions < np.datetime64(first, "D")).sum()) if first is not None else 0
+    if not older:
+        return prices
+    ticker = prices.security.ticker
+    note = f"{older} rows are older than {first}, the first session of {ticker} by mlflow.yaml: are they of {ticker}?"
+    return replace(prices, notes=(*prices.notes, note))
+
+
 def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
     """Without the newest row if numbers are missing in it, since Yahoo will add them later; and what is missing."""
-    row = prices.values[-1]
-    gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=True) if gap)
+    row = prices.values[-1] if len(prices) else np.empty(0)
+    gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=False) if gap)
     if len(prices) < 2 or not gaps:
         return prices, ""
     gap = f"no {gaps} yet for {prices.last}"
