@@ -57,7 +57,9 @@ class Layout:
         """What was taken for what, in words; empty where each column has the name that it has here."""
         if not self.titles:
             return ", ".join(f"column {place + 1} is {role}" for role, place in self.places.items())
-        if all(title == role for role, title in self.titles.items() if role in (*NEEDED, "Adj Close", "Volume")):
+        if self.ticker is None and all(
+            title == role for role, title in self.titles.items() if role in (*NEEDED, "Adj Close", "Volume")
+        ):
             return ""
         return ", ".join(f'{role} is "{title}"' for role, title in self.titles.items() if role != "Time")
 

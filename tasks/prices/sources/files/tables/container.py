@@ -23,7 +23,7 @@ READABLE = (
 # The ends of names that are read from a folder; a file that is named itself may be called anything.
 SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".bz2", ".xz", ".zip", ".parquet", ".pq", ".xlsx", ".xls", ".xlsb", ".ods")
 
-_PACKED = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
+_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _STRANGERS = {
     b"%PDF": "a PDF",

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable
 
-from tasks.prices.sources.files.names import roles
+from tasks.prices.sources.files.names import roles, with_ticker
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty
 
 # Lines within which a header is looked for.
@@ -35,7 +35,7 @@ def read_text(name: str, raw: bytes) -> Sheet:
         score = max((_recognised(line) for line in sheet.lines[:HEAD]), default=0) * 100 + _width(sheet)
         if best is None or score > best[0]:
             best = score, sheet
-    if best is None or (fault is not None and best[0] < 200):
+    if best is None or (fault is not None and best[0] < 2):
         line = getattr(fault, "line", 1)
         raise faulty(f"{name}, line {line}", have=f"not CSV: {fault}", need="lines of values between commas")
     return best[1]
@@ -68,7 +68,7 @@ def _trimmed(cell: str) -> str:
 
 def _recognised(line: Line) -> int:
     """How many cells of a line name a column that is known."""
-    return sum(bool(roles(cell)) for cell in line.cells)
+    return sum(bool(roles(cell) or with_ticker(cell)) for cell in line.cells)
 
 
 def _width(sheet: Sheet) -> int:

@@ -106,7 +106,7 @@ def test_unsorted_rows_are_sorted_and_that_is_said(tmp_path: Path) -> None:
         (b"", "an empty file"),
         (b" \n\n", "an empty file"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
-        (b"\xde\xad\x00\x01\x02", "not CSV: byte 2 is no text"),
+        (b"\xff\xfd\x00\x01\x02", "not CSV: byte 2 is no text"),
         (b"a\0b\0c", "not CSV: it holds zero bytes"),
         (b"<!doctype html><html></html>", "a web page"),
         (HEADER.replace("Low,", "").encode(), "no column Low;"),
