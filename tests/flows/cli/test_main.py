@@ -39,6 +39,7 @@ def changed(line: str, column: str, value: str) -> str:
     return ",".join(cells)
 
 
+CSV = ("--source", "csv", "--ticker", "FB")
 FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "an empty file": (lambda _: [], "empty"),
     "not CSV": (lambda _: ["\x00\x01\x02"], "bad.csv"),
