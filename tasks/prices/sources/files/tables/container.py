@@ -5,7 +5,7 @@ import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +23,11 @@ READABLE = (
 # The ends of names that are read from a folder; a file that is named itself may be called anything.
 SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".bz2", ".xz", ".zip", ".parquet", ".pq", ".xlsx", ".xls", ".xlsb", ".ods")
 
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_PACKED: Mapping[bytes, Callable[[BytesIO], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _STRANGERS = {
     b"%PDF": "a PDF",
