@@ -43,7 +43,7 @@ CSV = ("--source", "csv", "--ticker", "FB")
 FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "an empty file": (lambda _: [], "empty"),
     "not CSV": (lambda _: ["\x00\x01\x02"], "bad.csv"),
-    "a missing column": (lambda lines: [line.rpartition(",")[0] for line in lines], "Volume"),
+    "a missing column": (lambda lines: [line.replace("Low", "Deep") for line in lines], "no column Low"),
     "an unreadable date": (lambda lines: [*lines[:5], "soon" + lines[5][10:], *lines[6:]], "soon"),
     "a day that disagrees": (lambda lines: [*lines, changed(lines[5], "Open", "123.45")], "2019-01-08"),
     "no number": (lambda lines: [*lines[:5], changed(lines[5], "Open", "null"), *lines[6:]], "2019-01-08"),

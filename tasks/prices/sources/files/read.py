@@ -12,7 +12,7 @@ from model.market.security import Security
 from tasks.prices.sources.files.join import join
 from tasks.prices.sources.files.layout import find_layouts, parse_columns
 from tasks.prices.sources.files.names import Role
-from tasks.prices.sources.files.rows import DailyRows, read_rows
+from tasks.prices.sources.files.rows import DailyRows, Row, read_rows
 from tasks.prices.sources.files.tables.container import READABLE, SUFFIXES, read_sheets
 from tasks.prices.sources.files.tickers import Part, names_security, part_of, parts
 
@@ -35,7 +35,7 @@ def read_files(
     named = parse_columns(columns)
     found = [part for file in _unfolded(files, security) for part in _parts(file, security, named)]
     tables = [read_rows(part.sheet, part.layout, part.lines, zone, date_format) for part in found]
-    rows, notes = join(tables)
+    rows, notes = _without_empty_end(*join(tables))
     return Prices(
         security=security,
         source="csv",
@@ -46,6 +46,13 @@ def read_files(
         ),
         notes=(*_accounts(tables), *notes),
     )
+
+
+def _without_empty_end(rows: list[Row], notes: tuple[str, ...]) -> tuple[list[Row], tuple[str, ...]]:
+    """Without the newest row where no price stands in it: whoever exported it did not have it yet."""
+    if len(rows) < 2 or not rows[-1].is_empty:
+        return rows, notes
+    return rows[:-1], (*notes, f"left out: nothing stands in the newest row, {rows[-1].where}, of {rows[-1].day}")
 
 
 def tickers_in(file: str) -> tuple[str, ...]:

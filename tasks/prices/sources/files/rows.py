@@ -1,5 +1,6 @@
 """From a table to daily prices: its lines read one by one, and what is no day of prices left out and said."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,9 @@ from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shorten
 NAME_THE_FORM = "say how dates are written with --date-format, such as DD/MM/YYYY or %d/%m/%Y"
 
 _EVENT = re.compile(r"dividend|split|capital gain|distribution", re.IGNORECASE)
+_SUMMARY = re.compile(
+    r"(grand )?(total|sum|average|avg|mean|median|count|min|max|std|summe|gesamt|mittel)", re.IGNORECASE
+)
 _COMMENT = ("#", "//", "sep=")
 _SIGNS = {",": "commas between thousands", ".": "points between thousands"}
 
@@ -32,6 +36,11 @@ class Row:
     day: date
     texts: tuple[str, ...]
     numbers: tuple[Number, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no price stands in it."""
+        return all(math.isnan(number.value) for number in self.numbers[: len(PRICES)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +119,7 @@ def _dated(
         numbers = [text for text in prices if amounts.holds_number(text)]
         day = layout.cell(line, "Date")
         if moment is None:
-            if numbers and (not day or any(letter.isdigit() for letter in day)):
+            if numbers and not _SUMMARY.match(day):
                 raise _no_day(sheet, line, day)
             left_out.setdefault("no day of prices", []).append(line)
         elif len(numbers) < len(prices) and any(map(_EVENT.search, line.cells)):

@@ -165,6 +165,8 @@ def test_three_decimals_are_no_thousands(tmp_path: Path) -> None:
         ("Date,Open,High,Low,Close,Adj Close,Volume", "line 3 left out, the header again: 'Date'"),
         ("# fetched on Friday", "line 3 left out, a comment: '# fetched on Friday'"),
         ("Total,,,,,,2514550", "line 3 left out, no day of prices: 'Total'"),
+        ("Average,61.4,62.0,60.9,61.5,60.9,1257275", "line 3 left out, no day of prices: 'Average'"),
+        ("Prices in US dollars; as of 2020-02-01", "line 3 left out, no day of prices: 'Prices in US dollars"),
         ("2020-01-31,0.41 Dividend,,,,,", "line 3 left out, a dividend or a split: '2020-01-31'"),
         ("2020-01-31,2:1 Stock Split,,,,,", "line 3 left out, a dividend or a split"),
     ],
@@ -174,6 +176,15 @@ def test_lines_that_are_no_prices_are_left_out_and_that_is_said(line: str, note:
     prices = read("\n".join([*lines[:2], line, lines[2]]), tmp_path)
     assert_known(prices)
     assert any(note in each for each in prices.notes)
+
+
+def test_a_newest_row_without_prices_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    for line in ("2020-02-03,null,null,null,null,null,null", "2020-02-03", "2020-02-03,-,-,-,-,-,0"):
+        prices = read(f"{PLAIN}{line}\n", tmp_path, "KO.csv")
+        assert_known(prices)
+        (note,) = prices.notes
+        assert note.startswith("left out: nothing stands in the newest row, ")
+        assert note.endswith("KO.csv, line 4, of 2020-02-03")
 
 
 def test_dates_that_can_be_read_in_two_ways_are_asked_for(tmp_path: Path) -> None:
