@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
@@ -50,11 +51,11 @@ def join(tables: Sequence[DailyRows]) -> tuple[list[Row], tuple[str, ...]]:
             known.rows[row.day] = kept
             notes += said
             if its_table is not table and not _agree(other.numbers[ADJUSTED], row.numbers[ADJUSTED]):
-                adjusted.add(f"{its_table.name} and {table.name}")
+                adjusted.add(f"{Path(its_table.name).name} and {Path(table.name).name}")
         if unsorted:
-            notes.append(f"{table.name}: the rows were not in the order of their dates; sorted")
+            notes.append(f"{Path(table.name).name}: the rows were not in the order of their dates; sorted")
         if repeated:
-            notes.append(f"{table.name}: {repeated} rows stand twice and agree; taken once")
+            notes.append(f"{Path(table.name).name}: {repeated} rows stand twice and agree; taken once")
     notes += [
         f"Adj Close differs between {pair}, as a dividend makes it; the newer file's is taken" for pair in adjusted
     ]
@@ -76,7 +77,7 @@ def _one_of(
         return (second if other_last > last else first), []
     for day_ends, kept, gone in ((last, second, first), (other_last, first, second)):
         if row.day == day_ends and last != other_last and _is_begun(gone[0], kept[0]):
-            said = f"{gone[1].name}: {row.day}, its newest day, differs from {kept[1].name}, which goes on; left out"
+            said = f"{Path(gone[1].name).name}: {row.day}, its newest day, differs from {Path(kept[1].name).name}, which goes on; left out"
             return kept, [said]
     raise _disagreement(row, other, differing)
 

@@ -52,7 +52,10 @@ def _without_empty_end(rows: list[Row], notes: tuple[str, ...]) -> tuple[list[Ro
     """Without the newest row where no price stands in it: whoever exported it did not have it yet."""
     if len(rows) < 2 or not rows[-1].is_empty:
         return rows, notes
-    return rows[:-1], (*notes, f"left out: nothing stands in the newest row, {rows[-1].where}, of {rows[-1].day}")
+    return rows[:-1], (
+        *notes,
+        f"left out: nothing stands in the newest row, {Path(rows[-1].where).name}, of {rows[-1].day}",
+    )
 
 
 def tickers_in(file: str) -> tuple[str, ...]:

@@ -181,7 +181,8 @@ def test_what_has_no_shares_needs_no_volume(yahoo: FakeYahoo, fetch: Fetch, kind
     values[:, COLUMNS.index("Volume")] = 0
     yahoo.serve("^X", replace(MARKET, values=values), instrumentType=kind)
     assert len(fetch("^X")) == len(MARKET)
-    values[:5, COLUMNS.index("Volume")] = 1000
+    values = MARKET.values.copy()
+    values[5:, COLUMNS.index("Volume")] = 0
     yahoo.serve("SHARE", replace(MARKET, values=values))
     with pytest.raises(FaultyPrices, match="Volume missing, zero or negative"):
         fetch("SHARE")
