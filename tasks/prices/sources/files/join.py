@@ -77,7 +77,8 @@ def _one_of(
         return (second if other_last > last else first), []
     for day_ends, kept, gone in ((last, second, first), (other_last, first, second)):
         if row.day == day_ends and last != other_last and _is_begun(gone[0], kept[0]):
-            said = f"{Path(gone[1].name).name}: {row.day}, its newest day, differs from {Path(kept[1].name).name}, which goes on; left out"
+            file, longer = Path(gone[1].name).name, Path(kept[1].name).name
+            said = f"{file}: {row.day}, its newest day, differs from {longer}, which goes on; left out"
             return kept, [said]
     raise _disagreement(row, other, differing)
 
