@@ -17,4 +17,4 @@ import pandas as pd
 model_uri, *files = sys.argv[1:]
 model = mlflow.pyfunc.load_model(model_uri)
 prices = pd.concat([pd.read_csv(file, index_col="Date", parse_dates=True) for file in files]).sort_index()
-print(float(model.predict(prices[model.metadata.get_input_schema().input_names()])["forecast"].iloc[-1]))
+print(float(model.predict(prices)["forecast"].iloc[-1]))

@@ -33,7 +33,7 @@ from model.market.security import Security
 from model.training.fit import train_forecaster
 from model.training.gradients import fresh_norms, gradient_norms
 from tasks.backtest.fit_pool import prepare_fitting
-from tasks.prices.sources.csv_files import read_csv_files
+from tasks.prices.sources.files.read import read_files
 
 ROWS: dict[str, dict[str, Any]] = {
     "simple_rnn": {"network": {"cell": "simple_rnn"}},
@@ -92,7 +92,7 @@ def _split(wanted: Path | None) -> Split:
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = wanted or Path(os.environ.get("TOMORROW_TEST_DATA") or beside)
     files = [str(folder / name) for name in ("FB_training_data.csv", "FB_test_data.csv")]
-    prices = read_csv_files(files, Security(ticker="META"))
+    prices = read_files(files, Security(ticker="META"))
     return split_prices(prices, EvaluationConfig(test_month="2020-01"), preset("tutorial").lookback)
 
 

@@ -34,7 +34,7 @@ from model.market.synthetic import sample_prices
 from tasks.prices.fetch import fetch_prices
 from tasks.prices.request import resolve
 from tasks.prices.snapshots import SnapshotStore
-from tasks.prices.sources.csv_files import read_csv_files
+from tasks.prices.sources.files.read import read_files
 from tasks.prices.sources.read import check, download
 from tasks.prices.sources.yahoo_session import YahooSession
 from tasks.settings import PriceSettings, SecuritySettings, Settings
@@ -85,7 +85,7 @@ def _market(wanted: Path | None) -> Prices:
     file = (wanted or Path(os.environ.get("TOMORROW_TEST_DATA") or beside)) / "FB_2012_2020.csv"
     sessions, values = sample.sessions, sample.values.copy()
     if file.is_file():
-        real = read_csv_files([str(file)], META)
+        real = read_files([str(file)], META)
         later = sample.sessions > real.sessions[-1]
         level = real.column("Close")[-1] / sample.column("Close")[~later][-1]
         rest = values[later]

@@ -1,10 +1,11 @@
 """What a training is made of: frozen, validated, and shown by Prefect as a form."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from model.errors import UsageError
 
@@ -12,6 +13,23 @@ Column = Literal["Open", "High", "Low", "Close"]
 Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=0)]
+
+
+def _is_text(raw: Any) -> Any:
+    """A ticker as it was written: YAML makes something else of some of them."""
+    if isinstance(raw, bool | int | float | date):
+        raise ValueError(
+            "a text in quotes: without them YAML reads ON, OFF, YES, NO, TRUE and FALSE as yes or no, and digits as a "
+            'number; write ticker: "ON"'
+        )
+    return raw
+
+
+# What may be said of a file's columns, and how its dates may be written besides Python's signs.
+FILE_COLUMNS = ("date", "open", "high", "low", "close", "adj close", "volume", "ticker")
+_DATE_SIGNS = {"yyyy": "%Y", "yy": "%y", "mmmm": "%B", "mmm": "%b", "mm": "%m", "dd": "%d", "d": "%d", "m": "%m"}
+
+Ticker = Annotated[str, BeforeValidator(_is_text)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
@@ -121,12 +139,30 @@ class EvaluationConfig(Frozen):
     test_month: Month | None = None
 
 
+def python_date_format(form: str) -> str:
+    """A format as Python writes it, of one such as DD/MM/YYYY; ValueError where it does not give a whole day."""
+    written = form
+    if "%" not in form:
+        written = re.sub(r"[A-Za-z]+", lambda word: _DATE_SIGNS.get(word[0].lower(), word[0]), form)
+    day = date(1999, 11, 23)
+    try:
+        if datetime.strptime(day.strftime(written), written).date() == day:  # noqa: DTZ007 - it is a day alone
+            return written
+    except ValueError:
+        pass
+    raise ValueError("day, month and year, such as %d/%m/%Y or DD/MM/YYYY")
+
+
 class PriceRequest(Frozen):
     """Which prices are wanted, from where, and as known on which day."""
 
-    ticker: str = "FB"
+    ticker: Ticker = "FB"
     source: Literal["yahoo", "csv", "sample"] = "yahoo"
-    files: tuple[str, ...] = Field((), description="with csv: files in the layout of Yahoo's export")
+    files: tuple[str, ...] = Field((), description="with csv: files of daily prices, and folders of them")
+    columns: tuple[str, ...] = Field(
+        (), description="with csv: which column is which, where that is not recognised, such as close=Price USD"
+    )
+    date_format: str | None = Field(None, description="with csv: how dates are written, such as DD/MM/YYYY")
     as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
     first: date | None = Field(None, description="use no price of a day before that one")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
@@ -141,6 +177,22 @@ class PriceRequest(Frozen):
         "the prices have",
     )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for text in given:
+            name, sign, title = text.partition("=")
+            if name.strip().lower().replace("_", " ") not in FILE_COLUMNS or not sign or not title.strip():
+                raise ValueError(f"NAME=TITLE, where NAME is one of {', '.join(FILE_COLUMNS)}")
+        return given
+
+    @field_validator("date_format")
+    @classmethod
+    def _reads_days(cls, form: str | None) -> str | None:
+        if form is not None:
+            python_date_format(form)
+        return form
 
 
 _ANCHORED = ForecasterConfig(

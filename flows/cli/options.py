@@ -1,6 +1,7 @@
 """The options that several commands share."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +14,10 @@ from flows.cli.configuration import forecaster_config, given, validated
 from model.config import ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.market.security import SAMPLE
+
+# What heads the column of tickers in a list that is a table.
+TICKER_TITLES = ("ticker", "tickers", "symbol", "symbols", "ticker symbol")
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&_-]*")
 
 
 def day(text: str) -> date:
@@ -39,8 +44,8 @@ def version_number(text: str | int) -> int:
 
 
 def path(text: str) -> str:
-    """A file by its whole path, since it is opened from another folder."""
-    return os.path.abspath(os.path.expanduser(text)) if text else text
+    """A file by its whole path, since it is opened from another folder; an address stays one."""
+    return os.path.abspath(os.path.expanduser(text)) if text and "://" not in text else text
 
 
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:
@@ -60,14 +65,19 @@ def count(name: str, text: str) -> Any:
 
 Ticker = Annotated[
     list[str],
-    option("--ticker", "TICKER", "Ticker symbol; repeat the option for several (default: META).", show_default=False),
+    option(
+        "--ticker",
+        "TICKER",
+        "Ticker symbol; repeat the option for several (default: META; with csv what the files' names say).",
+        show_default=False,
+    ),
 ]
 TickersFile = Annotated[
     str | None, option("--tickers-file", "FILE", "Text file with a ticker on each line.", parser=path)
 ]
 PriceFiles = Annotated[
     list[str],
-    option("--prices", "FILE", "With csv: a file in the layout of Yahoo's export; repeat for several.", parser=path),
+    option("--prices", "FILE", "With csv: a file or folder of daily prices; repeat for several.", parser=path),
 ]
 AcceptRestatement = Annotated[
     bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
@@ -93,6 +103,9 @@ Preset = Annotated[str, option("--preset", "NAME", "The named training configura
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
 
 
+FILE_OPTIONS = {"columns": "--columns", "date_format": "--date-format"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceOptions:
     """Which prices a command works with."""
@@ -101,6 +114,18 @@ class PriceOptions:
     tickers_file: TickersFile = None
     source: Annotated[str, option("--source", "yahoo|csv|sample", "Where prices come from.")] = "yahoo"
     prices: PriceFiles = field(default_factory=list)
+    columns: Annotated[
+        list[str],
+        option(
+            "--columns",
+            "NAME=TITLE",
+            'With csv: which column is which, where that is not recognised: close="Price USD"; repeat for several.',
+        ),
+    ] = field(default_factory=list)
+    date_format: Annotated[
+        str | None,
+        option("--date-format", "FORMAT", "With csv: how dates are written, such as DD/MM/YYYY or %d/%m/%Y."),
+    ] = None
     as_of: Annotated[
         date | None,
         option(
@@ -121,17 +146,11 @@ class PriceOptions:
 
     def requests(self) -> tuple[PriceRequest, ...]:
         """Which prices are wanted, of one security after the other."""
-        named = tickers(self.ticker, self.tickers_file) or ((SAMPLE.ticker,) if self.source == "sample" else (None,))
-        if len(named) > 1 and self.source != "yahoo":
-            raise UsageError(
-                f"--ticker {named[1]}",
-                have=f"several securities from the source {self.source}",
-                need="one, whose prices the source gives",
-                remedy="run it once for each, or use --source yahoo",
-            )
+        named = tickers(self.ticker, self.tickers_file)
         shared = given(
             source=self.source,
-            files=tuple(self.prices),
+            columns=tuple(self.columns) or None,
+            date_format=self.date_format,
             as_of=self.as_of,
             first=self.first,
             vintage=self.vintage,
@@ -139,7 +158,16 @@ class PriceOptions:
             exchange=self.exchange,
             market_seed=self.market_seed,
         )
-        return tuple(validated(PriceRequest, given(ticker=ticker) | shared) for ticker in named)
+        if self.source == "csv" and self.prices:
+            from tasks.prices.sources.files.choose import choose
+
+            wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
+        else:
+            wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
+        return tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+
+    def _default(self) -> tuple[str | None, ...]:
+        return (SAMPLE.ticker,) if self.source == "sample" else (None,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,13 +207,18 @@ def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:
 
 
 def _read_tickers(file: str) -> tuple[str, ...]:
-    """The tickers in the order of the file: one on a line, what follows a # is for people."""
+    """The tickers in the order of the file, as people keep them: on lines of their own, or the first of a table."""
     try:
-        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
         have = "no ticker in it"
     except (OSError, UnicodeDecodeError) as error:
         lines, have = [], getattr(error, "strerror", None) or str(error)
-    found = tuple(ticker for line in lines if (ticker := line.partition("#")[0].strip()))
+    rows = [_cells(line) for line in lines if line.partition("#")[0].strip(" \t,;")]
+    place = next((i for i, cell in enumerate(rows[0]) if cell.lower() in TICKER_TITLES), None) if rows else None
+    if place is not None:
+        found = tuple(row[place] for row in rows[1:] if place < len(row) and row[place])
+    else:
+        found = tuple(ticker for row in rows for ticker in (row if all(map(_SYMBOL.fullmatch, row)) else row[:1]))
     if not found:
         raise UsageError(
             f"--tickers-file {file}",
@@ -194,3 +227,8 @@ def _read_tickers(file: str) -> tuple[str, ...]:
             remedy="correct the path, or name tickers with --ticker",
         )
     return found
+
+
+def _cells(line: str) -> list[str]:
+    """What stands on a line between commas, semicolons or tabs, up to a #."""
+    return [cell for part in re.split(r"[,;\t]", line.partition("#")[0]) if (cell := part.strip(" \"'"))]

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -147,6 +148,11 @@ class ExchangeCalendar:
         """The date at the exchange, in its own time zone."""
         moment = _utc(now)
         return moment.astimezone(self._hours(moment.date(), moment.date()).habit.zone).date()
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The exchange's time zone."""
+        return self._common().habit.zone
 
     def _common(self) -> Hours:
         return load(self.exchange, self.zone, self.extra_closures, self.seen, *_COMMON)

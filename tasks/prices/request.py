@@ -13,7 +13,8 @@ from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.yahoo_exchanges import calendar_by_ticker
 from tasks.settings import Settings
 
-_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,14}")
+# Yahoo's longest are those of options, such as AAPL270115C00250000, and of coins.
+_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_-]{0,31}")
 
 # yfinance takes such a name for an international securities number and asks other services about it.
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
@@ -73,7 +74,7 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
     """The security that is asked for; UsageError where ticker, source and files do not go together."""
     ticker, source = request.ticker, request.source
     if not _TICKER.fullmatch(ticker):
-        need = "up to 15 letters, digits and . ^ = -, beginning with a letter, a digit or ^"
+        need = "up to 32 letters, digits and . ^ = & _ -, beginning with a letter, a digit or ^"
         raise UsageError(f"ticker {ticker!r}", have="no ticker", need=need, remedy="correct --ticker")
     if _ISIN.fullmatch(ticker.upper()):
         have, remedy = "an international securities number", "look the ticker up at finance.yahoo.com"
@@ -84,6 +85,13 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
     if source == "csv" and not request.files:
         need = "at least one file of prices"
         raise UsageError("--source csv", have="no files", need=need, remedy="add --prices FILE")
+    if source == "csv" and "ticker" not in request.model_fields_set:
+        need = "the ticker of the security that the prices are of"
+        raise UsageError("--source csv", have="files without a ticker", need=need, remedy="add --ticker TICKER")
+    if source != "csv" and (request.columns or request.date_format):
+        option = "--columns" if request.columns else "--date-format"
+        remedy = f"leave {option} out, or add --source csv"
+        raise UsageError(option, have=f"the source {source}", need="files of prices", remedy=remedy)
     if request.vintage is not None and source != "yahoo":
         raise UsageError(
             f"--vintage {request.vintage}",

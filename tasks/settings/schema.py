@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from model.config import Ticker
 from model.evaluation.evidence.proof import ProofConfig
 from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
@@ -176,9 +177,9 @@ class SecuritySettings(Section):
     from_:    the first day whose prices are used, under the key `from`
     """
 
-    ticker: str
+    ticker: Ticker
     name: str = ""
-    former_tickers: tuple[str, ...] = ()
+    former_tickers: tuple[Ticker, ...] = ()
     exchange: str | None = None
     zone: str | None = None
     currency: str | None = None

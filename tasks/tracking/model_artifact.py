@@ -21,7 +21,7 @@ from model.artifact.scale import PRICES
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
-from model.market.prices import Prices
+from model.market.prices import COLUMNS, Prices
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
 from tasks.tracking.checked_files import digests_of, drop_left_by_readers, version_files
@@ -87,7 +87,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
         str(stored),
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts=artifacts,
-        signature=_signature(recipe),
+        signature=_signature(),
         input_example=_frame(example, columns).tail(rows),
         pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         mlflow_model=Model(
@@ -109,16 +109,16 @@ def _frame(prices: Prices, columns: Sequence[str]) -> "pd.DataFrame":
     return frame.astype({DATE: "datetime64[ns]"})
 
 
-def _signature(recipe: Recipe) -> "ModelSignature":
+def _signature() -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import DataType
 
     bounds = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
     quantiles = [quantile_column(probability) for probability in PROBABILITIES]
-    columns = [ColSpec(DataType.double, name, required=name in recipe.columns) for name in _columns(recipe)]
+    # No inputs: MLflow would refuse whole numbers as no fractions and small letters as another name, and read no dates
+    # from CSV, before the model can take them, or say in a sentence what is wrong. The input example shows them.
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.datetime, DATE, required=False), *columns]),
         outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds, *quantiles)]),
         params=ParamSchema([ParamSpec("origins", DataType.long, 1), ParamSpec("next_session", DataType.string, "")]),
     )
@@ -138,8 +138,6 @@ class PackagedForecaster:
 
         UsageError where the version gives no distributions; TooFewPrices where it needs more prices.
         """
-        # MLflow warns of columns that the model does not ask for.
-        asked = self.model.metadata.get_input_schema().input_names()
         given = self.model.metadata.get_output_schema().input_names()
         if not {quantile_column(probability) for probability in PROBABILITIES} <= set(given):
             raise UsageError(
@@ -150,7 +148,7 @@ class PackagedForecaster:
             )
         params = {"origins": origins, "next_session": "" if prices.following is None else str(prices.following)}
         try:
-            answer = self.model.predict(_frame(prices, [name for name in asked if name != DATE]), params=params)
+            answer = self.model.predict(_frame(prices, COLUMNS), params=params)
         except ValueError as error:
             raise TooFewPrices(
                 f"forecast of {prices.security.ticker} by {self.model_uri}",

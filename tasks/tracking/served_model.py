@@ -6,16 +6,36 @@ the cells of its day, are loaded only for a network that was stored without weig
 """
 
 import importlib.util
+import json
+import os
 import sys
 import uuid
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 DATE = "Date"
+PRICES = ("Open", "High", "Low", "Close", "Volume")
+# What MLflow sets where it answers over HTTP.
+_SERVED = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
+
+
+class BadFrameError(MlflowException, ValueError):
+    """A frame that no forecast can be made from: over HTTP the answer 400, with one sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, error_code=INVALID_PARAMETER_VALUE)
+        self.sentence = sentence
+
+    def serialize_as_json(self) -> str:
+        """The answer over HTTP: MLflow would put the whole frame before the sentence."""
+        return json.dumps({"error_code": self.error_code, "message": self.sentence})
 
 
 class ServedForecaster(PythonModel):
@@ -46,31 +66,78 @@ class ServedForecaster(PythonModel):
 
         Intervals and quantiles are NaN where there is no distribution.
 
-        model_input: raw daily prices by column name, one row a session, oldest first; ValueError if they are not. Its
-                     index, or a column `Date`, are the sessions; without them earnings days are not found
+        model_input: raw daily prices by column name, in small letters or with a capital, one row a session. Its index,
+                     or a column `Date`, are the sessions, by which the rows are sorted; without them the rows have to
+                     be oldest first, and earnings days are not found. BadFrameError says what is wrong with it
         params:      `origins`, how many of the newest rows to forecast from; `next_session`, the date of the session
                      after the newest row where that is not the next weekday
         """
         given = params or {}
-        dates = _dates(model_input)
-        table = {str(n): v.to_numpy(dtype=float) for n, v in model_input.items() if n != DATE}
-        following = str(given.get("next_session") or "")
+        try:
+            answer = pd.DataFrame(self._forecast(model_input, int(given.get("origins", 1)), given.get("next_session")))
+        except (ValueError, TypeError) as error:
+            raise BadFrameError(str(error)) from error
+        if os.environ.get(_SERVED) == "true":  # JSON has no NaN
+            return answer.astype(object).where(answer.notna(), None)
+        return answer
+
+    def _forecast(self, frame: pd.DataFrame, origins: int, next_session: object) -> Any:
+        named = _with_capitals(frame)
+        dates = _dates(named)
+        following = str(next_session or "")
         day = float(_days(pd.DatetimeIndex([following]))[0]) if following else None
+        table = {str(name): _numbers(str(name), values) for name, values in named.items() if name != DATE}
         if dates is not None:
             days = _days(dates)
-            if (days[1:] <= days[:-1]).any():
-                raise ValueError("the rows must be in order of their dates, oldest first, one a session")
+            order = days.argsort(kind="stable")
+            days, dates = days[order], dates[order]
+            if (twice := days[1:] == days[:-1]).any():
+                raise ValueError(f"{dates[1:][twice][0]:%Y-%m-%d} stands in more than one row")
             if day is not None and (days >= day).any():
                 raise ValueError(f"next_session is {following}, and the newest row is of {dates[-1]:%Y-%m-%d}")
-            table[DATE] = days
-        origins = int(given.get("origins", 1))
-        return pd.DataFrame(self._inference.forecast(self._network, self._recipe, table, origins, day))
+            table = {name: values[order] for name, values in table.items()} | {DATE: days}
+        return self._inference.forecast(self._network, self._recipe, table, origins, day)
+
+
+def _with_capitals(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose columns have the names that the network knows, whatever their capitals; others are left out."""
+    names = {column: str(column).strip().capitalize() for column in frame.columns}
+    known = [column for column, name in names.items() if name in (DATE, *PRICES)]
+    found = frame[known].rename(columns=names)
+    doubled = found.columns[found.columns.duplicated()]
+    if len(doubled):
+        raise ValueError(f"the column {doubled[0]} is there more than once")
+    return found
+
+
+def _numbers(name: str, column: "pd.Series[Any]") -> Any:
+    try:
+        return pd.to_numeric(column).to_numpy(dtype=float, na_value=float("nan"))
+    except (ValueError, TypeError):
+        raise ValueError(f"{name} holds something that is no number") from None
 
 
 def _dates(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
-    if DATE in frame and frame[DATE].notna().all():
-        return pd.DatetimeIndex(frame[DATE])
-    return frame.index if isinstance(frame.index, pd.DatetimeIndex) else None
+    """The sessions: a column, or an index of days or of texts that are days; None where there are none."""
+    column = frame.get(DATE)
+    if column is not None and column.notna().any():
+        if column.isna().any():
+            raise ValueError("Date is missing in some rows")
+        found = column
+    elif isinstance(frame.index, pd.DatetimeIndex):
+        return frame.index
+    elif str(frame.index.name).capitalize() == DATE or (len(frame) and isinstance(frame.index[0], str | date)):
+        found = frame.index.to_series()
+    else:
+        return None
+    if pd.api.types.is_numeric_dtype(found):
+        raise ValueError("Date holds numbers, not days such as 2020-01-31")
+    try:
+        # As they are written: a time zone says where, and the day there is the session.
+        written = found.astype(str).str.slice(0, 10)
+        return pd.DatetimeIndex(pd.to_datetime(written, format="%Y-%m-%d"))
+    except ValueError:
+        raise ValueError("Date holds something that is no day such as 2020-01-31") from None
 
 
 def _days(dates: pd.DatetimeIndex) -> Any:

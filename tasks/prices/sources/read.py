@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.errors import PricesUnavailable, TooFewPrices
+from model.market.calendar import ExchangeCalendar
 from model.market.checks import ChecksConfig, check_prices
+from model.market.findings import list_days
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
 from tasks.prices.accepted import accepted_days
 from tasks.prices.request import ResolvedRequest, calendar_for, calendar_notes
-from tasks.prices.sources.csv_files import read_csv_files
+from tasks.prices.sources.files.read import read_files
 from tasks.prices.sources.yahoo import address, fetch_chart, identify
 from tasks.settings import Settings
 
@@ -45,15 +47,23 @@ def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) ->
     """Prices from files or the sample market, as known at the close of `as_of` or the newest completed session."""
     request = resolved.request
     if request.source == "csv":
-        prices = read_csv_files(request.files, resolved.security)
-        calendar = calendar_for(resolved.security, settings, prices.sessions)
-        completed = calendar.last_completed(now)
-        prices = known_until(_without_unfinished(prices, completed), resolved.until(completed))
-        prices = replace(prices, notes=(*prices.notes, *calendar_notes(calendar, prices.last)))
+        prices = _from_files(resolved, settings, now)
     else:
         until = resolved.until(resolved.calendar.last_completed(now))
         prices = known_until(sample_prices(until, request.market_seed, resolved.calendar), until)
     return check(used(prices, resolved.first, prices.last), settings)
+
+
+def _from_files(resolved: ResolvedRequest, settings: Settings, now: datetime) -> Prices:
+    """What files hold of the completed sessions, without rows in which nothing stands."""
+    request, security = resolved.request, resolved.security
+    found = read_files(request.files, security, resolved.calendar.time_zone, request.columns, request.date_format)
+    calendar = calendar_for(security, settings, found.sessions)
+    completed = calendar.last_completed(now)
+    prices = _without_empty(_without_unfinished(found, completed), calendar)
+    prices = _with_older_noted(_without_gap_at_the_end(prices)[0])
+    prices = known_until(prices, resolved.until(completed))
+    return replace(prices, notes=(*prices.notes, *calendar_notes(calendar, prices.last)))
 
 
 def download(
@@ -128,10 +138,34 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
     return replace(prices.until(completed), notes=(*prices.notes, note))
 
 
+def _without_empty(prices: Prices, calendar: ExchangeCalendar) -> Prices:
+    """Without the rows that hold no price, on days when the exchange did not trade."""
+    if not len(prices):
+        return prices
+    empty = np.isnan(prices.values[:, :5]).all(axis=1)
+    empty &= ~np.isin(prices.sessions, calendar.sessions(prices.first, prices.last))
+    if not empty.any():
+        return prices
+    note = f"left out, empty rows on days when {calendar.exchange} did not trade: {list_days(prices.sessions[empty])}"
+    kept = ~empty
+    return replace(prices, sessions=prices.sessions[kept], values=prices.values[kept], notes=(*prices.notes, note))
+
+
+def _with_older_noted(prices: Prices) -> Prices:
+    """A note where prices are older than the security's first session: they may be another's."""
+    first = prices.security.first_session
+    older = int((prices.sessions < np.datetime64(first, "D")).sum()) if first is not None else 0
+    if not older:
+        return prices
+    ticker = prices.security.ticker
+    note = f"{older} rows are older than {first}, the first session of {ticker} by mlflow.yaml: are they of {ticker}?"
+    return replace(prices, notes=(*prices.notes, note))
+
+
 def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
     """Without the newest row if numbers are missing in it, since Yahoo will add them later; and what is missing."""
-    row = prices.values[-1]
-    gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=True) if gap)
+    row = prices.values[-1] if len(prices) else np.empty(0)
+    gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=False) if gap)
     if len(prices) < 2 or not gaps:
         return prices, ""
     gap = f"no {gaps} yet for {prices.last}"

@@ -39,10 +39,11 @@ def changed(line: str, column: str, value: str) -> str:
     return ",".join(cells)
 
 
+CSV = ("--source", "csv", "--ticker", "FB")
 FAULTS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "an empty file": (lambda _: [], "empty"),
     "not CSV": (lambda _: ["\x00\x01\x02"], "bad.csv"),
-    "a missing column": (lambda lines: [line.rpartition(",")[0] for line in lines], "Volume"),
+    "a missing column": (lambda lines: [line.replace("Low", "Deep") for line in lines], "no column Low"),
     "an unreadable date": (lambda lines: [*lines[:5], "soon" + lines[5][10:], *lines[6:]], "soon"),
     "a day that disagrees": (lambda lines: [*lines, changed(lines[5], "Open", "123.45")], "2019-01-08"),
     "no number": (lambda lines: [*lines[:5], changed(lines[5], "Open", "null"), *lines[6:]], "2019-01-08"),
@@ -61,7 +62,7 @@ def test_faulty_prices_end_with_exit_3_and_their_name(
 ) -> None:
     spoil, said = FAULTS[fault]
     (tmp_path / "bad.csv").write_text("\n".join(spoil(good)))
-    refused = run("train", "--source", "csv", "--prices", str(tmp_path / "bad.csv"), *SMALL)
+    refused = run("train", *CSV, "--prices", str(tmp_path / "bad.csv"), *SMALL)
     assert (refused.code, refused.out) == (3, "")
     assert said in refused.err
     assert "needed:" in refused.err
@@ -70,26 +71,30 @@ def test_faulty_prices_end_with_exit_3_and_their_name(
 
 
 def test_a_missing_file_is_named(run: Run) -> None:
-    refused = run("train", "--source", "csv", "--prices", "nowhere.csv", "--json")
+    refused = run("train", *CSV, "--prices", "nowhere.csv", "--json")
     assert refused.code == 3
     assert "nowhere.csv" in refused.json["error"]["message"]
 
 
 def test_rows_out_of_order_are_sorted_and_it_is_said(run: Run, tmp_path: Path, good: list[str]) -> None:
     (tmp_path / "mixed.csv").write_text("\n".join([good[0], *reversed(good[1:])]))
-    done = run("train", "--source", "csv", "--prices", str(tmp_path / "mixed.csv"), *SMALL)
+    done = run("train", *CSV, "--prices", str(tmp_path / "mixed.csv"), *SMALL)
     assert done.code == 0
     assert "sorted" in done.out
 
 
 def test_constant_prices_cannot_be_scaled(run: Run, tmp_path: Path) -> None:
     file = write_csv(zigzag(100, low=100.0, high=100.0), tmp_path / "flat.csv")
-    refused = run("train", "--source", "csv", "--prices", str(file), *SMALL)
+    refused = run("train", *CSV, "--prices", str(file), *SMALL)
     assert refused.code == 3
     assert "the same price, 100.00" in refused.err
 
 
 WRONG_USE = {
+    "csv without a ticker": (("--source", "csv", "--prices", "COPPER_WORKS.csv"), "say it with --ticker"),
+    "no name of a column": ((*CSV, "--prices", "a.csv", "--columns", "clse=x"), "NAME=TITLE"),
+    "no form of dates": ((*CSV, "--prices", "a.csv", "--date-format", "YYYY"), "DD/MM/YYYY"),
+    "columns of another source": (("--source", "sample", "--columns", "close=x"), "--columns"),
     "no epochs": (("--epochs", "0"), "training.epochs"),
     "fewer than no epochs": (("--epochs", "-3"), "training.epochs"),
     "no lookback": (("--lookback", "0"), "lookback"),
@@ -226,7 +231,7 @@ def test_whoever_stops_reading_sees_no_trace(home: Path) -> None:
 
 def test_the_worked_faults_are_those_of_a_file_that_is_fine_otherwise(run: Run, tmp_path: Path) -> None:
     prices = zigzag(100)
-    done = run("train", "--source", "csv", "--prices", str(write_csv(prices, tmp_path / "good.csv")), *SMALL, "--json")
+    done = run("train", *CSV, "--prices", str(write_csv(prices, tmp_path / "good.csv")), *SMALL, "--json")
     assert done.code == 0
     assert done.json["prices"]["sessions"] == 100
     assert np.isfinite(done.json["metrics"]["rmse"])

@@ -102,7 +102,7 @@ def test_help_loads_no_library_that_computes_or_orchestrates(
 
 def test_the_shell_completes_commands_options_and_loads_little_for_it() -> None:
     assert completed("tomorrow p", 1) == ["promote", "predict", "prices"]
-    assert completed("tomorrow predict --co", 2) == ["--column"]
+    assert completed("tomorrow predict --co", 2) == ["--columns", "--column"]
 
 
 def test_the_completion_script_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

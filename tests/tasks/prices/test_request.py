@@ -23,7 +23,10 @@ NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
         (PriceRequest(source="yahoo", ticker=""), "no ticker"),
         (PriceRequest(source="yahoo", ticker="FB META"), "no ticker"),
         (PriceRequest(source="yahoo", ticker="../FB"), "no ticker"),
-        (PriceRequest(source="yahoo", ticker="F" * 16), "no ticker"),
+        (PriceRequest(source="yahoo", ticker="F" * 33), "no ticker"),
+        (PriceRequest(source="csv", files=("a.csv",)), "files without a ticker"),
+        (PriceRequest(source="yahoo", columns=("close=x",)), "the source yahoo"),
+        (PriceRequest(source="sample", date_format="%d/%m/%Y"), "the source sample"),
         (PriceRequest(source="yahoo", ticker="US30303M1027"), "securities number"),
     ],
 )
@@ -40,3 +43,16 @@ def test_a_resolved_request_knows_the_newest_day_whose_prices_may_be_used() -> N
     assert resolve(before, Settings(), NOW).until(completed) == date(2020, 1, 31)
     today = PriceRequest(source="sample", as_of=date(2026, 11, 20))
     assert resolve(today, Settings(), NOW).until(completed) == completed
+
+
+@pytest.mark.parametrize(
+    "ticker", ["M&M.NS", "BAJAJ-AUTO.NS", "BRK-B", "AAPL270115C00250000", "0700.HK", "^GSPC", "EURUSD=X", "A_B"]
+)
+def test_tickers_as_yahoo_has_them_are_taken(ticker: str) -> None:
+    assert resolve(PriceRequest(ticker=ticker), Settings(), NOW).security.ticker == ticker
+
+
+@pytest.mark.parametrize("read_by_yaml", [True, False, 448, 1e5, date(2020, 1, 1)])
+def test_a_ticker_that_yaml_takes_for_something_else_is_told_to_be_quoted(read_by_yaml: object) -> None:
+    with pytest.raises(ValueError, match=r'in quotes.*write ticker: "ON"'):
+        PriceRequest.model_validate({"ticker": read_by_yaml})

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from io import StringIO
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,11 +105,11 @@ def test_it_serves_what_was_fitted_and_says_what_it_needs(both: Both) -> None:
         assert np.isfinite(here.quantiles).all()
         assert set(here.intervals()) == {80, 95}
 
-    schema = served.model.metadata.get_input_schema()
-    assert tuple(schema.required_input_names()) == fitted.recipe.columns
-    assert set(schema.input_names()) == {"Date", *fitted.recipe.columns, *PRICES}
+    # What it takes, its example shows: MLflow's own checks of inputs would refuse what people's files give.
+    assert served.model.metadata.get_input_schema() is None
     assert served.model.metadata.get_output_schema().input_names() == ["forecast", *BOUNDS, *QUANTILES]
     example = served.model.input_example
+    assert set(example) == {"Date", *fitted.recipe.columns, *PRICES}
     answer = served.model.predict(example)
     assert list(answer) == ["forecast", *BOUNDS, *QUANTILES]
     assert len(answer) == 1
@@ -139,12 +141,63 @@ def test_sessions_are_read_from_the_index_or_a_column_and_may_be_missing(both: B
     least = served.model.predict(frame[list(fitted.recipe.columns)].reset_index(drop=True))
     assert np.isfinite(least["forecast"]).all()
 
-    backwards = frame.iloc[::-1]
-    with pytest.raises(ValueError, match="in order of their dates, oldest first, one a session"):
-        quantiles(backwards)
+    read = pd.read_csv(
+        StringIO(frame.astype({"Volume": int}).to_csv(float_format="%.17g")), float_precision="round_trip"
+    )
+    assert read["Volume"].dtype == np.int64
+    assert isinstance(read["Date"].iloc[0], str)
+    for given in (
+        read,
+        read[::-1],
+        frame.iloc[::-1],
+        read.set_index("Date")[::-1],
+        read.rename(columns=str.lower),
+        read.rename(columns=str.lower).set_index("date"),
+        read.assign(Ticker="KO"),
+    ):
+        np.testing.assert_array_equal(quantiles(given), expected.quantiles)
     twice = frame.set_index(pd.DatetimeIndex([*frame.index[:-1], frame.index[-2] + pd.Timedelta(hours=3)]))
-    with pytest.raises(ValueError, match="oldest first, one a session"):
-        quantiles(twice)
+    for given, said in (
+        (twice, "2021-01-08 stands in more than one row"),
+        (read.assign(Date="soon"), "Date holds something that is no day"),
+        (read.assign(Open="dear"), "Open holds something that is no number"),
+        (read.drop(columns="Open"), "no column Open: forecasts are made from"),
+        (read.tail(3), "needed are at least"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            quantiles(given)
+
+
+@pytest.mark.parametrize("both", ["anchored"], indirect=True)
+def test_over_http_a_bad_frame_is_a_400_with_one_sentence_and_every_answer_is_json(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi.testclient import TestClient
+    from mlflow.pyfunc.scoring_server import init
+
+    monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")
+    _, served = both
+    frame = LATER.frame().reset_index().astype({"Date": str})
+    client = TestClient(init(served.model))
+
+    def answer(given: pd.DataFrame) -> tuple[int, dict[str, Any]]:
+        split = {"columns": list(given), "data": given.to_numpy().tolist()}
+        response = client.post("/invocations", json={"dataframe_split": split})
+        return response.status_code, json.loads(response.text, parse_constant=pytest.fail)
+
+    code, good = answer(frame)
+    assert (code, len(good["predictions"])) == (200, 1)
+    assert answer(frame[::-1]) == (code, good)
+    csv = client.post("/invocations", content=frame.to_csv(index=False), headers={"Content-Type": "text/csv"})
+    assert csv.status_code == 200
+    assert csv.json()["predictions"][0] == pytest.approx(good["predictions"][0])
+    code, bad = answer(frame.drop(columns="High"))
+    sentence = "no column High: forecasts are made from Open, High, Low, Close, Volume"
+    assert (code, bad["message"]) == (400, sentence)
+    code, few = answer(frame.tail(3))
+    assert code == 400
+    assert "needed are at least" in few["message"]
+    assert "\n" not in few["message"]
 
 
 @pytest.mark.parametrize("both", ["anchored"], indirect=True)

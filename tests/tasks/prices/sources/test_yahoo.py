@@ -190,6 +190,8 @@ def test_what_has_no_shares_needs_no_volume(yahoo: FakeYahoo, fetch: Fetch, kind
     values[:, COLUMNS.index("Volume")] = 0
     yahoo.serve("^X", replace(MARKET, values=values), instrumentType=kind)
     assert len(fetch("^X")) == len(MARKET)
+    values = MARKET.values.copy()
+    values[5:, COLUMNS.index("Volume")] = 0
     yahoo.serve("SHARE", replace(MARKET, values=values))
     assert not fetch("SHARE").has_volume
     values = values.copy()

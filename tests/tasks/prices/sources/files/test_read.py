@@ -1,4 +1,4 @@
-"""CSV files: joined where they agree, refused with the file and the line where they are wrong."""
+"""Files of prices: joined where they agree, refused with the file and the line where they are wrong."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -105,20 +105,21 @@ def test_unsorted_rows_are_sorted_and_that_is_said(tmp_path: Path) -> None:
     [
         (b"", "an empty file"),
         (b" \n\n", "an empty file"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "not CSV: byte 0 is no text"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
+        (b"\xff\xfd\x00\x01\x02", "not CSV: byte 2 is no text"),
         (b"a\0b\0c", "not CSV: it holds zero bytes"),
-        (b"<!doctype html><html></html>", "no column Date, Open, High"),
-        (HEADER.replace("Adj Close,", "").encode() + b"\n2012-01-03,1,1,1,1,1", "no column Adj Close"),
+        (b"<!doctype html><html></html>", "a web page"),
         (HEADER.replace("Low,", "").encode(), "no column Low;"),
         (HEADER.encode() + b",Close\n", "the column Close more than once"),
         (HEADER.encode() + b"\n2012-01-03,1,1,1,1,1,1\n2012-01-04,1,1\n", "line 3: 3 values"),
-        (HEADER.encode() + b"\n03/01/2012,1,1,1,1,1,1\n", "line 2: Date '03/01/2012'"),
+        (HEADER.encode() + b"\n03/01/2012,1,1,1,1,1,1\n", "dates such as 03/01/2012, whose month may be"),
+        (HEADER.encode() + b"\n2012-01-03,1,1,1,1,1,1\n05/01/2012,1,1,1,1,1,1\n", "line 3: Date '05/01/2012'"),
         (HEADER.encode() + b"\n2012-02-30,1,1,1,1,1,1\n", "line 2: Date '2012-02-30'"),
         (HEADER.encode() + b"\n0001-01-01,1,1,1,1,1,1\n", "line 2: Date '0001-01-01'"),
         (HEADER.encode() + b"\n,1,1,1,1,1,1\n", "line 2: Date ''"),
         (HEADER.encode() + b"\n2012-01-03,1,1,one,1,1,1\n", "line 2: Low 'one'"),
         (HEADER.encode() + b"\n2012-01-03,1_0,1,1,1,1,1\n", "line 2: Open '1_0'"),
-        (HEADER.encode() + b'\n2012-01-03,1,1,1,1,1,"1,000"\n', "line 2: Volume '1,000'"),
+        (HEADER.encode() + b'\n2012-01-03,1,1,1,1,1,"1,00,0"\n', "line 2: Volume '1,00,0'"),
         (HEADER.encode() + b'\n2012-01-03,"1,1,1,1,1,1\n', "line 2: not CSV"),
         (HEADER.encode() + b"\n2012-01-03,1,1,1,null,1,1\n", "Close not a number: 2012-01-03"),
         (HEADER.encode() + b"\n2012-01-03,1,inf,1,1,1,1\n", "High infinite: 2012-01-03"),

@@ -1,0 +1,253 @@
+"""Which column of a table is what: by its header, by the names that are given, or by place without a header."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from model.errors import FaultyPrices
+from tasks.prices.sources.files.amounts import holds_number, is_missing
+from tasks.prices.sources.files.names import (
+    NEEDED,
+    NUMBERS,
+    PRICES,
+    Role,
+    has_role,
+    is_ticker,
+    plain,
+    roles,
+    with_ticker,
+)
+from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shortened
+from tasks.prices.sources.files.tables.text import HEAD
+
+# What --columns may name; the others are recognised or not there.
+NAMED: tuple[Role, ...] = (*NEEDED, "Adj Close", "Volume", "Ticker")
+HOW_TO_NAME = 'say which column is which: --columns close="Price USD", and so on'
+
+_EPOCH = re.compile(r"\d{13}|\d{16}")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """Where everything stands in a table.
+
+    places: the column of each role, from 0
+    titles: what those columns are called in the file; empty where it has no header
+    first:  which of the table's lines is the first of values
+    ticker: the security's, where it stands at the head of its columns
+    """
+
+    places: Mapping[Role, int]
+    titles: Mapping[Role, str]
+    first: int
+    ticker: str | None = None
+
+    def cell(self, line: Line, role: Role) -> str:
+        """What stands in a line for a role; empty where nothing does."""
+        place = self.places.get(role)
+        return line.cells[place] if place is not None and place < len(line.cells) else ""
+
+    def repeats_header(self, line: Line) -> bool:
+        """Whether a line names the columns once more."""
+        return bool(self.titles) and all(self.cell(line, role) == title for role, title in self.titles.items())
+
+    @property
+    def taken_for(self) -> str:
+        """What was taken for what, in words; empty where each column has the name that it has here."""
+        if not self.titles:
+            return ", ".join(f"column {place + 1} is {role}" for role, place in self.places.items())
+        if self.ticker is None and all(
+            title == role for role, title in self.titles.items() if role in (*NEEDED, "Adj Close", "Volume")
+        ):
+            return ""
+        return ", ".join(f'{role} is "{title}"' for role, title in self.titles.items() if role != "Time")
+
+
+def parse_columns(given: Sequence[str]) -> dict[Role, str]:
+    """What --columns says, by role: `close=Price USD`."""
+    parted = [text.partition("=") for text in given]
+    return {role: title.strip() for name, _, title in parted for role in NAMED if plain(role) == plain(name)}
+
+
+def find_layouts(sheet: Sheet, given: Mapping[Role, str]) -> tuple[Layout, ...]:
+    """The layouts that a table has: one, or one for each security that has columns of its own.
+
+    FaultyPrices says what is missing.
+    """
+    for row, line in enumerate(sheet.lines[:HEAD]):
+        if not given and (wide := tuple(_two_lines(sheet, row))):
+            return wide
+        titles = _titles(sheet, line, given)
+        if titles is None:
+            continue
+        places = _places(sheet, line, titles)
+        if all(role in places for role in NEEDED):
+            shown = {role: line.cells[place] or "the first column" for role, place in places.items()}
+            return (Layout(places=places, titles=shown, first=row + 1),)
+        if not given and (wide := tuple(_with_tickers(line, row))):
+            return wide
+    by_place = _by_place(sheet, given)
+    if by_place is None:
+        raise _missing(sheet, given)
+    return (by_place,)
+
+
+def _titles(sheet: Sheet, line: Line, given: Mapping[Role, str]) -> dict[Role, int] | None:
+    """The places of the columns that were named by the user; None where the line is not their header."""
+    places: dict[Role, int] = {}
+    for role, title in given.items():
+        same = [i for i, cell in enumerate(line.cells) if cell == title] or [
+            i for i, cell in enumerate(line.cells) if plain(cell) and plain(cell) == plain(title)
+        ]
+        if len(same) > 1:
+            raise _doubled(sheet, line, title)
+        if not same:
+            return None
+        places[role] = same[0]
+    return places
+
+
+def _places(sheet: Sheet, line: Line, named: Mapping[Role, int]) -> dict[Role, int]:
+    """The place of each role in a line that may be a header."""
+    found: dict[Role, list[tuple[int, int]]] = {}
+    for place, cell in enumerate(line.cells):
+        for role, rank in roles(cell):
+            found.setdefault(role, []).append((rank, place))
+    if "Date" not in found and "Date" not in named and not line.cells[0] and any(map(has_number_name, line.cells)):
+        found["Date"] = [(0, 0)]  # as pandas writes an index without a name
+    places = dict(named)
+    order: tuple[Role, ...] = (*NEEDED, "Adj Close", "Volume", "Time", "Ticker", "Splits")
+    for role in order:
+        free = sorted(each for each in found.get(role, ()) if each[1] not in places.values())
+        if role in places or not free:
+            continue
+        if len(free) > 1 and free[0][0] == free[1][0] and role in (*NEEDED, "Adj Close") and len(found) > 1:
+            raise _doubled(sheet, line, line.cells[free[0][1]])
+        places[role] = free[0][1]
+    return {role: places[role] for role in order if role in places}
+
+
+def has_number_name(cell: str) -> bool:
+    """Whether a cell names a column of numbers."""
+    return has_role(cell, *NUMBERS)
+
+
+def _two_lines(sheet: Sheet, row: int) -> Iterator[Layout]:
+    """Names in one line and tickers in the next, or the other way round, as yfinance writes them."""
+    if row + 2 >= len(sheet.lines):
+        return
+    upper, lower = sheet.lines[row].cells, sheet.lines[row + 1].cells
+    for names, tickers in ((upper, lower), (lower, upper)):
+        if len(names) != len(tickers) or len(names) < 5:
+            continue
+        if all(map(has_number_name, names[1:])) and all(_heads(ticker) for ticker in tickers[1:]):
+            below = sheet.lines[row + 2].cells
+            skipped = bool(below) and has_role(below[0], "Date") and not any(below[1:])
+            columns = [(name, ticker, place) for place, (name, ticker) in enumerate(zip(names, tickers, strict=True))]
+            yield from _wide(columns[1:], date=0, title="Date", first=row + (3 if skipped else 2))
+            return
+
+
+def _heads(text: str) -> bool:
+    return is_ticker(text) and not is_missing(text)
+
+
+def _with_tickers(line: Line, row: int) -> Iterator[Layout]:
+    """One line of names that have a ticker in them, as R's quantmod writes them."""
+    columns = [(*found, place) for place, cell in enumerate(line.cells) if (found := with_ticker(cell)) is not None]
+    others = [place for place, cell in enumerate(line.cells) if has_role(cell, "Date") or (place == 0 and not cell)]
+    if others:
+        yield from _wide(columns, date=others[0], title=line.cells[others[0]] or "the first column", first=row + 1)
+
+
+def _wide(columns: Sequence[tuple[str, str, int]], *, date: int, title: str, first: int) -> Iterator[Layout]:
+    """A layout for each ticker that has all prices."""
+    for ticker in dict.fromkeys(ticker for _, ticker, _ in columns):
+        places: dict[Role, int] = {"Date": date}
+        titles: dict[Role, str] = {"Date": title}
+        for wanted in NUMBERS:
+            ranked = [
+                (rank, place, name)
+                for name, of, place in columns
+                if of == ticker
+                for role, rank in roles(name)
+                if role == wanted
+            ]
+            if ranked:
+                _, places[wanted], titles[wanted] = min(ranked)
+        if all(role in places for role in NEEDED):
+            yield Layout(places=places, titles=titles, first=first, ticker=ticker)
+
+
+def _by_place(sheet: Sheet, given: Mapping[Role, str]) -> Layout | None:
+    """The layout of a table without a header; None where its numbers do not show which they are."""
+    if given:
+        if not all(title.isdigit() and int(title) > 0 for title in given.values()):
+            return None
+        places = {role: int(title) - 1 for role, title in given.items()}
+        return Layout(places=places, titles={}, first=0) if all(role in places for role in NEEDED) else None
+    lines = [line.cells for line in sheet.lines]
+    if not lines or len(lines[0]) < 5 or not any(letter.isdigit() for letter in lines[0][0]):
+        return None
+    start = 2 if _CLOCK.fullmatch(lines[0][1]) else 1
+    names: tuple[Role, ...] = ("Date", *PRICES)
+    places = dict(zip(names, (0, start, start + 1, start + 2, start + 3), strict=True))
+    width = len(lines[0])
+    if len(lines) < 2 or any(len(cells) != width for cells in lines) or width < start + 4:
+        return None
+    if not all(_is_bar(cells[start : start + 4]) for cells in lines):
+        return None
+    if start == 2:
+        places["Time"] = 1
+    # Binance has the time of the close behind the volume; elsewhere a sixth price is the adjusted Close.
+    if width > start + 5 and not _EPOCH.fullmatch(lines[0][start + 5]) and start == 1:
+        places |= {"Adj Close": start + 4, "Volume": start + 5}
+    elif width > start + 4:
+        places["Volume"] = start + 4
+    return Layout(places=places, titles={}, first=0)
+
+
+def _is_bar(cells: Sequence[str]) -> bool:
+    """Whether four cells can be open, high, low and close: the second is the largest, the third the smallest."""
+    try:
+        opened, high, low, close = map(float, cells)
+    except ValueError:
+        return False
+    return low <= min(opened, close) and max(opened, close) <= high
+
+
+def _missing(sheet: Sheet, given: Mapping[Role, str]) -> FaultyPrices:
+    """What a table without a known header lacks."""
+    lines = sheet.lines[:HEAD]
+    best = max(lines, key=lambda line: len(_known(line)), default=Line(number=1, cells=()))
+    if not _known(best) and lines:
+        best = lines[0]
+    begins = shortened(", ".join(best.cells))
+    if given:
+        unknown = [title for title in given.values() if title not in best.cells]
+        have = f"no column {', '.join(map(repr, unknown or given.values()))}; it begins: {begins}"
+        remedy = "correct --columns: each name as it stands in the file, or the column's number where it has no names"
+        return faulty(sheet.where(best), have=have, need="the columns that --columns names", remedy=remedy)
+    known = _known(best)
+    missing = [role for role in NEEDED if role not in known]
+    return faulty(
+        sheet.where(best),
+        have=f"no column {', '.join(missing or NEEDED)}; it begins: {begins}",
+        need=f"the columns {', '.join(NEEDED)}, by whatever usual names",
+        remedy=HOW_TO_NAME,
+        missing=missing,
+    )
+
+
+def _known(line: Line) -> set[Role]:
+    return {role for cell in line.cells if not holds_number(cell) for role, _ in roles(cell)}
+
+
+def _doubled(sheet: Sheet, line: Line, title: str) -> FaultyPrices:
+    return faulty(
+        sheet.where(line),
+        have=f"the column {title} more than once",
+        need="each column once",
+        remedy="correct the file; or, where the two have different names, say which with --columns",
+    )

@@ -1,0 +1,101 @@
+"""What a column is called by those who export prices."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Literal
+
+Role = Literal["Date", "Time", "Open", "High", "Low", "Close", "Adj Close", "Volume", "Ticker", "Splits"]
+
+PRICES: tuple[Role, ...] = ("Open", "High", "Low", "Close")
+NEEDED: tuple[Role, ...] = ("Date", *PRICES)
+NUMBERS: tuple[Role, ...] = (*PRICES, "Adj Close", "Volume")
+
+# By role, what is taken before what, where a file has several: a separate Close before a Price. Besides English, the
+# languages that Investing.com and the larger exchanges write in.
+_NAMES: Mapping[Role, str] = {
+    "Date": "date, trade date, trading date, trading day, price date, business date, session, datetime, date "
+    "time, date utc, datum, fecha, data, 日期, 日付, 日付け, 날짜, 交易日期, дата, day, timestamp, gmt time, local "
+    "time, open time, time open, time, unix, unix timestamp, epoch, index, dt, t",
+    "Time": "time, heure, zeit, uhrzeit, hora",
+    "Open": "open, open price, opening price, opening, price open, eröffnung, eröffn, eröffnungskurs, erster, "
+    "ouverture, ouv, apertura, abertura, openen, 始値, 开盘, 開盤, 开盘价, 開盤價, 시가, откр, o",
+    "High": "high, high price, highest, highest price, day high, price high, max, hoch, tageshoch, plus haut, "
+    "haut, máximo, máxima, máx, massimo, max, hoog, 高値, 高, 最高, 最高价, 最高價, 고가, макс, h",
+    "Low": "low, low price, lowest, lowest price, day low, price low, min, tief, tagestief, plus bas, bas, "
+    "mínimo, mínima, mín, minimo, laag, 安値, 低, 最低, 最低价, 最低價, 저가, мин, l",
+    "Close": "close, close price, closing price, close last, closing, close price adjusted for splits, close close "
+    "price adjusted for splits, price close, schluss, schlusskurs, clôture, fermeture, cierre, chiusura, "
+    "fechamento, slot, 終値, 收盘, 收盤, 收盘价, 收盤價, 종가, last price, last, last traded price, ltp, settle, "
+    "settlement, zuletzt, letzter, dernier, último, ultimo, laatste, цена, price, c",
+    "Adj Close": "adj close, adjusted close, adj close price, adjusted closing price, adjusted close price, adjusted, "
+    "close adj, close adjusted, adj close adjusted close price adjusted for splits and dividend and or "
+    "capital gain distributions, 調整後終値, 调整后收盘价",
+    "Volume": "volume, vol, total volume, traded volume, trade volume, total traded quantity, total trade quantity, "
+    "ttl trd qnty, tottrdqty, shares traded, no of shares, quantity, volumen, volumes, volúmenes, umsatz, "
+    "stück, stücke, omzet, 出来高, 交易量, 成交量, 거래량, объём, объем, tick volume, tickvol, v",
+    "Ticker": "ticker, symbol, ticker symbol, stock symbol, symbols, tickers, tic, act symbol, code, stock, "
+    "instrument, security, name",
+    "Splits": "split ratio, split factor, split coefficient, stock splits, splits, split",
+}
+
+# A bare name of a person's or a company's is no ticker by itself.
+LOOSE_TICKERS = ("name", "stock", "security", "instrument", "code")
+
+_NOTES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_NUMBERED = re.compile(r"^\d+\.\s+")
+_CURRENCY = re.compile(r"[\s_](?:USD|EUR|GBP|GBX|JPY|CHF|CAD|AUD|INR|CNY|HKD|USDT|BTC)$")
+_TUPLE = re.compile(r"""^\(\s*['"]([^'"]*)['"]\s*,\s*['"]([^'"]*)['"]\s*\)$""")
+_PARTS = re.compile(r"[\s._:|/-]+")
+_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_:/-]{0,29}")
+
+
+def plain(name: str) -> str:
+    """A name without what exports differ in: case, accents, spaces, signs, what stands in brackets."""
+    bare = _NUMBERED.sub("", _NOTES.sub("", name)) or name
+    letters = unicodedata.normalize("NFKD", bare.casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
+
+
+def _ranks() -> dict[str, tuple[tuple[Role, int], ...]]:
+    """By plain name: what it may stand for, each with its place in the list above."""
+    found: dict[str, tuple[tuple[Role, int], ...]] = {}
+    for role, names in _NAMES.items():
+        for rank, word in enumerate(dict.fromkeys(map(plain, names.split(",")))):
+            found[word] = (*found.get(word, ()), (role, rank))
+    return found
+
+
+_RANKS = _ranks()
+
+
+def roles(name: str) -> tuple[tuple[Role, int], ...]:
+    """What a column of that name may be, each with its rank: the lowest is taken first."""
+    word = plain(name)
+    found = _RANKS.get(word) or _RANKS.get(plain(_CURRENCY.sub("", name.strip())), ())
+    if not found and word.startswith("volume"):  # `Volume BTC` beside `Volume USD`
+        return (("Volume", 100),)
+    return found
+
+
+def has_role(name: str, *wanted: Role) -> bool:
+    """Whether a column of that name may be one of these."""
+    return any(role in wanted for role, _ in roles(name))
+
+
+def is_ticker(text: str) -> bool:
+    """Whether a text can be the ticker at the head of a column."""
+    return bool(_TICKER.fullmatch(text)) and any(letter.isalpha() for letter in text) and not roles(text)
+
+
+def with_ticker(name: str) -> tuple[str, str] | None:
+    """A column's name and the ticker that is written with it, as in `AAPL.Close`, `Close_KO` or `('Close', 'KO')`."""
+    if (pair := _TUPLE.match(name)) is not None:
+        first, second = pair.groups()
+        return (first, second) if has_role(first, *NUMBERS) else (second, first) if has_role(second, *NUMBERS) else None
+    for found in _PARTS.finditer(name):
+        before, after = name[: found.start()], name[found.end() :]
+        for field, ticker in ((after, before), (before, after)):
+            if has_role(field, *NUMBERS) and is_ticker(ticker):
+                return field, ticker
+    return None

@@ -1,0 +1,131 @@
+"""Prices from files of any layout that is known."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from model.errors import FaultyPrices, PricesUnavailable, WrongSecurity
+from model.market.prices import COLUMNS, Prices
+from model.market.security import Security
+from tasks.prices.sources.files.join import join
+from tasks.prices.sources.files.layout import find_layouts, parse_columns
+from tasks.prices.sources.files.names import Role
+from tasks.prices.sources.files.rows import DailyRows, Row, read_rows
+from tasks.prices.sources.files.tables.container import READABLE, SUFFIXES, read_sheets
+from tasks.prices.sources.files.tickers import Part, names_security, part_of, parts
+
+UTC = ZoneInfo("UTC")
+
+
+def read_files(
+    files: Sequence[str],
+    security: Security,
+    zone: ZoneInfo = UTC,
+    columns: Sequence[str] = (),
+    date_format: str | None = None,
+) -> Prices:
+    """The prices of a security in some files and folders, joined by day; PricesError names what cannot be read.
+
+    zone:        the exchange's, for files that have moments in UTC
+    columns:     what the user says of the columns: `close=Price USD`
+    date_format: how days are written, where the user says so
+    """
+    named = parse_columns(columns)
+    found = [part for file in _unfolded(files, security) for part in _parts(file, security, named)]
+    tables = [read_rows(part.sheet, part.layout, part.lines, zone, date_format) for part in found]
+    rows, notes = _without_empty_end(*join(tables))
+    return Prices(
+        security=security,
+        source="csv",
+        origin=", ".join(dict.fromkeys(_shown(part.sheet.name) for part in found)),
+        sessions=np.array([row.day for row in rows], dtype="datetime64[D]"),
+        values=np.array([[each.value for each in row.numbers] for row in rows], dtype=np.float64).reshape(
+            len(rows), len(COLUMNS)
+        ),
+        notes=(*_accounts(tables), *notes),
+    )
+
+
+def _without_empty_end(rows: list[Row], notes: tuple[str, ...]) -> tuple[list[Row], tuple[str, ...]]:
+    """Without the newest row where no price stands in it: whoever exported it did not have it yet."""
+    if len(rows) < 2 or not rows[-1].is_empty:
+        return rows, notes
+    return rows[:-1], (
+        *notes,
+        f"left out: nothing stands in the newest row, {Path(rows[-1].where).name}, of {rows[-1].day}",
+    )
+
+
+def tickers_in(file: str) -> tuple[str, ...]:
+    """The tickers that stand in a file's tables; none where it names none."""
+    found = [part for sheet in read_sheets(file) for part in parts(sheet, find_layouts(sheet, {}))]
+    return tuple(dict.fromkeys(part.ticker for part in found if part.ticker is not None))
+
+
+def files_in(folder: str) -> tuple[str, ...]:
+    """The files in a folder that may hold prices, by name; PricesUnavailable where there is none."""
+    path = Path(folder)
+    there = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+    readable = tuple(str(each) for each in there if each.name.lower().endswith(SUFFIXES))
+    if not readable:
+        raise PricesUnavailable(
+            folder,
+            have="a folder without any file of prices",
+            need=READABLE,
+            remedy="correct the path given with --prices",
+            source="csv",
+        )
+    return readable
+
+
+def _unfolded(files: Sequence[str], security: Security) -> Iterator[str]:
+    """The files that are named, and those of a folder that are called as the security is."""
+    for file in files:
+        path = Path(file).expanduser()
+        if "://" in file or not path.is_dir():
+            yield file
+            continue
+        readable = files_in(str(path))
+        own = [each for each in readable if names_security(each, security)]
+        yield from own or (each for each in readable if _holds(each, security))
+
+
+def _holds(file: str, security: Security) -> bool:
+    """Whether a file in a folder, whose name does not say so, is of a security."""
+    try:
+        return any(part.ticker is not None for part in _parts(file, security, {}))
+    except (FaultyPrices, WrongSecurity):
+        return False
+
+
+def _parts(file: str, security: Security, named: Mapping[Role, str]) -> tuple[Part, ...]:
+    """The parts of a file that are a security's."""
+    sheets = read_sheets(file)
+    own = [sheet for sheet in sheets if names_security(sheet.name.removeprefix(file), security)]
+    found: list[Part] = []
+    faults: list[FaultyPrices] = []
+    for sheet in own or sheets:
+        try:
+            found += parts(sheet, find_layouts(sheet, named))
+        except FaultyPrices as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[0]
+    return part_of(security, found, file)
+
+
+def _shown(name: str) -> str:
+    """A table's name without the folders above its file."""
+    return name if not Path(name).is_absolute() else Path(name).name
+
+
+def _accounts(tables: Sequence[DailyRows]) -> Iterator[str]:
+    """What was taken for what, and what was left out: one line for all tables of which the same is to be said."""
+    alike: dict[str, list[str]] = {}
+    for table in tables:
+        for said in (*([f"read as: {table.taken_for}"] if table.taken_for else ()), *table.notes):
+            alike.setdefault(said, []).append(Path(table.name).name)
+    for said, names in alike.items():
+        yield f"{', '.join(dict.fromkeys(names))}: {said}"

@@ -1,0 +1,1 @@
+"""Tables of texts, from files of any kind."""

@@ -1,0 +1,119 @@
+"""Text files: their encoding, and what stands between two cells."""
+
+import csv
+from collections.abc import Callable
+
+from tasks.prices.sources.files.names import roles, with_ticker
+from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty
+
+# Lines within which a header is looked for.
+HEAD = 40
+
+# What people's files are in that are not in Unicode: Windows in the west, then Chinese, Japanese, Korean, Cyrillic.
+_OLD_ENCODINGS = ("cp1252", "gb18030", "cp932", "cp949", "cp1251", "latin-1")
+_DELIMITERS = (",", "\t", ";", "|")
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read_text(name: str, raw: bytes) -> Sheet:
+    """The table in a text file; FaultyPrices where it is no text, or no lines of values."""
+    text = _decoded(name, raw)
+    start = text[:200].lstrip().lower()
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        have, remedy = "a web page, no table", "export the prices as CSV there, and give that file with --prices"
+        raise faulty(name, have=have, need="lines of values", remedy=remedy)
+    if start.startswith(("{", "[{", "[[")):
+        raise faulty(name, have="JSON, no table", need="lines of values", remedy="save it as CSV, and give that file")
+    best: tuple[int, Sheet] | None = None
+    fault: csv.Error | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            sheet = Sheet(name=name, lines=_lines(text, delimiter), delimiter=delimiter)
+        except _NotCsv as error:
+            fault = fault or error
+            continue
+        score = max((_recognised(line) for line in sheet.lines[:HEAD]), default=0) * 100 + _width(sheet)
+        if best is None or score > best[0]:
+            best = score, sheet
+    if best is None or (fault is not None and best[0] < 2):
+        line = getattr(fault, "line", 1)
+        raise faulty(f"{name}, line {line}", have=f"not CSV: {fault}", need="lines of values between commas")
+    return best[1]
+
+
+class _NotCsv(csv.Error):
+    """A text that is no table, and the line where that shows."""
+
+    line = 1
+
+
+def _lines(text: str, delimiter: str) -> tuple[Line, ...]:
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True, skipinitialspace=True)
+    lines = []
+    try:
+        for cells in reader:
+            line = Line(number=reader.line_num, cells=tuple(map(_trimmed, cells)))
+            if not line.is_blank:
+                lines.append(line)
+    except csv.Error as error:
+        fault = _NotCsv(str(error))
+        fault.line = reader.line_num
+        raise fault from None
+    return tuple(lines)
+
+
+def _trimmed(cell: str) -> str:
+    return cell.strip(" \t\r\n\f\v\xa0\u200b\u200e\u202f\ufeff")
+
+
+def _recognised(line: Line) -> int:
+    """How many cells of a line name a column that is known."""
+    return sum(bool(roles(cell) or with_ticker(cell)) for cell in line.cells)
+
+
+def _width(sheet: Sheet) -> int:
+    """The usual number of cells in the first lines, for files without a header."""
+    counts = sorted(len(line.cells) for line in sheet.lines[:HEAD])
+    return min(counts[len(counts) // 2], 99) if counts else 0
+
+
+def _decoded(name: str, raw: bytes) -> str:
+    marked = next((encoding for mark, encoding in _MARKS.items() if raw.startswith(mark)), None)
+    zeros = raw.count(0)
+    if marked is None and len(raw) % 2 == 0 and len(raw) >= 16 and zeros > len(raw) * 0.4:
+        marked = "utf-16-le" if raw[1::2].count(0) > raw[::2].count(0) else "utf-16-be"
+    try:
+        text = raw.decode(marked or "utf-8")
+    except UnicodeDecodeError as error:
+        if marked:
+            raise _no_text(name, f"byte {error.start} is no text in {marked.upper()}") from None
+        text = _from_old_encoding(name, raw)
+    if "\0" in text:
+        raise _no_text(name, "it holds zero bytes")
+    return text
+
+
+def _from_old_encoding(name: str, raw: bytes) -> str:
+    """The text in the encoding in which its head is understood best."""
+    control = next((i for i, byte in enumerate(raw[:4096]) if byte < 32 and byte not in b"\t\r\n\f\x1a"), None)
+    if control is not None:
+        raise _no_text(name, f"byte {control} is no text")
+    best, found = -1, ""
+    for encoding in _OLD_ENCODINGS:
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        understood = max(map(_understood, text.splitlines()[:HEAD]), default=0)
+        if understood > best:
+            best, found = understood, text
+    return found
+
+
+def _understood(line: str) -> int:
+    split: Callable[[str], list[str]] = line.split
+    return max(sum(bool(roles(cell.strip(' "'))) for cell in split(delimiter)) for delimiter in _DELIMITERS)
+
+
+def _no_text(name: str, reason: str) -> Exception:
+    return faulty(name, have=f"not CSV: {reason}", need="a text file, such as Yahoo or a broker exports it")
