@@ -16,7 +16,8 @@ from flows.runs.clock import clock_at
 from model.config import PriceRequest
 from tasks.ledger.forecasts import Ledger
 from tasks.settings import read_settings
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import MARKET, SMALL, Run
+from tests.flows.killed import killed_at
 from tests.project import ROOT
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 MODEL = "SAMPLE-Open"
 THURSDAY, FRIDAY = "2013-06-27", "2013-06-28"
 EVENING = datetime(2013, 6, 28, 22, 15, tzinfo=UTC)
-MARKET = ("--source", "sample", "--as-of", FRIDAY)
 
 # Somebody who may write where MLflow keeps things, and nowhere else: a model of their own takes Production.
 ATTACKER = """
@@ -222,28 +222,13 @@ def test_a_candidate_whose_run_is_damaged_is_not_judged_and_the_file_is_named(
     assert run("train", *MARKET, *SMALL, "--again", "--json").json["version"] == 2
 
 
-class Killed(BaseException):
-    """As a signal ends a process, which no handler of errors sees."""
-
-
-def train_until_killed(run: Run, monkeypatch: pytest.MonkeyPatch, owner: object, step: str) -> None:
-    """Train, and be killed where this step would begin."""
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, step, kill)
-        with pytest.raises(Killed):
-            run("train", *MARKET, *SMALL)
-
-
 def test_a_training_whose_registration_was_killed_before_the_ledger_had_it_is_completed(
     run: Run, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks.ledger.kept_files import KeptFiles
 
-    train_until_killed(run, monkeypatch, KeptFiles, "register")
+    with killed_at(monkeypatch, KeptFiles, "register"):
+        run("train", *MARKET, *SMALL)
     assert [int(found.version) for found in client.search_model_versions()] == [1]
     again = run("train", *MARKET, *SMALL, "--json").json
     assert (again["version"], again["repeated"]) == (1, True)
@@ -285,7 +270,8 @@ def test_one_that_was_killed_and_then_damaged_is_trained_again(
 ) -> None:
     from flows import promote
 
-    train_until_killed(run, monkeypatch, promote, "prove_task")
+    with killed_at(monkeypatch, promote, "prove_task"):
+        run("train", *MARKET, *SMALL)
     damage(files_of(client, 1) / "artifacts/weights.npz")
     again = run("train", *MARKET, *SMALL, "--json").json
     assert (again["version"], again["repeated"]) == (2, False)

@@ -19,11 +19,10 @@ from tasks.ledger.forecasts import Ledger
 from tasks.prices.request import resolve
 from tasks.prices.sources.read import read_prices
 from tasks.settings import read_settings
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import MARKET, SMALL, Run
 from tests.servers import free_port, serving
 
 EVENING = datetime(2013, 6, 28, 22, 15, tzinfo=UTC)
-MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 # Runs with nothing of this project on the path: the folder that the editable install put there is taken out first.
 BARE = """

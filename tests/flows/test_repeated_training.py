@@ -11,6 +11,7 @@ from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
 from tasks.training.previous import close_killed, run_tags
 from tests.flows.conftest import LEARNS, SMALL, Run
+from tests.flows.killed import Killed, killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,10 +52,6 @@ def test_the_same_training_again_trains_nothing_and_says_which_it_was(run: Run, 
     assert other["key"] != first["key"]
 
 
-class Killed(BaseException):
-    """What nothing catches: as if the process had ended there."""
-
-
 @pytest.mark.parametrize(
     ("step", "decided"),
     [("prove_task", None), ("ask_gate_task", "moved"), ("record_decision_task", "moved")],
@@ -65,13 +62,8 @@ def test_a_training_that_was_killed_at_the_gate_is_continued(
 ) -> None:
     from flows import promote
 
-    def kill(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(promote, step, kill)
-        with pytest.raises(Killed):
-            run("train", *MARKET)
+    with killed_at(monkeypatch, promote, step):
+        run("train", *MARKET)
     (version,) = client.search_model_versions()
     assert version.tags.get("decision") == decided
     done = run("train", *MARKET, "--again", "--json").json

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import MARKET, SMALL, Run
 
 INODES = 2000
-MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 TRAIN = ("train", *MARKET, *SMALL)
 PROVEN = ("train", "--source", "sample", "--as-of", "2020-01-31", *SMALL)  # with a proof, for which there are sessions
 PREDICT = ("predict", *MARKET)

@@ -24,10 +24,9 @@ from prefect.logging.handlers import APILogHandler, APILogWorker
 from flows.runs.story import _handler, start_run
 from model.config import PriceRequest
 from tasks.prefect_tasks import step
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import MARKET, SMALL, Run
 
 DOLLARS, SKILL = r"\$\d+\.\d+", r"skill [+-]\d+\.\d+( \(no skill\))?"
-MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 
 def newest_run(client: SyncPrefectClient, name: str) -> UUID:
