@@ -28,6 +28,13 @@ def day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a day, such as 2020-01-31") from None
 
 
+def month(text: str) -> str:
+    """A month as it is written: 2020-01."""
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+        raise typer.BadParameter(f"{text!r} is not a month, such as 2020-01")
+    return text
+
+
 def number(text: str | int) -> int:
     """A whole number."""
     try:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, flag, option
+from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, day, flag, month, option
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
 from model.errors import UsageError
 
@@ -110,13 +110,27 @@ class BacktestAnswer(Answer):
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestPriceOptions(PriceOptions):
+    """Which prices, where `--from` already says which month comes first."""
+
+    first: Annotated[
+        date | None,
+        option("--prices-from", "DATE", "Use no price of a day before that one (YYYY-MM-DD).", parser=day),
+    ] = None
+
+
 @command("tomorrow backtest --from 2018-01 --to 2020-11 --refit 12 --presets tutorial,anchored --seeds 5")
 def backtest(
-    prices: PriceOptions,
+    prices: BacktestPriceOptions,
     training: TrainingOptions,
     presets: Annotated[str, option("--presets", "NAME,...", "The named training configurations.")] = "tutorial",
-    first: Annotated[str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).")] = None,
-    last: Annotated[str | None, option("--to", "YYYY-MM", "Last month (default: the newest in the prices).")] = None,
+    first_month: Annotated[
+        str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).", parser=month)
+    ] = None,
+    last_month: Annotated[
+        str | None, option("--to", "YYYY-MM", "Last month (default: the newest in the prices).", parser=month)
+    ] = None,
     every: Annotated[str, option("--every", "month|quarter|year", "How far apart the origins are.")] = "month",
     refit: Annotated[
         str, option("--refit", "each|N|never", "Fit anew at each origin, every N origins, or only once.")
@@ -138,7 +152,13 @@ def backtest(
     from model.backtest.plan import BacktestConfig
 
     options = given(
-        first=first, last=last, every=every, refit=_refit(refit), window=window, seeds=seeds, statistical=statistical
+        first=first_month,
+        last=last_month,
+        every=every,
+        refit=_refit(refit),
+        window=window,
+        seeds=seeds,
+        statistical=statistical,
     )
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, option
+from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, month, option
 from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 from model.evaluation.decision import DecisionWord, Verdict
@@ -32,7 +32,9 @@ REPEATED = (
 class EvaluationOptions:
     """What a forecaster is judged on."""
 
-    test_month: Annotated[str | None, option("--test-month", "YYYY-MM", "Test on that calendar month.")] = None
+    test_month: Annotated[
+        str | None, option("--test-month", "YYYY-MM", "Test on that calendar month.", parser=month)
+    ] = None
     test_sessions: Annotated[
         int | None, count("--test-sessions", "Else test on the newest N sessions (default: 21).")
     ] = None
