@@ -87,7 +87,7 @@ def test_constant_prices_cannot_be_scaled(run: Run, tmp_path: Path) -> None:
     file = write_csv(zigzag(100, low=100.0, high=100.0), tmp_path / "flat.csv")
     refused = run("train", *CSV, "--prices", str(file), *SMALL)
     assert refused.code == 3
-    assert "the same price, 100.00" in refused.err
+    assert "the same price, $100.00" in refused.err
 
 
 WRONG_USE = {

@@ -48,7 +48,7 @@ def test_only_what_waits_can_be_approved_or_rejected(decided: DecisionWord | Non
 def test_a_word_is_stored_and_shown_as_it_is() -> None:
     assert [str(word) for word in DecisionWord] == [
         *("promoted", "refused", "watched", "waiting", "approved", "rejected"),
-        *("forced", "moved", "rolled back", "superseded", "by hand", "removed", "found"),
+        *("forced", "moved", "rolled back", "superseded", "by hand", "removed", "found", "taken back"),
     ]
     assert f"{DecisionWord.ROLLED_BACK}" == "rolled back"
 
