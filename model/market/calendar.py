@@ -16,6 +16,7 @@ __all__ = [
     "SETTLING",
     "ExchangeCalendar",
     "Occasion",
+    "check_exchange",
     "missed_sessions",
     "occasion",
     "same_exchange",
@@ -166,6 +167,12 @@ class ExchangeCalendar:
         if not len(rows):
             raise ValueError(f"{session} is no session of {self.exchange}")
         return hours, int(rows[0])
+
+
+def check_exchange(code: str) -> None:
+    """ConfigurationError where no calendar has that code."""
+    if code != OBSERVED:
+        resolved(code)
 
 
 def same_exchange(first: str, second: str) -> bool:

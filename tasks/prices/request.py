@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from model.config import PriceRequest
 from model.errors import UsageError
-from model.market.calendar import OBSERVED, ExchangeCalendar
+from model.market.calendar import OBSERVED, ExchangeCalendar, check_exchange
 from model.market.prices import Days
 from model.market.security import SAMPLE, Security
 from tasks.prices.snapshots import SnapshotStore
@@ -99,6 +99,13 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
             need="the source yahoo, of whose answers snapshots are kept",
             remedy="leave --vintage out: files and the sample market are the same whenever they are read",
         )
+    if source == "sample" and request.exchange is not None:
+        raise UsageError(
+            f"--exchange {request.exchange}",
+            have="the source sample",
+            need="the source yahoo or csv",
+            remedy="leave --exchange out: the sample market trades when New York does",
+        )
     if source == "sample":
         return SAMPLE
     security = settings.security(ticker, calendar_by_ticker(ticker) or "XNYS")
@@ -109,7 +116,10 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
             need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
             remedy="use --source sample, or another ticker",
         )
-    return security if request.exchange is None else replace(security, exchange=request.exchange)
+    if request.exchange is None:
+        return security
+    check_exchange(request.exchange)
+    return replace(security, exchange=request.exchange)
 
 
 def remembered(store: SnapshotStore, security: Security, request: PriceRequest) -> Security:

@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
         (PriceRequest(source="yahoo", columns=("close=x",)), "the source yahoo"),
         (PriceRequest(source="sample", date_format="%d/%m/%Y"), "the source sample"),
         (PriceRequest(source="yahoo", ticker="US30303M1027"), "securities number"),
+        (PriceRequest(source="sample", exchange="XETR"), "--exchange XETR: the source sample"),
+        *((PriceRequest(exchange=code), "no calendar of that name") for code in ("NOSUCH", "", "xetr", "XNYS\n")),
     ],
 )
 def test_what_does_not_go_together_is_wrong_use(wanted: PriceRequest, message: str) -> None:
