@@ -91,7 +91,9 @@ def needed(faults: Sequence[Finding]) -> str:
     rows = "one correct row for every session of the exchange, and no other row"
     if not any(found.cause == "negative" for found in faults):
         return rows
-    return f"{rows}; every price above 0, since a forecast is made from ratios of prices, even where one below 0 is true"
+    return (
+        f"{rows}; every price above 0, since a forecast is made from ratios of prices, even where one below 0 is true"
+    )
 
 
 def ways_on(prices: Prices, exchange: str, faults: Sequence[Finding]) -> str:

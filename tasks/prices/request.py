@@ -71,14 +71,38 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
 
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:
-    """The security that is asked for; UsageError where ticker, source and files do not go together."""
-    ticker, source = request.ticker, request.source
+    """The security that is asked for; UsageError where ticker, source, files and exchange do not go together."""
+    _check_ticker(request.ticker)
+    _check_source(request)
+    if request.source == "sample":
+        return SAMPLE
+    security = settings.security(request.ticker, calendar_by_ticker(request.ticker) or "XNYS")
+    if security == SAMPLE:
+        raise UsageError(
+            f"ticker {request.ticker}",
+            have=f"the source {request.source}",
+            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
+            remedy="use --source sample, or another ticker",
+        )
+    if request.exchange is None:
+        return security
+    check_exchange(request.exchange)
+    return replace(security, exchange=request.exchange)
+
+
+def _check_ticker(ticker: str) -> None:
+    """UsageError where a text is no ticker."""
     if not _TICKER.fullmatch(ticker):
         need = "up to 32 letters, digits and . ^ = & _ -, beginning with a letter, a digit or ^"
         raise UsageError(f"ticker {ticker!r}", have="no ticker", need=need, remedy="correct --ticker")
     if _ISIN.fullmatch(ticker.upper()):
         have, remedy = "an international securities number", "look the ticker up at finance.yahoo.com"
         raise UsageError(f"ticker {ticker}", have=have, need="Yahoo's ticker", remedy=remedy)
+
+
+def _check_source(request: PriceRequest) -> None:
+    """UsageError where an option does not go with the source."""
+    source = request.source
     if request.files and source != "csv":
         have, remedy = f"files with the source {source}", "add --source csv, or leave the files out"
         raise UsageError(f"--prices {request.files[0]}", have=have, need="the source csv", remedy=remedy)
@@ -106,20 +130,6 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
             need="the source yahoo or csv",
             remedy="leave --exchange out: the sample market trades when New York does",
         )
-    if source == "sample":
-        return SAMPLE
-    security = settings.security(ticker, calendar_by_ticker(ticker) or "XNYS")
-    if security == SAMPLE:
-        raise UsageError(
-            f"ticker {ticker}",
-            have=f"the source {source}",
-            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
-            remedy="use --source sample, or another ticker",
-        )
-    if request.exchange is None:
-        return security
-    check_exchange(request.exchange)
-    return replace(security, exchange=request.exchange)
 
 
 def remembered(store: SnapshotStore, security: Security, request: PriceRequest) -> Security:
