@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -277,37 +278,42 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
         assert {run.weekday() for run in runs} <= (SUNDAY if name == "clean" else WEEKDAYS)
 
 
-def _run_once(server: dict[str, str], folder: Path, **variables: str) -> dict[str, Any]:
-    """The state in which a run of predict ends that a worker with these variables has started."""
+def _asked(server: dict[str, str]) -> str:
+    """A run of predict that somebody has asked for: with the deployment's own parameters."""
     predict = _deployed(server)["predict"]["id"]
     answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json={})
-    run = answer.json()["id"]
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local-pool"]
-    with (folder / "worker.log").open("wb") as log, program(command, server | variables, log, folder=folder):
-        deadline = time.monotonic() + PATIENCE
-        state: dict[str, Any] = {"type": "SCHEDULED"}
-        while state["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
-            time.sleep(0.5)
-            state = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
-    return state
+    return str(answer.json()["id"])
+
+
+def _state(server: dict[str, str], run: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
+    return found
 
 
 @pytest.mark.servers
 def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_path: Path) -> None:
     """Nothing is in Production: the flow itself finds that out, and records the naive distribution."""
-    state = _run_once(server, tmp_path)
-    assert state["type"] == "COMPLETED", state
+    run = _asked(server)
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local-pool"]
+    with (tmp_path / "worker.log").open("wb") as log, program(command, server, log, folder=tmp_path):
+        deadline = time.monotonic() + PATIENCE
+        while _state(server, run)["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
+            time.sleep(0.5)
+    assert _state(server, run)["type"] == "COMPLETED", _state(server, run)
     (row,) = Ledger(Settings(home=Path(server["TOMORROW_HOME"])).ledger_uri).rows()
     assert (row.model, row.named) == ("SAMPLE-Open", "naive")
 
 
 @pytest.mark.servers
-def test_a_worker_of_another_state_directory_refuses_and_writes_no_forecast(
+def test_a_run_on_another_state_directory_refuses_and_records_no_forecast(
     server: dict[str, str], tmp_path: Path
 ) -> None:
-    other = tmp_path / "var"
+    other, run = tmp_path / "var", _asked(server)
     other.mkdir(mode=0o700)
-    state = _run_once(server, tmp_path, TOMORROW_HOME=str(other))
+    # What a worker starts, with the worker's environment.
+    worker = server | {"TOMORROW_HOME": str(other), "PREFECT__FLOW_RUN_ID": run}
+    subprocess.run([sys.executable, "-m", "prefect.engine"], env=worker, cwd=tmp_path, timeout=PATIENCE, check=False)
+    state = _state(server, run)
     assert state["type"] == "FAILED"
     assert f"state directory {other}: a run whose deployment is for {server['TOMORROW_HOME']}" in state["message"]
     assert not (other / "ledger.db").exists()
