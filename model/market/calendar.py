@@ -16,7 +16,7 @@ __all__ = [
     "SETTLING",
     "ExchangeCalendar",
     "Occasion",
-    "check_exchange",
+    "code_of",
     "missed_sessions",
     "occasion",
     "same_exchange",
@@ -169,10 +169,9 @@ class ExchangeCalendar:
         return hours, int(rows[0])
 
 
-def check_exchange(code: str) -> None:
-    """ConfigurationError where no calendar has that code."""
-    if code != OBSERVED:
-        resolved(code)
+def code_of(exchange: str) -> str:
+    """The code of the calendar that a code stands for, as XNYS for XNAS; ConfigurationError where it is none."""
+    return exchange if exchange == OBSERVED else resolved(exchange)
 
 
 def same_exchange(first: str, second: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from model.config import PriceRequest
 from model.errors import UsageError
-from model.market.calendar import OBSERVED, ExchangeCalendar, check_exchange
+from model.market.calendar import OBSERVED, ExchangeCalendar, code_of
 from model.market.prices import Days
 from model.market.security import SAMPLE, Security
 from tasks.prices.snapshots import SnapshotStore
@@ -86,7 +86,7 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
         )
     if request.exchange is None:
         return security
-    check_exchange(request.exchange)
+    code_of(request.exchange)
     return replace(security, exchange=request.exchange)
 
 
@@ -146,7 +146,9 @@ def calendar_for(security: Security, settings: Settings, sessions: Days | None =
 
     sessions: those that its prices have, which decide where the calendar is not sure
     """
-    closures = settings.closures(security.exchange)
+    # Named by the code that the security has, or by the one that it stands for: XNAS keeps New York's days.
+    codes = dict.fromkeys((security.exchange, code_of(security.exchange)))
+    closures = tuple(day for code in codes for day in settings.closures(code))
     seen = b"" if sessions is None else ExchangeCalendar.bytes_of(sessions)
     return ExchangeCalendar(security.exchange, closures, security.zone, seen)
 

@@ -78,7 +78,7 @@ class Registry:
     def begin_anew(self, model: str, ruling: Ruling) -> None:
         """Begin a model again that was deleted in MLflow: its versions on record count as deleted, for this reason.
 
-        UsageError where MLflow has it, or nothing is on record. The next version has the number after the highest there.
+        UsageError where MLflow has it, or nothing is on record. The next version goes on from the highest.
         """
         with self.locked(model):
             view = self._writer.view(model)

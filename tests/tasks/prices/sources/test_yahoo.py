@@ -200,3 +200,14 @@ def test_a_share_that_is_traded_on_some_days_needs_a_volume_on_all(yahoo: FakeYa
     yahoo.serve("SHARE", replace(MARKET, values=values))
     with pytest.raises(FaultyPrices, match="Volume missing, zero or negative"):
         fetch("SHARE")
+
+
+def test_another_calendar_is_advised_only_where_the_exchange_is_another(yahoo: FakeYahoo, fetch: Fetch) -> None:
+    yahoo.serve("META", MARKET, currency="EUR")
+    with pytest.raises(WrongSecurity, match="currency EUR instead of USD") as refused:
+        fetch()
+    assert "--exchange" not in str(refused.value.remedy)
+    yahoo.serve("META", MARKET, exchangeName="GER")
+    with pytest.raises(WrongSecurity, match="exchange XETR instead of XNYS") as refused:
+        fetch()
+    assert "--exchange XETR" in str(refused.value.remedy)
