@@ -3,11 +3,13 @@
 import asyncio
 import inspect
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,12 +17,14 @@ import httpx
 import pytest
 import yaml
 
+from flows.runs.on_schedule import NEVER, _since
 from model.config import PRESETS
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import deploy
 from tasks.operations.stack.prefect_api import PrefectApi
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system.prefect_server import environment
+from tasks.system.state_directory import place_tags
 from tests.project import ROOT, program
 from tests.servers import free_port, serving
 
@@ -41,6 +45,8 @@ TIMES = {
     "clean": {(6, 0)},
 }
 PATIENCE = 120
+SAMPLE = {"ticker": "SAMPLE", "source": "sample"}
+MLFLOW = Address("http://me:geheim@127.0.0.1:5000")
 
 
 def _deployments() -> dict[str, "DeploymentConfig"]:
@@ -138,6 +144,11 @@ def test_training_stays_at_half_past_five_when_the_clocks_change(change: datetim
     assert {day.astimezone(UTC).hour for day in dates if day > change} == {utc_hours["after"]}
 
 
+def _places(home: Path, api: str) -> set[str]:
+    """What a deployment on this server is given to say where its runs work."""
+    return place_tags(Settings(home=home), (MLFLOW, Settings(home=home).tracking_uri), api)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of whoever uses a real server with everything in prefect.yaml deployed to it."""
@@ -151,7 +162,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         Path(env["PREFECT_HOME"]).mkdir()
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         with serving(command, f"{address}/health", folder, **env):
-            deploy(PrefectApi(address), env, {})
+            deploy(PrefectApi(address), env, {"request": SAMPLE}, places=_places(folder, address))
             yield env
 
 
@@ -178,10 +189,71 @@ def test_a_real_server_takes_every_deployment(server: dict[str, str]) -> None:
 
 
 @pytest.mark.servers
+def test_deployments_and_the_runs_that_are_planned_carry_their_places_and_what_they_fetch(
+    server: dict[str, str],
+) -> None:
+    home = server["TOMORROW_HOME"]
+    places = {
+        *(f"state:{home}", "mlflow:http://127.0.0.1:5000", f"mlflow:sqlite:///{home}/mlflow.db"),
+        *(f"ledger:sqlite:///{home}/ledger.db", f"prefect:{server['PREFECT_API_URL']}"),
+    }
+    for name, deployment in _deployed(server).items():
+        assert set(deployment["tags"]) == {"tomorrow", *places}
+        assert deployment["parameters"].get("request") == (SAMPLE if name not in ("promote", "clean") else None)
+        assert "geheim" not in str(deployment)
+    planned = _planned(server, "train")
+    assert all({"tomorrow", *places} <= set(run["tags"]) for run in planned)
+    assert {run["created_by"]["display_value"] for run in planned} == {"after-close"}
+
+
+def due(run: dict[str, Any]) -> datetime:
+    """When a run was meant to start."""
+    return datetime.fromisoformat(run["expected_start_time"])
+
+
+@pytest.mark.servers
+def test_the_last_run_is_that_of_the_same_schedule_which_has_completed(
+    server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    planned = _planned(server, "predict")
+    slug = {run["id"]: run["created_by"]["display_value"] for run in planned}
+    first, second, third = [run for run in planned if slug[run["id"]] == "after-training"][:3]
+    morning = next(run for run in planned if slug[run["id"]] == "before-open" and due(first) < due(run) < due(third))
+
+    def since(run: dict[str, Any]) -> datetime | None:
+        with temporary_settings({PREFECT_API_URL: server["PREFECT_API_URL"]}):
+            with get_client(sync_client=True) as client:
+                found = client.read_flow_run(run["id"])
+            monkeypatch.setattr(FlowRunContext, "get", lambda: SimpleNamespace(flow=None, flow_run=found))
+            return _since(due(run))
+
+    assert since(third) == due(third) - NEVER, "nothing has been done yet"
+    for run, kind in ((first, "COMPLETED"), (second, "FAILED"), (morning, "COMPLETED")):
+        question: dict[str, object] = {"state": {"type": kind}, "force": True}
+        httpx.post(f"{server['PREFECT_API_URL']}/flow_runs/{run['id']}/set_state", json=question).raise_for_status()
+    assert since(third) == due(first), "neither the one that failed nor the morning's"
+    assert since(first) == due(first) - NEVER
+
+
+@pytest.mark.servers
 def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> None:
     schema = _deployed(server)["train"]["parameter_openapi_schema"]
     assert set(schema["properties"]) == {"request", "forecaster", "evaluation", "again", "anew"}
     assert schema["definitions"]["TrainingConfig"]["properties"]["epochs"]["default"] == 100
+
+
+def _planned(env: dict[str, str], name: str) -> list[dict[str, Any]]:
+    """The runs of a deployment that its schedules have planned, once there are some."""
+    question = {"deployments": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    deadline = time.monotonic() + PATIENCE
+    while not (found := _ask(env, "flow_runs/filter", question)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert found
+    return sorted((run for run in found if run["auto_scheduled"]), key=due)
 
 
 def _scheduled(env: dict[str, str], name: str) -> list[datetime]:
@@ -206,21 +278,43 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
         assert {run.weekday() for run in runs} <= (SUNDAY if name == "clean" else WEEKDAYS)
 
 
+def _asked(server: dict[str, str]) -> str:
+    """A run of predict that somebody has asked for: with the deployment's own parameters."""
+    predict = _deployed(server)["predict"]["id"]
+    answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json={})
+    return str(answer.json()["id"])
+
+
+def _state(server: dict[str, str], run: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
+    return found
+
+
 @pytest.mark.servers
 def test_a_worker_runs_a_deployment_from_any_folder(server: dict[str, str], tmp_path: Path) -> None:
     """Nothing is in Production: the flow itself finds that out, and records the naive distribution."""
-    predict = _deployed(server)["predict"]["id"]
-    # Beside this parameter the deployment's own hold.
-    question = {"parameters": {"request": {"ticker": "SAMPLE", "source": "sample"}}}
-    answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json=question)
-    run = answer.json()["id"]
+    run = _asked(server)
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local-pool"]
     with (tmp_path / "worker.log").open("wb") as log, program(command, server, log, folder=tmp_path):
         deadline = time.monotonic() + PATIENCE
-        state: dict[str, Any] = {"type": "SCHEDULED"}
-        while state["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
+        while _state(server, run)["type"] in ("SCHEDULED", "PENDING", "RUNNING") and time.monotonic() < deadline:
             time.sleep(0.5)
-            state = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
-    assert state["type"] == "COMPLETED", state
+    assert _state(server, run)["type"] == "COMPLETED", _state(server, run)
     (row,) = Ledger(Settings(home=Path(server["TOMORROW_HOME"])).ledger_uri).rows()
     assert (row.model, row.named) == ("SAMPLE-Open", "naive")
+
+
+@pytest.mark.servers
+def test_a_run_on_another_state_directory_refuses_and_records_no_forecast(
+    server: dict[str, str], tmp_path: Path
+) -> None:
+    other, run = tmp_path / "var", _asked(server)
+    other.mkdir(mode=0o700)
+    # What a worker starts, with the worker's environment.
+    worker = server | {"TOMORROW_HOME": str(other), "PREFECT__FLOW_RUN_ID": run}
+    subprocess.run([sys.executable, "-m", "prefect.engine"], env=worker, cwd=tmp_path, timeout=PATIENCE, check=False)
+    state = _state(server, run)
+    assert state["type"] == "FAILED"
+    assert f"state directory {other}: a run whose deployment is for {server['TOMORROW_HOME']}" in state["message"]
+    assert not (other / "ledger.db").exists()
+    assert not (other / "mlflow.db").exists()

@@ -21,6 +21,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows.runs.clock import now
+from flows.runs.story import check_places_of_run
 from model.config import PriceRequest
 from model.market.calendar import occasion
 from tasks.prices.request import resolve
@@ -51,6 +52,8 @@ def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
         given.apply_defaults()
         request: PriceRequest = given.arguments["request"]
         settings, at = read_settings(), now()
+        # Elsewhere a run that finds nothing to do would count as the last one.
+        check_places_of_run(settings)
         calendar = resolve(request, settings, at).calendar
         found = occasion(calendar, due, at, timedelta(minutes=settings.schedules.late_minutes), _since(due))
         if not found.is_session:

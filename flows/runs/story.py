@@ -21,8 +21,8 @@ from model.errors import masked
 from model.evaluation.baselines import naive_label
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import start_timing
-from tasks.settings import read_settings
-from tasks.system.state_directory import check_state
+from tasks.settings import Settings, read_settings
+from tasks.system.state_directory import check_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ _handler = _RunLogHandler()
 def start_run() -> dict[str, float]:
     """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end.
 
-    ConfigurationError where its deployment is for another state directory.
+    ConfigurationError where its deployment is for other places.
     """
     for name in PREFECTS_LOGGERS:
         logging.getLogger(name).addFilter(_is_news)
@@ -71,10 +71,15 @@ def start_run() -> dict[str, float]:
         if not any(isinstance(known, APILogHandler) for known in logger.handlers):
             logger.addHandler(_handler)
         logger.setLevel(logger.level or logging.INFO)
+    check_places_of_run(read_settings())
+    return start_timing()
+
+
+def check_places_of_run(settings: Settings) -> None:
+    """ConfigurationError where the run's deployment is for another state directory, MLflow or ledger."""
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
-        check_state(context.flow_run.tags, read_settings().home)
-    return start_timing()
+        check_places(context.flow_run.tags, settings)
 
 
 def log_prices(fetched: "FetchedPrices") -> None:

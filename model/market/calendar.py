@@ -16,6 +16,7 @@ __all__ = [
     "SETTLING",
     "ExchangeCalendar",
     "Occasion",
+    "code_of",
     "missed_sessions",
     "occasion",
     "same_exchange",
@@ -166,6 +167,11 @@ class ExchangeCalendar:
         if not len(rows):
             raise ValueError(f"{session} is no session of {self.exchange}")
         return hours, int(rows[0])
+
+
+def code_of(exchange: str) -> str:
+    """The code of the calendar that a code stands for, as XNYS for XNAS; ConfigurationError where it is none."""
+    return exchange if exchange == OBSERVED else resolved(exchange)
 
 
 def same_exchange(first: str, second: str) -> bool:

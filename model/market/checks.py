@@ -14,7 +14,7 @@ from pydantic import Field
 from model.config import Frozen
 from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
-from model.market.findings import Finding, apart, ways_on
+from model.market.findings import Cause, Finding, apart, needed, ways_on
 from model.market.moves import UNITS, Move, Reason, large_moves
 from model.market.prices import COLUMNS, Days, Prices, Values
 
@@ -62,7 +62,7 @@ def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfi
     raise FaultyPrices(
         f"prices of {prices.security.ticker} from {prices.origin}",
         have=count + "".join(f"\n  - {fault.text}" for fault in faults),
-        need="one correct row for every session of the exchange, and no other row",
+        need=needed(faults),
         remedy=ways_on(prices, calendar.exchange, faults),
         faults=[fault.text for fault in faults],
     )
@@ -151,7 +151,8 @@ def _numbers(prices: Prices) -> Iterator[Finding]:
         }
     for what, cells in faults.items():
         names = ", ".join(name for name, wrong in zip(PRICE_COLUMNS, cells.any(axis=0), strict=True) if wrong)
-        yield Finding(what=f"{names} {what}", days=prices.sessions[cells.any(axis=1)], cause="number")
+        cause: Cause = "negative" if what == "negative" else "number"
+        yield Finding(what=f"{names} {what}", days=prices.sessions[cells.any(axis=1)], cause=cause)
     impossible = ~np.isfinite(volume) | (volume < 0)
     yield Finding(what="Volume missing, zero or negative", days=prices.sessions[impossible], cause="number")
 

@@ -12,7 +12,7 @@ from model.market.prices import Days, Prices
 
 DAYS_SHOWN = 5
 
-Cause = Literal["missing", "extra", "number", "bar", "volume", "move"]
+Cause = Literal["missing", "extra", "number", "negative", "bar", "volume", "move"]
 
 # Days that a source still corrects; the fewest sessions that are worth beginning anew with; more rows on closed days
 # than that do not come from a fault, but from another calendar.
@@ -62,7 +62,7 @@ class Finding:
     @property
     def is_acceptable(self) -> bool:
         """Whether a person may take its days for right; not what nothing can be computed from."""
-        return self.cause != "number"
+        return self.cause not in ("number", "negative")
 
     def without(self, days: Sequence[date]) -> "Finding":
         """The same without some of its days."""
@@ -86,6 +86,16 @@ def apart(findings: Sequence[Finding], accepted: Mapping[date, str]) -> tuple[li
     return faults, tuple(notes)
 
 
+def needed(faults: Sequence[Finding]) -> str:
+    """What prices need that have these faults."""
+    rows = "one correct row for every session of the exchange, and no other row"
+    if not any(found.cause == "negative" for found in faults):
+        return rows
+    return (
+        f"{rows}; every price above 0, since a forecast is made from ratios of prices, even where one below 0 is true"
+    )
+
+
 def ways_on(prices: Prices, exchange: str, faults: Sequence[Finding]) -> str:
     """What may be done about faults, one way a line: only what can help with these."""
     return ";\n          or ".join(_ways(prices, exchange, faults))
@@ -95,10 +105,12 @@ def _ways(prices: Prices, exchange: str, faults: Sequence[Finding]) -> Iterator[
     ticker, last = prices.security.ticker, prices.sessions[-1]
     causes = {found.cause for found in faults}
     newest = max(found.days[-1] for found in faults)
-    if prices.source == "csv":
+    # A negative price is rarely an error: a future's was so on two days of April 2020.
+    may_be_mended = causes != {"negative"}
+    if prices.source == "csv" and may_be_mended:
         yield "correct the days that are named in the file"
     after = int(np.searchsorted(prices.sessions, newest, side="right"))
-    if prices.source == "yahoo" and len(prices) - after < _CORRECTED:
+    if prices.source == "yahoo" and may_be_mended and len(prices) - after < _CORRECTED:
         yield "try again later, since Yahoo often corrects its newest days"
     if any(found.cause in ("missing", "extra") and len(found.days) > _MANY for found in faults):
         yield (
@@ -119,7 +131,7 @@ def _ways(prices: Prices, exchange: str, faults: Sequence[Finding]) -> Iterator[
         yield (
             f'take what is right on record: tomorrow prices --ticker {shlex.quote(ticker)} {days}{more} --reason "..."'
         )
-    if prices.source == "yahoo":
+    if prices.source == "yahoo" and may_be_mended:
         yield "use files: --source csv --prices FILE"
-    if newest > prices.sessions[0] and last >= newest and prices.source != "csv":
+    if newest > prices.sessions[0] and last >= newest and not (prices.source == "csv" and may_be_mended):
         yield f"use earlier days only: --as-of DAY, before {min(found.days[0] for found in faults)}"

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from model.config import PriceRequest
 from model.errors import UsageError
-from model.market.calendar import OBSERVED, ExchangeCalendar
+from model.market.calendar import OBSERVED, ExchangeCalendar, code_of
 from model.market.prices import Days
 from model.market.security import SAMPLE, Security
 from tasks.prices.snapshots import SnapshotStore
@@ -71,14 +71,38 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
 
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:
-    """The security that is asked for; UsageError where ticker, source and files do not go together."""
-    ticker, source = request.ticker, request.source
+    """The security that is asked for; UsageError where ticker, source, files and exchange do not go together."""
+    _check_ticker(request.ticker)
+    _check_source(request)
+    if request.source == "sample":
+        return SAMPLE
+    security = settings.security(request.ticker, calendar_by_ticker(request.ticker) or "XNYS")
+    if security == SAMPLE:
+        raise UsageError(
+            f"ticker {request.ticker}",
+            have=f"the source {request.source}",
+            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
+            remedy="use --source sample, or another ticker",
+        )
+    if request.exchange is None:
+        return security
+    code_of(request.exchange)
+    return replace(security, exchange=request.exchange)
+
+
+def _check_ticker(ticker: str) -> None:
+    """UsageError where a text is no ticker."""
     if not _TICKER.fullmatch(ticker):
         need = "up to 32 letters, digits and . ^ = & _ -, beginning with a letter, a digit or ^"
         raise UsageError(f"ticker {ticker!r}", have="no ticker", need=need, remedy="correct --ticker")
     if _ISIN.fullmatch(ticker.upper()):
         have, remedy = "an international securities number", "look the ticker up at finance.yahoo.com"
         raise UsageError(f"ticker {ticker}", have=have, need="Yahoo's ticker", remedy=remedy)
+
+
+def _check_source(request: PriceRequest) -> None:
+    """UsageError where an option does not go with the source."""
+    source = request.source
     if request.files and source != "csv":
         have, remedy = f"files with the source {source}", "add --source csv, or leave the files out"
         raise UsageError(f"--prices {request.files[0]}", have=have, need="the source csv", remedy=remedy)
@@ -99,17 +123,13 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
             need="the source yahoo, of whose answers snapshots are kept",
             remedy="leave --vintage out: files and the sample market are the same whenever they are read",
         )
-    if source == "sample":
-        return SAMPLE
-    security = settings.security(ticker, calendar_by_ticker(ticker) or "XNYS")
-    if security == SAMPLE:
+    if source == "sample" and request.exchange is not None:
         raise UsageError(
-            f"ticker {ticker}",
-            have=f"the source {source}",
-            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
-            remedy="use --source sample, or another ticker",
+            f"--exchange {request.exchange}",
+            have="the source sample",
+            need="the source yahoo or csv",
+            remedy="leave --exchange out: the sample market trades when New York does",
         )
-    return security if request.exchange is None else replace(security, exchange=request.exchange)
 
 
 def remembered(store: SnapshotStore, security: Security, request: PriceRequest) -> Security:
@@ -126,7 +146,9 @@ def calendar_for(security: Security, settings: Settings, sessions: Days | None =
 
     sessions: those that its prices have, which decide where the calendar is not sure
     """
-    closures = settings.closures(security.exchange)
+    # Named by the code that the security has, or by the one that it stands for: XNAS keeps New York's days.
+    codes = dict.fromkeys((security.exchange, code_of(security.exchange)))
+    closures = tuple(day for code in codes for day in settings.closures(code))
     seen = b"" if sessions is None else ExchangeCalendar.bytes_of(sessions)
     return ExchangeCalendar(security.exchange, closures, security.zone, seen)
 

@@ -67,7 +67,7 @@ class Registry:
             for known in self.of_run(model, run_id):
                 if known.source == model_uri and self.complete(known):
                     return known
-            on_record = max(self.history.highest(model), KeptFiles(self._settings.ledger_uri).highest(model))
+            on_record = self._highest_on_record(model)
             made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
             while made.version <= on_record:  # of a model that was begun anew: MLflow counts from 1 again
                 self._mlflow.remove(model, made.version)
@@ -78,14 +78,16 @@ class Registry:
     def begin_anew(self, model: str, ruling: Ruling) -> None:
         """Begin a model again that was deleted in MLflow: its versions on record count as deleted, for this reason.
 
-        UsageError where MLflow has it. The next version gets the number after the highest on record.
+        UsageError where MLflow has it, or nothing is on record. The next version goes on from the highest.
         """
         with self.locked(model):
             view = self._writer.view(model)
-            if view.state.there:
+            if view.state.there or not self._highest_on_record(model):
                 raise UsageError(
                     f"model {model}",
-                    have="MLflow has it: nothing is to be begun anew",
+                    have="MLflow has it: nothing is to be begun anew"
+                    if view.state.there
+                    else "no version of it is on record: nothing was deleted",
                     need="a model that was deleted in MLflow",
                     remedy="leave --anew out",
                 )
@@ -95,6 +97,10 @@ class Registry:
             changes = [StageChange.of(ruling, move, model, line.version, line.after, DELETED) for line in there]
             if changes:
                 self._writer.make(changes)
+
+    def _highest_on_record(self, model: str) -> int:
+        """The highest number that was given to a version; 0 where there was none."""
+        return max(self.history.highest(model), KeptFiles(self._settings.ledger_uri).highest(model))
 
     def complete(self, version: RegisteredVersion) -> Trained | None:
         """What a version that was registered here was made by; None where it was not, so that it is never loaded.

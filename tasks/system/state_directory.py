@@ -16,7 +16,7 @@ from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system.disk_errors import folder_fault
 
 OTHERS = 0o077
@@ -149,18 +149,38 @@ def _is_outside(file: Path, home: Path) -> bool:
     return not file.resolve().is_relative_to(home.resolve())
 
 
-def state_tag(home: Path) -> str:
-    """The tag by which a deployment says which state directory its runs are for."""
-    return f"state:{home}"
+def place_tags(settings: Settings, tracking: Iterable[Address], prefect: str) -> set[str]:
+    """The tags by which a deployment says where its runs work, without any password.
+
+    tracking: the addresses of one MLflow, its server's and those of its database
+    prefect:  the address of the server that the deployment is on
+    """
+    return {
+        f"state:{settings.home}",
+        *(f"mlflow:{_shown(address)}" for address in tracking),
+        f"ledger:{_shown(settings.ledger_uri)}",
+        f"prefect:{_shown(Address(prefect))}",
+    }
 
 
-def check_state(tags: Iterable[str], home: Path) -> None:
-    """ConfigurationError where a run is for another state directory than the one that this process works on."""
-    meant = [tag for tag in tags if tag.startswith("state:")]
-    if meant and state_tag(home) not in meant:
-        raise ConfigurationError(
-            f"state directory {home}",
-            have=f"a run whose deployment is for {meant[0].removeprefix('state:')}",
-            need="one state directory for all workers of a pool: its registry and its ledger are there",
-            remedy=f"start the worker with TOMORROW_HOME={meant[0].removeprefix('state:')}, or end it",
-        )
+def check_places(tags: Iterable[str], settings: Settings) -> None:
+    """ConfigurationError where a run is for other places than those that this process works on."""
+    given = tuple(tags)
+    for kind, name, ours, variable in (
+        ("state", "state directory", str(settings.home), "TOMORROW_HOME"),
+        ("mlflow", "MLflow at", _shown(settings.tracking_uri), "MLFLOW_TRACKING_URI"),
+        ("ledger", "ledger", _shown(settings.ledger_uri), "TOMORROW_LEDGER_URI"),
+    ):
+        meant = [tag.removeprefix(f"{kind}:") for tag in given if tag.startswith(f"{kind}:")]
+        if meant and ours not in meant:
+            raise ConfigurationError(
+                f"{name} {ours}",
+                have=f"a run whose deployment is for {' or '.join(meant)}",
+                need="one state directory, one MLflow and one ledger for all workers of a pool",
+                remedy=f"start the worker with {variable}={meant[0]}, or end it",
+            )
+
+
+def _shown(address: Address) -> str:
+    """An address as it is compared: without user and password, and of this machine in one spelling."""
+    return str(Address(address.bare)).rstrip("/").replace("//localhost:", "//127.0.0.1:", 1)

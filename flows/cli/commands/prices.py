@@ -10,6 +10,7 @@ from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import AcceptRestatement, From, Reason, Ticker, TickersFile, day, flag, option, tickers
 from flows.cli.result import Answer, CommandResult, lines, say, table
+from model.config import PriceRequest
 from model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _accept(named: Sequence[str], days: Sequence[date], reason: str, settings: "
     """Put days of the one security that is named on record as right."""
     from flows.runs.clock import now
     from tasks.prices.accepted import accept_days
-    from tasks.prices.request import calendar_for
+    from tasks.prices.request import resolve
     from tasks.system.lock import user_name
 
     if len(named) != 1:
@@ -123,7 +124,7 @@ def _accept(named: Sequence[str], days: Sequence[date], reason: str, settings: "
             need="the one security whose prices of that day are right",
             remedy="name it with --ticker",
         )
-    today = calendar_for(settings.security(named[0]), settings).today(now())
+    today = resolve(PriceRequest(ticker=named[0]), settings, now()).calendar.today(now())
     accept_days(named[0], days, by=user_name(), at=now(), reason=reason, today=today, settings=settings)
 
 

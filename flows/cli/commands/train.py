@@ -10,6 +10,7 @@ from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, month, option
 from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
+from model.errors import UsageError
 from model.evaluation.decision import DecisionWord, Verdict
 
 if TYPE_CHECKING:
@@ -143,6 +144,9 @@ def train(
     With several securities, --jobs trainings run at the same time.
     """
     forecaster, evaluation, workers = training.forecaster(preset), test.config(), jobs(processes)
+    if anew and not anew.strip():
+        have, need = "no reason", "why the model is begun again, which is recorded"
+        raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
     settings, requests = prepare(prices.requests())
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend

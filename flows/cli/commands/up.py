@@ -72,6 +72,8 @@ def up(
     from tasks.prices.request import resolve
     from tasks.system.access.stack_state import only_stack
 
+    # Wrong options end here, before anything is started.
+    calendar = resolve(wanted or PriceRequest(), settings, now()).calendar
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
     if pages_only:
         planned = replace(planned, parts=tuple(part for part in planned.parts if part.address))
@@ -84,7 +86,7 @@ def up(
             if not pages_only:
                 # What the deployments fetch in place of what their flows fetch by themselves.
                 parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
-                running.deploy(parameters, resolve(wanted or PriceRequest(), settings, now()).calendar)
+                running.deploy(parameters, calendar)
             running.start_worker()
             running.tell("the stack is up; Ctrl-C ends it")
             say("\n".join(["the pages:", *pages(planned, settings.tracking.experiment)]))

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.schedules import moved
 from tasks.settings import project_file
 from tasks.system import durations
-from tasks.system.state_directory import state_tag
 
 WORK_POOL = "local-pool"
 SHOWN_LINES = 8
@@ -32,14 +31,14 @@ def deploy(
     *,
     is_ours: bool = True,
     calendar: ExchangeCalendar | None = None,
-    home: Path | None = None,
+    places: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
 
     parameters: for each deployment whose flow takes them, in place of the flow's own defaults
     is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
     calendar:   of the exchange whose close and open the schedules follow, if it is not New York's
-    home:       the state directory that the runs are for: in another one they refuse to run
+    places:     tags that say where the runs work: elsewhere they refuse
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
@@ -57,8 +56,8 @@ def deploy(
         given = {name: value for name, value in parameters.items() if name in taken}
         if given:
             api.set_parameters(deployment, given)
-        if home is not None:
-            api.set_tags(deployment, {*deployment["tags"], state_tag(home)})
+        if places:
+            api.set_tags(deployment, {*deployment["tags"], *places})
         for schedule in deployment["schedules"]:
             to = None if calendar is None else moved(schedule["schedule"], schedule["slug"] or "", calendar)
             if to is not None:

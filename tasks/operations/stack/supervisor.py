@@ -27,12 +27,12 @@ from tasks.operations.stack import orphans
 from tasks.operations.stack.deployments import WORK_POOL, deploy
 from tasks.operations.stack.log import cut_log, write_line
 from tasks.operations.stack.orphans import MARK, end, mark_of, marked
-from tasks.operations.stack.parts import Stack
+from tasks.operations.stack.parts import Stack, store_of_server
 from tasks.operations.stack.process import PartProcess
 from tasks.settings import Address, Settings
 from tasks.system import durations
 from tasks.system.access.stack_state import StackState, write_stack
-from tasks.system.state_directory import temporary_folder
+from tasks.system.state_directory import place_tags, temporary_folder
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -106,9 +106,11 @@ class Supervisor:
         for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
-        home = self._settings.home
-        is_ours = any(part.part.name == "prefect" for part in self._parts)
-        for note in deploy(self._stack.api, variables, parameters, is_ours=is_ours, calendar=calendar, home=home):
+        names, api = {part.part.name for part in self._parts}, self._stack.api
+        # Our own server's database may be written without it, too.
+        database = (store_of_server(self._settings).tracking_uri,) if "mlflow" in names else ()
+        places = place_tags(self._settings, (self._stack.tracking, *database), api.address)
+        for note in deploy(api, variables, parameters, is_ours="prefect" in names, calendar=calendar, places=places):
             self.tell(note)
         self._wait(0)
 

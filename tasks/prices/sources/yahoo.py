@@ -168,7 +168,8 @@ def identify(
     ]
     found = _calendar_of(chart.metadata)
     is_checked = security.kind is not None and exchange is None and OBSERVED not in (found, security.exchange)
-    if is_checked and not same_exchange(found, security.exchange):
+    is_moved = is_checked and not same_exchange(found, security.exchange)
+    if is_moved:
         differing.append(f"exchange {found} instead of {security.exchange}")
     notes = []
     if security.first_session is not None and first != security.first_session.isoformat():
@@ -180,7 +181,7 @@ def identify(
             have=f"Yahoo's answer is {chart.metadata['longName'] or 'another security'}: {', '.join(differing)}",
             need=security.name or f"the {security.kind} in {security.currency} that it was before",
             remedy="ask for its present ticker, or correct its row under `securities` in mlflow.yaml"
-            + (f", or name the calendar: --exchange {found}" if is_checked else ""),
+            + (f", or name the calendar: --exchange {found}" if is_moved else ""),
             source="yahoo",
             metadata=chart.metadata,
         )

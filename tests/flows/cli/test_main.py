@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pytest
 
 from flows.cli.address_space import FITS, LOOKS, RUNS
 from flows.cli.main import main
+from flows.runs.clock import clock_at
 from model.market.prices import COLUMNS
 from tests.flows.conftest import SMALL, Run
 from tests.market import write_csv, zigzag
@@ -286,3 +288,17 @@ def test_a_limit_of_address_space_that_is_too_small_is_told_of_and_one_that_is_l
     assert "Traceback" not in done.stderr
     if code == 2:
         assert "address space" in answer["error"]["subject"]
+
+
+@pytest.mark.parametrize(("day", "code"), [("2026-11-25", 0), ("2026-11-26", 2)])
+@pytest.mark.usefixtures("home")
+def test_a_day_is_accepted_by_the_date_at_its_own_exchange(day: str, code: int) -> None:
+    # Auckland has closed on the 25th, while it is still the 24th in New York.
+    with clock_at(datetime(2026, 11, 25, 4, 30, tzinfo=UTC)):
+        assert main(["prices", "--ticker", "SPK.NZ", "--accept", day, "--reason", "looked up"]) == code
+
+
+@pytest.mark.usefixtures("home")
+def test_a_reason_of_spaces_alone_begins_no_model_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--source", "sample", "--anew", "  "]) == 2
+    assert "--anew: no reason" in capsys.readouterr().err

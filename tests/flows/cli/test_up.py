@@ -40,3 +40,21 @@ def test_links_and_keys_are_shown_on_a_terminal_alone(
 def test_pages_alone_make_no_run(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["up", "--pages", option]) == 2
     assert "there is no worker" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--ticker", "SAP.DE", "--exchange", "NOSUCH"),
+        ("--source", "sample", "--exchange", "XETR"),
+        ("--ticker", "F B"),
+        ("--source", "csv", "--ticker", "KO"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_options_that_cannot_be_are_refused_before_anything_is_started(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subprocess.Popen", lambda *given, **_: pytest.fail(f"{given} was started"))
+    assert main(("up", *options)) == 2
+    assert "to do:" in capsys.readouterr().err

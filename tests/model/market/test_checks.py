@@ -13,6 +13,7 @@ from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
 from model.market.checks import ChecksConfig, check_prices, find_faults
 from model.market.prices import COLUMNS, Prices
+from model.market.security import Security
 from model.market.synthetic import sample_prices
 from tests.market import read_csv
 
@@ -246,3 +247,32 @@ def test_the_real_files_are_sound(real_prices: Path) -> None:
     assert files
     for file in files:
         assert faults(read_csv(file)) == [], file.name
+
+
+def oil() -> Prices:
+    """A future that was below zero on two days, as oil's was in April 2020, and has 300 sessions after them."""
+    days = ExchangeCalendar("CMES").sessions(date(2018, 1, 2), date(2021, 6, 30))
+    values = np.tile([20.0, 21.0, 19.0, 20.0, 20.0, 1000.0], (len(days), 1))
+    values[days == np.datetime64("2020-04-20")] = [17.73, 17.85, -40.32, -37.63, -37.63, 247947.0]
+    values[days == np.datetime64("2020-04-21")] = [-14.0, 13.86, -16.74, 10.01, 10.01, 6000.0]
+    future = Security(ticker="CL=F", exchange="CMES", currency="USD", kind="FUTURE")
+    return Prices(security=future, source="yahoo", origin="loopback", sessions=days, values=values)
+
+
+def test_a_future_below_zero_is_refused_with_its_days_what_is_needed_and_the_first_day_to_begin_with() -> None:
+    calendar = ExchangeCalendar("CMES")
+    with pytest.raises(FaultyPrices) as refused:
+        check_prices(oil(), calendar)
+    assert refused.value.have == "1 fault\n  - Open, Low, Close, Adj Close negative: 2020-04-20, 2020-04-21"
+    assert "every price above 0, since a forecast is made from ratios of prices" in str(refused.value.need)
+    ways = str(refused.value.remedy)
+    assert ways.startswith("use later days only: --from 2020-04-22")
+    assert "--accept" not in ways
+    assert "try again" not in ways
+    assert check_prices(oil().since(date(2020, 4, 22)), calendar) == ()
+
+
+def test_a_price_below_zero_in_a_file_may_be_true_and_is_not_said_to_be_corrected() -> None:
+    with pytest.raises(FaultyPrices) as refused:
+        check_prices(replace(oil().until(date(2020, 6, 30)), source="csv"), ExchangeCalendar("CMES"))
+    assert refused.value.remedy == "use earlier days only: --as-of DAY, before 2020-04-20"

@@ -28,6 +28,8 @@ NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
         (PriceRequest(source="yahoo", columns=("close=x",)), "the source yahoo"),
         (PriceRequest(source="sample", date_format="%d/%m/%Y"), "the source sample"),
         (PriceRequest(source="yahoo", ticker="US30303M1027"), "securities number"),
+        (PriceRequest(source="sample", exchange="XETR"), "--exchange XETR: the source sample"),
+        *((PriceRequest(exchange=code), "no calendar of that name") for code in ("NOSUCH", "", "xetr", "XNYS\n")),
     ],
 )
 def test_what_does_not_go_together_is_wrong_use(wanted: PriceRequest, message: str) -> None:
@@ -56,3 +58,10 @@ def test_tickers_as_yahoo_has_them_are_taken(ticker: str) -> None:
 def test_a_ticker_that_yaml_takes_for_something_else_is_told_to_be_quoted(read_by_yaml: object) -> None:
     with pytest.raises(ValueError, match=r'in quotes.*write ticker: "ON"'):
         PriceRequest.model_validate({"ticker": read_by_yaml})
+
+
+@pytest.mark.parametrize("exchange", ["XNYS", "XNAS", "NYSE"])
+def test_a_closure_holds_under_every_code_of_an_exchange(exchange: str) -> None:
+    settings = Settings(extra_closures={"XNYS": (date(2026, 11, 18),)})
+    calendar = resolve(PriceRequest(ticker="KO", exchange=exchange), settings, NOW).calendar
+    assert calendar.next_session(date(2026, 11, 17)) == date(2026, 11, 19)

@@ -165,6 +165,12 @@ def test_a_model_that_is_there_is_not_begun_anew(tracking: Tracking, registry: R
         registry.begin_anew(MODEL, ANEW)
 
 
+def test_a_model_that_never_was_is_not_begun_anew(tracking: Tracking, registry: Registry) -> None:
+    with pytest.raises(UsageError, match="no version of it is on record"):
+        registry.begin_anew(MODEL, ANEW)
+    assert tracking.client.search_registered_models() == []
+
+
 def test_that_the_version_in_production_was_deleted_by_hand_is_said_each_time(
     tracking: Tracking, registry: Registry
 ) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import ConfigurationError
+from tasks.settings import Address, Settings, TrackingSettings
+from tasks.settings.schema import LedgerSettings
+from tasks.system.state_directory import check_places, place_tags
 from tests.project import ROOT
 
 # Makes a file in the state directory, says where its temporary folder is, and waits until it is told to end.
@@ -146,3 +150,50 @@ def test_where_the_name_would_be_too_long_for_a_socket_the_folder_is_a_private_o
         assert mode(folder) == 0o700
         end(running)
     assert not folder.exists()
+
+
+SERVER = Address("http://127.0.0.1:5000")
+PREFECT = "http://127.0.0.1:4200/api"
+
+
+def settings(
+    home: str = "/srv/a", mlflow: str = "sqlite:///mlflow.db", ledger: str = "sqlite:///ledger.db"
+) -> Settings:
+    return Settings(
+        home=Path(home), tracking=TrackingSettings(uri=Address(mlflow)), ledger=LedgerSettings(uri=Address(ledger))
+    )
+
+
+@pytest.mark.parametrize("mlflow", ["sqlite:///mlflow.db", "http://127.0.0.1:5000", "http://localhost:5000/"])
+def test_a_worker_of_the_same_places_works_whether_it_asks_mlflows_server_or_its_database(mlflow: str) -> None:
+    check_places(place_tags(settings(), (SERVER, settings().tracking_uri), PREFECT), settings(mlflow=mlflow))
+    check_places(["tomorrow"], settings(mlflow=mlflow))
+
+
+@pytest.mark.parametrize(
+    ("worker", "message"),
+    [
+        (settings("/srv/b"), "state directory /srv/b: a run whose deployment is for /srv/a"),
+        (settings("/srv/b"), "TOMORROW_HOME=/srv/a, or end it"),
+        (settings(mlflow="http://127.0.0.1:5001"), "MLFLOW_TRACKING_URI=http://127.0.0.1:5000, or end it"),
+        (settings(mlflow="sqlite:////srv/b/mlflow.db"), "for http://127.0.0.1:5000 or sqlite:////srv/a/mlflow.db"),
+        (settings(ledger="sqlite:////srv/b/ledger.db"), "TOMORROW_LEDGER_URI=sqlite:////srv/a/ledger.db"),
+    ],
+)
+def test_a_worker_of_another_state_directory_mlflow_or_ledger_refuses(worker: Settings, message: str) -> None:
+    tags = sorted(place_tags(settings(), (SERVER, settings().tracking_uri), PREFECT))
+    with pytest.raises(ConfigurationError, match=message) as refused:
+        check_places(tags, worker)
+    assert refused.value.exit_code == 2
+
+
+def test_a_deployment_names_its_places_without_users_and_passwords() -> None:
+    ours = settings(ledger="postgresql+psycopg://me:geheim@db/ledger?password=geheim2")
+    tags = place_tags(ours, (Address("https://me:geheim@mlflow.example.org/"),), "http://me:geheim@prefect:4200/api")
+    assert tags == {
+        "state:/srv/a",
+        "mlflow:https://mlflow.example.org",
+        "ledger:postgresql+psycopg://db/ledger?password=***",
+        "prefect:http://prefect:4200/api",
+    }
+    check_places(tags, settings(mlflow="https://mlflow.example.org", ledger=ours.ledger.uri.secret))

@@ -1,16 +1,13 @@
 """Schedules follow the exchange: in a simulated month that crosses a clock change no forecast comes too late."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
-from model.errors import ConfigurationError
 from model.market.calendar import ExchangeCalendar, occasion
 from tasks.operations.stack.schedules import moved
-from tasks.system.state_directory import check_state, state_tag
 from tests.project import ROOT
 
 FIRST, DAYS = date(2026, 10, 15), 35  # clocks go back on 25 October in Europe, on 1 November in New York
@@ -62,10 +59,3 @@ def test_new_yorks_times_stay_as_they_are(deployment: str) -> None:
 def test_frankfurt_is_forecast_by_its_own_clock() -> None:
     times = [(one["cron"], one["timezone"]) for one in schedules("predict", ExchangeCalendar("XETR"))]
     assert times == [("45 19 * * 1,2,3,4,5", "Europe/Berlin"), ("30 7 * * 1,2,3,4,5", "Europe/Berlin")]
-
-
-def test_a_run_for_another_state_directory_refuses(tmp_path: Path) -> None:
-    check_state(["tomorrow", state_tag(tmp_path)], tmp_path)
-    check_state(["tomorrow"], tmp_path)
-    with pytest.raises(ConfigurationError, match="TOMORROW_HOME=/srv/other"):
-        check_state(["tomorrow", "state:/srv/other"], tmp_path)

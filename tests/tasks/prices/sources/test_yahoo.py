@@ -190,12 +190,24 @@ def test_what_has_no_shares_needs_no_volume(yahoo: FakeYahoo, fetch: Fetch, kind
     values[:, COLUMNS.index("Volume")] = 0
     yahoo.serve("^X", replace(MARKET, values=values), instrumentType=kind)
     assert len(fetch("^X")) == len(MARKET)
+    yahoo.serve("SHARE", replace(MARKET, values=values))
+    assert not fetch("SHARE").has_volume
+
+
+def test_a_share_that_is_traded_on_some_days_needs_a_volume_on_all(yahoo: FakeYahoo, fetch: Fetch) -> None:
     values = MARKET.values.copy()
     values[5:, COLUMNS.index("Volume")] = 0
     yahoo.serve("SHARE", replace(MARKET, values=values))
-    assert not fetch("SHARE").has_volume
-    values = values.copy()
-    values[0, COLUMNS.index("Volume")] = 1
-    yahoo.serve("THIN", replace(MARKET, values=values))
     with pytest.raises(FaultyPrices, match="Volume missing, zero or negative"):
-        fetch("THIN")
+        fetch("SHARE")
+
+
+def test_another_calendar_is_advised_only_where_the_exchange_is_another(yahoo: FakeYahoo, fetch: Fetch) -> None:
+    yahoo.serve("META", MARKET, currency="EUR")
+    with pytest.raises(WrongSecurity, match="currency EUR instead of USD") as refused:
+        fetch()
+    assert "--exchange" not in str(refused.value.remedy)
+    yahoo.serve("META", MARKET, exchangeName="GER")
+    with pytest.raises(WrongSecurity, match="exchange XETR instead of XNYS") as refused:
+        fetch()
+    assert "--exchange XETR" in str(refused.value.remedy)
