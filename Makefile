@@ -7,7 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.complete
 DEV := $(VENV)/.complete-dev
-TESTS := -q -n auto --maxprocesses 4 --dist loadfile
+# One worker more than processors, at most 4: half of the time a test waits for servers.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
+TESTS := -q -n $(WORKERS) --dist loadfile
 
 .PHONY: setup dev run pages test test-fast lint types audit lock release screenshots clean
 
