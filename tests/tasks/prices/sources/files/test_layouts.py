@@ -44,7 +44,7 @@ def assert_known(prices: Prices) -> None:
 
 
 def test_there_are_samples() -> None:
-    assert len(SAMPLES) == 18
+    assert len(SAMPLES) == 20
 
 
 @pytest.mark.parametrize("layout", SAMPLES)
