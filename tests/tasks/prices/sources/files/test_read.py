@@ -154,7 +154,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_file_without_rows_is_told_as_one(tmp_path: Path) -> None:
-    with pytest.raises(FaultyPrices, match="a.csv: the names of columns, and no row of prices below them"):
+    with pytest.raises(FaultyPrices, match=r"a\.csv: the names of columns, and no row of prices below them"):
         fetch(write(tmp_path / "a.csv", []))
 
 
