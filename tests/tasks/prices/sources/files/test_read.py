@@ -154,7 +154,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_a_file_without_rows_has_too_few_prices(tmp_path: Path) -> None:
-    with pytest.raises(TooFewPrices):
+    with pytest.raises(TooFewPrices, match=r"no row of prices at all[\s\S]*look at a\.csv"):
         fetch(write(tmp_path / "a.csv", []))
 
 
