@@ -124,9 +124,13 @@ def load(
 def _hours(known: KnownSessions, habit: Habit) -> Hours:
     opens, closes = known.opens, known.closes
     settling = np.timedelta64(int(SETTLING.total_seconds()), "s")
-    night = opens[1:] - closes[:-1] >= 2 * settling
+    gap = opens[1:] - closes[:-1]
+    night = gap >= 2 * settling
     # Where one session follows on another without a night, the first hour is left for forecasts; nothing else would be.
     from_when = np.append(opens[:1], np.where(night, opens[1:], closes[:-1] + 2 * settling))
+    if habit.opens + _DAY - habit.closes < 2 * SETTLING.total_seconds():
+        # Such a market keeps that hour after a day that ends early as well.
+        from_when[1:] = np.where(night & (gap < np.timedelta64(_DAY, "s")), opens[1:] + 2 * settling, from_when[1:])
     over = closes + np.where(np.append(night, True), settling, np.timedelta64(0, "s"))
     for array in (known.sessions, opens, closes, from_when, over):
         array.flags.writeable = False

@@ -114,8 +114,8 @@ def _ways(prices: Prices, exchange: str, faults: Sequence[Finding]) -> Iterator[
         yield "try again later, since Yahoo often corrects its newest days"
     if any(found.cause in ("missing", "extra") and len(found.days) > _MANY for found in faults):
         yield (
-            f"if {ticker} does not trade as {exchange} does, name its calendar: --exchange CODE, or `exchange` in its "
-            "row under `securities` in mlflow.yaml"
+            f"if {ticker} does not trade as {exchange} does, name its calendar, or `observed` if it has none: "
+            "--exchange CODE, or `exchange` in its row under `securities` in mlflow.yaml"
         )
     elif "missing" in causes:
         yield f"if {exchange} was closed: `extra_closures` in mlflow.yaml"

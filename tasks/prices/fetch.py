@@ -99,7 +99,8 @@ def fall_back(
     record, prices, notes = store.newest_readable(resolved.security.ticker)
     if request.source != "yahoo" or request.vintage is not None or record is None or prices is None:
         raise error
-    calendar = calendar_for(record.security, settings)
+    prices = _on_exchange(prices, resolved)
+    calendar = calendar_for(prices.security, settings)
     until = resolved.until(calendar.last_completed(now))
     prices = used(prices, resolved.first, until)
     missing = calendar.due_sessions(prices.last, until)
@@ -259,9 +260,15 @@ def _from_store(
     store: SnapshotStore, record: FetchRecord, resolved: ResolvedRequest, settings: Settings, note: str
 ) -> FetchedPrices:
     """The rows of a snapshot that a request uses."""
-    prices = store.read(record)
+    prices = _on_exchange(store.read(record), resolved)
     rows = check(used(prices, resolved.first, resolved.until(prices.last)), settings)
     return FetchedPrices(prices=replace(rows, notes=(note, *rows.notes)), record=record)
+
+
+def _on_exchange(prices: Prices, resolved: ResolvedRequest) -> Prices:
+    """Prices of a snapshot, by the calendar that a request names, if it names one."""
+    exchange = resolved.request.exchange
+    return prices if exchange is None else replace(prices, security=replace(prices.security, exchange=exchange))
 
 
 def _count(sessions: int) -> str:

@@ -118,12 +118,13 @@ def used(prices: Prices, first: date | None, until: date) -> Prices:
 def known_until(prices: Prices, until: date) -> Prices:
     """What was known at the close of a day; TooFewPrices if that is nothing."""
     known = prices.until(until)
+    is_empty = prices.source == "csv" and not len(prices)
     if not len(known):
         raise TooFewPrices(
             f"prices of {prices.security.ticker}",
-            have=f"none on or before {until}",
+            have="no row of prices at all" if is_empty else f"none on or before {until}",
             need="at least one completed session",
-            remedy="choose a later --as-of, or give older prices",
+            remedy=f"look at {prices.origin}" if is_empty else "choose a later --as-of, or give older prices",
         )
     return known
 

@@ -50,6 +50,19 @@ def test_a_market_without_a_night_leaves_an_hour_for_forecasts(code: str) -> Non
         assert calendar.last_completed(calendar.closes(before) + timedelta(minutes=30)) == before
 
 
+@pytest.mark.parametrize(
+    ("session", "too_late"),
+    [
+        ("2026-11-25", "2026-11-25 00:00"),
+        ("2026-11-27", "2026-11-27 00:00"),  # Thanksgiving had ended five hours before
+        ("2026-11-30", "2026-11-29 23:00"),  # on Sunday, after a weekend, at the begin itself
+    ],
+)
+def test_futures_leave_that_hour_after_a_day_that_ends_early_as_well(session: str, too_late: str) -> None:
+    calendar = ExchangeCalendar("CMES")
+    assert f"{calendar.opens(date.fromisoformat(session)):%Y-%m-%d %H:%M}" == too_late
+
+
 @pytest.mark.parametrize(("code", "boundary"), [("24/7", "00:00"), ("24/5", "22:00")])
 def test_their_sessions_end_at_midnight_and_at_five_in_new_york(code: str, boundary: str) -> None:
     assert f"{ExchangeCalendar(code).closes(date(2026, 11, 18)):%H:%M}" == boundary

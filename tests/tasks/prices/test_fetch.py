@@ -342,3 +342,11 @@ def test_files_and_the_sample_market_are_their_own_record(settings: Settings) ->
     assert not (settings.home / "prices").exists()
     with pytest.raises(UsageError, match="the source sample"):
         resolve(PriceRequest(source="sample", vintage="abcdef"), settings, now)
+
+
+def test_a_vintage_is_judged_by_the_calendar_that_is_named(yahoo: FakeYahoo, settings: Settings) -> None:
+    old = obtain(yahoo, settings).prices
+    found = obtain(yahoo, settings, vintage=old.fingerprint, exchange="observed").prices
+    assert (found.security.exchange, found.fingerprint) == ("observed", old.fingerprint)
+    with pytest.raises(FaultyPrices, match="on a day when XETR did not trade"):
+        obtain(yahoo, settings, vintage=old.fingerprint, exchange="XETR")

@@ -36,13 +36,6 @@ def read_files(
     found = [part for file in _unfolded(files, security) for part in _parts(file, security, named)]
     tables = [read_rows(part.sheet, part.layout, part.lines, zone, date_format) for part in found]
     rows, notes = _without_empty_end(*join(tables))
-    if not rows:
-        raise FaultyPrices(
-            ", ".join(dict.fromkeys(_shown(part.sheet.name) for part in found)),
-            have="the names of columns, and no row of prices below them",
-            need="a row for each session",
-            remedy="export the prices once more, or give another file with --prices",
-        )
     return Prices(
         security=security,
         source="csv",

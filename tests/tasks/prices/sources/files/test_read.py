@@ -153,8 +153,8 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         fetch(str(tmp_path))
 
 
-def test_a_file_without_rows_is_told_as_one(tmp_path: Path) -> None:
-    with pytest.raises(FaultyPrices, match=r"a\.csv: the names of columns, and no row of prices below them"):
+def test_a_file_without_rows_has_too_few_prices(tmp_path: Path) -> None:
+    with pytest.raises(TooFewPrices, match=r"no row of prices at all[\s\S]*look at a\.csv"):
         fetch(write(tmp_path / "a.csv", []))
 
 
