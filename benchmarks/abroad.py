@@ -59,7 +59,7 @@ class Month:
     """
 
     sessions: list[date]
-    rows: "list[RecordedForecast]"
+    rows: "tuple[RecordedForecast, ...]"
     runs: Counter[str]
     shown: str
     wrong: list[str]
@@ -107,14 +107,14 @@ def _month(ticker: str, first: date, last: date, yahoo: FakeYahoo) -> Month:
     market, sessions, before = _market(ticker, first, last)
     planned = _planned(ticker, market.is_over(before), market.is_over(sessions[-1]) + timedelta(hours=30))
     request = PriceRequest(ticker=ticker)
-    with clock_at(at := planned[0][1].expected_start_time - timedelta(minutes=2)):
+    with clock_at(at := planned[0][0] - timedelta(minutes=2)):
         market.show(yahoo, at)
         version = train(request=request, forecaster=QUICK).version
         promote(model=version.model, version=version.version, force=True, reason=REASON)
     flows, ended, shown = {"predict": predict, "score": score}, Counter[str](), ""
-    for name, run in planned:
-        market.show(yahoo, run.expected_start_time)
-        with clock_at(run.expected_start_time):
+    for at, name, run in planned:
+        market.show(yahoo, at)
+        with clock_at(at):
             state, said = _run(flows[name], run)
         ended[f"{name} {state}"] += 1
         shown = shown or said
@@ -139,7 +139,7 @@ def _market(ticker: str, first: date, last: date) -> tuple[Abroad, list[date], d
     return market, sessions, market.between(first - HISTORY, first - timedelta(days=1))[-1]
 
 
-def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[str, FlowRun]]":
+def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[datetime, str, FlowRun]]":
     """The runs of predict and score that the schedules of this security mean to start, as Prefect plans them."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
@@ -174,7 +174,8 @@ def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[str, Fl
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=MOST,
         )
-    return [(names[run.deployment_id], run) for run in runs if run.deployment_id]
+    due = ((run.expected_start_time, run.deployment_id, run) for run in runs)
+    return [(at, names[deployment], run) for at, deployment, run in due if at and deployment]
 
 
 def _run(flow: Any, run: "FlowRun") -> tuple[str, str]:
@@ -184,15 +185,15 @@ def _run(flow: Any, run: "FlowRun") -> tuple[str, str]:
     from flows.cli.commands.predict import predict_result
     from flows.predict import PredictReport
 
-    state = run_flow(flow, flow_run=run, return_type="state")
+    state: Any = run_flow(flow, flow_run=run, return_type="state")
     report = state.result(raise_on_failure=False)
-    said = predict_result(report).text.partition("\n")[0] if isinstance(report, PredictReport) else ""
+    said = str(predict_result(report).text).partition("\n")[0] if isinstance(report, PredictReport) else ""
     if state.is_failed() or state.is_crashed():
         print(f"  {run.expected_start_time:%Y-%m-%d %H:%M} UTC: {state.message}", file=sys.stderr, flush=True)
     return state.name or "", said
 
 
-def _wrong(market: Abroad, sessions: list[date], rows: "list[RecordedForecast]", runs: Counter[str]) -> list[str]:
+def _wrong(market: Abroad, sessions: list[date], rows: "tuple[RecordedForecast, ...]", runs: Counter[str]) -> list[str]:
     """What is otherwise than it should be, a sentence each."""
     wrong = []
     for session in sessions:

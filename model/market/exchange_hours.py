@@ -127,7 +127,9 @@ def _hours(known: KnownSessions, habit: Habit) -> Hours:
     night = opens[1:] - closes[:-1] >= 2 * settling
     # Where one session follows on another without a night, the first hour is left for forecasts; nothing else would be.
     from_when = np.append(opens[:1], np.where(night, opens[1:], closes[:-1] + 2 * settling))
-    over = closes + np.where(np.append(night, True), settling, np.timedelta64(0, "s"))
+    # A market without a night keeps to its boundary before a weekend, too: its runs come a few minutes after it.
+    settles = np.append(night, True) if 2 * night.sum() > len(night) else np.zeros(len(closes), dtype=bool)
+    over = closes + np.where(settles, settling, np.timedelta64(0, "s"))
     for array in (known.sessions, opens, closes, from_when, over):
         array.flags.writeable = False
     return Hours(
