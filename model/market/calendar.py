@@ -113,7 +113,7 @@ class ExchangeCalendar:
     def last_completed(self, now: datetime) -> date:
         """The newest session whose prices have settled by `now`: half an hour after its close.
 
-        Where the next session begins at once they count as settled at the close.
+        In a market without a night they count as settled at the close, before a weekend too.
         """
         moment = _utc(now)
         hours = self._hours(moment.date(), moment.date())

@@ -131,7 +131,9 @@ def _hours(known: KnownSessions, habit: Habit) -> Hours:
     if habit.opens + _DAY - habit.closes < 2 * SETTLING.total_seconds():
         # Such a market keeps that hour after a day that ends early as well.
         from_when[1:] = np.where(night & (gap < np.timedelta64(_DAY, "s")), opens[1:] + 2 * settling, from_when[1:])
-    over = closes + np.where(np.append(night, True), settling, np.timedelta64(0, "s"))
+    # A market without a night keeps to its boundary before a weekend, too: its runs come a few minutes after it.
+    settles = np.append(night, True) if 2 * night.sum() > len(night) else np.zeros(len(closes), dtype=bool)
+    over = closes + np.where(settles, settling, np.timedelta64(0, "s"))
     for array in (known.sessions, opens, closes, from_when, over):
         array.flags.writeable = False
     return Hours(

@@ -17,7 +17,7 @@ from model.market.money import Money
 from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import forecasts
 
-KEY = ("model", "version", "as_of")
+KEY = ("model", "version", "as_of", "session")
 TEXTS = ("model", "ticker", "column", "naive_name", "source", "run_id", "fingerprint")
 # A median that was computed in another order may differ in its last digits.
 ROUNDING = 1e-9
@@ -132,7 +132,8 @@ class Ledger:
     def append(self, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
         """Record a forecast; return the row that is in the ledger then, and whether this call made it.
 
-        A row that is there already for this version and day is returned as it is.
+        A row that is there already for this version, day and session is returned as it is. From one day two sessions
+        are forecast where the first of them turns out to be a holiday that no calendar knew.
         """
         with self._database.writing() as connection:
             created = insert_once(connection, forecasts, asdict(forecast))
@@ -147,7 +148,7 @@ class Ledger:
         A row that is filled in already stays as it is.
         """
         # Always in the same order, so that two processes never wait for each other.
-        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0))
+        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0, pair[0].session))
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
                 raise ValueError(f"{price} at {at} is no price at a time with a zone")
@@ -178,7 +179,7 @@ class Ledger:
             return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
 
     def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
-        order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version)
+        order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version, forecasts.c.session)
         return read_rows(connection, sa.select(forecasts).where(*which).order_by(*order), _recorded)
 
 

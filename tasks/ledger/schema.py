@@ -69,7 +69,7 @@ forecasts = sa.Table(
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("version", VersionNumber, primary_key=True, autoincrement=False),
     sa.Column("as_of", sa.Date, primary_key=True),
-    *_required(sa.Date, "session"),
+    sa.Column("session", sa.Date, primary_key=True),
     *_required(sa.Text, "ticker", "column", "naive_name", "source", "run_id", "fingerprint"),
     *_required(sa.Double, "forecast", "naive"),
     *_required(sa.Boolean, "stale", "late"),

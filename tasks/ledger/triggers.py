@@ -26,7 +26,7 @@ STANDING = (
 )
 # By what a row is known: by any of these.
 KEYS = {
-    "forecasts": (("model", "version", "as_of"),),
+    "forecasts": (("model", "version", "as_of", "session"),),
     "stage_changes": (("id",),),
     "retraining": (("model", "session"),),
     "trials": (("model", "configuration"),),

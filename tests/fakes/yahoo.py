@@ -6,13 +6,14 @@ that is started with `yahoo.proxy(folder)` in its environment asks it by HTTPS, 
 """
 
 import json
+import math
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Fault:
 @dataclass(slots=True)
 class _Listing:
     prices: Prices
+    stamps: Sequence[datetime]
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,9 +88,16 @@ class FakeYahoo:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def serve(self, symbol: str, prices: Prices, /, **metadata: Any) -> None:
-        """List a symbol; keywords replace parts of its metadata."""
-        self._listings[symbol] = _Listing(prices, metadata)
+    def serve(
+        self, symbol: str, prices: Prices, /, *, stamps: Sequence[datetime] | None = None, **metadata: Any
+    ) -> None:
+        """List a symbol; keywords replace parts of its metadata.
+
+        stamps: the moment of each row, by which a client knows its day; by default when New York opens
+        """
+        if stamps is None:
+            stamps = [datetime.combine(prices.day(row), time(9, 30), NEW_YORK) for row in range(len(prices))]
+        self._listings[symbol] = _Listing(prices, stamps, metadata)
 
     def misbehave(self, fault: Fault, *, to: str = "chart", times: int = 1_000) -> None:
         """Show a fault `times` times to whoever asks for the `chart`, `cookie` or `crumb`."""
@@ -128,14 +137,20 @@ class FakeYahoo:
         if listing is None:
             return 404, _refusal("Not Found", "No data found, symbol may be delisted")
         prices = listing.prices
-        stamps = np.array([_stamp(prices.day(row)) for row in range(len(prices))], dtype=np.int64)
+        stamps = np.array([int(moment.timestamp()) for moment in listing.stamps], dtype=np.int64)
         low, high = int(query.get("period1", 0)), int(query.get("period2", 2**40))
         inside = (stamps >= low) & (stamps < high)
         if not inside.any():
             reason = f"Data doesn't exist for startDate = {low}, endDate = {high}"
             return 400, _refusal("Bad Request", reason)
-        opened, high_, low_, close, adjusted, volume = prices.values[inside].T.tolist()
-        quote = {"open": opened, "high": high_, "low": low_, "close": close, "volume": list(map(int, volume))}
+        opened, high_, low_, close, adjusted, volume = map(_numbers, prices.values[inside].T.tolist())
+        quote = {
+            "open": opened,
+            "high": high_,
+            "low": low_,
+            "close": close,
+            "volume": [n if n is None else int(n) for n in volume],
+        }
         result = {
             "meta": {**_metadata(symbol, int(stamps[0])), **listing.metadata},
             "timestamp": stamps[inside].tolist(),
@@ -248,8 +263,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or keep is not None
 
 
-def _stamp(day: date) -> int:
-    return int(datetime.combine(day, time(9, 30), NEW_YORK).timestamp())
+def _numbers(column: list[float]) -> list[float | None]:
+    """A column as Yahoo sends it, with null for a number that it does not have."""
+    return [None if math.isnan(number) else number for number in column]
 
 
 def _refusal(code: str, description: str) -> Answer:

@@ -107,7 +107,8 @@ def test_a_damaged_row_of_the_forecasts_is_named(tmp_path: Path, column: str, va
     uri = changed(tmp_path, "forecasts", column, value)
     error = refusal(lambda: Ledger(uri).rows())
     assert "the row of the table forecasts with model" in error.have
-    assert "as_of 2020-01-17 is damaged" in error.have
+    assert "as_of 2020-01-17, session " in error.have
+    assert " is damaged" in error.have
     assert "copy" in error.remedy
     undamaged = FORECAST.as_of + timedelta(days=19)
     assert len(Ledger(uri).rows(session=undamaged)) == 1

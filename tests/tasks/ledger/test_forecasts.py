@@ -95,6 +95,17 @@ def test_another_version_or_another_day_is_another_row(uri: str) -> None:
     assert ledger.rows("META-Open", session=date(2020, 1, 3)) == (later,)
 
 
+def test_after_a_holiday_that_no_calendar_knew_the_next_session_is_forecast_from_the_same_day(uri: str) -> None:
+    ledger = Ledger(uri)
+    ledger.append(FORECAST)
+    after = replace(FORECAST, session=date(2020, 1, 3), made_at=SCORED)
+    assert ledger.append(after) == (after, True)
+    assert ledger.rows() == (FORECAST, after)
+    observed = replace(after, observed=206.75, observed_at=SCORED)
+    assert ledger.fill_in([(after, 206.75)], at=SCORED) == (observed,)
+    assert ledger.rows() == (FORECAST, observed)
+
+
 def test_what_happened_is_filled_in_once(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("model", sa.Text, primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("as_of", sa.Date, primary_key=True),
-        sa.Column("session", sa.Date, nullable=False),
+        sa.Column("session", sa.Date, primary_key=True),
         sa.Column("ticker", sa.Text, nullable=False),
         sa.Column("column", sa.Text, nullable=False),
         sa.Column("forecast", sa.Double, nullable=False),
