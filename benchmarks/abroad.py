@@ -153,6 +153,7 @@ def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[datetim
     from tasks.operations.stack.prefect_api import PrefectApi
     from tasks.prices.request import resolve
     from tasks.settings import read_settings
+    from tasks.system.state_directory import place_tags
 
     settings = read_settings()
     calendar = resolve(PriceRequest(ticker=ticker), settings, start).calendar
@@ -161,7 +162,8 @@ def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[datetim
             client.delete_deployment(deployment.id)  # another security's, whose runs would count as the last ones
         request = {"request": {"ticker": ticker}}
         api = PrefectApi(os.environ["PREFECT_API_URL"])
-        deploy(api, os.environ, request, calendar=calendar, home=settings.home)
+        places = place_tags(settings, (settings.tracking_uri,), api.address)
+        deploy(api, os.environ, request, calendar=calendar, places=places)
         names = {found.id: found.name for found in client.read_deployments() if found.name in ("predict", "score")}
         span = {"start_time": start.isoformat(), "end_time": end.isoformat(), "min_runs": MOST, "max_runs": MOST}
         for identity in names:
