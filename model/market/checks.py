@@ -24,6 +24,8 @@ PRICE_COLUMNS = COLUMNS[:5]
 _ROUNDING = 1e-6
 # Where nothing is traded under the ticker itself, the Close is computed apart from the day's range: a hair outside.
 _HAIR = 0.005
+# Exchanges of futures.
+_SETTLED = ("CMES", "IEPA")
 # So many sessions in a row an exchange rate may lack: banks' holidays.
 _HOLIDAYS = 3
 # What cheaper prices look like a factor of 100 from is a coin or two.
@@ -162,7 +164,16 @@ def _volumes(prices: Prices, quiet: Rows) -> Iterator[Finding]:
     if not prices.has_volume:
         return
     none = prices.column("Volume") == 0
-    yield Finding(what="Volume missing, zero or negative", days=prices.sessions[none & ~quiet], cause="volume")
+    # An exchange of futures settles a price each day, whether the nearest contract was traded or not.
+    is_settled = prices.security.kind == "FUTURE" or prices.security.exchange in _SETTLED
+    what = "with volume 0: prices as they were settled" if is_settled else "Volume missing, zero or negative"
+    yield Finding(
+        what=what,
+        noun="session" if is_settled else "",
+        days=prices.sessions[none & ~quiet],
+        cause="volume",
+        fault=not is_settled,
+    )
     yield Finding(
         what="without trade: volume 0, and every price the Close before",
         noun="session",
