@@ -290,3 +290,18 @@ def test_a_day_when_a_future_is_settled_without_trade_is_a_note() -> None:
     assert f"Volume missing, zero or negative: {after.sessions[7]}" in find_faults(
         share, ExchangeCalendar("CMES"), ChecksConfig()
     )
+
+
+def test_a_future_may_be_settled_a_hair_outside_the_days_range_and_no_further() -> None:
+    values = oil().values.copy()
+    values[7, :4] = [20.0, 21.0, 19.0, 21.05]
+    future = replace(oil(), values=values).until(date(2020, 4, 17))
+    assert check_prices(future, ExchangeCalendar("CMES")) == (
+        f"Close outside Low to High by a hair: {future.sessions[7]}",
+    )
+    values = values.copy()
+    values[7, 3] = 21.5
+    far = replace(oil(), values=values).until(date(2020, 4, 17))
+    assert find_faults(far, ExchangeCalendar("CMES"), ChecksConfig()) == (
+        f"Close outside Low to High: {far.sessions[7]}",
+    )
