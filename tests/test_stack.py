@@ -56,13 +56,18 @@ def test_with_now_the_first_forecast_is_made_without_waiting_for_the_schedule(st
     assert forecast["newest"]["session"] == str(rows[0].session)
 
 
-def test_every_deployment_stands_and_takes_the_prices_that_were_named(stack: Running) -> None:
+def test_every_deployment_stands_says_where_it_works_and_takes_the_prices_that_were_named(stack: Running) -> None:
     deployed = {found["name"]: found for found in stack.ask("deployments/filter", {})}
     assert {"train", "promote", "predict"} <= set(deployed)
     for name, found in deployed.items():
         takes_prices = "request" in found["parameter_openapi_schema"]["properties"]
         expected = {"ticker": "SAMPLE", "source": "sample"} if takes_prices else None
         assert found["parameters"].get("request") == expected, name
+        assert set(found["tags"]) == {
+            *("tomorrow", f"state:{stack.home}", f"ledger:sqlite:///{stack.home}/ledger.db"),
+            *(f"mlflow:{stack.mlflow_address}", f"mlflow:sqlite:///{stack.home}/mlflow.db"),
+            f"prefect:{stack.api.address}",
+        }
 
 
 def test_status_tells_of_each_part(stack: Running) -> None:

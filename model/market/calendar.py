@@ -12,6 +12,7 @@ from model.market.exchange_library import known_sessions, resolved
 from model.market.prices import Days
 
 __all__ = [
+    "LONGEST_HOLIDAYS",
     "OBSERVED",
     "SETTLING",
     "ExchangeCalendar",
@@ -26,7 +27,7 @@ __all__ = [
 _COMMON = years(date(2000, 1, 1), date(2000, 1, 1))
 _SOME_DAYS = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
 # No exchange is closed for longer: Lunar New Year, Golden Week, the end of Ramadan.
-_LONGEST_HOLIDAYS = timedelta(days=14)
+LONGEST_HOLIDAYS = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class ExchangeCalendar:
         """
         sessions = self.sessions(after, until)
         sessions = sessions[sessions > np.datetime64(after, "D")]
-        if until - after <= _LONGEST_HOLIDAYS:
+        if until - after <= LONGEST_HOLIDAYS:
             sessions = sessions[self.is_sure(sessions)]
         return tuple(_date(day) for day in sessions)
 
@@ -95,7 +96,7 @@ class ExchangeCalendar:
 
         Where no price came of the sessions between, and the calendar is not sure of them, they were none.
         """
-        if last < completed <= last + _LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
+        if last < completed <= last + LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
             return self.next_session(completed)
         return self.next_session(last)
 

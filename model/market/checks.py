@@ -22,8 +22,11 @@ PRICE_COLUMNS = COLUMNS[:5]
 
 # Sources store prices in single precision and print six decimals: an Open may lie a little above its High.
 _ROUNDING = 1e-6
-# Where nothing is traded under the ticker itself, the Close is computed apart from the day's range: a hair outside.
+# Where nothing is traded under the ticker itself, or the exchange settles a price, the Close is computed apart from the
+# day's range: a hair outside.
 _HAIR = 0.005
+# Exchanges of futures.
+_SETTLED = ("CMES", "IEPA")
 # So many sessions in a row an exchange rate may lack: banks' holidays.
 _HOLIDAYS = 3
 # What cheaper prices look like a factor of 100 from is a coin or two.
@@ -162,7 +165,16 @@ def _volumes(prices: Prices, quiet: Rows) -> Iterator[Finding]:
     if not prices.has_volume:
         return
     none = prices.column("Volume") == 0
-    yield Finding(what="Volume missing, zero or negative", days=prices.sessions[none & ~quiet], cause="volume")
+    # An exchange of futures settles a price each day, whether the nearest contract was traded or not.
+    is_settled = _is_future(prices)
+    what = "with volume 0: prices as they were settled" if is_settled else "Volume missing, zero or negative"
+    yield Finding(
+        what=what,
+        noun="session" if is_settled else "",
+        days=prices.sessions[none & ~quiet],
+        cause="volume",
+        fault=not is_settled,
+    )
     yield Finding(
         what="without trade: volume 0, and every price the Close before",
         noun="session",
@@ -172,16 +184,21 @@ def _volumes(prices: Prices, quiet: Rows) -> Iterator[Finding]:
     )
 
 
+def _is_future(prices: Prices) -> bool:
+    return prices.security.kind == "FUTURE" or prices.security.exchange in _SETTLED
+
+
 def _bars(prices: Prices, comparable: Rows) -> Iterator[Finding]:
     opened, high, low, close, adjusted = (prices.column(name) for name in PRICE_COLUMNS)
     with np.errstate(invalid="ignore", divide="ignore"):
         slack = _ROUNDING * (1 + np.abs(close))
+        computed = not prices.has_volume or _is_future(prices)
         turned = (high < low - slack) & comparable
         yield Finding(what="High below Low", days=prices.sessions[turned], cause="bar")
         in_order = comparable & ~turned
         for name, price in (("Open", opened), ("Close", close)):
             outside = in_order & ~_within(price, low, high, slack)
-            hair = outside & _within(price, low, high, slack + _HAIR * close) & (not prices.has_volume)
+            hair = outside & _within(price, low, high, slack + _HAIR * close) & computed
             what = f"{name} outside Low to High"
             yield Finding(what=what, days=prices.sessions[outside & ~hair], cause="bar")
             yield Finding(what=f"{what} by a hair", days=prices.sessions[hair], cause="bar", fault=False)

@@ -16,6 +16,7 @@ from model.evaluation.baselines import (
 )
 from model.evaluation.distribution import median
 from model.forecaster.forecasts import Forecasts
+from model.market.calendar import LONGEST_HOLIDAYS
 from model.market.prices import Prices
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.request import calendar_for
@@ -137,8 +138,12 @@ def _session(prices: Prices, settings: Settings, now: datetime) -> tuple[date, d
     """
     calendar = calendar_for(prices.security, settings, prices.sessions)
     session = calendar.following(prices.last, calendar.last_completed(now))
-    if not calendar.knows_all and prices.following is not None:
-        session = prices.following
+    known = prices.following
+    # A row that lies far ahead is no session that somebody knows of, but a wrong date.
+    if known is not None and not calendar.knows_all and known - prices.last <= LONGEST_HOLIDAYS:
+        seen = np.append(prices.sessions, np.datetime64(known, "D"))
+        calendar = calendar_for(prices.security, settings, seen)
+        session = known if calendar.newest(known) == known else session
     return session, calendar.opens(session)
 
 

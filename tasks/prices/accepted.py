@@ -17,6 +17,9 @@ from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import make_folder_durably, write_durably
 
+# It is shown with every use of the prices.
+LONGEST_REASON = 300
+
 
 class AcceptedDay(BaseModel):
     """Who took the prices of a day for right, when and why."""
@@ -44,7 +47,7 @@ def accepted_days(ticker: str, settings: Settings) -> tuple[AcceptedDay, ...]:
 def accept_days(
     ticker: str, days: Sequence[date], *, by: str, at: datetime, reason: str, today: date, settings: Settings
 ) -> tuple[AcceptedDay, ...]:
-    """Put days on record; UsageError for a day to come, and without a reason."""
+    """Put days on record; UsageError for a day to come, and without a reason or with a very long one."""
     if not reason.strip():
         raise UsageError(
             f"--accept {days[0]}",
@@ -52,6 +55,9 @@ def accept_days(
             need="why the prices of that day are right, which is recorded",
             remedy='add --reason "..."',
         )
+    if len(reason) > LONGEST_REASON:
+        have, need = f"a reason of {len(reason)} characters", f"{LONGEST_REASON} at most"
+        raise UsageError(f"--accept {days[0]}", have=have, need=need, remedy="say it in fewer words")
     for day in days:
         if day > today:
             raise UsageError(

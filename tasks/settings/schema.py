@@ -169,6 +169,10 @@ class HousekeepingSettings(Section):
     prefect_days: int = Field(90, ge=1, le=MOST_DAYS)
 
 
+# However it is written: every ticker that is asked for is looked up in capitals.
+Symbol = Annotated[Ticker, AfterValidator(str.upper)]
+
+
 class SecuritySettings(Section):
     """One row of the table of securities.
 
@@ -177,9 +181,9 @@ class SecuritySettings(Section):
     from_:    the first day whose prices are used, under the key `from`
     """
 
-    ticker: Ticker
+    ticker: Symbol
     name: str = ""
-    former_tickers: tuple[Ticker, ...] = ()
+    former_tickers: tuple[Symbol, ...] = ()
     exchange: str | None = None
     zone: str | None = None
     currency: str | None = None

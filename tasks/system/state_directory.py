@@ -182,5 +182,7 @@ def check_places(tags: Iterable[str], settings: Settings) -> None:
 
 
 def _shown(address: Address) -> str:
-    """An address as it is compared: without user and password, and of this machine in one spelling."""
+    """An address as it is compared: without user and password, and a file or this machine in one spelling."""
+    if address.file is not None:
+        return f"sqlite:///{address.file}"
     return str(Address(address.bare)).rstrip("/").replace("//localhost:", "//127.0.0.1:", 1)

@@ -9,6 +9,9 @@ from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
 from model.market.money import Money
 
+# MLflow cuts a note at 8,000 bytes: many files and many accepted days have more to say.
+MOST_NOTES, LONGEST_NOTE = 15, 300
+
 
 def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, model_uri: str) -> str:
     """Write the note of a training run, in Markdown."""
@@ -36,7 +39,11 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
 - prices: {prices.source}, {prices.origin}; kept with this run as `prices.parquet`
 """
     if prices.notes:
-        note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in prices.notes)
+        shown = [
+            line if len(line) <= LONGEST_NOTE else f"{line[:LONGEST_NOTE]}..." for line in prices.notes[:MOST_NOTES]
+        ]
+        more = [f"and {len(prices.notes) - MOST_NOTES} more"] if len(prices.notes) > MOST_NOTES else []
+        note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in (*shown, *more))
     note += f"""
 Raw prices in, the next session's price{in_unit} out (`frame` has a row a session, oldest first, and Yahoo's columns):
 

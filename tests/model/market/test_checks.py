@@ -276,3 +276,32 @@ def test_a_price_below_zero_in_a_file_may_be_true_and_is_not_said_to_be_correcte
     with pytest.raises(FaultyPrices) as refused:
         check_prices(replace(oil().until(date(2020, 6, 30)), source="csv"), ExchangeCalendar("CMES"))
     assert refused.value.remedy == "use earlier days only: --as-of DAY, before 2020-04-20"
+
+
+def test_a_day_when_a_future_is_settled_without_trade_is_a_note() -> None:
+    values = oil().values.copy()
+    values[7, COLUMNS.index("Volume")] = 0
+    values[7, :4] = [20.5, 20.9, 19.5, 20.1]
+    after = replace(oil(), values=values).until(date(2020, 4, 17))
+    assert check_prices(after, ExchangeCalendar("CMES")) == (
+        f"1 session with volume 0: prices as they were settled: {after.sessions[7]}",
+    )
+    share = replace(after, security=replace(after.security, kind="EQUITY", exchange="XNYS"))
+    assert f"Volume missing, zero or negative: {after.sessions[7]}" in find_faults(
+        share, ExchangeCalendar("CMES"), ChecksConfig()
+    )
+
+
+def test_a_future_may_be_settled_a_hair_outside_the_days_range_and_no_further() -> None:
+    values = oil().values.copy()
+    values[7, :4] = [20.0, 21.0, 19.0, 21.05]
+    future = replace(oil(), values=values).until(date(2020, 4, 17))
+    assert check_prices(future, ExchangeCalendar("CMES")) == (
+        f"Close outside Low to High by a hair: {future.sessions[7]}",
+    )
+    values = values.copy()
+    values[7, 3] = 21.5
+    far = replace(oil(), values=values).until(date(2020, 4, 17))
+    assert find_faults(far, ExchangeCalendar("CMES"), ChecksConfig()) == (
+        f"Close outside Low to High: {far.sessions[7]}",
+    )

@@ -1,6 +1,7 @@
 """A forecast is recorded with its distribution, and with what is naive beside it, as both were known then."""
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -100,3 +101,22 @@ def test_too_few_prices_for_a_distribution_are_an_error() -> None:
     make_naive_forecast("TEST-Open", KNOWN.rows(0, 21), "Open", read_settings({}), NOW)
     with pytest.raises(TooFewPrices, match="20 sessions\n  needed: more than 20"):
         make_naive_forecast("TEST-Open", KNOWN.rows(0, 20), "Open", read_settings({}), NOW)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "row_after", "session"),
+    [
+        ("observed", "2019-03-30", "2019-03-30"),  # a Saturday, on which the prices have a row
+        ("observed", "2199-01-05", "2019-03-26"),  # a row with a wrong date, which was left out
+        ("XBOM", "2019-03-30", "2019-03-26"),  # a Saturday of which Mumbai's calendar is sure
+        ("XBOM", "2199-01-05", "2019-03-26"),
+        ("XNYS", "2019-03-30", "2019-03-26"),
+    ],
+)
+def test_a_row_after_the_newest_one_tells_the_session_only_where_it_can_be_one(
+    exchange: str, row_after: str, session: str
+) -> None:
+    security = replace(KNOWN.security, exchange=exchange)
+    prices = replace(KNOWN, security=security, following=date.fromisoformat(row_after))
+    found = make_naive_forecast("TEST-Open", prices, "Open", read_settings({}), NOW)
+    assert str(found.session) == session

@@ -252,3 +252,12 @@ def test_a_server_listens_on_no_name_which_may_mean_several_places(name: str) ->
         read_settings({"TOMORROW_SERVER__HOST": name})
     assert "127.0.0.1" in refusal.value.need
     assert refusal.value.exit_code == 2
+
+
+def test_a_row_of_securities_holds_however_its_tickers_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.yaml"
+    file.write_text("securities: [{ticker: sap, former_tickers: [old], exchange: XETR, from: 2020-01-02}]")
+    settings = read_settings({"TOMORROW_CONFIG": str(file)})
+    for ticker in ("SAP", "sap", "OLD"):
+        assert (settings.security(ticker).ticker, settings.security(ticker).exchange) == ("SAP", "XETR")
+        assert settings.first_day(ticker) == date(2020, 1, 2)

@@ -187,6 +187,16 @@ def test_a_worker_of_another_state_directory_mlflow_or_ledger_refuses(worker: Se
     assert refused.value.exit_code == 2
 
 
+@pytest.mark.parametrize("name", ["me@home", "a b", "50%", "what?", "x#y"])
+def test_an_odd_state_directory_is_told_from_another_one_like_it(name: str) -> None:
+    ours, other = settings(f"/srv/{name}"), settings(f"/srv/other@{name}")
+    tags = place_tags(ours, (SERVER, ours.tracking_uri), PREFECT)
+    assert f"ledger:sqlite:////srv/{name}/ledger.db" in tags
+    check_places(tags, ours)
+    with pytest.raises(ConfigurationError):
+        check_places({tag for tag in tags if not tag.startswith("state:")}, other)
+
+
 def test_a_deployment_names_its_places_without_users_and_passwords() -> None:
     ours = settings(ledger="postgresql+psycopg://me:geheim@db/ledger?password=geheim2")
     tags = place_tags(ours, (Address("https://me:geheim@mlflow.example.org/"),), "http://me:geheim@prefect:4200/api")

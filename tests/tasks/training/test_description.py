@@ -50,3 +50,12 @@ def test_without_a_distribution_the_note_speaks_of_the_point_forecast_alone() ->
     note = run_note(SPLIT, CONFIG, evaluation_of(SPLIT), "models:/m-1")
     assert "In the test period its point forecast does **not** beat the best naive one (RMSE skill " in note
     assert np.isnan(evaluation_of(SPLIT).crps)
+
+
+def test_however_much_was_noticed_about_prices_mlflow_takes_the_note_whole() -> None:
+    notes = tuple(f"{number}: {'x' * 1000}" for number in range(40))
+    split = replace(SPLIT, prices=replace(SPLIT.prices, notes=notes))
+    note = run_note(split, CONFIG, judged(0.5, 1.0), "models:/m-1")
+    assert len(note.encode()) < 7500
+    assert "- and 25 more\n" in note
+    assert note.endswith("```\n")
