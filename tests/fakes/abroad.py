@@ -185,9 +185,7 @@ class Abroad:
         )
         stamps = [stamp for stamp, is_shown in zip(stamps, shown.tolist(), strict=True) if is_shown]
         first = int(_utc(self.begins[0]).timestamp())
-        yahoo.serve(
-            self.ticker, prices, stamps=stamps, symbol=self.ticker, firstTradeDate=first, **self.listing.metadata
-        )
+        yahoo.serve(self.ticker, prices, stamps, symbol=self.ticker, firstTradeDate=first, **self.listing.metadata)
 
     @property
     def has_night(self) -> bool:

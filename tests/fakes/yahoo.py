@@ -88,9 +88,7 @@ class FakeYahoo:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def serve(
-        self, symbol: str, prices: Prices, /, *, stamps: Sequence[datetime] | None = None, **metadata: Any
-    ) -> None:
+    def serve(self, symbol: str, prices: Prices, stamps: Sequence[datetime] | None = None, /, **metadata: Any) -> None:
         """List a symbol; keywords replace parts of its metadata.
 
         stamps: the moment of each row, by which a client knows its day; by default when New York opens
