@@ -123,7 +123,7 @@ class Abroad:
         outside: tuple[date, ...] = (),
         delayed: Mapping[date, datetime] | None = None,
     ) -> "Abroad":
-        """A walk at random, the same for each ticker.
+        """A walk at random that does not stray far, so that a network fitted in a moment follows it; one by ticker.
 
         lacking: sessions that Yahoo never has
         outside: sessions whose Close lies a hair above the High
@@ -213,7 +213,10 @@ def _walk(ticker: str, listing: Listing, rows: int) -> np.ndarray:
     """(rows, 6) in the order of COLUMNS."""
     draws = np.random.default_rng(crc32(ticker.encode())).standard_normal((rows, 6))
     daily = 0.004 if listing.kind == "CURRENCY" else 0.012
-    close = listing.price * np.exp(np.cumsum(daily * draws[:, 0]))
+    away = np.zeros(rows)
+    for row in range(1, rows):
+        away[row] = 0.98 * away[row - 1] + daily * draws[row, 0]
+    close = listing.price * np.exp(away)
     before = np.concatenate([[listing.price], close[:-1]])
     opened = before * np.exp(daily / 3 * draws[:, 1])
     high = np.maximum(opened, close) * np.exp(daily / 2 * np.abs(draws[:, 2]))

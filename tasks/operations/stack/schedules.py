@@ -7,8 +7,9 @@ from model.market.calendar import ExchangeCalendar
 
 NEW_YORK = "America/New_York"
 _OPENS, _CLOSES, _DAY = 9 * 60 + 30, 16 * 60, 24 * 60
-# Where one session follows on another, a forecast counts in the first hour: two tries, and the rest after them.
-_FORECASTS, _OTHERS_LATER = {"after-training": 10, "before-open": 35}, {"before-morning": 180}
+# Where one session follows on another, a forecast counts in the first hour: two tries, and the rest after them. Not at
+# the full hour: yfinance takes what Yahoo has in the first minute of 22:00 and 23:00 in London for the day after.
+_FORECASTS, _OTHERS_LATER = {"after-training": 10, "before-open": 35}, {"session-over": 65, "before-morning": 180}
 # Less than this between two sessions is no night, in minutes.
 _NIGHT = 60
 

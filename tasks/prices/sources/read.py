@@ -85,8 +85,11 @@ def download(
         values=chart.values,
         notes=(*notes, *calendar_notes(calendar, completed)),
     )
-    prices, gap = _without_gap_at_the_end(known_until(_without_unfinished(prices, completed), completed))
-    missing = calendar.due_sessions(prices.last, completed)
+    whole = known_until(_without_unfinished(prices, completed), completed)
+    prices, gap = _without_gap_at_the_end(whole)
+    # A row that is there without its numbers is a session that comes late, whether or not the calendar is sure of it.
+    missing = calendar.due_sessions(prices.last, completed) or ((whole.last,) if gap else ())
+    prices = _without_empty(prices, calendar)
     return Download(prices=prices, metadata=chart.metadata, missing=missing, gap=gap)
 
 
@@ -140,11 +143,12 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
 
 
 def _without_empty(prices: Prices, calendar: ExchangeCalendar) -> Prices:
-    """Without the rows that hold no price, on days when the exchange did not trade."""
+    """Without the rows that hold no price, on days when the exchange did not trade, as far as its calendar is sure."""
     if not len(prices):
         return prices
     empty = np.isnan(prices.values[:, :5]).all(axis=1)
-    empty &= ~np.isin(prices.sessions, calendar.sessions(prices.first, prices.last))
+    sure = calendar.is_sure(prices.sessions)
+    empty &= ~(sure & np.isin(prices.sessions, calendar.sessions(prices.first, prices.last)))
     if not empty.any():
         return prices
     note = f"left out, empty rows on days when {calendar.exchange} did not trade: {list_days(prices.sessions[empty])}"

@@ -1,7 +1,7 @@
 """What can go wrong with Yahoo's answers: each fault has its name, and none is taken for prices."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from model.errors import (
     TomorrowError,
     UnknownSymbol,
 )
-from model.market.prices import COLUMNS
+from model.market.prices import COLUMNS, Prices
 from tasks.prices.sources.yahoo import fetch_chart
 from tests.facebook import AFTER_CLOSE, MARKET, META
+from tests.fakes.abroad import Abroad
 from tests.fakes.yahoo import HTML, FakeYahoo, Fault
 from tests.tasks.prices.conftest import Fetch, quote
 
@@ -186,6 +187,35 @@ def test_a_row_without_numbers_is_named(yahoo: FakeYahoo, fetch: Fetch) -> None:
     yahoo.misbehave(Fault(edit=empty))
     with pytest.raises(FaultyPrices, match=f"not a number: {MARKET.sessions[50]}"):
         fetch()
+
+
+def test_an_empty_row_on_a_day_without_trading_is_left_out_and_that_is_said(yahoo: FakeYahoo, fetch: Fetch) -> None:
+    days = MARKET.sessions.astype("datetime64[D]")
+    place = int(np.searchsorted(days, np.datetime64("2012-07-04")))
+    sessions = np.insert(days, place, np.datetime64("2012-07-04"))
+    yahoo.serve("META", replace(MARKET, sessions=sessions, values=np.insert(MARKET.values, place, np.nan, axis=0)))
+    prices = fetch()
+    assert len(prices) == len(MARKET)
+    assert "left out, empty rows on days when XNYS did not trade: 2012-07-04" in prices.notes
+
+
+def test_an_empty_row_of_an_exchange_rate_is_waited_for_and_left_out_once_later_days_are_there(
+    yahoo: FakeYahoo, fetch: Fetch
+) -> None:
+    christmas, never = date(2025, 12, 25), datetime(2030, 1, 1, tzinfo=UTC)
+    rate = Abroad.of("EURUSD=X", first=date(2025, 6, 2), last=date(2025, 12, 30), delayed={christmas: never})
+
+    def fetched(day: int) -> Prices:
+        five_past_five = datetime(2025, 12, day, 22, 5, tzinfo=UTC)
+        rate.show(yahoo, five_past_five)
+        return fetch("EURUSD=X", now=five_past_five)
+
+    assert fetched(24).last == date(2025, 12, 24)
+    with pytest.raises(PricesUnavailable, match="yet for 2025-12-25"):
+        fetched(25)
+    after = fetched(26)
+    assert (after.last, "2025-12-25" in after.sessions.astype(str)) == (date(2025, 12, 26), False)
+    assert "1 session missing, a holiday of banks: 2025-12-25" in after.notes
 
 
 def test_a_newest_row_without_its_close_is_to_be_tried_again(yahoo: FakeYahoo, fetch: Fetch) -> None:
