@@ -20,7 +20,7 @@ _WEEKDAY = r"(?:[^\W\d_]{2,12}\.?,?\s+)?"
 _MONTH = r"(?P<month>[^\W\d_]{3,10})\.?"
 _YEAR = r"(?P<year>\d{4}|'?\d{2})"
 _SHAPES = {
-    "ymd": re.compile(rf"(?P<year>\d{{4}})[-/.年](?P<month>\d{{1,2}})[-/.月](?P<day>\d{{1,2}})日?{_CLOCK}"),
+    "ymd": re.compile(rf"(?P<year>\d{{4}})[-/.年]\s?(?P<month>\d{{1,2}})[-/.月]\s?(?P<day>\d{{1,2}})[日.]?{_CLOCK}"),
     "compact": re.compile(rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}})(?:\.0)?{_CLOCK}"),
     "numbers": re.compile(
         rf"{_WEEKDAY}(?P<first>\d{{1,2}})(?P<sign>[-/.\s])(?P<second_>\d{{1,2}})(?P=sign){_YEAR}{_CLOCK}"

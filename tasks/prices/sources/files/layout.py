@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 
 from model.errors import FaultyPrices
 from tasks.prices.sources.files.amounts import holds_number, is_missing
@@ -24,7 +26,9 @@ from tasks.prices.sources.files.tables.text import HEAD
 NAMED: tuple[Role, ...] = (*NEEDED, "Adj Close", "Volume", "Ticker")
 HOW_TO_NAME = 'say which column is which: --columns close="Price USD", and so on'
 
-_EPOCH = re.compile(r"\d{13}|\d{16}")
+# In so many lines a pasted header may stand.
+_PARTS = 4
+
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
 
@@ -35,12 +39,14 @@ class Layout:
     places: the column of each role, from 0
     titles: what those columns are called in the file; empty where it has no header
     first:  which of the table's lines is the first of values
+    width:  how many columns its header has, where that is one line; else 0
     ticker: the security's, where it stands at the head of its columns
     """
 
     places: Mapping[Role, int]
     titles: Mapping[Role, str]
     first: int
+    width: int = 0
     ticker: str | None = None
 
     def cell(self, line: Line, role: Role) -> str:
@@ -75,22 +81,36 @@ def find_layouts(sheet: Sheet, given: Mapping[Role, str]) -> tuple[Layout, ...]:
 
     FaultyPrices says what is missing.
     """
-    for row, line in enumerate(sheet.lines[:HEAD]):
+    for row in range(len(sheet.lines[:HEAD])):
         if not given and (wide := tuple(_two_lines(sheet, row))):
             return wide
+        line, parts = _whole(sheet.lines, row)
         titles = _titles(sheet, line, given)
         if titles is None:
             continue
         places = _places(sheet, line, titles)
         if all(role in places for role in NEEDED):
             shown = {role: line.cells[place] or "the first column" for role, place in places.items()}
-            return (Layout(places=places, titles=shown, first=row + 1),)
+            return (Layout(places=places, titles=shown, first=row + parts, width=len(line.cells)),)
         if not given and (wide := tuple(_with_tickers(line, row))):
             return wide
     by_place = _by_place(sheet, given)
     if by_place is None:
         raise _missing(sheet, given)
     return (by_place,)
+
+
+def _whole(lines: Sequence[Line], row: int) -> tuple[Line, int]:
+    """A header and in how many lines it stands: a page that is pasted may break names in two, as Yahoo's does."""
+    cells = lines[row].cells
+    width = max((len(line.cells) for line in lines[row + 1 : row + HEAD]), default=0)
+    for parts, below in enumerate(lines[row + 1 : row + _PARTS], start=2):
+        if len(cells) >= width or any(letter.isdigit() for cell in below.cells for letter in cell):
+            break
+        cells = (*cells[:-1], f"{cells[-1]} {below.cells[0]}", *below.cells[1:])
+        if len(cells) == width:
+            return replace(lines[row], cells=cells), parts
+    return lines[row], 1
 
 
 def _titles(sheet: Sheet, line: Line, given: Mapping[Role, str]) -> dict[Role, int] | None:
@@ -200,8 +220,8 @@ def _by_place(sheet: Sheet, given: Mapping[Role, str]) -> Layout | None:
         return None
     if start == 2:
         places["Time"] = 1
-    # Binance has the time of the close behind the volume; elsewhere a sixth price is the adjusted Close.
-    if width > start + 5 and not _EPOCH.fullmatch(lines[0][start + 5]) and start == 1:
+    # A number behind the Close that goes with it is the adjusted Close; elsewhere it is the volume.
+    if width > start + 5 and start == 1 and _goes_with([(cells[start + 3], cells[start + 4]) for cells in lines]):
         places |= {"Adj Close": start + 4, "Volume": start + 5}
     elif width > start + 4:
         places["Volume"] = start + 4
@@ -215,6 +235,18 @@ def _is_bar(cells: Sequence[str]) -> bool:
     except ValueError:
         return False
     return low <= min(opened, close) and max(opened, close) <= high
+
+
+def _goes_with(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether the second numbers are a share of the first that hardly changes from row to row."""
+    try:
+        shares = [float(second) / float(first) for first, second in pairs]
+    except (ValueError, ZeroDivisionError):
+        return False
+    return (
+        all(share > 0 for share in shares)
+        and median(abs(after / before - 1) for before, after in pairwise(shares)) < 1e-3
+    )
 
 
 def _missing(sheet: Sheet, given: Mapping[Role, str]) -> FaultyPrices:

@@ -14,26 +14,30 @@ NUMBERS: tuple[Role, ...] = (*PRICES, "Adj Close", "Volume")
 # By role, what is taken before what, where a file has several: a separate Close before a Price. Besides English, the
 # languages that Investing.com and the larger exchanges write in.
 _NAMES: Mapping[Role, str] = {
-    "Date": "date, trade date, trading date, trading day, price date, business date, session, datetime, date "
-    "time, date utc, datum, fecha, data, 日期, 日付, 日付け, 날짜, 交易日期, дата, day, timestamp, gmt time, local "
-    "time, open time, time open, time, unix, unix timestamp, epoch, window start, index, dt, t",
+    "Date": "date, exchange date, observation date, trade date, trading date, trading day, price date, business "
+    "date, session, datetime, date time, date utc, datum, fecha, data, 日期, 日付, 日付け, 날짜, 交易日期, дата, "
+    "tarih, day, timestamp, gmt time, local time, open time, time open, window start, time, unix, unix timestamp, "
+    "epoch, index, dt, t",
     "Time": "time, heure, zeit, uhrzeit, hora",
     "Open": "open, open price, opening price, opening, price open, eröffnung, eröffn, eröffnungskurs, erster, "
-    "ouverture, ouv, apertura, abertura, openen, 始値, 开盘, 開盤, 开盘价, 開盤價, 시가, откр, px open, otwarcie, o",
-    "High": "high, high price, highest, highest price, day high, price high, max, hoch, tageshoch, plus haut, "
-    "haut, máximo, máxima, máx, massimo, max, hoog, najwyższy, px high, 高値, 高, 最高, 最高价, 最高價, 고가, макс, h",
-    "Low": "low, low price, lowest, lowest price, day low, price low, min, tief, tagestief, plus bas, bas, "
-    "mínimo, mínima, mín, minimo, laag, 安値, 低, 最低, 最低价, 最低價, 저가, мин, px low, najniższy, l",
+    "ouverture, ouv, apertura, abertura, openen, otwarcie, açiliş, 始値, 开盘, 開盤, 开盘价, 開盤價, 시가, откр, px "
+    "open, o",
+    "High": "high, high price, highest, highest price, day high, price high, max, hoch, tageshoch, plus haut, haut, "
+    "máximo, máxima, máx, massimo, hoog, najwyższy, yüksek, 高値, 高, 最高, 最高价, 最高價, 고가, макс, px high, h",
+    "Low": "low, low price, lowest, lowest price, day low, price low, min, tief, tagestief, plus bas, bas, mínimo, "
+    "mínima, mín, minimo, laag, najniższy, düşük, 安値, 低, 最低, 最低价, 最低價, 저가, мин, px low, l",
     "Close": "close, close price, closing price, close last, closing, close price adjusted for splits, close close "
-    "price adjusted for splits, price close, schluss, schlusskurs, clôture, fermeture, cierre, chiusura, "
-    "fechamento, slot, 終値, 收盘, 收盤, 收盘价, 收盤價, 종가, last price, last, last traded price, ltp, settle, "
-    "settlement, zuletzt, letzter, dernier, último, ultimo, laatste, zamknięcie, цена, px last, price, c",
+    "price adjusted for splits, price close, schluss, schlusskurs, clôture, clôt, fermeture, cierre, chiusura, "
+    "zamknięcie, fechamento, slot, 終値, 收盘, 收盤, 收盘价, 收盤價, 종가, last price, last, last traded price, "
+    "ltp, settle, settlement, zuletzt, letzter, dernier, último, ultimo, laatste, ostatnio, şimdi, цена, px last, "
+    "latest, close last price, price, c",
     "Adj Close": "adj close, adjusted close, adj close price, adjusted closing price, adjusted close price, adjusted, "
     "close adj, close adjusted, adj close adjusted close price adjusted for splits and dividend and or "
     "capital gain distributions, 調整後終値, 调整后收盘价",
-    "Volume": "volume, vol, total volume, traded volume, trade volume, total traded quantity, total trade quantity, "
-    "ttl trd qnty, tottrdqty, shares traded, no of shares, quantity, volumen, volumes, volúmenes, umsatz, "
-    "stück, stücke, omzet, 出来高, 交易量, 成交量, 거래량, объём, объем, px volume, wolumen, tick volume, tickvol, v",
+    "Volume": "number of shares, stück, stücke, stuecke, umsatz stück, umsatz in stück, volume, vol, total volume, "
+    "traded volume, trade volume, total traded quantity, total trade quantity, ttl trd qnty, tottrdqty, shares "
+    "traded, no of shares, quantity, volumen, volumes, volúmenes, umsatz, omzet, wolumen, wol, hac, hacim, px "
+    "volume, 出来高, 交易量, 成交量, 거래량, объём, объем, tick volume, tickvol, v",
     "Ticker": "ticker, symbol, ticker symbol, stock symbol, symbols, tickers, tic, act symbol, code, stock, "
     "instrument, security, name",
     "Splits": "split ratio, split factor, split coefficient, stock splits, splits, split",
@@ -53,7 +57,7 @@ _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_:/-]{0,29}")
 def plain(name: str) -> str:
     """A name without what exports differ in: case, accents, spaces, signs, what stands in brackets."""
     bare = _NUMBERED.sub("", _NOTES.sub("", name)) or name
-    letters = unicodedata.normalize("NFKD", bare.casefold())
+    letters = unicodedata.normalize("NFKD", bare.casefold().replace("\u0131", "i"))  # Turkish writes i without a dot
     return "".join(letter for letter in letters if letter.isalnum())
 
 

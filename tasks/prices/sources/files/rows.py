@@ -127,6 +127,13 @@ def _dated(
         elif len(line.cells) < least and any(cell for cell in line.cells if cell != day):
             need = f"at least {least}, as the first line has" if layout.titles else f"at least {least}"
             raise faulty(sheet.where(line), have=f"{len(line.cells)} values", need=need)
+        elif layout.width and any(line.cells[layout.width :]):
+            raise faulty(
+                sheet.where(line),
+                have=f"{len(line.cells)} values below a header of {layout.width}: perhaps a comma in a number parts it",
+                need="a value for each column",
+                remedy="export the file with quotes around such numbers, or with semicolons or tabs between values",
+            )
         else:
             yield line, moment
 

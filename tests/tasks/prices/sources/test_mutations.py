@@ -15,7 +15,7 @@ from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
-from tasks.prices.sources.read import download
+from tasks.prices.sources.read import check, download
 from tasks.prices.sources.yahoo_session import YahooSession
 from tasks.settings import Settings
 from tests.fakes.yahoo import FakeYahoo, Fault
@@ -118,7 +118,7 @@ def demand_sound(prices: Prices) -> None:
 def outcome(session: YahooSession) -> Prices | PricesError:
     """What comes of one request; any other exception than ours ends the test."""
     try:
-        return download(META, Settings(), NOW, session).prices
+        return check(download(META, Settings(), NOW, session).prices, Settings())
     except PricesError as error:
         return error
 

@@ -35,10 +35,21 @@ def read_text(name: str, raw: bytes) -> Sheet:
         score = max((_recognised(line) for line in sheet.lines[:HEAD]), default=0) * 100 + _width(sheet)
         if best is None or score > best[0]:
             best = score, sheet
+    if best is not None and fault is None and (whole := _quoted_whole(best[1])):
+        return read_text(name, whole.encode())
     if best is None or (fault is not None and best[0] < 2):
         line = getattr(fault, "line", 1)
         raise faulty(f"{name}, line {line}", have=f"not CSV: {fault}", need="lines of values between commas")
     return best[1]
+
+
+def _quoted_whole(sheet: Sheet) -> str:
+    """The text of a table each line of which stands in quotes as one value; empty where it is not so."""
+    lines = [line.cells for line in sheet.lines]
+    if not lines or not all(len(cells) == 1 for cells in lines) or _recognised(sheet.lines[0]):
+        return ""
+    text = "\n".join(cells[0] for cells in lines)
+    return text if any(mark in lines[0][0] for mark in _DELIMITERS) else ""
 
 
 class _NotCsv(csv.Error):

@@ -44,7 +44,7 @@ def assert_known(prices: Prices) -> None:
 
 
 def test_there_are_samples() -> None:
-    assert len(SAMPLES) == 20
+    assert len(SAMPLES) == 28
 
 
 @pytest.mark.parametrize("layout", SAMPLES)
@@ -152,6 +152,31 @@ def test_parquet_with_a_column_or_an_index_of_days(tmp_path: Path) -> None:
         assert_known(read((tmp_path / "made.parquet").read_bytes(), tmp_path))
     with pytest.raises(FaultyPrices, match="no Parquet file that can be read"):
         read((tmp_path / "made.parquet").read_bytes()[:200], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "decimals", ["61.20,61.95,60.88,61.74,61.10,1,204,300", "61,20,61,95,60,88,61,74,61,10,1204300"]
+)
+def test_commas_in_numbers_without_quotes_are_refused_and_never_read_shifted(decimals: str, tmp_path: Path) -> None:
+    lines = PLAIN.splitlines()
+    with pytest.raises(FaultyPrices, match="values below a header of 7") as refused:
+        read(f"{lines[0]}\n2020-01-30,{decimals}\n", tmp_path)
+    assert "quotes" in refused.value.remedy
+
+
+def test_empty_values_behind_the_last_column_do_not_matter(tmp_path: Path) -> None:
+    lines = PLAIN.splitlines()
+    assert_known(read("\n".join([lines[0], *(f"{line},," for line in lines[1:])]), tmp_path))
+
+
+def test_lines_that_stand_in_quotes_as_a_whole(tmp_path: Path) -> None:
+    assert_known(read("\n".join(f'"{line}"' for line in PLAIN.splitlines()), tmp_path))
+
+
+def test_without_a_header_an_adjusted_close_is_told_from_a_volume(tmp_path: Path) -> None:
+    prices = read("\n".join(PLAIN.splitlines()[1:]), tmp_path)
+    assert_known(prices)
+    assert prices.column("Adj Close").tolist() == [61.10, 60.69]
 
 
 def test_three_decimals_are_no_thousands(tmp_path: Path) -> None:
