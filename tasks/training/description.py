@@ -45,7 +45,8 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
         more = [f"and {len(prices.notes) - MOST_NOTES} more"] if len(prices.notes) > MOST_NOTES else []
         note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in (*shown, *more))
     note += f"""
-Raw prices in, the next session's price{in_unit} out (`frame` has a row a session, oldest first, and Yahoo's columns):
+Raw prices in, the next session's price{in_unit} out (`frame` has a row a session, in any order if it has dates, and \
+Yahoo's columns):
 
 ```python
 import mlflow

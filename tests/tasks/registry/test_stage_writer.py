@@ -78,6 +78,13 @@ def test_a_move_that_was_killed_is_completed_by_whoever_looks_next(
     assert [change.version for change in registry.history.changes(MODEL)] == [1, 2, 1]
 
 
+def one_in_production_and_one_waiting(registry: Registry, tracking: Tracking) -> object:
+    """Version 1 is in Production and version 2 is not; how MLflow has them."""
+    registry.move(MODEL, train(tracking), "Production", PASSED)
+    train(tracking)
+    return stand(tracking.client)
+
+
 def refusing(tracking: Tracking, monkeypatch: pytest.MonkeyPatch, *writes: str, after: int = 0) -> None:
     """A server that lets us read, and from so many writes on forbids these."""
     left = after
@@ -101,9 +108,7 @@ def refusing(tracking: Tracking, monkeypatch: pytest.MonkeyPatch, *writes: str, 
 def test_a_move_that_mlflow_forbids_is_taken_back_and_made_by_nobody_later(
     registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.move(MODEL, train(tracking), "Production", PASSED)
-    train(tracking)
-    before = stand(tracking.client)
+    before = one_in_production_and_one_waiting(registry, tracking)
     with monkeypatch.context() as patch:
         refusing(tracking, patch, "transition_model_version_stage")
         for ask in (partial(registry.move, MODEL, 2, "Production"), partial(registry.move, MODEL, 1, "Archived")):
@@ -126,9 +131,7 @@ def test_a_move_that_mlflow_forbids_is_taken_back_and_made_by_nobody_later(
 def test_what_was_made_of_a_move_before_mlflow_forbade_the_rest_is_undone_by_whoever_looks_next(
     registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.move(MODEL, train(tracking), "Production", PASSED)
-    train(tracking)
-    before = stand(tracking.client)
+    before = one_in_production_and_one_waiting(registry, tracking)
     with monkeypatch.context() as patch:
         refusing(tracking, patch, "transition_model_version_stage", after=1)
         with pytest.raises(ConfigurationError, match="Permission denied"):

@@ -112,7 +112,7 @@ _Reader = Callable[[re.Match[str]], date]
 
 def _reader(shape: str, found: Sequence[re.Match[str]]) -> tuple[_Reader, str]:
     if shape == "epoch":
-        return (lambda _: date.min), "in seconds since 1970"
+        return (lambda _: date.min), "counted from the beginning of 1970"
     if shape == "spreadsheet":
         return (lambda match: date(1899, 12, 30) + timedelta(days=int(match["serial"]))), "as a spreadsheet counts days"
     if shape == "numbers":
