@@ -271,7 +271,10 @@ def _fill_history(uri: str, home: Path, versions: list[Map]) -> None:
         at = datetime.fromtimestamp(version["end"] / 1000, UTC)
         staged = moved(("Trained, and put into Staging.",), at=at, by="train")
         changes.append(StageChange.of(staged, new_move(), model, number, "None", "Staging"))
-        reasons = ("Evidence of skill 52 to 1 on 1,250 sessions, needed 20 to 1.", "80 % interval: covered enough.")
+        reasons = (
+            "PASS evidence of skill: 52 to 1 (1,250 sessions); needed 20 to 1.",
+            "PASS 80 % interval: covered enough.",
+        )
         promoted = Ruling(
             decision=DecisionWord.PROMOTED, reasons=reasons, at=at, by="gate", verdict="proven", evidence=52.0
         )

@@ -75,7 +75,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
                 noted = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
                 return _stays(record_decision_task(registry, candidate, noted), decision)
             if not decision.passed:
-                log_decision(candidate, decision)
+                log_decision(candidate, decision, decision.word)
                 raise refusal(candidate, decision)
             if not decision.promoted:
                 return _stays(candidate, decision)
@@ -193,8 +193,8 @@ def _ask_person(
     decision = ask_gate_task(tracking, waiting, champion(registry, model, now()), now(), proofs)
     person = PersonDecision(approved=approved, by=user_name(), reason=reason)
     subject = f"{model} version {version}"
-    reasons = record_person(subject, waiting.decision, person, decision.reasons, decision.passed)
-    return waiting, decision.passed, replace(decision, reasons=reasons)
+    checks = record_person(subject, waiting.decision, person, decision.checks, decision.passed)
+    return waiting, decision.passed, replace(decision, checks=checks)
 
 
 def _report(move: Move, decision: Decision | None = None) -> PromotionReport:
@@ -205,7 +205,7 @@ def _report(move: Move, decision: Decision | None = None) -> PromotionReport:
 
 
 def _stays(version: RegisteredVersion, decision: Decision) -> PromotionReport:
-    log_decision(version, decision)
+    log_decision(version, decision, decision.word)
     return PromotionReport(version=version, changed=False, decision=decision)
 
 

@@ -13,6 +13,7 @@ from flows.cli.configuration import prepare
 from flows.cli.result import CommandResult, rendered
 from model.config import PriceRequest, preset
 from model.errors import NothingInProduction, PromotionRefused
+from model.evaluation.check import text_table
 from model.market.security import SAMPLE
 from tasks.system.keras_backend import load_backend
 from tasks.system.prefect_server import orchestrated
@@ -57,7 +58,7 @@ def _end(trained: "TrainReport") -> int:
     """Say why there is no forecast."""
     decision = trained.decision
     _say("\nThe demonstration ends here, since nothing is in Production to forecast with.")
-    _say(" ".join((f"The gate {gate_phrase(decision)}.", *decision.failures)))
+    _say("\n".join((f"The gate {gate_phrase(decision)}:", *text_table(decision.failed, "  "))))
     return PromotionRefused.exit_code
 
 

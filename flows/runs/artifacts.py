@@ -6,6 +6,7 @@ from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from model.evaluation.check import markdown_table
 from model.evaluation.decision import Decision
 from model.evaluation.monitoring import Window
 from model.market.money import Money
@@ -25,10 +26,9 @@ def link_training(
 ) -> None:
     """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
     create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
-    reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     create_markdown_artifact(
-        f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
-        f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{reasons}\n",
+        f"**{version.headline()}.**\n\nOn {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n"
+        f"{markdown_table(decision.checks)}",
         key="training",
         description=f"what {version.model} version {version.version} came to",
     )

@@ -120,13 +120,12 @@ def log_proofs(proofs: "Proofs", gate: "Gate") -> None:
         get_run_logger().info(f"Proof: {claim}.")
 
 
-def log_decision(version: "RegisteredVersion", decision: "Decision | None") -> None:
-    """Each reason of the gate, what was decided, and the stage that the version is in now."""
+def log_decision(version: "RegisteredVersion", decision: "Decision | None", decided: str | None = None) -> None:
+    """Each check of the gate, what was decided, on the version's record or just now, and the stage that it is in."""
     logger = get_run_logger()
     for reason in decision.reasons if decision else ():
         logger.info(f"Gate: {reason}")
-    decided = version.tags.get("decision") or "not decided on"
-    logger.info(f"{version.model} version {version.version}: {decided}, in {version.stage}.")
+    logger.info(f"{version.headline(decided)}.")
 
 
 def log_pulled(model: str, version: "RegisteredVersion | None") -> None:

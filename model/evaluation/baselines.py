@@ -106,3 +106,8 @@ def naive_forecast(prices: Prices, column: str) -> tuple[str, float]:
 def naive_label(name: str) -> str:
     """The name of a naive forecast or distribution for people: `newest_Close` is the newest Close."""
     return NAIVE_LABELS.get(name) or f"the {name.replace('_', ' ')}"
+
+
+def naive_brief(name: str) -> str:
+    """The same in fewer words, for tables: `constant_250` is Close, last 250 changes."""
+    return f"Close, last {CONSTANT[name]:,} changes" if name in CONSTANT else naive_label(name)

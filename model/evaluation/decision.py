@@ -1,10 +1,11 @@
-"""What can be decided on a version, and what a person adds to the gate's reasons."""
+"""What can be decided on a version, by which checks, and what a person adds to the gate's reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from model.errors import UsageError, printable
+from model.evaluation.check import Check, Result, note
 
 
 class Verdict(StrEnum):
@@ -58,16 +59,24 @@ class Decision:
     word:     promoted, refused, watched (mode dry_run, and it passed) or waiting (mode manual: for a person)
     verdict:  what is known of its configuration's skill; None where that is not on record
     evidence: the odds that it has skill; None likewise
-    reasons:  one sentence for every check, passed or not; those of the checks that failed stand first
-    failures: the sentences of the checks that failed
+    checks:   each check with its result; those that failed stand first
     """
 
     passed: bool
     word: DecisionWord
     verdict: Verdict | None
     evidence: float | None
-    reasons: tuple[str, ...]
-    failures: tuple[str, ...] = ()
+    checks: tuple[Check, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One sentence for each check, which can be read as the check again."""
+        return tuple(map(str, self.checks))
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.result == Result.FAIL)
 
     @property
     def promoted(self) -> bool:
@@ -85,13 +94,13 @@ class PersonDecision:
 
 
 def record_person(
-    subject: str, decided: DecisionWord | None, person: PersonDecision, reasons: Sequence[str], passed: bool
-) -> tuple[str, ...]:
-    """The reasons to keep on a version that a person approves or rejects: the gate's, and the person's.
+    subject: str, decided: DecisionWord | None, person: PersonDecision, checks: Sequence[Check], passed: bool
+) -> tuple[Check, ...]:
+    """The checks to keep on a version that a person approves or rejects: the gate's, and the person's reason.
 
     subject: the version, as an error names it
     decided: the decision that is noted on it so far
-    reasons: the gate's sentences, and whether it `passed`
+    checks:  the gate's, and whether it `passed`
 
     UsageError where the version waits for nobody, and where a rejection, or an approval against the gate's advice,
     gives no reason.
@@ -113,4 +122,4 @@ def record_person(
         )
     done = f"{'Approved' if person.approved else 'Rejected'} by {printable(person.by)}"
     done += ", against the gate" if against else ""
-    return (*reasons, f"{done}: {reason.rstrip('.')}." if reason else f"{done}.")
+    return (*checks, note(f"{done}: {reason.rstrip('.')}." if reason else f"{done}."))

@@ -1,20 +1,21 @@
-"""The gate: whether a version may forecast in Production, and why, in sentences with numbers.
+"""The gate: whether a version may forecast in Production, and why, in checks with numbers.
 
 It asks three things. Is the version's configuration proven, by what it forecast over years of a backtest? Does the
-version itself keep its word on its test period? Is it better than what is in Production? Each check gives one sentence,
-whether it passes or not; a version passes when every check does. In the mode `manual` the gate advises, and a person
-decides. The caller acts on the decision: it moves a version, or asks a person.
+version itself keep its word on its test period? Is it better than what is in Production? Each check is one line: what
+was measured, and what was needed. A version passes when no check fails. In the mode `manual` the gate advises, and a
+person decides. The caller acts on the decision: it moves a version, or asks a person.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from model.config import Frozen
 from model.evaluation.baselines import naive_label
+from model.evaluation.check import Check, Result, info, judge, note
 from model.evaluation.decision import Decision, DecisionWord, Verdict
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.e_process import odds_text
@@ -28,6 +29,8 @@ Positive = Annotated[Finite, Field(gt=0)]
 # A version shows itself in so many sessions; a calendar month has at least this many.
 FEWEST_OWN = 15
 TOO_FEW = "the prices are too few for any session of a proof"
+# What failed is read first.
+_ORDER = (Result.FAIL, Result.PASS, Result.INFO)
 
 
 class Gate(Frozen):
@@ -105,11 +108,6 @@ class Champion:
     same: bool
 
 
-class _Check(NamedTuple):
-    passed: bool
-    sentence: str
-
-
 def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decision:
     """Decide on a candidate beside the version in Production, if there is one."""
     proof = candidate.proof
@@ -122,24 +120,22 @@ def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decis
         *_intervals(candidate, gate),
         *_against_champion(proof, champion, compared, gate),
     ]
-    checks.sort(key=lambda check: check.passed)
-    reasons = tuple(check.sentence for check in checks)
-    failures = tuple(check.sentence for check in checks if not check.passed)
-    passed = not failures
+    checks.sort(key=lambda check: _ORDER.index(check.result))
+    passed = all(check.holds for check in checks)
     word = DecisionWord.PROMOTED if passed else DecisionWord.REFUSED
     if gate.mode == "dry_run":
-        reasons += (f"Mode dry_run: the version would be {word}, but it stays where it is.",)
+        checks.append(note(f"Mode dry_run: the version would be {word}, but it stays where it is."))
         word = DecisionWord.WATCHED if passed else DecisionWord.REFUSED
     elif gate.mode == "manual":
-        reasons += (f"A person decides (mode manual): the gate advises {'to approve' if passed else 'to reject'} it.",)
+        advice = "to approve" if passed else "to reject"
+        checks.append(note(f"A person decides (mode manual): the gate advises {advice} it."))
         word = DecisionWord.WAITING
     return Decision(
         passed=passed,
         word=word,
         verdict=proof.verdict(gate.needed) if proof else Verdict.UNDECIDED,
         evidence=proof.odds if proof else 1.0,
-        reasons=reasons,
-        failures=failures,
+        checks=tuple(checks),
     )
 
 
@@ -155,35 +151,34 @@ def _replaces_unproven(proof: Proof | None, champion: Champion | None, compared:
     )
 
 
-def _proof(candidate: Candidate, gate: Gate, *, replaces: bool) -> Iterator[_Check]:
+def _proof(candidate: Candidate, gate: Gate, *, replaces: bool) -> Iterator[Check]:
     proof = candidate.proof
     if proof is None:
-        yield _Check(False, f"There is no evidence of skill: {candidate.why}.")
+        yield judge(False, "evidence of skill", f"none: {candidate.why}", odds_text(gate.min_evidence))
         return
     for condition in proof.conditions(gate.needed):
-        yield _Check(condition.holds or replaces, condition.sentence)
+        # Where it replaces a version that is worse and has no proof, it needs none itself.
+        yield replace(condition, result=Result.INFO) if replaces and not condition.holds else condition
     if replaces and proof.verdict(gate.needed) != Verdict.PROVEN:
-        yield _Check(True, "It may pass without a proof, since it is clearly better than a version that has none.")
+        yield info("exception", "no proof is needed, since it is clearly better than a version without one")
+    yield from proof.figures(gate.needed)
 
 
-def _own(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+def _own(candidate: Candidate, gate: Gate) -> Iterator[Check]:
     """Whether the version itself forecasts as its configuration did, fitted at other times: some fits go wrong."""
     test, proof = candidate.test, candidate.proof
     if proof is None or proof.evidence is None or proof.verdict(gate.needed) == Verdict.NO_SKILL:
         return  # it is refused for that, and a proof without skill may end before the test period
-    found = compare(Proof(judged=test), proof)
+    found, name = compare(Proof(judged=test), proof), "CRPS in the test period"
     if found.sessions < FEWEST_OWN:
-        few = f"In the test period the version itself can be compared with its proof on {found.sessions} sessions"
-        yield _Check(False, f"{few}: too few, needed at least {FEWEST_OWN}.")
+        few = f"{found.sessions} sessions that its proof has too"
+        yield judge(False, name, few, f"at least {FEWEST_OWN}")
         return
-    yield _Check(
-        found.ratio <= gate.max_own_ratio,
-        f"In the test period the version's own CRPS is {found.ratio:.4f} times that of its proof on {found.sessions} "
-        f"sessions; at most {gate.max_own_ratio:g}.",
-    )
+    measured = f"{found.ratio:.4f} times that of its proof ({found.sessions} sessions)"
+    yield judge(found.ratio <= gate.max_own_ratio, name, measured, f"at most {gate.max_own_ratio:g}")
 
 
-def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[Check]:
     """The medians over all sessions of the proof before the test period, and the version's own in it."""
     test, before = candidate.test, _before(candidate)
     parts = [test] if before is None else [before, test]
@@ -192,17 +187,15 @@ def _point_forecast(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     errors = {name: _rmse([part.actual - part.naive[name] for part in parts]) for name in names}
     best = min(errors, key=lambda name: errors[name])
     naive, money = errors[best], test.money
+    name, needed = "RMSE of the median", f"at most {gate.max_rmse_ratio:g}"
     if not (math.isfinite(ours) and math.isfinite(naive)):
-        said = f"RMSE {money.price(ours)} beside {money.price(naive)} of {naive_label(best)}"
-        yield _Check(False, f"{said}: no numbers to compare.")
+        pair = f"{money.price(ours)} beside {money.price(naive)} of {naive_label(best)}"
+        yield judge(False, name, f"no numbers to compare: {pair}", needed)
         return
     # A naive forecast without any error can be equalled, but not beaten.
     ratio = ours / naive if naive else 1.0 if ours == 0 else math.inf
-    yield _Check(
-        ratio <= gate.max_rmse_ratio,
-        f"RMSE of the median {money.score(ours)} on {n:,} sessions, {ratio:.4f} times that of {naive_label(best)}; "
-        f"at most {gate.max_rmse_ratio:g}.",
-    )
+    measured = f"{ratio:.4f} times that of {naive_label(best)} ({money.score(ours)}, {n:,} sessions)"
+    yield judge(ratio <= gate.max_rmse_ratio, name, measured, needed)
 
 
 def _before(candidate: Candidate) -> Evaluation | None:
@@ -219,7 +212,7 @@ def _rmse(errors: list[Values]) -> float:
     return math.sqrt(squares / sum(len(part) for part in errors))
 
 
-def _intervals(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
+def _intervals(candidate: Candidate, gate: Gate) -> Iterator[Check]:
     """One check a level: it fails where the share of prices within falls short by more than chance explains.
 
     Judged are its own forecasts of the test period, and before it as many of the proof's as make up recent_sessions.
@@ -230,66 +223,57 @@ def _intervals(candidate: Candidate, gate: Gate) -> Iterator[_Check]:
     for level in sorted(test.intervals):
         shares = [part.coverage_as_quoted(level) for part in (newest, test) if part and part.intervals]
         held = Share(hits=sum(share.hits for share in shares), n=sum(share.n for share in shares))
-        lowest, highest = held.bounds
-        gap = max(0.0, level - highest)
-        covered = f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices ({100 * held.value:.1f} %"
-        if gap:
-            found = (
-                f"{covered}). Even allowing for chance (up to {100 * highest:.1f} %) that is {100 * gap:.1f} points "
-                f"too low; limit {100 * gate.max_coverage_gap:g}."
-            )
-        else:
-            found = f"{covered}; {100 * lowest:.1f} to {100 * highest:.1f} % allowing for chance), which is enough."
-        yield _Check(gap <= gate.max_coverage_gap, found)
+        _, highest = held.bounds
+        gap, least = max(0.0, level - highest), max(0.0, level - gate.max_coverage_gap)
+        covered = f"covered {held.hits} of {held.n} prices, {100 * held.value:.1f} %"
+        yield judge(
+            gap <= gate.max_coverage_gap,
+            f"{100 * level:g} % interval",
+            f"{covered} ({100 * highest:.1f} % allowing for chance)",
+            f"{100 * least:g} % allowing for chance",
+        )
     if not test.intervals:
-        yield _Check(True, "The forecasts have no intervals: their coverage is not judged.")
+        yield info("intervals", "the forecasts have none, so that their coverage is not judged")
 
 
 def _against_champion(
     proof: Proof | None, champion: Champion | None, compared: Compared | None, gate: Gate
-) -> Iterator[_Check]:
+) -> Iterator[Check]:
     if champion is None:
-        yield _Check(True, "Nothing is in Production to compare with.")
+        yield info("version in Production", "none to compare with")
         return
-    named = f"version {champion.version} in Production"
+    named, common = f"version {champion.version} in Production", compared.sessions if compared else 0
     if champion.age < 0:
-        yield _Check(False, f"It knows {-champion.age} sessions less than {named}: a newer version is not replaced.")
+        newer = f"knows {-champion.age} more sessions than this one"
+        yield judge(False, named, newer, "none more: the newer one stays")
         return
     proven = proof is not None and proof.verdict(gate.needed) == Verdict.PROVEN
-    if compared is None or compared.sessions < gate.common_sessions:
-        common = compared.sessions if compared else 0
+    if compared is None or common < gate.common_sessions:
+        shared = f"{common} sessions of proof in common"
         if proven and not champion.proven:
-            yield _Check(True, f"It has {common} sessions of proof in common with {named}, which is not proven.")
-            return
-        yield _Check(
-            False,
-            f"It has {common} sessions of proof in common with {named}: too few to compare, "
-            f"needed at least {gate.common_sessions}.",
-        )
+            yield judge(True, named, f"is not proven, this one is ({shared})", "a proven version")
+        else:
+            yield judge(False, named, shared, f"at least {gate.common_sessions}")
         return
     odds = gate.min_evidence if proof is None else proof.needed_odds(gate.needed)
-    yield _compared(champion, compared, gate, named, odds, proven=proven)
+    yield from _compared(champion, compared, gate, named, odds, proven=proven)
 
 
-def _compared(champion: Champion, compared: Compared, gate: Gate, named: str, odds: float, *, proven: bool) -> _Check:
-    on = f"on {compared.sessions:,} sessions"
-    what = (
-        f"The configuration is that of {named}"
-        if champion.same
-        else f"CRPS {compared.ratio:.4f} times that of {named} {on}"
-    )
-    aged = f"{champion.age} sessions older"
+def _compared(
+    champion: Champion, compared: Compared, gate: Gate, named: str, odds: float, *, proven: bool
+) -> Iterator[Check]:
+    aged, on = f"{champion.age} sessions older", f"{compared.sessions:,} sessions"
+    measured = f"CRPS {compared.ratio:.4f} times that of version {champion.version} ({on})"
     if champion.age >= gate.refresh_after or (proven and not champion.proven):
-        why = f"which is {aged}" if champion.age >= gate.refresh_after else "which is not proven"
-        passed = compared.ratio < gate.max_refresh_ratio
-        return _Check(passed, f"{what}, {why}: a CRPS below {gate.max_refresh_ratio:g} times its own is enough.")
+        why = aged if champion.age >= gate.refresh_after else "not proven"
+        as_good = compared.ratio < gate.max_refresh_ratio
+        yield judge(as_good, named, f"{measured}, {why}", f"below {gate.max_refresh_ratio:g}")
+        return
     if champion.same:
-        sentence = f"{what}, which is {aged}: it is replaced when it is {gate.refresh_after} sessions old."
-        return _Check(False, sentence)
-    evidence = ""
-    passed = compared.ratio < gate.max_crps_ratio
+        yield judge(False, named, f"has the same configuration, {aged}", f"{gate.refresh_after} sessions older")
+        return
+    yield judge(compared.ratio < gate.max_crps_ratio, named, measured, f"below {gate.max_crps_ratio:g}")
     if not champion.proven:
         # Neither is proven: what chance cannot do has to show between the two.
-        passed = passed and compared.odds >= odds
-        evidence = f", evidence that it is better {odds_text(compared.odds)}, needed {odds_text(odds)}"
-    return _Check(passed, f"{what}; needed below {gate.max_crps_ratio:g}{evidence}.")
+        better = f"better than version {champion.version}"
+        yield judge(compared.odds >= odds, better, odds_text(compared.odds), odds_text(odds))

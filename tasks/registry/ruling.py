@@ -1,9 +1,10 @@
 """Decisions on versions: as they are kept on a version, and as they are read from it again."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from model.errors import PromotionRefused, printable
+from model.evaluation.check import read_check, text_table
 from model.evaluation.decision import Decision, DecisionWord
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Stage
@@ -83,11 +84,12 @@ def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefuse
     """The error for a version that the gate does not let pass."""
     return PromotionRefused(
         f"{candidate.model} version {candidate.version}",
-        have=" ".join(decision.failures),
+        have="\n".join(("refused by the gate", *text_table(decision.failed, "    "))),
         need="a version whose configuration is proven, and that is better than the version in Production",
         remedy="see what could be proven (docs/gate.md), such as tomorrow train --preset anchored; past the gate: "
         '--force --reason "..."',
         reasons=list(decision.reasons),
+        checks=[asdict(check) for check in decision.checks],
     )
 
 
@@ -112,5 +114,5 @@ def recorded_decision(version: RegisteredVersion) -> Decision:
         word=decided,
         verdict=version.verdict,
         evidence=version.evidence,
-        reasons=version.reasons,
+        checks=tuple(map(read_check, version.reasons)),
     )

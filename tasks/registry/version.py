@@ -60,6 +60,11 @@ class RegisteredVersion:
         """The odds that its configuration has skill; None where the gate was not asked."""
         return self._parse("evidence", float, "a number")
 
+    def headline(self, decided: str | None = None) -> str:
+        """What was decided on it, or is now, and its stage: `META-Open version 12 (no skill): refused, in Staging`."""
+        word = decided or self.tags.get("decision") or "not decided on"
+        return f"{self.model} {self.named}: {word}, in {self.stage}"
+
     @property
     def model_uri(self) -> str:
         """The address by which MLflow loads it out of the registry."""

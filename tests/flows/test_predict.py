@@ -85,7 +85,7 @@ def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
     run("train", *MARKET, *SMALL)
     waiting = run("predict", *MARKET)
     assert (waiting.code, waiting.out) == (5, "")
-    assert "version 1 waits in Staging, undecided: There is no evidence of skill: the prices are too few" in waiting.err
+    assert "version 1 waits in Staging, undecided: FAIL evidence of skill: none: the prices are too few" in waiting.err
     assert "tomorrow promote SAMPLE-Open 1 --to production" in waiting.err
 
 

@@ -1,5 +1,6 @@
 """`tomorrow promote`: through the gate, past it on record, and refused without a trace."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +36,14 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
     refused = run("promote", "SAMPLE-Open", "1", "--to", "production")
     assert refused.code == 4
     assert refused.out == ""
-    assert "evidence that it is worse" in refused.err
+    assert "SAMPLE-Open version 1: refused by the gate\n    result  check  " in refused.err
+    assert re.search(r"\n    FAIL    evidence of skill +1\.0 to 1 \(40 sessions, \S+ to \S+\) +20 to 1\n", refused.err)
     assert "needed: a version whose configuration is proven" in refused.err
     assert "Traceback" not in refused.err
     error = run("promote", "SAMPLE-Open", "1", "--json").json["error"]
     assert error["kind"] == "PromotionRefused"
-    assert error["reasons"][0].startswith("Evidence of skill 1.0 to 1 on 40 sessions from ")
+    assert error["reasons"][0].startswith("FAIL evidence of skill: 1.0 to 1 (40 sessions, ")
+    assert [error["checks"][0][key] for key in ("result", "name")] == ["FAIL", "evidence of skill"]
     assert everything(client) == before
 
 
@@ -77,7 +80,9 @@ def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
         client.set_model_version_tag("ZIG-Open", "1", tag, text)
     proven = run("train", *alternating, *LEARNS, "--json").json
     assert (proven["stage"], proven["decision"]["verdict"], proven["proof"]["tried"]) == ("Production", "proven", 2)
-    assert "of version 1 in Production on 40 sessions, which is not proven" in proven["decision"]["reasons"][-1]
+    (beside,) = [check for check in proven["decision"]["checks"] if check["name"] == "version 1 in Production"]
+    assert beside["result"] == "PASS"
+    assert beside["measured"].endswith(" times that of version 1 (40 sessions), not proven")
     assert [client.get_model_version("ZIG-Open", number).current_stage for number in "12"] == [
         "Archived",
         "Production",
@@ -93,7 +98,7 @@ def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowC
     assert (int(version.version), version.current_stage) == (1, "Production")
     assert version.tags["decision"] == "forced"
     assert version.tags["decision.forced"] == "the board wants it"
-    assert version.tags["decision.reasons"].startswith("There is no evidence of skill: the prices are too few")
+    assert version.tags["decision.reasons"].startswith("FAIL evidence of skill: none: the prices are too few")
     assert (version.tags["verdict"], version.tags["evidence"]) == ("undecided", "1")
 
 

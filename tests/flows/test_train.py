@@ -41,7 +41,7 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     assert metrics["crps_skill"] == pytest.approx(1 - metrics["crps"] / metrics["naive_crps"])
     assert answer["decision"]["promoted"] is False
     # These prices are too few for the proof that is usual.
-    few = "There is no evidence of skill: the prices are too few for any session of a proof."
+    few = "FAIL evidence of skill: none: the prices are too few for any session of a proof; needed 20 to 1."
     assert answer["decision"]["reasons"][0] == few
     assert (answer["decision"]["verdict"], answer["decision"]["evidence"], answer["proof"]) == ("undecided", 1.0, None)
 

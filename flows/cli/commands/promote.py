@@ -7,6 +7,8 @@ from flows.cli.commands.train import GateAnswer, gate_phrase
 from flows.cli.configuration import prepare
 from flows.cli.options import Model, Reason, Version, flag, option
 from flows.cli.result import Answer, CommandResult, of
+from model.evaluation.check import text_table
+from model.evaluation.decision import DecisionWord
 
 if TYPE_CHECKING:
     from flows.promote import PromotionReport
@@ -74,11 +76,13 @@ def promote_result(report: "PromotionReport") -> CommandResult:
 
 def _text(report: "PromotionReport") -> str:
     version = report.version
-    lines = [f"{version.model} {version.named} {'is now' if report.changed else 'stays'} in {version.stage}."]
+    watched = report.decision is not None and report.decision.word == DecisionWord.WATCHED
+    decided = version.headline(DecisionWord.WATCHED if watched and not report.changed else None)
+    lines = [f"{decided}{'' if report.changed else ' as before'}."]
     lines += [f"  archived  version {number}" for number in report.archived]
     lines += [f"  note      {note}" for note in report.notes]
     if report.decision is not None:
         forced = "" if report.decision.passed or not report.changed else "; a person decided otherwise"
         lines += [f"  The gate {gate_phrase(report.decision)}{forced}:"]
-        lines += [f"  - {reason}" for reason in report.decision.reasons]
+        lines += text_table(report.decision.checks, "    ")
     return "\n".join(lines)

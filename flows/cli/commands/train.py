@@ -11,6 +11,7 @@ from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count
 from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
 from model.config import EvaluationConfig
 from model.errors import UsageError
+from model.evaluation.check import text_table
 from model.evaluation.decision import DecisionWord, Verdict
 
 if TYPE_CHECKING:
@@ -71,17 +72,28 @@ class FitAnswer(Answer):
     backend: str
 
 
+class CheckAnswer(Answer):
+    """One check of the gate: PASS, FAIL or INFO; the name is empty for a sentence that stands alone."""
+
+    result: str
+    name: str
+    measured: str
+    needed: str
+
+
 class GateAnswer(Answer):
     """What the gate decided, and why.
 
     verdict:  proven, undecided or no skill; null where that is not on record
     evidence: the odds that the configuration has skill: 46.0 is 46 to 1
+    reasons:  a sentence for each of the `checks`, in their order
     """
 
     promoted: bool
     verdict: str | None
     evidence: float | None
     reasons: tuple[str, ...]
+    checks: tuple[CheckAnswer, ...]
 
 
 class ProofAnswer(Answer):
@@ -197,7 +209,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
     split, config, came, version = report.split, report.config, report.results, report.version
     prices = split.prices
     return lines(
-        f"{version.model} {version.named}, preset {config.preset}, is in {version.stage}.",
+        f"{version.headline()}; preset {config.preset}.",
         *(REPEATED if report.repeated else ()),
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "
@@ -211,7 +223,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
         _errors(report),
         "",
         f"  The gate {gate_phrase(report.decision)}:",
-        *(f"  - {reason}" for reason in report.decision.reasons),
+        *text_table(report.decision.checks, "    "),
         "",
         f"  next     {_next(report)}",
         *look(report.run_url, settings),

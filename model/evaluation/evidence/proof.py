@@ -11,7 +11,8 @@ from pydantic import Field
 
 from model.config import Frozen
 from model.evaluation import metrics
-from model.evaluation.baselines import naive_label
+from model.evaluation.baselines import naive_brief
+from model.evaluation.check import Check, info, judge
 from model.evaluation.decision import Verdict
 from model.evaluation.distribution import given
 from model.evaluation.evaluation import Evaluation
@@ -45,13 +46,6 @@ class Needed(NamedTuple):
     sessions: int
     recent: int
     of_scale: float
-
-
-class Condition(NamedTuple):
-    """One condition of a proof: whether it holds, and a sentence with its figures."""
-
-    holds: bool
-    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,18 +101,24 @@ class Proof:
             return Verdict.PROVEN
         return Verdict.NO_SKILL if self.odds_against >= needed.evidence else Verdict.UNDECIDED
 
-    def conditions(self, needed: Needed) -> tuple[Condition, ...]:
+    def conditions(self, needed: Needed) -> tuple[Check, ...]:
         """The conditions of a proof; one that does not apply to the configuration is left out."""
-        found = [self._enough(needed), self._recent(needed)]
-        alone = self.of_scale_alone
+        found, alone = [self._enough(needed), self._recent(needed)], self.of_scale_alone
         if not math.isnan(alone):
-            found.append(
-                Condition(
-                    alone <= needed.of_scale,
-                    f"CRPS {alone:.4f} times that of the market's scale without the network; "
-                    f"at most {needed.of_scale:g}.",
-                )
-            )
+            measured = f"{alone:.4f} times that of the market's scale without the network"
+            limit = f"at most {needed.of_scale:g}"
+            found.append(judge(alone <= needed.of_scale, "CRPS beside scale alone", measured, limit))
+        return tuple(found)
+
+    def figures(self, needed: Needed) -> tuple[Check, ...]:
+        """What is said beside the conditions: the scores, and evidence that it is worse where that is strong."""
+        judged, best = self.judged, self.judged.best_naive_distribution
+        if best is None or self.evidence is None:
+            return ()
+        scores = f"CRPS {judged.money.score(judged.crps)}, naive {judged.money.score(judged.naive_crps)}"
+        found = [info("skill of the proof", f"{judged.crps_skill:+.3f}: {scores} ({naive_brief(best)})")]
+        if self.odds < self.needed_odds(needed) and self.odds_against >= needed.evidence:
+            found.insert(0, info("evidence of no skill", odds_text(self.odds_against)))
         return tuple(found)
 
     def claim(self, needed: Needed) -> str:
@@ -147,39 +147,25 @@ class Proof:
             return math.nan
         return mean_ratio(self.judged, self.judged.statistical_quantiles[ALONE])
 
-    def _enough(self, needed: Needed) -> Condition:
-        days, judged = self.judged.sessions, self.judged
-        period = f"on {self.sessions:,} sessions from {days[0]} to {days[-1]}"
-        best, odds = judged.best_naive_distribution, self.needed_odds(needed)
-        if best is None or self.evidence is None:
-            return Condition(False, f"There is no evidence of skill {period}: no distributions to compare.")
-        money = judged.money
-        nth = "" if self.tried == 1 else f", as configuration {self.tried} that was tried"
-        scores = (
-            f"CRPS {money.score(judged.crps)} beside {money.score(judged.naive_crps)} of {naive_label(best)}, "
-            f"skill {judged.crps_skill:+.3f}"
-        )
+    def _enough(self, needed: Needed) -> Check:
+        name, odds, period = "evidence of skill", self.needed_odds(needed), f"{self.first} to {self.last}"
+        wanted = odds_text(odds) + ("" if self.tried == 1 else f" (configuration {self.tried})")
+        if self.evidence is None or self.judged.best_naive_distribution is None:
+            none = f"no distributions to compare ({self.sessions:,} sessions, {period})"
+            return judge(False, name, none, wanted)
         if self.sessions < needed.sessions:
-            few = f"Judged {period}: too few to decide on, needed at least {needed.sessions}"
-            return Condition(False, f"{few} ({scores}).")
-        against = ""
-        if self.odds < odds and self.odds_against >= needed.evidence:
-            against = f"; evidence that it is worse {odds_text(self.odds_against)}"
-        return Condition(
-            self.odds >= odds,
-            f"Evidence of skill {odds_text(self.odds)} {period}, needed {odds_text(odds)}{nth}{against}: {scores}.",
-        )
+            few = f"at least {needed.sessions:,}"
+            return judge(False, "sessions of proof", f"{self.sessions:,} ({period})", few)
+        measured = f"{odds_text(self.odds)} ({self.sessions:,} sessions, {period})"
+        return judge(self.odds >= odds, name, measured, wanted)
 
-    def _recent(self, needed: Needed) -> Condition:
+    def _recent(self, needed: Needed) -> Check:
         part = self.judged.part(slice(max(0, self.sessions - needed.recent), None))
         best, ratio = part.best_naive_distribution, part.crps / part.naive_crps if part.naive_crps else math.inf
+        name = f"newest {len(part.sessions):,} sessions"
         if best is None or math.isnan(ratio):
-            return Condition(False, f"On the newest {len(part.sessions)} sessions there is no distribution to compare.")
-        return Condition(
-            ratio <= 1,
-            f"On the newest {len(part.sessions)} sessions CRPS {ratio:.4f} times that of {naive_label(best)}; "
-            "at most 1.",
-        )
+            return judge(False, name, "no distributions to compare", "at most 1")
+        return judge(ratio <= 1, name, f"CRPS {ratio:.4f} times naive ({naive_brief(best)})", "at most 1")
 
 
 def mean_ratio(judged: Evaluation, other: Values) -> float:

@@ -69,9 +69,9 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         rf"CRPS {DOLLARS}; best naive distribution \(.+\) {DOLLARS}; {SKILL}\.",
         rf"RMSE {DOLLARS}; best naive forecast \(.+\) {DOLLARS}; {SKILL}\.",
         r"Proof: there is none: the prices are too few for any session of a proof\.",
-        r"Gate: There is no evidence of skill: the prices are too few for any session of a proof\.",
-        r"Gate: RMSE of the median \$.* times that of the newest Close; at most 1\.01\.",
-        r"SAMPLE-Open version 1: refused, in Staging\.",
+        r"Gate: FAIL evidence of skill: none: the prices are too few for any session of a proof; needed 20 to 1\.",
+        r"Gate: \w+ RMSE of the median: .* times that of the newest Close \(\$.*\); needed at most 1\.01\.",
+        r"SAMPLE-Open version 1 \(undecided\): refused, in Staging\.",
     )
     predict(request=PriceRequest(ticker="SAMPLE", source="sample", as_of=date(2013, 6, 28)), or_naive=True)
     told(
@@ -83,7 +83,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"Recorded in the ledger\.",
     )
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told("promote", r"Gate: There is no evidence of skill", r"SAMPLE-Open version 1: forced, in Production\.")
+    told("promote", r"Gate: FAIL evidence of skill", r"SAMPLE-Open version 1 \(undecided\): forced, in Production\.")
     for written in (r"Recorded in the ledger\.", r"In the ledger already"):
         assert run("predict", *MARKET).code == 0
         told(

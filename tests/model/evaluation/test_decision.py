@@ -3,22 +3,26 @@
 import pytest
 
 from model.errors import UsageError
+from model.evaluation.check import judge, note
 from model.evaluation.decision import DecisionWord, PersonDecision, record_person
 
 SUBJECT = "META-Open version 3"
-SENTENCES = ("Judged.", "Compared.")
+CHECKS = (note("Judged."), judge(True, "newest 250 sessions", "CRPS 0.99 times naive", "at most 1"))
 
 
 def record(
     person: PersonDecision, passed: bool, decided: DecisionWord | None = DecisionWord.WAITING
 ) -> tuple[str, ...]:
-    return record_person(SUBJECT, decided, person, SENTENCES, passed)
+    checks = record_person(SUBJECT, decided, person, CHECKS, passed)
+    assert checks[:-1] == CHECKS
+    return tuple(map(str, checks))
 
 
 def test_an_approval_says_who_and_why() -> None:
     said = PersonDecision(approved=True, by="ada", reason="it has held up for a month")
     assert record(said, passed=True) == (
-        *SENTENCES,
+        "Judged.",
+        "PASS newest 250 sessions: CRPS 0.99 times naive; needed at most 1.",
         "Approved by ada: it has held up for a month.",
     )
     assert record(PersonDecision(approved=True, by="ada"), passed=True)[-1] == "Approved by ada."

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from model.errors import ConfigurationError, UsageError
+from model.evaluation.check import judge, note
 from model.evaluation.decision import Decision, DecisionWord, Verdict
 from tasks.registry.ruling import Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import LONGEST_TAG, RegisteredVersion, parse_stage, start_of, truncate_tag
@@ -54,7 +55,7 @@ def test_what_was_decided_is_read_from_the_tags_that_keep_it() -> None:
 def test_what_is_known_of_a_versions_skill_is_kept_where_it_was_judged() -> None:
     at = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
     decision = Decision(
-        passed=False, word=DecisionWord.REFUSED, verdict=Verdict.NO_SKILL, evidence=1.0, reasons=("It loses.",)
+        passed=False, word=DecisionWord.REFUSED, verdict=Verdict.NO_SKILL, evidence=1.0, checks=(note("It loses."),)
     )
     tags = judged(decision.word, decision, at=at, by="gate").tags()
     assert (tags["verdict"], tags["evidence"], tags["decision"]) == ("no skill", "1", "refused")
@@ -103,13 +104,27 @@ def test_a_refusal_names_what_failed_and_what_is_needed() -> None:
         word=DecisionWord.REFUSED,
         verdict=Verdict.UNDECIDED,
         evidence=2.0,
-        reasons=("One.", "Two.", "Three."),
-        failures=("Two.",),
+        checks=(
+            judge(False, "evidence of skill", "2.0 to 1", "20 to 1"),
+            judge(True, "newest 250 sessions", "CRPS 0.99 times naive", "at most 1"),
+        ),
     )
     error = refusal(version({}), decision)
-    assert (error.subject, error.have, error.exit_code) == ("META-Open version 3", "Two.", 4)
+    assert (error.subject, error.exit_code) == ("META-Open version 3", 4)
+    assert error.have.splitlines() == [
+        "refused by the gate",
+        "    result  check              measured  needed",
+        "    FAIL    evidence of skill  2.0 to 1  20 to 1",
+    ]
     assert "proven" in str(error)
-    assert error.as_json()["reasons"] == ["One.", "Two.", "Three."]
+    assert error.as_json()["reasons"] == [
+        "FAIL evidence of skill: 2.0 to 1; needed 20 to 1.",
+        "PASS newest 250 sessions: CRPS 0.99 times naive; needed at most 1.",
+    ]
+    assert error.as_json()["checks"] == [
+        {"result": "FAIL", "name": "evidence of skill", "measured": "2.0 to 1", "needed": "20 to 1"},
+        {"result": "PASS", "name": "newest 250 sessions", "measured": "CRPS 0.99 times naive", "needed": "at most 1"},
+    ]
 
 
 def test_where_a_training_started_is_read_from_its_tags() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MODEL = "META-Open"
 PASSED = Ruling(
     decision=DecisionWord.PROMOTED,
-    reasons=("Evidence of skill 46 to 1, needed 20 to 1.", "Nothing is in Production to compare with."),
+    reasons=("PASS evidence of skill: 46 to 1; needed 20 to 1.", "INFO version in Production: none to compare with."),
     at=datetime(2020, 2, 3, 22, 15, tzinfo=UTC),
     by="somebody",
 )

@@ -12,7 +12,7 @@ from model.evaluation.gate import Gate
 from tests.model.evaluation.evidence.given import FACTOR, judged, of, off_by, proof, silent
 
 NEEDED = Gate().needed
-NAIVE = "the newest Close with its last 250 changes"
+NAIVE = "(Close, last 250 changes)"
 
 
 def test_what_is_needed_by_default() -> None:
@@ -52,10 +52,11 @@ def test_the_kth_configuration_needs_k_times_as_much() -> None:
     assert [proof(wins, tried=k).needed_odds(NEEDED) for k in (1, 2, 3)] == [20, 40, 60]
     enough, _ = proof(wins, tried=3).conditions(NEEDED)
     assert not enough.holds
-    assert enough.sentence == (
-        "Evidence of skill 52 to 1 on 600 sessions from 2017-10-16 to 2020-01-31, needed 60 to 1, as configuration 3 "
-        f"that was tried: CRPS $0.615 beside $0.618 of {NAIVE}, skill +0.005."
+    assert str(enough) == (
+        "FAIL evidence of skill: 52 to 1 (600 sessions, 2017-10-16 to 2020-01-31); needed 60 to 1 (configuration 3)."
     )
+    (skill,) = proof(wins, tried=3).figures(NEEDED)
+    assert str(skill) == f"INFO skill of the proof: +0.005: CRPS $0.615, naive $0.618 {NAIVE}."
 
 
 def test_how_many_were_tried_changes_nothing_about_no_skill() -> None:
@@ -68,10 +69,10 @@ def test_below_the_fewest_sessions_nothing_is_decided() -> None:
     assert proof(0.5, 500).verdict(NEEDED) == Verdict.PROVEN
     enough, recent = proof(0.5, 499).conditions(NEEDED)
     assert (enough.holds, recent.holds) == (False, True)
-    assert enough.sentence == (
-        "Judged on 499 sessions from 2018-03-06 to 2020-01-31: too few to decide on, needed at least 500 "
-        f"(CRPS $0.309 beside $0.618 of {NAIVE}, skill +0.500)."
-    )
+    assert str(enough) == "FAIL sessions of proof: 499 (2018-03-06 to 2020-01-31); needed at least 500."
+    assert [check.measured for check in proof(0.5, 499).figures(NEEDED)] == [
+        f"+0.500: CRPS $0.309, naive $0.618 {NAIVE}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,8 @@ def test_the_newest_sessions_may_not_be_worse_than_naive(recent: float, holds: b
     found = proof(scales)
     condition = found.conditions(NEEDED)[1]
     assert condition.holds == holds
-    assert condition.sentence == f"On the newest 250 sessions CRPS {ratio} times that of {NAIVE}; at most 1."
+    assert (condition.name, condition.needed) == ("newest 250 sessions", "at most 1")
+    assert condition.measured == f"CRPS {ratio} times naive {NAIVE}"
     # The evidence alone is a proof of skill on all sessions, and not of skill today.
     assert found.odds > 1e6
     assert found.verdict(NEEDED) == (Verdict.PROVEN if holds else Verdict.UNDECIDED)
@@ -95,9 +97,8 @@ def test_the_network_may_cost_next_to_nothing_beside_the_scale_alone(alone: floa
     assert found.of_scale_alone == pytest.approx(0.9 / alone)
     condition = found.conditions(NEEDED._replace(of_scale=1.003 + 1e-9))[2]
     assert condition.holds == holds
-    assert condition.sentence == (
-        f"CRPS {0.9 / alone:.4f} times that of the market's scale without the network; at most 1.003."
-    )
+    assert (condition.name, condition.needed) == ("CRPS beside scale alone", "at most 1.003")
+    assert condition.measured == f"{0.9 / alone:.4f} times that of the market's scale without the network"
     assert found.verdict(NEEDED._replace(of_scale=1.003 + 1e-9)) == (Verdict.PROVEN if holds else Verdict.UNDECIDED)
 
 
@@ -111,10 +112,11 @@ def test_without_distributions_nothing_is_known() -> None:
     assert (found.evidence, found.odds, found.odds_against) == (None, 1.0, 1.0)
     assert found.verdict(NEEDED) == Verdict.UNDECIDED
     assert [condition.holds for condition in found.conditions(NEEDED)] == [False, False]
-    assert [condition.sentence for condition in found.conditions(NEEDED)] == [
-        "There is no evidence of skill on 600 sessions from 2017-10-16 to 2020-01-31: no distributions to compare.",
-        "On the newest 250 sessions there is no distribution to compare.",
+    assert list(map(str, found.conditions(NEEDED))) == [
+        "FAIL evidence of skill: no distributions to compare (600 sessions, 2017-10-16 to 2020-01-31); needed 20 to 1.",
+        "FAIL newest 250 sessions: no distributions to compare; needed at most 1.",
     ]
+    assert found.figures(NEEDED) == ()
 
 
 def test_without_naive_distributions_nothing_is_known() -> None:
@@ -127,10 +129,11 @@ def test_worse_than_naive_is_told_with_its_evidence() -> None:
     enough, recent = proof(of(1.5, 40)).conditions(NEEDED)
     against = proof(of(1.5, 40)).odds_against
     assert 20 <= against < FACTOR**39
-    assert enough.sentence == (
-        "Evidence of skill 1.0 to 1 on 600 sessions from 2017-10-16 to 2020-01-31, needed 20 to 1; evidence that it "
-        f"is worse {math.floor(against)} to 1: CRPS $0.639 beside $0.618 of {NAIVE}, skill -0.033."
-    )
+    assert str(enough) == ("FAIL evidence of skill: 1.0 to 1 (600 sessions, 2017-10-16 to 2020-01-31); needed 20 to 1.")
+    assert list(map(str, proof(of(1.5, 40)).figures(NEEDED))) == [
+        f"INFO evidence of no skill: {math.floor(against)} to 1.",
+        f"INFO skill of the proof: -0.033: CRPS $0.639, naive $0.618 {NAIVE}.",
+    ]
     assert not recent.holds
 
 
