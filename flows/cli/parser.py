@@ -40,6 +40,7 @@ COMMANDS = {
     "history": ("history", "Show which version was in which stage when, by whose decision and why."),
     "predict": ("predict", "Forecast the next session with the version in Production."),
     "score": ("score", "Fill in what happened, score the forecasts, and request retraining where it is due."),
+    "forecasts": ("forecasts", "List the forecasts in the ledger, what happened and how they scored."),
     "prices": ("prices", "Show which prices are stored and how fresh they are, or fetch them."),
     "up": ("up", "Start the servers and a worker with the schedules, and keep them running."),
     "status": ("status", "Show what runs, what is next, and how prices and forecasts are."),

@@ -178,6 +178,17 @@ class Ledger:
         with self._database.reading() as connection:
             return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
 
+    def by_session(self, model: str | None = None, *, last: int | None = None) -> tuple[RecordedForecast, ...]:
+        """All forecasts, or those of a model, in the order of the sessions they are for; of these only the `last` ones.
+
+        The limit is the database's, so that a look at the newest does not read years of them.
+        """
+        columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version"))
+        query = sa.select(forecasts).order_by(*(column.desc() for column in columns)).limit(last)
+        with self._database.reading() as connection:
+            wanted = query if model is None else query.where(forecasts.c.model == model)
+            return read_rows(connection, wanted, _recorded)[::-1]
+
     def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
         order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version, forecasts.c.session)
         return read_rows(connection, sa.select(forecasts).where(*which).order_by(*order), _recorded)

@@ -109,23 +109,24 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     equal = run("train", *alternating, *LEARNS, "--as-of", "2019-10-09", "--seed", "1", "--json").json
     assert (equal["stage"], equal["decision"]["promoted"], equal["decision"]["verdict"]) == ("Staging", False, "proven")
     assert equal["decision"]["reasons"][0] == (
-        "The configuration is that of version 1 in Production, which is 0 sessions older: it is replaced when it is "
-        "250 sessions old."
+        "FAIL version 1 in Production: has the same configuration, 0 sessions older; needed 250 sessions older."
     )
     assert equal["proof"] == proof, "a seed is no configuration of its own"
     monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "5")
     later = run("train", *alternating, *LEARNS, "--as-of", "2019-10-15", "--json").json
     assert (later["stage"], later["proof"]["sessions"], later["proof"]["run_id"]) == ("Staging", 44, proof["run_id"])
-    assert "which is 4 sessions older: it is replaced when" in later["decision"]["reasons"][0]
+    assert later["decision"]["reasons"][0].endswith(", 4 sessions older; needed 5 sessions older.")
     newest = run("train", *alternating, *LEARNS, "--as-of", "2019-10-16", "--json").json
     assert (newest["stage"], newest["version"], newest["proof"]["sessions"]) == ("Production", 4, 45)
-    assert "which is 5 sessions older: a CRPS below 1.0025 times its own is enough" in newest["decision"]["reasons"][-1]
+    (beside,) = [check for check in newest["decision"]["checks"] if check["name"] == "version 1 in Production"]
+    assert (beside["result"], beside["needed"]) == ("PASS", "below 1.0025")
+    assert beside["measured"].endswith(" sessions), 5 sessions older")
     # What knows less does not come back.
     monkeypatch.setenv("TOMORROW_GATE__REFRESH_AFTER", "1")
     before = run("train", *alternating, *LEARNS, "--as-of", "2019-10-11", "--json").json
     assert before["stage"] == "Staging"
     assert before["decision"]["reasons"][0] == (
-        "It knows 3 sessions less than version 4 in Production: a newer version is not replaced."
+        "FAIL version 4 in Production: knows 3 more sessions than this one; needed none more: the newer one stays."
     )
     assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 4
 
@@ -155,8 +156,10 @@ def test_each_configuration_that_is_tried_on_a_model_makes_the_next_need_more(
 ) -> None:
     one, two = (run("train", *alternating, *SMALL, "--lookback", text, "--json").json for text in ("5", "6"))
     assert (one["proof"]["tried"], two["proof"]["tried"]) == (1, 2)
-    assert "needed 20 to 1" in one["decision"]["reasons"][0]
-    assert "needed 40 to 1, as configuration 2 that was tried" in two["decision"]["reasons"][0]
+    assert [answer["decision"]["checks"][0]["needed"] for answer in (one, two)] == [
+        "20 to 1",
+        "40 to 1 (configuration 2)",
+    ]
     again = run("train", *alternating, *SMALL, "--seed", "3", "--json").json
     assert again["proof"] == one["proof"]
 

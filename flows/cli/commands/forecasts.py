@@ -1,0 +1,154 @@
+"""`tomorrow forecasts`: the ledger as a list, and as CSV. It needs neither Prefect nor MLflow."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.command import command
+from flows.cli.configuration import prepare
+from flows.cli.options import number, option, path
+from flows.cli.result import Answer, CommandResult, Moment, lines, of, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tasks.forecasts.listing import ListedForecast, Listing
+    from tasks.ledger.forecasts import RecordedForecast
+
+# A terminal is shown so many of the newest without --last.
+SHOWN = 30
+
+
+def positive(text: str | int) -> int:
+    """A number of forecasts: 1 or more."""
+    if number(text) < 1:
+        raise typer.BadParameter(f"{text!r} is not 1 or more")
+    return min(number(text), 2**31 - 1)  # what every database can hold
+
+
+class ListedAnswer(Answer):
+    """One forecast as the ledger holds it, and its score.
+
+    version:    null for the naive distribution
+    observed:   what happened; null until it is known
+    error:      what happened less the forecast; null for a late one, which has no score
+    crps:       of its distribution; naive_crps: of each naive distribution by name
+    """
+
+    session: date = of("row.session")
+    model: str = of("row.model")
+    ticker: str = of("row.ticker")
+    column: str = of("row.column")
+    version: int | None = of("row.version")
+    as_of: date = of("row.as_of")
+    made_at: Moment = of("row.made_at")
+    late: bool = of("row.late")
+    currency: str | None = of("row.currency")
+    forecast: float = of("row.forecast")
+    lower: float | None = of("row.lower")
+    upper: float | None = of("row.upper")
+    level: float | None = of("row.level")
+    intervals: dict[int, tuple[float, float]] = of("row.intervals")
+    quantiles: Mapping[float, float] = of("row.quantiles")
+    naive: float = of("row.naive")
+    naive_name: str = of("row.naive_name")
+    naives: Mapping[str, float] = of("row.naives")
+    observed: float | None = of("row.observed")
+    observed_at: Moment | None = of("row.observed_at")
+    error: float | None
+    crps: float | None
+    naive_crps: Mapping[str, float | None]
+    source: str = of("row.source")
+    stale: bool = of("row.stale")
+    run_id: str = of("row.run_id")
+    fingerprint: str = of("row.fingerprint")
+
+
+class ForecastsAnswer(Answer):
+    """The object of `tomorrow forecasts --json`.
+
+    model:     the one that was asked for, if one was
+    total:     how many forecasts there are, of it or of all
+    forecasts: all of them, or the --last ones, by session, the newest last
+    csv:       the file that they were written to, if one was named
+    """
+
+    model: str | None
+    total: int
+    forecasts: tuple[ListedAnswer, ...]
+    csv: str | None
+
+
+@command("tomorrow forecasts META-Open --last 21 --csv forecasts.csv")
+def forecasts(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="Only of that model, such as META-Open (default: all).")
+    ] = None,
+    csv: Annotated[
+        str | None,
+        option("--csv", "FILE", "Also write them to FILE with all their figures, for spreadsheets.", parser=path),
+    ] = None,
+    last: Annotated[
+        int | None,
+        option("--last", "N", f"Only the newest N (default: all; on a terminal {SHOWN}).", parser=positive),
+    ] = None,
+) -> CommandResult:
+    """List the forecasts in the ledger: what was forecast, what happened, and the score."""
+    settings, _ = prepare()
+    from tasks.forecasts.listing import list_forecasts, write_csv
+
+    listing = list_forecasts(settings, model, last)
+    if csv is not None:
+        write_csv(Path(csv), listing.forecasts)
+    answer = ForecastsAnswer(
+        model=model,
+        total=listing.total,
+        forecasts=tuple(map(ListedAnswer.model_validate, listing.forecasts)),
+        csv=csv,
+    )
+    return CommandResult(answer, _text(listing, csv, last))
+
+
+def _text(listing: "Listing", csv: str | None, last: int | None) -> "RenderableType":
+    listed, total = listing.forecasts, listing.total
+    shown = listed if last is not None else listed[-SHOWN:]
+    levels = {one.row.level for one in shown if one.row.level is not None}
+    title = f"{100 * levels.copy().pop():g} % interval" if len(levels) == 1 else "interval"
+    head = ("session", "model", "by", "forecast", title, "naive", "happened", "CRPS", "")
+    parts: list[RenderableType] = [table(head, (_row(one, len(levels) == 1) for one in shown), figures=True)]
+    if len(shown) < total:
+        parts += ["", f"The newest {len(shown):,} of {total:,} forecasts; --last N shows more or fewer."]
+    if any(one.row.late for one in shown):
+        parts += ["", "late: made after that session opened; it is not scored."]
+    if csv is not None:
+        parts += ["", f"{len(listed):,} forecast{'' if len(listed) == 1 else 's'} written to {csv}"]
+    return lines(*parts)
+
+
+def _row(one: "ListedForecast", same_level: bool) -> tuple[str, ...]:
+    row, money = one.row, one.row.money
+    interval = "-"
+    if row.lower is not None and row.upper is not None and row.level is not None:
+        interval = money.span(row.lower, row.upper) + ("" if same_level else f" ({100 * row.level:g} %)")
+    return (
+        str(row.session),
+        row.model,
+        row.named,
+        money.price(row.forecast),
+        interval,
+        money.price(row.naive),
+        "waiting" if row.observed is None else money.price(row.observed),
+        "-" if one.crps is None else money.score(one.crps),
+        "late" if row.late else "outside" if _is_outside(row) else "",
+    )
+
+
+def _is_outside(row: "RecordedForecast") -> bool:
+    """Whether what happened lies outside the interval that is shown, as it is written."""
+    if row.observed is None or row.lower is None or row.upper is None:
+        return False
+    digits = row.money.digits
+    return not round(row.lower, digits) <= round(row.observed, digits) <= round(row.upper, digits)

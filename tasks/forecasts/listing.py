@@ -1,0 +1,176 @@
+"""The ledger's forecasts for people and spreadsheets: each with its own score beside what happened, and as CSV."""
+
+import csv
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from model.artifact.distribution import LEVELS, PROBABILITIES
+from model.errors import UsageError
+from model.evaluation.distribution import crps
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.totals import Totals
+from tasks.registry.stage_history import StageHistory
+from tasks.settings import Settings
+from tasks.system.disk_errors import storage_fault
+from tasks.system.durable_file import write_durably
+
+# A file that is there already is overwritten only if it begins like this: the CSV of an earlier day.
+BEGINNING = ("session", "model", "ticker", "column")
+_BEFORE = ("version", "as_of", "made_at", "late", "currency", "forecast")
+_AFTER = ("naive", "naive_name", "observed", "observed_at", "error", "crps")
+_LAST = ("source", "stale", "run_id", "fingerprint")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ListedForecast:
+    """A forecast as the ledger holds it, and its score; None where it has none, or not yet.
+
+    A forecast that was made late has no score: its session had opened.
+    """
+
+    row: RecordedForecast
+
+    @property
+    def _happened(self) -> float | None:
+        """What the forecast is scored on."""
+        return None if self.row.late else self.row.observed
+
+    @property
+    def error(self) -> float | None:
+        """What happened less the forecast."""
+        return None if self._happened is None else self._happened - self.row.forecast
+
+    @cached_property
+    def crps(self) -> float | None:
+        """The CRPS of its distribution."""
+        return None if self._happened is None else _crps(self._happened, self.row.quantiles)
+
+    @cached_property
+    def naive_crps(self) -> dict[str, float | None]:
+        """The CRPS of each naive distribution by name."""
+        happened, made = self._happened, self.row.naive_quantiles
+        return {} if happened is None else {name: _crps(happened, found) for name, found in made.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The forecasts that were asked for, by session, the newest last, and how many there are in all."""
+
+    forecasts: tuple[ListedForecast, ...]
+    total: int
+
+
+def list_forecasts(settings: Settings, model: str | None, last: int | None) -> Listing:
+    """The forecasts in the ledger, of all models or of one, or the `last` of them; UsageError where there are none."""
+    totals = {total.model: total.forecasts for total in Totals(settings.ledger_uri).by_model()}
+    if not (totals if model is None else totals.get(model)):
+        raise _none(settings, model, sorted(totals))
+    rows = Ledger(settings.ledger_uri).by_session(model, last=last)
+    total = sum(totals.values()) if model is None else totals[model]
+    return Listing(forecasts=tuple(ListedForecast(row=row) for row in rows), total=total)
+
+
+def write_csv(file: Path, listed: Sequence[ListedForecast]) -> None:
+    """Write them as CSV, whole or not at all; UsageError where that is not possible.
+
+    A price is in the currency of its row. A version that is empty is the naive distribution; a moment is in UTC.
+    """
+    real = Path(os.path.realpath(file))
+    try:
+        _check_overwritten(file, real)
+        write_durably(real, partial(_write, listed))
+    except OSError as error:
+        raise storage_fault(error, f"--csv {file}") or _unwritable(file, error.strerror or str(error)) from error
+
+
+def _none(settings: Settings, model: str | None, others: list[str]) -> UsageError:
+    """The error where there is nothing to list: a name that is not known, or a model that has forecast nothing yet."""
+    if model is None or StageHistory(settings.ledger_uri).count(model):
+        subject = "the ledger" if model is None else model
+        return UsageError(
+            subject, have="no forecasts yet", need="a forecast", remedy="make one: tomorrow predict, or tomorrow up"
+        )
+    return UsageError(
+        f"model {model!r}",
+        have="not in the ledger",
+        need=f"one of {', '.join(others)}" if others else "a model that has forecast; there is none yet",
+        remedy="correct the name" if others else "make a forecast: tomorrow predict",
+    )
+
+
+def _check_overwritten(file: Path, real: Path) -> None:
+    """UsageError where the file is there already and is none of ours: prices, say, or a device."""
+    if not real.exists():
+        return
+    if not real.is_file():
+        raise _unwritable(file, "it is a folder" if real.is_dir() else "it is no file")
+    with real.open("rb") as found:
+        start = found.read(len(_start()))
+    if start and start != _start():
+        raise UsageError(
+            f"--csv {file}",
+            have="the file exists, and is no list of forecasts",
+            need="a new file, or a list that this command has written",
+            remedy="name another file, or remove this one",
+        )
+
+
+def _unwritable(file: Path, have: str) -> UsageError:
+    need = "a file that can be written, in a folder that is there"
+    return UsageError(f"--csv {file}", have=have, need=need, remedy="name another file, or make its folder")
+
+
+def _start() -> bytes:
+    return ",".join(BEGINNING).encode()
+
+
+def _write(listed: Sequence[ListedForecast], file: Path) -> None:
+    rows = [dict(_cells(one)) for one in listed]
+    levels = sorted({*LEVELS, *(level for one in listed for level in one.row.intervals)})
+    probabilities = sorted({*PROBABILITIES, *(each for one in listed for each in one.row.quantiles)})
+    columns = (
+        *(*BEGINNING, *_BEFORE),
+        *(f"{side}_{level}" for level in levels for side in ("lower", "upper")),
+        *_AFTER,
+        *sorted({name for row in rows for name in row if name.startswith("naive_crps_")}),
+        *sorted({name for row in rows for name in row if name.startswith("naive_forecast_")}),
+        *(f"quantile_{probability}" for probability in probabilities),
+        *_LAST,
+    )
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _cells(one: ListedForecast) -> Iterator[tuple[str, object]]:
+    """The columns of a row; what there is none of is an empty cell."""
+    row = one.row
+    for name in (*BEGINNING, *_BEFORE, *_AFTER, *_LAST):
+        value = getattr(one, name) if name in ("error", "crps") else getattr(row, name)
+        yield name, _cell(value)
+    for level, (lower, upper) in row.intervals.items():
+        yield f"lower_{level}", lower
+        yield f"upper_{level}", upper
+    yield from ((f"quantile_{probability}", price) for probability, price in row.quantiles.items())
+    yield from ((f"naive_forecast_{name}", price) for name, price in row.naives.items())
+    yield from ((f"naive_crps_{name}", _cell(score)) for name, score in one.naive_crps.items())
+
+
+def _cell(value: object) -> object:
+    """A moment as ISO 8601, a truth as true or false, and nothing as an empty cell."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if hasattr(value, "isoformat") else "" if value is None else value
+
+
+def _crps(happened: float, quantiles: Mapping[float, float]) -> float | None:
+    row = np.array([[quantiles.get(probability, math.nan) for probability in PROBABILITIES]])
+    score = float(crps(np.array([happened]), row)[0])
+    return score if math.isfinite(score) else None
