@@ -225,13 +225,10 @@ def _intervals(candidate: Candidate, gate: Gate) -> Iterator[Check]:
         held = Share(hits=sum(share.hits for share in shares), n=sum(share.n for share in shares))
         _, highest = held.bounds
         gap, least = max(0.0, level - highest), max(0.0, level - gate.max_coverage_gap)
-        covered = f"covered {held.hits} of {held.n} prices, {100 * held.value:.1f} %"
-        yield judge(
-            gap <= gate.max_coverage_gap,
-            f"{100 * level:g} % interval",
-            f"{covered} ({100 * highest:.1f} % allowing for chance)",
-            f"{100 * least:g} % allowing for chance",
-        )
+        covers = f"covers {100 * held.value:.1f} % ({held.hits} of {held.n})"
+        measured = f"{covers}, up to {100 * highest:.1f} % allowing for chance"
+        name, needed = f"{100 * level:g} % interval", f"at least {100 * least:g} %"
+        yield judge(gap <= gate.max_coverage_gap, name, measured, needed)
     if not test.intervals:
         yield info("intervals", "the forecasts have none, so that their coverage is not judged")
 

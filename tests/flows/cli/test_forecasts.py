@@ -20,8 +20,8 @@ from tasks.settings import read_settings
 from tests.tasks.forecasts.recorded import distributed, forecast
 
 HEADINGS = ["session", "model", "by", "forecast", "95 % interval", "naive", "happened", "CRPS"]
-# Of a median that is off by 0.5, whose 80 and 95 % intervals reach 1 and 2 to both sides.
-SCORE = "0.3"
+# The CRPS of a median that is off by 0.5, whose 80 and 95 % intervals reach 1 and 2 to both sides.
+SCORE = "$0.313"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_each_forecast_stands_beside_what_happened_with_its_score(told: Told) ->
         ["2019-02-28", "TEST-Open", "version 3", "$142.00", "$140.00 to $144.00"],
     ]
     assert [row[6] for row in rows] == ["$140.50", "$141.50", "$144.50", "waiting"]
-    assert rows[0][7].startswith(f"${SCORE}")
+    assert rows[0][7] == SCORE
     assert rows[1][7:] == ["-", "late"]
     assert rows[2][8:] == ["outside"]
     assert rows[3] == ["2019-03-01", "NIKK-Open", "naive", "38,200 JPY", "-", "38,123 JPY", "waiting", "-"]

@@ -23,9 +23,9 @@ SKILL = f"INFO skill of the proof: +0.100: CRPS $0.556, naive $0.618 {NAIVE}."
 RECENT = f"PASS newest 250 sessions: CRPS 0.9000 times naive {NAIVE}; needed at most 1."
 OWN = "PASS CRPS in the test period: 1.0000 times that of its proof (21 sessions); needed at most 1.05."
 POINT = "PASS RMSE of the median: 0.9000 times that of the newest Close ($0.900, 600 sessions); needed at most 1.01."
-HELD = "covered 250 of 250 prices, 100.0 % (100.0 % allowing for chance)"
-HELD_80 = f"PASS 80 % interval: {HELD}; needed 75 % allowing for chance."
-HELD_95 = f"PASS 95 % interval: {HELD}; needed 90 % allowing for chance."
+HELD = "covers 100.0 % (250 of 250), up to 100.0 % allowing for chance"
+HELD_80 = f"PASS 80 % interval: {HELD}; needed at least 75 %."
+HELD_95 = f"PASS 95 % interval: {HELD}; needed at least 90 %."
 ALONE = "INFO version in Production: none to compare with."
 
 
@@ -215,8 +215,7 @@ def test_intervals_that_hold_too_few_prices_are_refused_with_the_numbers() -> No
     decision = decide(candidate(test=holding(65, 100)), None, LOOSE.model_copy(update={"recent_sessions": 100}))
     assert (decision.word, decision.verdict) == ("refused", "proven")
     assert failures(decision) == (
-        "FAIL 80 % interval: covered 65 of 100 prices, 65.0 % (73.6 % allowing for chance); "
-        "needed 75 % allowing for chance.",
+        "FAIL 80 % interval: covers 65.0 % (65 of 100), up to 73.6 % allowing for chance; needed at least 75 %.",
     )
     wider = LOOSE.model_copy(update={"recent_sessions": 100, "max_coverage_gap": 0.07})
     assert decide(candidate(test=holding(65, 100)), None, wider).passed
@@ -227,18 +226,17 @@ def test_coverage_is_judged_on_its_own_forecasts_and_before_them_on_the_proofs()
     decision = decide(candidate(test=holding(14, 21)), None, LOOSE)
     assert decision.passed
     assert decision.reasons[4] == (
-        "PASS 80 % interval: covered 243 of 250 prices, 97.2 % (98.6 % allowing for chance); "
-        "needed 75 % allowing for chance."
+        "PASS 80 % interval: covers 97.2 % (243 of 250), up to 98.6 % allowing for chance; needed at least 75 %."
     )
     # Its own test period alone is longer than what is asked for.
     alone = decide(candidate(test=holding(14, 21)), None, LOOSE.model_copy(update={"recent_sessions": 10}))
-    assert "covered 14 of 21 prices, 66.7 % (82.8 % allowing for chance)" in alone.reasons[4]
+    assert "covers 66.7 % (14 of 21), up to 82.8 % allowing for chance" in alone.reasons[4]
 
 
 def test_intervals_of_the_proof_that_hold_too_little_are_refused() -> None:
     poor = Proof(judged=holding(400, 600))  # 50 of its newest 229 before the test period hold
     decision = decide(Candidate(test=judged(0.9, 21), proof=poor), None, LOOSE)
-    assert any("80 % interval: covered 71 of 250 prices, 28.4 % " in reason for reason in failures(decision))
+    assert any("80 % interval: covers 28.4 % (71 of 250), " in reason for reason in failures(decision))
 
 
 def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
@@ -248,7 +246,8 @@ def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
         quantiles = off_by(0.9, exact.actual) + (1.8 + miss)
         quantiles -= 0.9 * np.where(np.arange(21) % 2, -1, 1)[:, np.newaxis]
         decision = decide(candidate(test=replace(exact, quantiles=quantiles)), None, few)
-        assert any(f"80 % interval: covered {held} of 21" in reason for reason in decision.reasons)
+        (at_80,) = [check for check in decision.checks if check.name == "80 % interval"]
+        assert f"({held} of 21)" in at_80.measured
 
 
 def test_what_failed_stands_first_among_the_reasons() -> None:
