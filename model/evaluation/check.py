@@ -4,6 +4,7 @@ A check is kept as a sentence, `PASS evidence of skill: 44,541 to 1 (1,250 sessi
 from it again. The table of them is written here for terminals, and in Markdown for MLflow's and Prefect's pages.
 """
 
+import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from enum import StrEnum
 
 TITLES = ("result", "check", "measured", "needed")
 _SENTENCE = re.compile(r"(?P<result>PASS|FAIL|INFO) (?P<name>.+?): (?P<measured>.*?)(?:; needed (?P<needed>.*))?\.")
-# What Markdown would read as markup, or a page as HTML.
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~#])")
+# What Markdown would read as markup.
+_MARKUP = re.compile(r"([\\`*_\[\]|~])")
 
 
 class Result(StrEnum):
@@ -97,5 +98,5 @@ def _cells(check: Check) -> tuple[str, ...]:
 
 
 def _escaped(text: str) -> str:
-    """The text as Markdown shows it, letter by letter."""
-    return _MARKUP.sub(r"\\\1", text)
+    """The text as a page of Markdown and HTML shows it, letter by letter."""
+    return _MARKUP.sub(r"\\\1", html.escape(text, quote=False))

@@ -54,5 +54,5 @@ def test_in_markdown_what_somebody_typed_is_no_markup() -> None:
         "| result | check | measured | needed |\n"
         "| --- | --- | --- | --- |\n"
         "| FAIL | newest 250 sessions | CRPS 1.0040 times naive | at most 1 |\n"
-        "| INFO |  | Approved by a\\|b: \\<b\\>so\\</b\\> \\[x\\](y) \\*z\\*. |  |\n"
+        "| INFO |  | Approved by a\\|b: &lt;b&gt;so&lt;/b&gt; \\[x\\](y) \\*z\\*. |  |\n"
     )
