@@ -10,8 +10,8 @@ from flows.runs.final_state import REFUSED, completed
 from flows.runs.progress import proof_progress
 from flows.runs.story import log_decision, log_proofs, start_run
 from flows.runs.wording import decision_sentence
-from model.errors import PromotionRefused, UsageError
-from model.evaluation.decision import Decision, DecisionWord, PersonDecision, record_person
+from model.errors import PromotionRefused
+from model.evaluation.decision import Decision, DecisionWord, PersonDecision, check_reason, record_person
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import (
     ask_gate_task,
@@ -61,7 +61,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
     start_run()
     stage = parse_stage(to)
     if force:
-        _check_reason("--force", reason)
+        check_reason("--force", reason)
     settings = read_settings()
     tracking = connect_task(settings)
     registry = Registry(tracking)
@@ -126,7 +126,7 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
 def rollback(model: str, reason: str) -> PromotionReport:
     """Put the previous version back into Production and archive the present one; the gate is not asked."""
     start_run()
-    _check_reason(f"rollback of {model}", reason)
+    check_reason(f"rollback of {model}", reason)
     ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
     return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
 
@@ -219,13 +219,3 @@ def _stays(version: RegisteredVersion, decision: Decision, refused: PromotionRef
     log_decision(version, decision)
     report = PromotionReport(version=version, changed=False, decision=decision, refused=refused)
     return completed(report, decision_sentence(version, decision), REFUSED if refused else None)
-
-
-def _check_reason(subject: str, reason: str) -> None:
-    if not reason.strip():
-        raise UsageError(
-            subject,
-            have="no reason",
-            need="a reason, which stays on the version for whoever asks later",
-            remedy='add --reason "..."',
-        )

@@ -60,13 +60,11 @@ def registered_elsewhere(model: str) -> ConfigurationError:
     )
 
 
-def unknown_version(
-    model: str, number: int, models: tuple[str, ...], versions: tuple[RegisteredVersion, ...]
-) -> UsageError:
+def unknown_version(model: str, number: int, models: Sequence[str], versions: Sequence[int]) -> UsageError:
     """The error for a version that does not exist, with those that do."""
     if model not in models:
         return unknown_model(model, models)
-    numbers = [str(found.version) for found in versions]
+    numbers = list(map(str, versions))
     return UsageError(
         f"version {number} of {model}",
         have="no such version",
@@ -75,7 +73,7 @@ def unknown_version(
     )
 
 
-def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
+def unknown_model(model: str, models: Sequence[str]) -> UsageError:
     """The error for a model that does not exist, with those that do."""
     return UsageError(
         f"model {model!r}",
@@ -110,7 +108,7 @@ def _why(version: RegisteredVersion) -> str:
     return f"{said}: {version.reasons[0]}" if version.reasons else said
 
 
-def _listed(names: "list[str] | tuple[str, ...]") -> str:
+def _listed(names: Sequence[str]) -> str:
     """The names, or the first and last of many."""
     if len(names) <= 12:
         return ", ".join(names)

@@ -54,11 +54,11 @@ def check_earlier_prices(
     named = f"version {earlier.version} of {model}"
     if accept:
         return (
-            f"contradict what {named} was trained on, and accepted by {user_name()} on {at:%Y-%m-%d}",
+            f"contradict the prices that {named} was trained on; accepted by {user_name()} on {at:%Y-%m-%d}",
             *contradiction.lines,
         )
     if _was_accepted(tracking.settings, trained, prices, contradiction):
-        return (f"contradict what {named} was trained on, as was accepted before", *contradiction.lines)
+        return (f"contradict the prices that {named} was trained on; that was accepted before", *contradiction.lines)
     raise _refusal(prices, trained, contradiction, named)
 
 
