@@ -50,10 +50,7 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     if not wanted:
         return settings, ()
     from tasks.prices.request import wanted_security
-    from tasks.prices.sources.files.tables.container import check_there
 
-    for file in dict.fromkeys(file for request in wanted for file in request.files):
-        check_there(file)
     first: dict[str, PriceRequest] = {}
     for request in wanted:
         first.setdefault(wanted_security(request, settings).ticker, request)

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.configuration import forecaster_config, given, validated
 from model.config import ForecasterConfig, PriceRequest
-from model.errors import UsageError
+from model.errors import PricesUnavailable, UsageError
 from model.market.security import SAMPLE
 
 # What heads the column of tickers in a list that is a table.
@@ -87,7 +87,12 @@ PriceFiles = Annotated[
     option("--prices", "FILE", "With csv: a file or folder of daily prices; repeat for several.", parser=path),
 ]
 AcceptRestatement = Annotated[
-    bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
+    bool,
+    flag(
+        "--accept-restatement",
+        "Accept prices that contradict the earlier ones, of the last fetch or of the model's earlier version; this is "
+        "recorded.",
+    ),
 ]
 From = Annotated[
     date | None,
@@ -166,6 +171,7 @@ class PriceOptions:
             market_seed=self.market_seed,
         )
         if self.source == "csv" and self.prices:
+            _check_there(self.prices)
             from tasks.prices.sources.files.choose import choose
 
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
@@ -206,6 +212,19 @@ class TrainingOptions:
             "training.seed": self.seed,
         }
         return forecaster_config(name, given(**shorthands), self.assignments)
+
+
+def _check_there(files: Sequence[str]) -> None:
+    """PricesUnavailable where there is neither a file nor a folder of that name, before anything heavy is imported."""
+    for file in files:
+        if "://" not in file and not os.path.lexists(file):
+            raise PricesUnavailable(
+                file,
+                have="no such file",
+                need="a file that can be read",
+                remedy="correct the path given with --prices",
+                source="csv",
+            )
 
 
 def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:

@@ -45,8 +45,8 @@ _STRANGERS = {
 }
 
 
-def check_there(file: str) -> None:
-    """PricesUnavailable where an address is given for a file, or there is neither such a file nor such a folder."""
+def read_sheets(file: str) -> tuple[Sheet, ...]:
+    """Every table in a file; PricesUnavailable or FaultyPrices name it and say why it cannot be read."""
     if "://" in file:
         raise PricesUnavailable(
             file,
@@ -55,13 +55,6 @@ def check_there(file: str) -> None:
             remedy="download it, and give the file with --prices",
             source="csv",
         )
-    if not Path(file).expanduser().exists():
-        _content(Path(file).expanduser())
-
-
-def read_sheets(file: str) -> tuple[Sheet, ...]:
-    """Every table in a file; PricesUnavailable or FaultyPrices name it and say why it cannot be read."""
-    check_there(file)
     raw = _content(Path(file).expanduser())
     if not raw.strip():
         raise faulty(file, have="an empty file", need="a line that names the columns, and a line for each day")
