@@ -170,8 +170,8 @@ class PriceRequest(Frozen):
     )
     accept_restatement: bool = Field(
         False,
-        description="accept prices that contradict the earlier ones, of the last fetch or of the model's earlier version; "
-        "this is recorded",
+        description="accept prices that contradict the earlier ones, of the last fetch or of the model's earlier "
+        "version; this is recorded",
     )
     exchange: str | None = Field(
         None,

@@ -143,11 +143,12 @@ def train(
 
     With several securities, --jobs trainings run at the same time.
     """
-    forecaster, evaluation, workers = training.forecaster(preset), test.config(), jobs(processes)
+    wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
+    workers = jobs(processes)
     if anew and not anew.strip():
         have, need = "no reason", "why the model is begun again, which is recorded"
         raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
-    settings, requests = prepare(prices.requests())
+    settings, requests = prepare(wanted)
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend
     from tasks.system.prefect_server import orchestrated
