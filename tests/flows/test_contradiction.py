@@ -22,7 +22,7 @@ def test_contradicting_prices_train_and_forecast_nothing_until_somebody_accepts_
     assert (refused.code, refused.json["error"]["kind"]) == (3, "RestatedPrices")
     assert len(refused.json["error"]["days"]) == 374 - 2
     assert "2012-01-03: Open 40.0300 became 40.0900 (+0.15%)" in refused.json["error"]["message"]
-    assert [version.version for version in client.search_model_versions()] == [1]
+    assert [int(version.version) for version in client.search_model_versions()] == [1]
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     assert len(runs) == 1, "nothing was fitted"
 

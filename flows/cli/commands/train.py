@@ -144,11 +144,11 @@ def train(
     With several securities, --jobs trainings run at the same time.
     """
     wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
-    workers = jobs(processes)
     if anew and not anew.strip():
         have, need = "no reason", "why the model is begun again, which is recorded"
         raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
     settings, requests = prepare(wanted)
+    workers = jobs(processes)
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend
     from tasks.system.prefect_server import orchestrated

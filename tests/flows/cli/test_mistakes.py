@@ -12,7 +12,7 @@ PROGRAM = """
 import json, sys
 from flows.cli.main import main
 code = main(sys.argv[1:])
-print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras", "pandas") if name in sys.modules]]))
+print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras") if name in sys.modules]]))
 """
 
 
@@ -31,6 +31,7 @@ print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras", "pandas
         ("train --source csv --prices KO.csv --ticker KO", 3, "KO.csv: no such file"),
         ("predict --source csv --prices KO.csv --ticker KO", 3, "KO.csv: no such file"),
         ("backtest --source csv --prices KO.csv", 3, "KO.csv: no such file"),
+        ("train --as-of 2999-01-01", 2, "--as-of 2999-01-01: a day to come"),
         ("train --preset anchord", 2, "preset 'anchord': no preset of that name"),
     ],
 )
