@@ -1,10 +1,11 @@
 """Whether prices contradict those that a forecaster was trained on: those of another security do, on nearly every day.
 
-Open, High, Low and Close are compared, on the days that both have. No contradiction are splits, prices adjusted for
-dividends that were paid since, rounding, and the newest two sessions, which sources still correct. Volumes and Adj
-Close differ from source to source, and are not compared.
+Open, High, Low and Close are compared, on the days that both have. Splits, an adjustment for dividends, rounding
+and corrections of the newest two sessions are no contradiction. Volumes and Adj Close differ from source to source, and
+are not compared.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +17,32 @@ from model.market.restatement import Comparison, describe_changes, find_factor, 
 if TYPE_CHECKING:
     from model.market.restatement import Verdict
 
-_SHARES = COLUMNS.index("Volume")
+_CLOSE, _ADJUSTED, _SHARES = (COLUMNS.index(name) for name in ("Close", "Adj Close", "Volume"))
 _MOST_DECIMALS = 6
 
 
 def compare_with_trained(trained: Prices, given: Prices) -> Comparison:
     """How prices contradict those that a forecaster was trained on; the verdict is `same` where they do not.
 
-    `units` are prices that were all multiplied or divided by 100 or 1000, and `restated` is anything else.
+    `units` are prices that were all multiplied or divided by 100 or 1000, and `restated` is anything else. One of both
+    may be adjusted for dividends where the other is not.
     """
+    found = _compare(trained, given)
+    adjusted = ((_adjusted(trained), given), (trained, _adjusted(given)))
+    if found.verdict == "restated" and any(_compare(*both).verdict == "same" for both in adjusted):
+        return Comparison(verdict="same")
+    return found
+
+
+def _adjusted(prices: Prices) -> Prices:
+    """Prices that are adjusted for dividends, as Adj Close is."""
+    values = prices.values.copy()
+    values[:, :4] *= values[:, [_ADJUSTED]] / values[:, [_CLOSE]]
+    return replace(prices, values=values)
+
+
+def _compare(trained: Prices, given: Prices) -> Comparison:
+    """The comparison of prices as they are."""
     shorter = trained.until(given.last)
     days = np.intersect1d(shorter.sessions, given.sessions, assume_unique=True)
     if not len(days):

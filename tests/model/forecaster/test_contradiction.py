@@ -67,6 +67,19 @@ def test_what_a_source_does_to_its_past_is_no_contradiction(given: Prices) -> No
     assert compare_with_trained(TRAINED, given).verdict == "same"
 
 
+def test_prices_that_are_adjusted_for_dividends_do_not_contradict_those_that_are_not() -> None:
+    # Two dividends of 1 %: Adj Close is lower before each.
+    paid = np.select([np.arange(len(TRAINED)) < 100, np.arange(len(TRAINED)) < 200], [0.99**2, 0.99], 1.0)[:, None]
+    plain = TRAINED.values.copy()
+    plain[:, [ADJUSTED]] = plain[:, [COLUMNS.index("Close")]] * paid
+    adjusted = plain.copy()
+    adjusted[:, :4] *= paid
+    one, other = (replace(TRAINED, values=values) for values in (plain, adjusted))
+    assert compare_with_trained(one, other).verdict == "same"
+    assert compare_with_trained(other, one).verdict == "same"
+    assert compare_with_trained(TRAINED, other).verdict == "restated", "no Adj Close tells of these dividends"
+
+
 def test_another_securitys_prices_contradict_on_every_day_with_both_prices() -> None:
     found = compare_with_trained(TRAINED, OTHER)
     assert found.verdict == "restated"
