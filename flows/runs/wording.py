@@ -65,8 +65,8 @@ def decision_sentence(version: "RegisteredVersion", decision: "Decision | None")
         return f"{named} is in {version.stage}"
     if version.stage == "Production":
         return f"{named} {decision.word.value}: in Production"
-    why = (*decision.failures, *decision.reasons)[:1]
-    return f"{named} {decision.word.value}: {' '.join(why) or f'in {version.stage}'}"
+    why = "".join(decision.reasons[:1])  # those that failed stand first
+    return f"{named} {decision.word.value}: {why or f'in {version.stage}'}"
 
 
 def _beside(measure: str, metrics: Mapping[str, float], money: Money, kind: str, names: list[str]) -> str:
