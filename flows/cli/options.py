@@ -171,13 +171,15 @@ class PriceOptions:
             market_seed=self.market_seed,
         )
         if self.source == "csv" and self.prices:
-            _check_there(self.prices)
             from tasks.prices.sources.files.choose import choose
 
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
         else:
             wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
-        return tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        requests = tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        if self.source == "csv":
+            _check_there(self.prices)
+        return requests
 
     def _default(self) -> tuple[str | None, ...]:
         return (SAMPLE.ticker,) if self.source == "sample" else (None,)
@@ -215,7 +217,7 @@ class TrainingOptions:
 
 
 def _check_there(files: Sequence[str]) -> None:
-    """PricesUnavailable where there is neither a file nor a folder of that name, before anything heavy is imported."""
+    """PricesUnavailable where there is neither a file nor a folder of that name."""
     for file in files:
         if "://" not in file and not os.path.lexists(file):
             raise PricesUnavailable(

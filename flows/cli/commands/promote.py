@@ -62,9 +62,10 @@ def reject(model: Model, version: Version, reason: Reason = "") -> CommandResult
 def rollback(model: Model, reason: Reason = "") -> CommandResult:
     """Give Production back to the version that was there before."""
     check_reason(f"rollback of {model}", reason)
-    from tasks.registry.mistakes import check_model
+    from flows.runs.clock import now
+    from tasks.registry.mistakes import check_rollback
 
-    check_model(prepare()[0], model)
+    check_rollback(prepare()[0], model, now())
     return _run("rollback", model=model, reason=reason)
 
 
