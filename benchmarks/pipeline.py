@@ -25,7 +25,7 @@ from benchmarks.processes import HERE, TOMORROW, Measured, measure, mlflow_serve
 
 # Our steps by what they are for; what no step accounts for is the start: interpreter, imports, Prefect.
 PARTS = {
-    "fetch": ("fetch", "split"),
+    "fetch": ("fetch", "split", "compare with earlier prices"),
     "fit": ("fit",),
     "evaluate": ("evaluate",),
     "track": ("connect", "log setup", "log results"),

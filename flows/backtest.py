@@ -8,9 +8,11 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from flows.runs.artifacts import flow_run_tags
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
+from flows.runs.final_state import completed
 from flows.runs.fits import run_fits
 from flows.runs.progress import backtest_progress
 from flows.runs.story import log_backtest, start_run
+from model.backtest.html_report import verdict
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
 from model.config import ForecasterConfig, PriceRequest, WrittenConfig
@@ -73,7 +75,7 @@ def backtest(
     url = run_url(settings, run.experiment_id, run.run_id)
     create_link_artifact(url, link_text=f"MLflow run of the backtest of {result.subject}", key="mlflow-run")
     create_markdown_artifact(backtest_note(result), key="backtest", description=f"a backtest of {result.subject}")
-    return BacktestReport(
+    report = BacktestReport(
         run_id=run.run_id,
         run_url=url,
         report_uri=masked(f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}"),
@@ -85,3 +87,4 @@ def backtest(
         fit_seconds=runs.fit_seconds,
         seconds=seconds,
     )
+    return completed(report, f"{result.subject}, {result.period}: {' '.join(map(verdict, result.presets))}")

@@ -8,6 +8,7 @@ from prefect import flow
 from flows.predict import PredictReport, predict
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
+from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_missed, start_run
 from flows.train import train
@@ -73,4 +74,6 @@ def catchup(
         if trained_until(registry, model, calendar, day) < day:
             train(request=wanted, forecaster=forecaster, evaluation=evaluation)
         reports.append(predict(request=wanted, column=forecaster.column, or_naive=True))
-    return CatchupReport(model=model, made=tuple(reports), passed=missed[: len(missed) - len(due)])
+    report = CatchupReport(model=model, made=tuple(reports), passed=missed[: len(missed) - len(due)])
+    left = f", {len(report.passed)} too long ago" if report.passed else ""
+    return completed(report, f"{model}: sessions caught up: {len(reports)}{left}")

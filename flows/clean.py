@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
+from flows.runs.final_state import completed
 from flows.runs.story import log_cleaned, start_run
 from tasks.operations.expired import Ages, Expired
 from tasks.prefect_tasks import compare_task, connect_task, find_expired_task, mark_lasting_task, remove_task
@@ -35,4 +36,5 @@ def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
         mark_lasting_task(tracking, found.lasting)
         refuse = remove_task(tracking, refuse, moment)
     log_cleaned(refuse, notes, dry_run=dry_run)
-    return CleanReport(refuse=refuse, dry_run=dry_run, notes=notes)
+    report = CleanReport(refuse=refuse, dry_run=dry_run, notes=notes)
+    return completed(report, f"{len(refuse)} expired things {'would be removed' if dry_run else 'removed'}")

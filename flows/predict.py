@@ -11,12 +11,15 @@ from flows.runs.alarms import alarm_failure
 from flows.runs.artifacts import link_forecast
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
+from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
-from flows.runs.story import log_forecast, log_pulled, log_too_new, start_run
+from flows.runs.story import log_accepted, log_forecast, log_pulled, log_too_new, start_run
+from flows.runs.wording import forecast_sentence
 from model.config import Column, PriceRequest
 from tasks.forecasts.make import known_later
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
+    check_earlier_prices_task,
     connect_task,
     forecast_task,
     naive_forecast_task,
@@ -64,10 +67,15 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, column)
-    registry = Registry(connect_task(settings))
+    tracking = connect_task(settings)
+    registry = Registry(tracking)
     version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
     log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
+    accept = request.accept_restatement
+    accepted = check_earlier_prices_task(tracking, model, fetched.prices, at, accept=accept, version=version)
+    log_accepted(accepted)
+    fetched = fetched.noted(accepted)
     if or_naive and version is not None and (later := known_later(version, fetched.prices, settings)):
         log_too_new(version, fetched.prices, later)
         version = None
@@ -76,4 +84,5 @@ def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_
     recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     link_forecast(recorded)
-    return PredictReport(version=version, fetched=fetched, forecast=recorded, created=created, seconds=seconds)
+    report = PredictReport(version=version, fetched=fetched, forecast=recorded, created=created, seconds=seconds)
+    return completed(report, forecast_sentence(recorded))

@@ -6,10 +6,12 @@ from prefect import flow
 
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
+from flows.runs.final_state import REFUSED, completed
 from flows.runs.progress import proof_progress
 from flows.runs.story import log_decision, log_proofs, start_run
-from model.errors import UsageError
-from model.evaluation.decision import Decision, DecisionWord, PersonDecision, record_person
+from flows.runs.wording import decision_sentence
+from model.errors import PromotionRefused
+from model.evaluation.decision import Decision, DecisionWord, PersonDecision, check_reason, record_person
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import (
     ask_gate_task,
@@ -36,6 +38,7 @@ class PromotionReport:
     changed:  whether anything was moved
     archived: the versions that made room in Production
     decision: the gate's; None where it was not asked, since the stage is not Production
+    refused:  the error to end with where the gate has refused; None otherwise
     """
 
     version: RegisteredVersion
@@ -43,6 +46,7 @@ class PromotionReport:
     archived: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     decision: Decision | None = None
+    refused: PromotionRefused | None = None
 
 
 @flow(
@@ -53,11 +57,11 @@ class PromotionReport:
     on_crashed=[alarm_failure],
 )
 def promote(model: str, version: int, to: str = "Production", force: bool = False, reason: str = "") -> PromotionReport:
-    """Move one version to a stage; PromotionRefused, and nothing changed, where the gate says no."""
+    """Move one version to a stage; nothing is changed where the gate says no, and the run is Completed as Refused."""
     start_run()
     stage = parse_stage(to)
     if force:
-        _check_reason("--force", reason)
+        check_reason("--force", reason)
     settings = read_settings()
     tracking = connect_task(settings)
     registry = Registry(tracking)
@@ -75,8 +79,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
                 noted = judged(DecisionWord.WAITING, decision, at=now(), by=user_name())
                 return _stays(record_decision_task(registry, candidate, noted), decision)
             if not decision.passed:
-                log_decision(candidate, decision, decision.word)
-                raise refusal(candidate, decision)
+                return _stays(candidate, decision, refusal(candidate, decision))
             if not decision.promoted:
                 return _stays(candidate, decision)
         word = DecisionWord.PROMOTED if decision.passed else DecisionWord.FORCED
@@ -109,7 +112,8 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
         noted = judged(DecisionWord.REJECTED, decision, at=now(), by=user_name())
         rejected = record_decision_task(registry, waiting, noted)
         log_decision(rejected, decision)
-        return PromotionReport(version=rejected, changed=False)
+        report = PromotionReport(version=rejected, changed=False)
+        return completed(report, f"{model} {version} rejected: {reason.strip()}")
 
 
 @flow(
@@ -122,7 +126,7 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
 def rollback(model: str, reason: str) -> PromotionReport:
     """Put the previous version back into Production and archive the present one; the gate is not asked."""
     start_run()
-    _check_reason(f"rollback of {model}", reason)
+    check_reason(f"rollback of {model}", reason)
     ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())
     return _report(roll_back_task(Registry(connect_task(read_settings())), model, ruling))
 
@@ -143,8 +147,12 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
     return proofs
 
 
-def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[RegisteredVersion, Decision, KeptProof | None]:
+def consider(
+    tracking: Tracking, trained: RegisteredVersion, notes: tuple[str, ...] = ()
+) -> tuple[RegisteredVersion, Decision, KeptProof | None]:
     """Put a trained version into the stage where versions wait, and move it on if the gate lets it pass.
+
+    notes: what a person has accepted of its prices, which stays on record
 
     A decision that is on record stands, and no proof is made. Where a previous run was killed before it had one, this
     continues.
@@ -161,7 +169,8 @@ def consider(tracking: Tracking, trained: RegisteredVersion) -> tuple[Registered
             return trained, recorded_decision(trained), proofs.kept
         waiting = settings.stages.after_training
         if trained.stage in ("None", waiting):
-            noted = moved((f"Trained, and put into {waiting}.",), at=now(), by="train")
+            why = (f"Trained, and put into {waiting}.", *(f"Its prices {notes[0]}." for _ in notes[:1]))
+            noted = moved(why, at=now(), by="train")
             move_task(registry, model, version, waiting, noted)
         decision = ask_gate_task(tracking, trained, champion(registry, model, now()), now(), proofs)
         noted = judged(decision.word, decision, at=now(), by="gate")
@@ -199,21 +208,14 @@ def _ask_person(
 
 def _report(move: Move, decision: Decision | None = None) -> PromotionReport:
     log_decision(move.version, decision)
-    return PromotionReport(
+    report = PromotionReport(
         version=move.version, changed=move.changed, archived=move.archived, notes=move.notes, decision=decision
     )
+    decided = move.version.tags.get("decision") or "moved"
+    return completed(report, f"{move.version.model} {move.version.version} {decided}: in {move.version.stage}")
 
 
-def _stays(version: RegisteredVersion, decision: Decision) -> PromotionReport:
+def _stays(version: RegisteredVersion, decision: Decision, refused: PromotionRefused | None = None) -> PromotionReport:
     log_decision(version, decision, decision.word)
-    return PromotionReport(version=version, changed=False, decision=decision)
-
-
-def _check_reason(subject: str, reason: str) -> None:
-    if not reason.strip():
-        raise UsageError(
-            subject,
-            have="no reason",
-            need="a reason, which stays on the version for whoever asks later",
-            remedy='add --reason "..."',
-        )
+    report = PromotionReport(version=version, changed=False, decision=decision, refused=refused)
+    return completed(report, decision_sentence(version, decision), REFUSED if refused else None)

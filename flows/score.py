@@ -8,6 +8,7 @@ from flows.runs.alarms import alarm_failure, alarm_no_skill
 from flows.runs.artifacts import link_score
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
+from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_score, start_run
 from model.config import Column, PriceRequest
@@ -65,7 +66,7 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
     if scored.asked:
         alarm_no_skill(model, scored.advice.reasons, settings)
     link_score(model, scored)
-    return ScoreReport(
+    report = ScoreReport(
         model=model,
         ticker=ticker,
         column=column,
@@ -75,3 +76,5 @@ def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> Sc
         scored=scored,
         seconds=seconds,
     )
+    requested = "retraining is requested" if scored.advice.retrain else "no retraining is requested"
+    return completed(report, f"{model}: {report.filled} of {len(scored.rows)} forecasts filled in; {requested}")

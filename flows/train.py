@@ -1,6 +1,6 @@
 """Train: fetch prices, fit, evaluate beside the naive forecasts, log, register, and ask the gate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefect import flow
 
@@ -9,9 +9,11 @@ from flows.runs.alarms import alarm_failure
 from flows.runs.artifacts import flow_run_tags, link_training
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
+from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
-from flows.runs.story import log_decision, log_errors, log_waiting, log_windows, start_run
+from flows.runs.story import log_accepted, log_decision, log_errors, log_waiting, log_windows, start_run
+from flows.runs.wording import decision_sentence
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
 from model.evaluation.decision import Decision, DecisionWord
 from model.evaluation.split import Split
@@ -20,6 +22,7 @@ from tasks.backtest.proofs import KeptProof
 from tasks.ledger.kept_files import Trained
 from tasks.prefect_tasks import (
     begin_anew_task,
+    check_earlier_prices_task,
     choose_start_task,
     connect_task,
     evaluate_task,
@@ -43,6 +46,7 @@ from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import training_key
+from tasks.training.earlier_prices import accepted_tags
 from tasks.training.previous import run_tags
 from tasks.training.run import TrainingResults, start_training_run
 
@@ -106,15 +110,21 @@ def train(
             ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
             begin_anew_task(Registry(tracking), model, ruling)
         previous = find_previous_task(tracking, model, key, now(), again=again)
+        accepted: tuple[str, ...] = ()
+        if previous is None:
+            accept = request.accept_restatement
+            accepted = check_earlier_prices_task(tracking, model, split.prices, now(), accept=accept)
+        log_accepted(accepted)
+        fetched, split = fetched.noted(accepted), replace(split, prices=split.prices.noted(accepted))
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
-        tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags()
+        tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags() | accepted_tags(accepted)
         trained, results = previous or _fit_and_register(tracking, split, config, tags)
         log_errors(results.metrics, split.prices.money)
-        version, decision, proof = consider(tracking, trained)
+        version, decision, proof = consider(tracking, trained, accepted)
     log_decision(version, decision)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
     link_training(url, version, results.metrics, split.prices.money, split.n_test, decision)
-    return TrainReport(
+    report = TrainReport(
         run_id=trained.run_id,
         run_url=url,
         version=version,
@@ -128,6 +138,7 @@ def train(
         repeated=previous is not None,
         seconds=seconds,
     )
+    return completed(report, f"{decision_sentence(version, decision)}{' (trained before)' if report.repeated else ''}")
 
 
 def _fit_and_register(

@@ -169,7 +169,9 @@ class PriceRequest(Frozen):
         None, description="with yahoo: exactly the snapshot whose name begins with this"
     )
     accept_restatement: bool = Field(
-        False, description="with yahoo: accept unexplained changes to past prices; this is recorded"
+        False,
+        description="accept prices that contradict the earlier ones, of the last fetch or of the model's earlier "
+        "version; this is recorded",
     )
     exchange: str | None = Field(
         None,

@@ -43,6 +43,7 @@ from tasks.system.disk_errors import fault_of_ours, storage_fault
 from tasks.system.keras_backend import load_backend
 from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.model_artifact import log_forecaster
+from tasks.training.earlier_prices import check_earlier_prices
 from tasks.training.previous import find_previous
 from tasks.training.run import log_results, log_setup, register_trained
 from tasks.training.warm_start import choose_start
@@ -101,6 +102,7 @@ def connect(settings: Settings) -> Tracking:
 # Prices.
 fetch_task = step(fetch_prices, "fetch", "yahoo")
 fall_back_task = step(fall_back, "use the last good snapshot")
+check_earlier_prices_task = step(check_earlier_prices, "compare with earlier prices")
 
 # Training.
 split_task = step(split_prices, "split")

@@ -49,8 +49,11 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     prepare_environment(settings)
     if not wanted:
         return settings, ()
-    from tasks.prices.request import wanted_security
+    from flows.runs.clock import now
+    from tasks.prices.request import resolve, wanted_security
 
+    if len(wanted) == 1:  # of several, each says for itself which day is impossible
+        resolve(wanted[0], settings, now())
     first: dict[str, PriceRequest] = {}
     for request in wanted:
         first.setdefault(wanted_security(request, settings).ticker, request)

@@ -12,7 +12,7 @@ import typer
 
 from flows.cli.configuration import forecaster_config, given, validated
 from model.config import ForecasterConfig, PriceRequest
-from model.errors import UsageError
+from model.errors import PricesUnavailable, UsageError
 from model.market.security import SAMPLE
 
 # What heads the column of tickers in a list that is a table.
@@ -87,7 +87,12 @@ PriceFiles = Annotated[
     option("--prices", "FILE", "With csv: a file or folder of daily prices; repeat for several.", parser=path),
 ]
 AcceptRestatement = Annotated[
-    bool, flag("--accept-restatement", "Yahoo only: accept unexplained changes to past prices; this is recorded.")
+    bool,
+    flag(
+        "--accept-restatement",
+        "Accept prices that contradict the earlier ones, of the last fetch or of the model's earlier version; this is "
+        "recorded.",
+    ),
 ]
 From = Annotated[
     date | None,
@@ -171,7 +176,10 @@ class PriceOptions:
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
         else:
             wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
-        return tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        requests = tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        if self.source == "csv":
+            _check_there(self.prices)
+        return requests
 
     def _default(self) -> tuple[str | None, ...]:
         return (SAMPLE.ticker,) if self.source == "sample" else (None,)
@@ -206,6 +214,19 @@ class TrainingOptions:
             "training.seed": self.seed,
         }
         return forecaster_config(name, given(**shorthands), self.assignments)
+
+
+def _check_there(files: Sequence[str]) -> None:
+    """PricesUnavailable where there is neither a file nor a folder of that name."""
+    for file in files:
+        if "://" not in file and not os.path.lexists(file):
+            raise PricesUnavailable(
+                file,
+                have="no such file",
+                need="a file that can be read",
+                remedy="correct the path given with --prices",
+                source="csv",
+            )
 
 
 def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:

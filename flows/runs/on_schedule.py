@@ -21,6 +21,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows.runs.clock import now
+from flows.runs.final_state import with_note
 from flows.runs.story import check_places_of_run
 from model.config import PriceRequest
 from model.market.calendar import occasion
@@ -68,7 +69,7 @@ def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
         if found.as_of is not None:
             message += f", as of {found.as_of}"
         get_run_logger().warning(message)
-        return cast("R", Completed(message=message, data=function(*given.args, **given.kwargs)))
+        return with_note(function(*given.args, **given.kwargs), message)
 
     return scheduled
 

@@ -92,6 +92,12 @@ def log_prices(fetched: "FetchedPrices") -> None:
     )
 
 
+def log_accepted(notes: "Sequence[str]") -> None:
+    """What the prices contradict of those that an earlier version was trained on, and who has accepted it."""
+    for note in notes:
+        get_run_logger().warning(note)
+
+
 def log_windows(split: "Split", rows: int) -> None:
     """What the network is fitted on, where one forecast needs so many rows."""
     get_run_logger().info(

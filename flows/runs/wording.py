@@ -9,7 +9,9 @@ from model.market.money import Money
 from tasks.ledger.forecasts import RecordedForecast
 
 if TYPE_CHECKING:
+    from model.evaluation.decision import Decision
     from tasks.forecasts.summary import ForecastSummary
+    from tasks.registry.version import RegisteredVersion
 
 
 def score_sentences(metrics: Mapping[str, float], money: Money) -> tuple[str, ...]:
@@ -48,6 +50,23 @@ def made_by(made: RecordedForecast) -> str:
         return f"{made.model} {made.named}"
     kind = next((f", {naive_label(name)}" for name, row in made.naive_quantiles.items() if row == made.quantiles), "")
     return f"the naive distribution{kind}: no version in Production could forecast it"
+
+
+def forecast_sentence(made: RecordedForecast) -> str:
+    """A forecast with its intervals, and who made it."""
+    what = f"{made.ticker} {made.column} on {made.session}"
+    return f"{what}: {made.money.price(made.forecast)}{intervals_in_brackets(made)}, by {made_by(made)}"
+
+
+def decision_sentence(version: "RegisteredVersion", decision: "Decision | None") -> str:
+    """What was decided on a version, and the first reason where it was kept out of Production."""
+    named = f"{version.model} {version.version}"
+    if decision is None:
+        return f"{named} is in {version.stage}"
+    if version.stage == "Production":
+        return f"{named} {decision.word.value}: in Production"
+    why = "".join(decision.reasons[:1])  # those that failed stand first
+    return f"{named} {decision.word.value}: {why or f'in {version.stage}'}"
 
 
 def _beside(measure: str, metrics: Mapping[str, float], money: Money, kind: str, names: list[str]) -> str:

@@ -93,6 +93,27 @@ class PersonDecision:
     reason: str = ""
 
 
+def check_reason(subject: str, reason: str) -> None:
+    """UsageError where a person gives no reason."""
+    if not reason.strip():
+        raise UsageError(
+            subject,
+            have="no reason",
+            need="a reason, which stays on the version for whoever asks later",
+            remedy='add --reason "..."',
+        )
+
+
+def waits_for_nobody(subject: str, decision: str) -> UsageError:
+    """The error for a person's decision on a version that waits for none; its decision in a word, or an empty text."""
+    return UsageError(
+        subject,
+        have=f"it waits for nobody: its decision is {decision!r}" if decision else "it waits for nobody",
+        need="a version that was trained or promoted while the gate's mode was manual",
+        remedy="look at the decisions: tomorrow history MODEL; to ask the gate: tomorrow promote MODEL VERSION",
+    )
+
+
 def record_person(
     subject: str, decided: DecisionWord | None, person: PersonDecision, checks: Sequence[Check], passed: bool
 ) -> tuple[Check, ...]:
@@ -106,12 +127,7 @@ def record_person(
     gives no reason.
     """
     if decided != DecisionWord.WAITING:
-        raise UsageError(
-            subject,
-            have=f"it waits for nobody: its decision is {decided.value!r}" if decided else "it waits for nobody",
-            need="a version that was trained or promoted while the gate's mode was manual",
-            remedy="look at the decisions in MLflow; past the gate: tomorrow promote ... --force --reason TEXT",
-        )
+        raise waits_for_nobody(subject, decided.value if decided else "")
     reason, against = printable(person.reason.strip()), person.approved and not passed
     if not reason and (against or not person.approved):
         raise UsageError(

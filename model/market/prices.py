@@ -117,6 +117,10 @@ class Prices:
         """What was known at the close of `day`."""
         return self.rows(0, int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right")))
 
+    def noted(self, notes: tuple[str, ...]) -> "Prices":
+        """The same with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
     def frame(self) -> "pd.DataFrame":
         """The same as a data frame with a `Date` index, for libraries that need one."""
         import pandas as pd  # imported here: half a second that most of the model's users do not need

@@ -59,7 +59,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Factor:
+class Factor:
     """One number by which the first `rows` rows were multiplied; `wrong` are those that neither it nor 1 explains."""
 
     number: float
@@ -68,6 +68,7 @@ class _Factor:
 
     @property
     def known(self) -> bool:
+        """Whether there is such a number: it is not 1."""
         return self.number != 1.0
 
 
@@ -84,16 +85,16 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
     added, put_in = others[others > newest], others[others <= newest]
     old, new = shorter.values[rows_before], after.values[rows_after]
     days = shorter.sessions[rows_before]
-    settling = days > _settled_until(shorter)
-    split = _factor(old[:, :4], new[:, :4], settling)
-    adjusted = _factor(old[:, [_ADJUSTED]], new[:, [_ADJUSTED]], settling)
+    settling = days > settled_until(shorter)
+    split = find_factor(old[:, :4], new[:, :4], settling)
+    adjusted = find_factor(old[:, [_ADJUSTED]], new[:, [_ADJUSTED]], settling)
     expected = _expected(old, split, adjusted)
     wrong = split.wrong | adjusted.wrong | _other_volumes(old[:, _SHARES], expected[:, _SHARES], new[:, _SHARES])
     irregular = wrong & ~settling
     lines: list[tuple[Verdict, str]] = []
     if gone.size or put_in.size or irregular.any():
         lines += [("restated", line) for line in _restated(gone, put_in, days, expected, new, irregular)]
-    if split.known and _is_unit(split, old[:, _SHARES], new[:, _SHARES]):
+    if split.known and is_unit(split, old[:, _SHARES], new[:, _SHARES]):
         done = f"divided by {1 / split.number:.6g}" if split.number < 1 else f"multiplied by {split.number:.6g}"
         lines.append(("units", f"change of units: prices up to {days[split.rows - 1]} {done}, and volumes as before"))
     elif split.known:
@@ -104,7 +105,7 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
         what = f"dividend{'' if paid < 1 else ' taken back'}: Adj Close up to {days[adjusted.rows - 1]}"
         lines.append(("dividend", f"{what} multiplied by {paid:.6g}"))
     if (wrong & settling).any():
-        lines += [("settled", line) for line in _changes(days, expected, new, wrong & settling)]
+        lines += [("settled", line) for line in describe_changes(days, expected, new, wrong & settling)]
     if added.size:
         lines.append(("grown", f"{count_days(added, 'session')} added: {_range(added)}"))
     if len(shorter) < len(before):
@@ -185,7 +186,7 @@ def dollars_ratio(then: Mapping[str, float], now: Mapping[str, float]) -> float 
     return 1.0 if bool((np.abs(ratios - 1) <= _CORRECTION).all()) else None
 
 
-def _settled_until(prices: Prices) -> np.datetime64:
+def settled_until(prices: Prices) -> np.datetime64:
     """The newest session whose prices are final."""
     if len(prices) <= SETTLING_SESSIONS:
         return np.datetime64("0001-01-01", "D")
@@ -193,25 +194,28 @@ def _settled_until(prices: Prices) -> np.datetime64:
     return day
 
 
-def _factor(old: Values, new: Values, settling: RowMask) -> _Factor:
-    """The factor that leaves the fewest rows unexplained; 1 where that is as good."""
-    plain = _differ(old, new)
-    best = _Factor(number=1.0, rows=0, wrong=plain)
+def find_factor(old: Values, new: Values, settling: RowMask, rounding: tuple[float, float] = (0, 0)) -> Factor:
+    """The factor that leaves the fewest rows unexplained; 1 where that is as good.
+
+    rounding: by how much rounding may have changed the old prices, and the new ones
+    """
+    plain = _differ(old, new, sum(rounding))
+    best = Factor(number=1.0, rows=0, wrong=plain)
     if not (plain & ~settling).any():
         return best
     with np.errstate(divide="ignore", invalid="ignore"):
         number = float(np.median((new / old)[~settling]))
     if not (np.isfinite(number) and number > 0 and abs(number - 1) > _RELATIVE):
         return best
-    scaled = _differ(old * number, new)
+    scaled = _differ(old * number, new, number * rounding[0] + rounding[1])
     for rows in range(len(old), max(0, len(old) - LATE_SESSIONS - 1), -1):
         wrong = np.concatenate([scaled[:rows], plain[rows:]])
         if _unexplained(wrong, settling) < _unexplained(best.wrong, settling):
-            best = _Factor(number=number, rows=rows, wrong=wrong)
+            best = Factor(number=number, rows=rows, wrong=wrong)
     return best
 
 
-def _is_unit(factor: _Factor, old: Values, new: Values) -> bool:
+def is_unit(factor: Factor, old: Values, new: Values) -> bool:
     """Whether prices are in another unit of money: a split by such a factor would have changed the volumes as well."""
     size = max(factor.number, 1 / factor.number)
     if not any(abs(size / unit - 1) <= _RELATIVE for unit in UNITS):
@@ -224,7 +228,7 @@ def _unexplained(wrong: RowMask, settling: RowMask) -> tuple[int, int]:
     return int((wrong & ~settling).sum()), int(wrong.sum())
 
 
-def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
+def _expected(old: Values, split: Factor, adjusted: Factor) -> Values:
     """The old numbers, multiplied by the two factors."""
     expected = old.copy()
     expected[: split.rows, :4] *= split.number
@@ -233,9 +237,9 @@ def _expected(old: Values, split: _Factor, adjusted: _Factor) -> Values:
     return expected
 
 
-def _differ(expected: Values, found: Values) -> RowMask:
+def _differ(expected: Values, found: Values, rounding: float) -> RowMask:
     """The rows in which any number differs by more than rounding."""
-    differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE
+    differing = np.abs(found - expected) > _RELATIVE * np.abs(expected) + _ABSOLUTE + rounding
     rows: RowMask = np.logical_or.reduce(differing, axis=1, dtype=np.bool_)
     return rows
 
@@ -253,10 +257,10 @@ def _restated(gone: Days, put_in: Days, days: Days, old: Values, new: Values, ir
     if put_in.size:
         yield f"{count_days(put_in, 'session')} put into the past: {list_days(put_in)}"
     if irregular.any():
-        yield from _changes(days, old, new, irregular)
+        yield from describe_changes(days, old, new, irregular)
 
 
-def _changes(days: Days, old: Values, new: Values, rows: RowMask) -> Iterator[str]:
+def describe_changes(days: Days, old: Values, new: Values, rows: RowMask) -> Iterator[str]:
     """A line for each of the first rows, with old and new numbers, and one line for the rest."""
     changed = np.flatnonzero(rows)
     for row in changed[:DAYS_SHOWN]:

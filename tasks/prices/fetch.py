@@ -49,6 +49,10 @@ class FetchedPrices:
         """The full name of the snapshot, for --vintage."""
         return self.record.fingerprint if self.record else None
 
+    def noted(self, notes: tuple[str, ...]) -> "FetchedPrices":
+        """The same with more notes on the prices."""
+        return replace(self, prices=self.prices.noted(notes))
+
     def tags(self) -> dict[str, str]:
         """The same as tags of an MLflow run."""
         if self.record is None:

@@ -1,11 +1,15 @@
 """The errors of the registry: what is missing, with the next step that the versions suggest."""
 
+import shlex
 from collections.abc import Sequence
 
+from model.config import PRESETS
 from model.errors import ConfigurationError, NothingInProduction, UsageError
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import DecisionWord, Verdict
 from tasks.registry.version import RegisteredVersion
 
+# The presets that most often come to a proof: one network, started afresh or from Production's weights.
+MOSTLY_PROVEN = ("anchored", "daily")
 # Of the versions that wait, so many are named with what keeps them waiting.
 SHOWN_WAITING = 2
 
@@ -60,13 +64,11 @@ def registered_elsewhere(model: str) -> ConfigurationError:
     )
 
 
-def unknown_version(
-    model: str, number: int, models: tuple[str, ...], versions: tuple[RegisteredVersion, ...]
-) -> UsageError:
+def unknown_version(model: str, number: int, models: Sequence[str], versions: Sequence[int]) -> UsageError:
     """The error for a version that does not exist, with those that do."""
     if model not in models:
         return unknown_model(model, models)
-    numbers = [str(found.version) for found in versions]
+    numbers = list(map(str, versions))
     return UsageError(
         f"version {number} of {model}",
         have="no such version",
@@ -75,7 +77,7 @@ def unknown_version(
     )
 
 
-def unknown_model(model: str, models: tuple[str, ...]) -> UsageError:
+def unknown_model(model: str, models: Sequence[str]) -> UsageError:
     """The error for a model that does not exist, with those that do."""
     return UsageError(
         f"model {model!r}",
@@ -96,9 +98,46 @@ def _next_step(model: str, version: RegisteredVersion | None) -> str:
     if decided == DecisionWord.WATCHED:
         return f"the gate only watches (gate.mode: dry_run); set it to enforce, then {promote}"
     if decided == DecisionWord.REFUSED:
-        other = "train what may be proven, such as tomorrow train --preset anchored (docs/gate.md)"
-        return f'{other}; past the gate, on record: {promote} --force --reason "..."'
+        return after_refusal(version)
     return promote
+
+
+def after_refusal(version: RegisteredVersion) -> str:
+    """What to do about a refused version, one way a line: what could pass, why it did not, and last the way past."""
+    model, number = version.model, version.version
+    why = f"read why it was refused: tomorrow history {model}, and docs/gate.md"
+    last = f"last, move it past the gate, on record: tomorrow promote {model} {number} --to production --force --reason"
+    return ";\n          or ".join((*what_could_pass(version), why, f'{last} "..."'))
+
+
+def what_could_pass(version: RegisteredVersion) -> tuple[str, ...]:
+    """What the gate could let pass in place of a refused version, best first, each with its command."""
+    if version.tags.get("verdict") == Verdict.PROVEN:
+        return ("train again later: it is proven, and its reasons say what it waits for",)
+    preset = version.tags.get("preset", "")
+    prices, column = _price_options(version), version.tags.get("column", "Open")
+    options = prices if column == "Open" else f"{prices} --column {shlex.quote(column)}"
+    if preset in MOSTLY_PROVEN:
+        return (
+            "train it on more history if there is any, or later, since each session adds to the evidence: "
+            f"tomorrow train{options} --preset {preset}",
+            f"see in which years it has skill: tomorrow backtest{options} --presets {preset}",
+        )
+    best = MOSTLY_PROVEN[0]
+    both = ",".join((preset, best) if preset in PRESETS else (best,))
+    return (
+        f"train the preset that is proven most often: tomorrow train{options} --preset {best}",
+        f"compare presets first: tomorrow backtest{options} --presets {both}",
+    )
+
+
+def _price_options(version: RegisteredVersion) -> str:
+    """The options that name the same prices, with a space before them; nothing where they are the usual ones."""
+    source, ticker = version.tags.get("source"), shlex.quote(version.tags.get("security", ""))
+    if source == "sample":
+        return " --source sample"
+    named = f" --ticker {ticker}" if ticker != "''" else ""
+    return f" --source csv{named} --prices FILE" if source == "csv" else named
 
 
 def _why(version: RegisteredVersion) -> str:
@@ -110,7 +149,7 @@ def _why(version: RegisteredVersion) -> str:
     return f"{said}: {version.reasons[0]}" if version.reasons else said
 
 
-def _listed(names: "list[str] | tuple[str, ...]") -> str:
+def _listed(names: Sequence[str]) -> str:
     """The names, or the first and last of many."""
     if len(names) <= 12:
         return ", ".join(names)

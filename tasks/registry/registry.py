@@ -147,7 +147,7 @@ class Registry:
         """One version; UsageError says which models or versions there are."""
         found = self._mlflow.version(model, number)
         if found is None:
-            raise unknown_version(model, number, self.models(), self.versions(model))
+            raise unknown_version(model, number, self.models(), [known.version for known in self.versions(model)])
         return self._as_judged(found)
 
     def find(self, model: str, number: int) -> RegisteredVersion | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from model.errors import PromotionRefused, printable
 from model.evaluation.check import read_check, text_table
 from model.evaluation.decision import Decision, DecisionWord
+from tasks.registry.errors import after_refusal
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Stage
 
@@ -86,8 +87,7 @@ def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefuse
         f"{candidate.model} version {candidate.version}",
         have="\n".join(("refused by the gate", *text_table(decision.failed, "    "))),
         need="a version whose configuration is proven, and that is better than the version in Production",
-        remedy="see what could be proven (docs/gate.md), such as tomorrow train --preset anchored; past the gate: "
-        '--force --reason "..."',
+        remedy=after_refusal(candidate),
         reasons=list(decision.reasons),
         checks=[asdict(check) for check in decision.checks],
     )

@@ -8,12 +8,13 @@ under another name that it sheds when it is complete, so that a process killed m
 import logging
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import ConfigurationError
+from model.errors import ConfigurationError, TomorrowError
 from tasks.settings import Address, Settings, in_folder, sqlite_file
 from tasks.system.disk_errors import folder_fault
 from tasks.system.lock import locked
@@ -24,6 +25,26 @@ if TYPE_CHECKING:
 
 # MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
 NEWEST = ("3.17.2", "dc11669786a5")
+# The models; their versions, each with what was decided on it last; the models that have one in Production.
+REGISTERED = (
+    "SELECT name FROM registered_models ORDER BY name",
+    "SELECT v.name, v.version, t.value FROM model_versions v LEFT JOIN model_version_tags t "
+    "ON t.workspace = v.workspace AND t.name = v.name AND t.version = v.version AND t.key = 'decision' "
+    "WHERE v.current_stage <> 'Deleted_Internal' ORDER BY v.name, v.version",
+    "SELECT name FROM registered_model_aliases WHERE alias = 'production' "
+    "UNION SELECT name FROM model_versions WHERE current_stage = 'Production'",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What is registered: model -> its versions -> what was decided on each last, in a word.
+
+    in_production: the models of which a version is in Production, by the alias or by its stage
+    """
+
+    decisions: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    in_production: frozenset[str] = frozenset()
 
 
 def ready_database(settings: Settings) -> None:
@@ -41,6 +62,31 @@ def ready_database(settings: Settings) -> None:
     with locked(settings, "database"):
         if not _is_there(url):
             _make(url, settings)
+
+
+def read_registered(settings: Settings) -> Registered | None:
+    """What is registered, read without MLflow, which takes seconds to import.
+
+    None where a server keeps it, and where the database cannot be read: opening it says why.
+    """
+    if settings.tracking_uri.is_server:
+        return None
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        url = _parse(settings.tracking_uri.secret)
+        if url.get_backend_name() == "sqlite" and not sqlite_file(str(url.database)).exists():
+            return Registered()  # SQLite would make the file by looking
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            models, versions, production = (connection.execute(text(query)).all() for query in REGISTERED)
+    except (SQLAlchemyError, ModuleNotFoundError, TomorrowError):
+        return None
+    found: dict[str, dict[int, str]] = {str(name): {} for (name,) in models}
+    for name, number, decision in versions:
+        found.setdefault(str(name), {})[int(number)] = str(decision or "")
+    return Registered(decisions=found, in_production=frozenset(str(name) for (name,) in production))
 
 
 def _parse(uri: str) -> "URL":

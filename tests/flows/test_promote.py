@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,8 +16,22 @@ from tests.flows.conftest import LEARNS, SMALL, Run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from prefect.client.schemas.objects import State
 
 LOSES = ("--source", "sample", "--as-of", "2013-06-28", *SMALL)
+
+
+def newest_state(flow: str) -> "State[Any]":
+    """The state that the newest run of a flow is in."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        of_flow = FlowFilter(name=FlowFilterName(any_=[flow]))
+        (found,) = client.read_flow_runs(flow_filter=of_flow, sort=FlowRunSort.START_TIME_DESC, limit=1)
+    assert found.state is not None
+    return found.state
 
 
 def everything(client: "MlflowClient") -> list[object]:
@@ -32,6 +46,7 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
 ) -> None:
     trained = run("train", *LOSES, "--json").json
     assert (trained["stage"], trained["decision"]["verdict"]) == ("Staging", "no skill")
+    assert str(newest_state("train").message).startswith("SAMPLE-Open 1 refused: Evidence of skill 1.0 to 1 on 40 sess")
     before = everything(client)
     refused = run("promote", "SAMPLE-Open", "1", "--to", "production")
     assert refused.code == 4
@@ -40,6 +55,9 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
     assert re.search(r"\n    FAIL    evidence of skill +1\.0 to 1 \(40 sessions, \S+ to \S+\) +20 to 1\n", refused.err)
     assert "needed: a version whose configuration is proven" in refused.err
     assert "Traceback" not in refused.err
+    state = newest_state("promote")
+    assert (state.is_completed(), state.name) == (True, "Refused")
+    assert str(state.message).startswith("SAMPLE-Open 1 refused: Evidence of skill 1.0 to 1 on 40 sessions")
     error = run("promote", "SAMPLE-Open", "1", "--json").json["error"]
     assert error["kind"] == "PromotionRefused"
     assert error["reasons"][0].startswith("FAIL evidence of skill: 1.0 to 1 (40 sessions, ")

@@ -149,6 +149,7 @@ def backtest(
 
     An interrupted backtest goes on where it was when the same command is run again.
     """
+    wanted = prices.requests()
     from model.backtest.plan import BacktestConfig
 
     options = given(
@@ -163,7 +164,7 @@ def backtest(
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)
     forecasters, workers = _forecasters(presets, training), jobs(processes)
-    settings, requests = prepare(prices.requests())
+    settings, requests = prepare(wanted)
     from tasks.backtest.fit_pool import fitting_workers
     from tasks.system.prefect_server import orchestrated
 

@@ -11,7 +11,9 @@ from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_eac
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
+    from model.config import PriceRequest
     from tasks.ledger.forecasts import RecordedForecast
+    from tasks.settings import Settings
 
 LATE = "made after that session opened. It is recorded but will not be scored."
 
@@ -58,6 +60,8 @@ def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
     """Load the Production version, forecast the next session, and write the forecast to the ledger."""
     name = parse_column(column)
     settings, requests = prepare(prices.requests())
+    if len(requests) == 1:
+        _check_production(settings, requests[0], name)
     from tasks.system.prefect_server import orchestrated
     from tasks.tracking.model_artifact import load_libraries
 
@@ -67,6 +71,15 @@ def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
         return for_each(
             requests, settings.prices.pause, lambda request: predict_result(flow(request=request, column=name))
         )
+
+
+def _check_production(settings: "Settings", request: "PriceRequest", column: str) -> None:
+    """Say before Prefect is started where nothing is in Production; of several securities each says it itself."""
+    from flows.runs.clock import now
+    from tasks.prices.request import wanted_security
+    from tasks.registry.mistakes import check_production
+
+    check_production(settings, settings.model_name(wanted_security(request, settings).ticker, column), now())
 
 
 def predict_result(report: "PredictReport") -> CommandResult:

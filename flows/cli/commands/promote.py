@@ -8,7 +8,7 @@ from flows.cli.configuration import prepare
 from flows.cli.options import Model, Reason, Version, flag, option
 from flows.cli.result import Answer, CommandResult, of
 from model.evaluation.check import text_table
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import DecisionWord, check_reason
 
 if TYPE_CHECKING:
     from flows.promote import PromotionReport
@@ -37,25 +37,44 @@ def promote(
     """Move a version to a stage; into Production only if the gate lets it pass."""
     from tasks.registry.version import parse_stage
 
-    return _run("promote", model=model, version=version, to=parse_stage(to), force=force, reason=reason)
+    stage = parse_stage(to)
+    if force:
+        check_reason("--force", reason)
+    _check_version(model, version)
+    return _run("promote", model=model, version=version, to=stage, force=force, reason=reason)
 
 
 @command("tomorrow approve META-Open 3")
 def approve(model: Model, version: Version, reason: Reason = "") -> CommandResult:
     """Let a version that waits for a person go to Production."""
+    _check_version(model, version, waits=True)
     return _run("approve", model=model, version=version, reason=reason)
 
 
 @command('tomorrow reject META-Open 3 --reason "its intervals are too narrow"')
 def reject(model: Model, version: Version, reason: Reason = "") -> CommandResult:
     """Keep a version that waits for a person out of Production."""
+    _check_version(model, version, waits=True)
+    check_reason(f"{model} version {version}", reason)
     return _run("reject", model=model, version=version, reason=reason)
 
 
 @command('tomorrow rollback META-Open --reason "its errors have doubled since Monday"')
 def rollback(model: Model, reason: Reason = "") -> CommandResult:
     """Give Production back to the version that was there before."""
+    check_reason(f"rollback of {model}", reason)
+    from flows.runs.clock import now
+    from tasks.registry.mistakes import check_rollback
+
+    check_rollback(prepare()[0], model, now())
     return _run("rollback", model=model, reason=reason)
+
+
+def _check_version(model: str, version: int, *, waits: bool = False) -> None:
+    """Look for mistakes before Prefect is started, which takes seconds."""
+    from tasks.registry.mistakes import check_version
+
+    check_version(prepare()[0], model, version, waits=waits)
 
 
 def _run(name: str, **given: object) -> CommandResult:
@@ -70,7 +89,9 @@ def _run(name: str, **given: object) -> CommandResult:
 
 
 def promote_result(report: "PromotionReport") -> CommandResult:
-    """What a promotion came to."""
+    """What a promotion came to; PromotionRefused where the gate has refused it."""
+    if report.refused is not None:
+        raise report.refused
     return CommandResult(PromoteAnswer.model_validate(report), _text(report))
 
 

@@ -155,11 +155,12 @@ def train(
 
     With several securities, --jobs trainings run at the same time.
     """
-    forecaster, evaluation, workers = training.forecaster(preset), test.config(), jobs(processes)
+    wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
     if anew and not anew.strip():
         have, need = "no reason", "why the model is begun again, which is recorded"
         raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
-    settings, requests = prepare(prices.requests())
+    settings, requests = prepare(wanted)
+    workers = jobs(processes)
     from flows.cli.side_by_side import Training, train_all, train_security
     from tasks.system.keras_backend import load_backend
     from tasks.system.prefect_server import orchestrated
@@ -225,7 +226,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
         f"  The gate {gate_phrase(report.decision)}:",
         *text_table(report.decision.checks, "    "),
         "",
-        f"  next     {_next(report)}",
+        *(f"  {'' if place else 'next':<8} {step}" for place, step in enumerate(_next(report))),
         *look(report.run_url, settings),
     )
 
@@ -257,20 +258,17 @@ def _score(figure: float | None, money: "Money") -> str:
     return "" if figure is None else money.score(figure)
 
 
-def _next(report: "TrainReport") -> str:
+def _next(report: "TrainReport") -> tuple[str, ...]:
+    """What to do next, best first, one way a line."""
+    from tasks.registry.errors import what_could_pass
+
     version = report.version
+    named = f"{version.model} {version.version}"
     if version.stage == "Production":
-        return "tomorrow predict, with the same --source and --ticker"
+        return ("tomorrow predict, with the same --source and --ticker",)
     if report.decision.word == DecisionWord.WAITING:
-        named = f"{version.model} {version.version}"
-        return f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."'
+        return (f'tomorrow approve {named}, or tomorrow reject {named} --reason "..."',)
     if report.decision.verdict == Verdict.PROVEN:
-        return f"the first reason above says what it waits for; tomorrow history {version.model} lists what was decided"
-    return f"docs/gate.md says what a proof needs; {_other(report)}, or tomorrow backtest to look closer"
-
-
-def _other(report: "TrainReport") -> str:
-    """Another way to try: the preset that mostly is proven, or a longer history for it."""
-    if report.config.preset in ("anchored", "daily"):
-        return "more history, if there is any, or each day's training adds to the evidence"
-    return "tomorrow train --preset anchored"
+        said = "the first reason above says what it waits for"
+        return (f"{said}; tomorrow history {version.model} lists what was decided",)
+    return (*what_could_pass(version), "docs/gate.md says what a proof needs")

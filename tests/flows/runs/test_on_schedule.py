@@ -80,7 +80,9 @@ def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_d
     due(TUESDAY_EVENING)
     with clock_at(FRIDAY_EVENING):
         state = predict(request=sample, return_state=True)
-        assert state.message == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
+        late, _, made = str(state.message).partition("; ")
+        assert late == "late: due at 2013-07-02 21:30 UTC, started 72:30 hours after it, as of 2013-07-02"
+        assert made.startswith("SAMPLE Open on 2013-07-03: $")
         assert state.result().forecast.session == date(2013, 7, 3)
         due(None)
         answer = run("catchup", *SAMPLE, *SMALL, "--json").json

@@ -75,8 +75,11 @@ def test_nothing_in_production_says_what_waits_and_why(registry: Registry, track
         "    version 3 waits in Staging, refused: Evidence 3 to 1, needed 20 to 1.",
         "    1 more, older ones",
         "  needed: a version in Production; until there is one, the schedule records the naive distribution",
-        "  to do:  train what may be proven, such as tomorrow train --preset anchored (docs/gate.md); past the gate, "
-        'on record: tomorrow promote META-Open 4 --to production --force --reason "..."',
+        "  to do:  train the preset that is proven most often: tomorrow train --preset anchored;",
+        "          or compare presets first: tomorrow backtest --presets tutorial,anchored;",
+        "          or read why it was refused: tomorrow history META-Open, and docs/gate.md;",
+        "          or last, move it past the gate, on record: tomorrow promote META-Open 4 --to production --force "
+        '--reason "..."',
     ]
 
 
