@@ -13,8 +13,9 @@ from flows.runs.progress import backtest_progress
 from flows.runs.story import log_backtest, start_run
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
-from model.config import ForecasterConfig, PriceRequest, WrittenConfig
+from model.config import ForecasterConfig, PriceRequest
 from model.errors import masked
+from model.presets import WrittenConfigs
 from tasks.backtest.fit_pool import fitting_workers
 from tasks.backtest.report import REPORT_FILE, backtest_note
 from tasks.backtest.runs import open_backtest
@@ -50,10 +51,18 @@ class BacktestReport:
 def backtest(
     request: PriceRequest = PriceRequest(),
     backtest: BacktestConfig = BacktestConfig(),
-    forecasters: tuple[WrittenConfig, ...] = (ForecasterConfig(),),
+    forecasters: WrittenConfigs = (ForecasterConfig(),),
     jobs: int | None = None,
 ) -> BacktestReport:
-    """Forecast every session of some months as if it were then, and report how good that was."""
+    """Forecast every session of some months as if it were then, and report how good that was.
+
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        backtest: Which months are forecast, how often everything is fitted again, and with how many seeds.
+        forecasters: What is fitted: one preset or several, each once, and what you change of it. Leave a field empty
+            to keep the preset's.
+        jobs: How many fits run at the same time. None: one for each processor.
+    """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)

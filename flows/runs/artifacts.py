@@ -6,9 +6,11 @@ from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from model.config import ForecasterConfig
 from model.evaluation.decision import Decision
 from model.evaluation.monitoring import Window
 from model.market.money import Money
+from model.presets import preset_label
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
@@ -21,13 +23,19 @@ def flow_run_tags() -> dict[str, str]:
 
 
 def link_training(
-    url: str, version: RegisteredVersion, metrics: Mapping[str, float], money: Money, sessions: int, decision: Decision
+    url: str,
+    version: RegisteredVersion,
+    forecaster: ForecasterConfig,
+    metrics: Mapping[str, float],
+    money: Money,
+    sessions: int,
+    decision: Decision,
 ) -> None:
     """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
     create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
     reasons = "\n".join(f"- {reason}" for reason in decision.reasons)
     create_markdown_artifact(
-        f"**{version.model} version {version.version}** is in {version.stage}.\n\n"
+        f"**{version.model} version {version.version}**, preset {preset_label(forecaster)}, is in {version.stage}.\n\n"
         f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{reasons}\n",
         key="training",
         description=f"what {version.model} version {version.version} came to",
