@@ -140,8 +140,8 @@ _PRESET = (
 
 ForecasterForm = _form(ForecasterConfig, "ForecasterForm")
 
-# What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name. A form begins with
-# no more than the name, whatever the flow's default is in full.
+# What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name. A form begins
+# with no more than the name, whatever the flow's default is in full.
 WrittenConfig = Annotated[
     ForecasterConfig,
     BeforeValidator(fill_in, json_schema_input_type=ForecasterForm),

@@ -6,10 +6,10 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from model.config import PRESETS, ForecasterConfig
-from model.presets import WrittenConfig, changes, preset_label
+from model.presets import ForecasterForm, WrittenConfig, changes, preset_label
 
 written = TypeAdapter(WrittenConfig)
-FORM = written.json_schema()
+FORM = ForecasterForm.model_json_schema()
 
 
 @pytest.mark.parametrize("name", PRESETS)
