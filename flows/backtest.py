@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.artifacts import flow_run_tags
+from flows.runs.artifacts import artifact_key, flow_run_tags
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.fits import run_fits
@@ -80,8 +80,9 @@ def backtest(
     log_backtest(result)
     run = runs.parent
     url = run_url(settings, run.experiment_id, run.run_id)
-    create_link_artifact(url, link_text=f"MLflow run of the backtest of {result.subject}", key="mlflow-run")
-    create_markdown_artifact(backtest_note(result), key="backtest", description=f"a backtest of {result.subject}")
+    model, about = settings.model_name(plan.prices.security.ticker, plan.column), f"a backtest of {result.subject}"
+    create_link_artifact(url, link_text=f"MLflow run of {about}", key=artifact_key("backtest-run", model))
+    create_markdown_artifact(backtest_note(result), key=artifact_key("backtest", model), description=about)
     return BacktestReport(
         run_id=run.run_id,
         run_url=url,

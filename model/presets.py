@@ -110,7 +110,7 @@ def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[
             part = Annotated[inner, *bounds] if bounds else inner
         if not (isinstance(part, type) and issubclass(part, BaseModel)):
             none = " None: without it." if type(None) in get_args(inner) else ""
-            about = f"{about}.{none} Empty: as in the preset ({_in_the_presets((*path, key))})."
+            about = f"{about[0].upper()}{about[1:]}.{none} Empty: as in the preset ({_in_the_presets((*path, key))})."
         fields[key] = (part, Field(default_factory=lambda: None, description=about))
     if not path:
         choice = Annotated[str, WithJsonSchema({"enum": list(PRESETS), "type": "string"})]

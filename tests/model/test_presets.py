@@ -62,7 +62,7 @@ def test_in_the_form_the_preset_is_a_choice_and_nothing_else_is_filled_in() -> N
 def test_a_field_of_the_form_says_what_each_preset_has() -> None:
     epochs = FORM["$defs"]["TrainingForm"]["properties"]["epochs"]
     assert epochs["description"] == (
-        "passes over the training part. Empty: as in the preset (tutorial 100, anchored and daily 16)."
+        "Passes over the training part. Empty: as in the preset (tutorial 100, anchored and daily 16)."
     )
     assert epochs["minimum"] == 1
 
