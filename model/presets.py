@@ -109,9 +109,12 @@ def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[
             bounds = [bound for bound in field.metadata if not isinstance(bound, MinLen)]
             part = Annotated[inner, *bounds] if bounds else inner
         if not (isinstance(part, type) and issubclass(part, BaseModel)):
-            none = " None: without it." if type(None) in get_args(inner) else ""
+            none = " None: not set." if type(None) in get_args(inner) else ""
             about = f"{about[0].upper()}{about[1:]}.{none} Empty: as in the preset ({_in_the_presets((*path, key))})."
-        fields[key] = (part, Field(default_factory=lambda: None, description=about))
+        fields[key] = (
+            part,
+            Field(default_factory=lambda: None, title=key.replace("_", " ").title(), description=about),
+        )
     if not path:
         choice = Annotated[str, WithJsonSchema({"enum": list(PRESETS), "type": "string"})]
         fields["preset"] = (choice, Field(DEFAULT, description=_PRESET))
