@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.artifacts import flow_run_tags
+from flows.runs.artifacts import artifact_key, flow_run_tags
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
@@ -15,8 +15,9 @@ from flows.runs.story import log_backtest, start_run
 from model.backtest.html_report import verdict
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
-from model.config import ForecasterConfig, PriceRequest, WrittenConfig
+from model.config import ForecasterConfig, PriceRequest
 from model.errors import masked
+from model.presets import WrittenConfigs
 from tasks.backtest.fit_pool import fitting_workers
 from tasks.backtest.report import REPORT_FILE, backtest_note
 from tasks.backtest.runs import open_backtest
@@ -52,10 +53,18 @@ class BacktestReport:
 def backtest(
     request: PriceRequest = PriceRequest(),
     backtest: BacktestConfig = BacktestConfig(),
-    forecasters: tuple[WrittenConfig, ...] = (ForecasterConfig(),),
+    forecasters: WrittenConfigs = (ForecasterConfig(),),
     jobs: int | None = None,
 ) -> BacktestReport:
-    """Forecast every session of some months as if it were then, and report how good that was."""
+    """Forecast every session of some months as if it were then, and report how good that was.
+
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        backtest: Which months are forecast, how often everything is fitted again, and with how many seeds.
+        forecasters: What is fitted: one preset or several, each once, and what you change of it. Leave a field empty
+            to keep the preset's.
+        jobs: How many fits run at the same time. None: one for each processor.
+    """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
@@ -73,8 +82,9 @@ def backtest(
     log_backtest(result)
     run = runs.parent
     url = run_url(settings, run.experiment_id, run.run_id)
-    create_link_artifact(url, link_text=f"MLflow run of the backtest of {result.subject}", key="mlflow-run")
-    create_markdown_artifact(backtest_note(result), key="backtest", description=f"a backtest of {result.subject}")
+    model, about = settings.model_name(plan.prices.security.ticker, plan.column), f"a backtest of {result.subject}"
+    create_link_artifact(url, link_text=f"MLflow run of {about}", key=artifact_key("backtest-run", model))
+    create_markdown_artifact(backtest_note(result), key=artifact_key("backtest", model), description=about)
     report = BacktestReport(
         run_id=run.run_id,
         run_url=url,

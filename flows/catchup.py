@@ -12,8 +12,9 @@ from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_missed, start_run
 from flows.train import train
-from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.market.calendar import missed_sessions
+from model.presets import WrittenConfig
 from tasks.ledger.totals import Totals
 from tasks.prefect_tasks import connect_task
 from tasks.prices.request import resolve
@@ -54,6 +55,11 @@ def catchup(
     comparing the two on it would be unfair. With nothing in Production, or a version that knows later sessions, the
     forecast is the best naive distribution; a session that has no other forecast is caught up where no version has been
     trained as of it or later.
+
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        forecaster: What is trained: a preset, and what you change of it. Leave a field empty to keep the preset's.
+        evaluation: Which sessions a training is judged on: the newest, or a calendar month.
     """
     start_run()
     settings, at = read_settings(), now()

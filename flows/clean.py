@@ -24,7 +24,12 @@ class CleanReport:
 
 @flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
 def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
-    """Remove versions, runs, prices and logs older than mlflow.yaml says, or than so many days."""
+    """Remove versions, runs, prices and logs older than mlflow.yaml says, or than so many days.
+
+    Args:
+        older_than: Remove what is older than this many days. None: the ages in mlflow.yaml.
+        dry_run: Only list what would be removed.
+    """
     start_run()
     settings, moment = read_settings(), now()
     tracking = connect_task(settings)

@@ -60,8 +60,11 @@ class PredictReport:
 def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_naive: bool = False) -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production.
 
-    or_naive: with nothing in Production, or a version that knows later sessions, record the best naive distribution,
-              which is no failure then
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        column: The price that is forecast. The model has its name, such as META-Open.
+        or_naive: With nothing in Production, or a version that knows later sessions, record the best naive
+            distribution. Otherwise the run fails then.
     """
     seconds = start_run()
     settings, at = read_settings(), now()

@@ -57,7 +57,15 @@ class PromotionReport:
     on_crashed=[alarm_failure],
 )
 def promote(model: str, version: int, to: str = "Production", force: bool = False, reason: str = "") -> PromotionReport:
-    """Move one version to a stage; nothing is changed where the gate says no, and the run is Completed as Refused."""
+    """Move one version to a stage; nothing is changed where the gate says no, and the run is Completed as Refused.
+
+    Args:
+        model: The registered model, such as META-Open.
+        version: The number of the version to move.
+        to: The stage to move it to: Production, Staging, Archived or None. The gate is asked for Production alone.
+        force: Move it into Production even if the gate refuses. It needs a reason.
+        reason: Why you do it. It is recorded on the version for whoever asks later.
+    """
     start_run()
     stage = parse_stage(to)
     if force:
@@ -89,7 +97,13 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
 
 @flow(name="approve", flow_run_name="approve {model} {version}", persist_result=False)
 def approve(model: str, version: int, reason: str = "") -> PromotionReport:
-    """Move a version that waits into Production; the gate is asked again, since Production may have changed."""
+    """Move a version that waits into Production; the gate is asked again, since Production may have changed.
+
+    Args:
+        model: The registered model, such as META-Open.
+        version: The number of the version that waits.
+        reason: Why you approve it. It is needed where the gate refuses, and recorded on the version.
+    """
     start_run()
     tracking = connect_task(read_settings())
     registry = Registry(tracking)
@@ -102,7 +116,13 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
 
 @flow(name="reject", flow_run_name="reject {model} {version}", persist_result=False)
 def reject(model: str, version: int, reason: str = "") -> PromotionReport:
-    """Note on a version that waits that a person keeps it out of Production, and why; it stays in its stage."""
+    """Note on a version that waits that a person keeps it out of Production, and why; it stays in its stage.
+
+    Args:
+        model: The registered model, such as META-Open.
+        version: The number of the version that waits.
+        reason: Why you reject it. It is needed, and recorded on the version.
+    """
     start_run()
     tracking = connect_task(read_settings())
     registry = Registry(tracking)
@@ -124,7 +144,12 @@ def reject(model: str, version: int, reason: str = "") -> PromotionReport:
     on_crashed=[alarm_failure],
 )
 def rollback(model: str, reason: str) -> PromotionReport:
-    """Put the previous version back into Production and archive the present one; the gate is not asked."""
+    """Put the previous version back into Production and archive the present one; the gate is not asked.
+
+    Args:
+        model: The registered model, such as META-Open.
+        reason: Why you go back. It is needed, and recorded on the version.
+    """
     start_run()
     check_reason(f"rollback of {model}", reason)
     ruling = Ruling(decision=DecisionWord.ROLLED_BACK, reasons=(reason.strip(),), at=now(), by=user_name())

@@ -50,7 +50,12 @@ class ScoreReport:
 )
 @on_schedule
 def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
-    """Score the forecasts of one security and column; a second run changes nothing."""
+    """Score the forecasts of one security and column; a second run changes nothing.
+
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        column: The price whose forecasts are scored. The model has its name, such as META-Open.
+    """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)

@@ -12,12 +12,13 @@ from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
-from flows.runs.story import log_accepted, log_decision, log_errors, log_waiting, log_windows, start_run
+from flows.runs.story import log_accepted, log_decision, log_errors, log_preset, log_waiting, log_windows, start_run
 from flows.runs.wording import decision_sentence
-from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenConfig
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.evaluation.decision import Decision, DecisionWord
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
+from model.presets import WrittenConfig
 from tasks.backtest.proofs import KeptProof
 from tasks.ledger.kept_files import Trained
 from tasks.prefect_tasks import (
@@ -94,7 +95,12 @@ def train(
     A training is the same as a previous one if prices, configuration and code are the same. It is repeated only with
     `again`; where the previous one was killed before the gate had decided, the gate decides now.
 
-    anew: why a model that was deleted in MLflow is begun again
+    Args:
+        request: The prices to use: of which security, from where, and as known on which day.
+        forecaster: What is trained: a preset, and what you change of it. Leave a field empty to keep the preset's.
+        evaluation: Which sessions it is judged on: the newest, or a calendar month.
+        again: Train again even if an identical training exists.
+        anew: Begin a model again that was deleted in MLflow: why, which is recorded. Empty for any other model.
     """
     seconds = start_run()
     settings, at = read_settings(), now()
@@ -102,6 +108,7 @@ def train(
     rows = sessions_needed(forecaster)
     split = split_task(fetched.prices, evaluation, rows)
     log_windows(split, rows)
+    log_preset(forecaster)
     tracking = connect_task(settings)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load_backend_task())
@@ -123,7 +130,7 @@ def train(
         version, decision, proof = consider(tracking, trained, accepted)
     log_decision(version, decision)
     url = run_url(settings, tracking.experiment_id(), trained.run_id)
-    link_training(url, version, results.metrics, split.prices.money, split.n_test, decision)
+    link_training(url, version, forecaster, results.metrics, split.prices.money, split.n_test, decision)
     report = TrainReport(
         run_id=trained.run_id,
         run_url=url,

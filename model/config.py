@@ -54,8 +54,12 @@ class NetworkConfig(Frozen):
     """A stack of recurrent layers, each followed by dropout, and one dense layer."""
 
     cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
-    units: Annotated[tuple[Count, ...], Field(min_length=1)] = (45, 45, 45, 45)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    units: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        (45, 45, 45, 45), description="the size of each layer, one number a layer"
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="the share of each layer's outputs that a step of the fit leaves out"
+    )
     kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")
     recurrent_initializer: str = Field("orthogonal", description="Keras's name for the recurrent weights' start")
     output_initializer: str | None = Field(None, description="the dense layer's, if not as the input weights start")
@@ -66,10 +70,10 @@ class NetworkConfig(Frozen):
 class TrainingConfig(Frozen):
     """How the network is fitted."""
 
-    epochs: Count = 100
-    batch_size: Count = 32
-    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    epochs: Count = Field(100, description="passes over the training part")
+    batch_size: Count = Field(32, description="windows in a step of the optimiser")
+    optimizer: Literal["adam", "rmsprop", "sgd"] = Field("adam", description="how the weights follow the gradient")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.001, description="how far a step of the optimiser goes")
     loss: Literal["mean_squared_error", "mean_absolute_error", "huber", "pinball"] = Field(
         "mean_squared_error", description="pinball with inputs: changes, one of the others with inputs: level"
     )
@@ -88,7 +92,9 @@ class TrainingConfig(Frozen):
     cold_start_every: Count = Field(
         20, description="with warm_start: one training in so many starts from fresh weights all the same"
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="of the random numbers: the same seed gives the same weights on the same machine"
+    )
 
     @model_validator(mode="after")
     def _one_way_of_clipping(self) -> Self:
@@ -111,7 +117,7 @@ class ForecasterConfig(Frozen):
     """Everything that a fitted forecaster depends on, besides the prices."""
 
     preset: str = "tutorial"
-    column: Column = "Open"
+    column: Column = Field("Open", description="the price that is forecast")
     lookback: Count = Field(40, description="the number of sessions the network looks back")
     inputs: Literal["level", "changes"] = Field(
         "level",
@@ -135,8 +141,8 @@ class ForecasterConfig(Frozen):
 class EvaluationConfig(Frozen):
     """Which sessions the forecaster is judged on: the newest, or a calendar month."""
 
-    test_sessions: Count = 21
-    test_month: Month | None = None
+    test_sessions: Count = Field(21, description="judge on so many of the newest sessions")
+    test_month: Month | None = Field(None, description="judge on this month instead, such as 2020-01")
 
 
 def python_date_format(form: str) -> str:
@@ -156,8 +162,10 @@ def python_date_format(form: str) -> str:
 class PriceRequest(Frozen):
     """Which prices are wanted, from where, and as known on which day."""
 
-    ticker: Ticker = "FB"
-    source: Literal["yahoo", "csv", "sample"] = "yahoo"
+    ticker: Ticker = Field("FB", description="the security's ticker, such as META or SAP.DE; SAMPLE with sample")
+    source: Literal["yahoo", "csv", "sample"] = Field(
+        "yahoo", description="where prices come from: Yahoo, files of yours, or a synthetic market (no internet needed)"
+    )
     files: tuple[str, ...] = Field((), description="with csv: files of daily prices, and folders of them")
     columns: tuple[str, ...] = Field(
         (), description="with csv: which column is which, where that is not recognised, such as close=Price USD"
@@ -228,13 +236,6 @@ def preset(name: str) -> ForecasterConfig:
     return PRESETS[name]
 
 
-def fill_in(raw: Any) -> Any:
-    """A configuration written by hand, completed from the preset that it names."""
-    if not isinstance(raw, Mapping) or raw.get("preset") not in PRESETS:
-        return raw
-    return merged(PRESETS[raw["preset"]].model_dump(), raw)
-
-
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Both configurations as one, key by key; where both have a value, the one `above` counts."""
     return {**below, **above} | {
@@ -242,7 +243,3 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         for key, value in above.items()
         if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
     }
-
-
-# What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name.
-WrittenConfig = Annotated[ForecasterConfig, BeforeValidator(fill_in)]

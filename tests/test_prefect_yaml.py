@@ -243,7 +243,43 @@ def test_the_last_run_is_that_of_the_same_schedule_which_has_completed(
 def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> None:
     schema = _deployed(server)["train"]["parameter_openapi_schema"]
     assert set(schema["properties"]) == {"request", "forecaster", "evaluation", "again", "anew"}
-    assert schema["definitions"]["TrainingConfig"]["properties"]["epochs"]["default"] == 100
+    assert schema["properties"]["forecaster"]["default"] == {"preset": "tutorial"}
+    forms = schema["definitions"]
+    assert forms["ForecasterForm"]["properties"]["preset"]["enum"] == list(PRESETS)
+    assert "default" not in forms["TrainingForm"]["properties"]["epochs"]
+
+
+@pytest.mark.parametrize(
+    "entrypoint",
+    [
+        *(f"flows.{name}.{name}" for name in (*DEPLOYMENTS, "backtest")),
+        *(f"flows.promote.{name}" for name in ("approve", "reject", "rollback")),
+    ],
+)
+def test_every_field_of_a_form_is_explained(entrypoint: str) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.utilities.callables import parameter_schema
+
+    schema = parameter_schema(load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False))
+    fields = [schema.properties, *(part["properties"] for part in schema.definitions.values())]
+    bare = [name for part in fields for name, field in part.items() if not field.get("description")]
+    assert fields[0]
+    assert bare == []
+
+
+@pytest.mark.servers
+def test_what_deployments_were_given_until_now_is_taken_and_no_other_preset(server: dict[str, str]) -> None:
+    train = _deployed(server)["train"]["id"]
+
+    def answer(forecaster: dict[str, Any]) -> int:
+        body = {"parameters": {"forecaster": forecaster}, "state": {"type": "CANCELLED"}}
+        address = f"{server['PREFECT_API_URL']}/deployments/{train}/create_flow_run"
+        return httpx.post(address, json=body, timeout=PATIENCE).status_code
+
+    whole = PRESETS["anchored"].model_dump(mode="json")
+    for given in ({"preset": "daily"}, {"preset": "daily", "training": {"seed": 1, "patience": None}}, {}, whole):
+        assert answer(given) == 201, given
+    assert answer({"preset": "tutorail"}) == 409
 
 
 def _planned(env: dict[str, str], name: str) -> list[dict[str, Any]]:

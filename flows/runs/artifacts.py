@@ -1,18 +1,36 @@
 """Artifacts in Prefect's pages: what a run came to, and the links between flow runs and MLflow runs."""
 
+import hashlib
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from model.config import ForecasterConfig
+from model.evaluation.baselines import naive_label
 from model.evaluation.check import markdown_table
 from model.evaluation.decision import Decision
 from model.evaluation.monitoring import Window
+from model.figures.interval import interval_svg
 from model.market.money import Money
+from model.presets import preset_label
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
+
+
+def artifact_key(kind: str, subject: str) -> str:
+    """The key of an artifact about a model or a ticker, such as `forecast-meta-open`: each has a history of its own.
+
+    Prefect takes lower-case letters, digits and dashes; where a name has others, a digest of it stands behind.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")
+    if plain != subject.lower():
+        plain += f"-{hashlib.sha256(subject.encode()).hexdigest()[:6]}"
+    return f"{kind}-{plain}"
 
 
 def flow_run_tags() -> dict[str, str]:
@@ -22,28 +40,51 @@ def flow_run_tags() -> dict[str, str]:
 
 
 def link_training(
-    url: str, version: RegisteredVersion, metrics: Mapping[str, float], money: Money, sessions: int, decision: Decision
+    url: str,
+    version: RegisteredVersion,
+    forecaster: ForecasterConfig,
+    metrics: Mapping[str, float],
+    money: Money,
+    sessions: int,
+    decision: Decision,
 ) -> None:
     """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
-    create_link_artifact(url, link_text=f"MLflow run of {version.model} version {version.version}", key="mlflow-run")
+    create_link_artifact(
+        url,
+        link_text=f"MLflow run of {version.model} version {version.version}",
+        key=artifact_key("mlflow-run", version.model),
+    )
     create_markdown_artifact(
-        f"**{version.headline()}.**\n\nOn {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n"
-        f"{markdown_table(decision.checks)}",
-        key="training",
+        f"**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
+        f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{markdown_table(decision.checks)}",
+        key=artifact_key("training", version.model),
         description=f"what {version.model} version {version.version} came to",
     )
 
 
 def link_forecast(made: RecordedForecast) -> None:
     """Show in Prefect what was forecast."""
-    money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
     create_markdown_artifact(
-        f"**{what}: {money.price(made.forecast)}**{intervals_in_brackets(made)}\n\n"
-        f"Naive ({made.naive_name.replace('_', ' ')}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
+        forecast_note(made), key=artifact_key("forecast", made.model), description=f"a forecast of {made.model}"
+    )
+
+
+def forecast_note(made: RecordedForecast) -> str:
+    """A forecast for people: its price, a small picture, its intervals, the naive forecast, and who made it."""
+    money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
+    picture = b64encode(interval_svg(made.forecast, made.naive, made.intervals, money, what).encode()).decode()
+    rows = "".join(
+        f"| {level} % interval | {money.price(low)} | {money.price(high)} |\n"
+        for level, (low, high) in sorted(made.intervals.items())
+    )
+    table = f"| | from | to |\n| --- | ---: | ---: |\n{rows}\n" if rows else ""
+    return (
+        f"**{what}: {money.price(made.forecast)}**\n\n"
+        f"![{what}: {money.price(made.forecast)}{intervals_in_brackets(made)}](data:image/svg+xml;base64,{picture})\n\n"
+        f"{table}"
+        f"Naive ({naive_label(made.naive_name)}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
         f"From {made.source} prices as of {made.as_of}."
-        f"{' Late: made after that session opened.' if made.late else ''}\n",
-        key="forecast",
-        description=f"a forecast of {made.model}",
+        f"{' Late: made after that session opened.' if made.late else ''}\n"
     )
 
 
@@ -63,7 +104,7 @@ def link_score(model: str, scored: Scored) -> None:
         f"**{model}: {request} is requested.** {figures}\n\n{live or ''}\n\n{reasons}\n"
         "| version | up to | forecasts | rolling CRPS | naive | RMSE | naive | bias | drift | breaches |\n"
         f"|{' --- |' * 10}\n{lines}",
-        key="score",
+        key=artifact_key("score", model),
         description=f"how the forecasts of {model} have done",
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 from prefect.artifacts import create_markdown_artifact
 
 from flows.runs.alarms import alarm_restated, alarm_stale
+from flows.runs.artifacts import artifact_key
 from flows.runs.story import log_prices
 from model.errors import PricesUnavailable, RestatedPrices
 from tasks.prefect_tasks import fall_back_task, patient_fetch_task
@@ -25,12 +26,15 @@ def fetch(
         fetched = fall_back_task(resolved, settings, now, allowed, error)
         alarm_stale(fetched, settings, now)
     except RestatedPrices as error:
-        _show(f"**{resolved.request.ticker}: restated irregularly, and not used.**\n\n```\n{error}\n```\n")
+        _show(
+            resolved.security.ticker,
+            f"**{resolved.request.ticker}: restated irregularly, and not used.**\n\n```\n{error}\n```\n",
+        )
         alarm_restated(error, settings, now)
         raise
     log_prices(fetched)
     if fetched.record is not None:
-        _show(_account(fetched))
+        _show(fetched.prices.security.ticker, _account(fetched))
     return fetched
 
 
@@ -45,5 +49,6 @@ def _account(fetched: FetchedPrices) -> str:
     )
 
 
-def _show(markdown: str) -> None:
-    create_markdown_artifact(markdown, key="prices", description="the prices, and what had changed of their past")
+def _show(ticker: str, markdown: str) -> None:
+    about = f"the prices of {ticker}, and what had changed of their past"
+    create_markdown_artifact(markdown, key=artifact_key("prices", ticker), description=about)

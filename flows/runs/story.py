@@ -19,6 +19,7 @@ from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, sc
 from model.backtest.html_report import verdict
 from model.errors import masked
 from model.evaluation.baselines import naive_label
+from model.presets import preset_label
 from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import start_timing
 from tasks.settings import Settings, read_settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from model.backtest.result import BacktestResult
+    from model.config import ForecasterConfig
     from model.evaluation.decision import Decision
     from model.evaluation.gate import Gate
     from model.evaluation.split import Split
@@ -104,6 +106,11 @@ def log_windows(split: "Split", rows: int) -> None:
         f"{len(split.train) - rows} windows to train on; {split.n_test} sessions to test on, {split.first_test} to "
         f"{split.last_test}."
     )
+
+
+def log_preset(forecaster: "ForecasterConfig") -> None:
+    """The preset, and what is changed of it."""
+    get_run_logger().info(f"Preset: {preset_label(forecaster)}.")
 
 
 def log_waiting(line: str) -> None:

@@ -88,8 +88,8 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
         comparison=_comparison(result),
         evidence=any(name.startswith("evidence-") for name in figures),
         figures={name.replace("-", " "): b64encode(png).decode() for name, png in figures.items()},
-        seeds={preset.name: _seeds(preset, money) for preset in result.presets if len(preset.by_seed) > 1},
-        months=[(preset.name, _best(preset), _months(preset, money)) for preset in result.presets],
+        seeds={preset.label: _seeds(preset, money) for preset in result.presets if len(preset.by_seed) > 1},
+        months=[(preset.label, _best(preset), _months(preset, money)) for preset in result.presets],
         settings=_settings(result, made_with),
     )
 
@@ -103,11 +103,11 @@ def verdict(preset: PresetResult) -> str:
         f"skill {metrics['skill']:+.4f}"
     )
     if "crps_skill" not in metrics:
-        return f"{preset.name} {_beats(metrics['skill'], 'forecast')}: {errors}."
+        return f"{preset.label} {_beats(metrics['skill'], 'forecast')}: {errors}."
     return (
-        f"{preset.name} {_beats(metrics['crps_skill'], 'distribution')}: CRPS {money.score(metrics['crps'])}{several}, "
-        f"naive {money.score(metrics['naive_crps'])}, skill {metrics['crps_skill']:+.4f}. As a point forecast it "
-        f"{_beats(metrics['skill'], 'one')}: {errors}."
+        f"{preset.label} {_beats(metrics['crps_skill'], 'distribution')}: "
+        f"CRPS {money.score(metrics['crps'])}{several}, naive {money.score(metrics['naive_crps'])}, "
+        f"skill {metrics['crps_skill']:+.4f}. As a point forecast it {_beats(metrics['skill'], 'one')}: {errors}."
     )
 
 
@@ -161,7 +161,7 @@ def _settings(result: BacktestResult, made_with: Mapping[str, str]) -> dict[str,
         "fitted anew": f"every {config.refit} origins" if isinstance(config.refit, int) else f"{config.refit}",
         "window": config.window,
         "seeds": ", ".join(map(str, result.presets[0].by_seed)),
-        **{f"preset {preset.name}": preset.config.model_dump_json() for preset in result.presets},
+        **{f"preset {preset.label}": preset.config.model_dump_json() for preset in result.presets},
         **made_with,
     }
 

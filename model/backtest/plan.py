@@ -16,6 +16,7 @@ from model.errors import TooFewPrices, UsageError
 from model.evaluation.statistical import fewest_sessions, installed_statistical
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
+from model.presets import preset_label
 
 EXPANDING = "expanding"
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -124,6 +125,11 @@ class Plan:
     def column(self) -> str:
         """The price that is forecast."""
         return self.forecasters[0].column
+
+    def label(self, forecaster: str, most: int | None = None) -> str:
+        """What people call one of its forecasters: a preset, with what is changed of it, or a statistical one."""
+        found = next((config for config in self.forecasters if config.preset == forecaster), None)
+        return forecaster if found is None else preset_label(found, most)
 
     @property
     def statistical(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from model.evaluation.baselines import naive_label
 from model.evaluation.distribution import given, median, no_distributions
 from model.evaluation.evaluation import Evaluation, join
 from model.evaluation.statistical import STATISTICAL_LABELS, missing_statistical
+from model.presets import preset_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class PresetResult:
     def name(self) -> str:
         """The preset's name."""
         return self.config.preset
+
+    @property
+    def label(self) -> str:
+        """What people call it: the preset's name, with what is changed of it."""
+        return preset_label(self.config)
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
@@ -121,7 +127,7 @@ class BacktestResult:
     def remarks(self) -> tuple[str, ...]:
         """Differences from how a preset is used elsewhere, and what is missing, a sentence each."""
         afresh = tuple(
-            f"{preset.name}: each fit started afresh, since in a backtest no version is in Production to start from."
+            f"{preset.label}: each fit started afresh, since in a backtest no version is in Production to start from."
             for preset in self.presets
             if preset.config.training.warm_start
         )
@@ -139,7 +145,7 @@ def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
     The point forecast of a distribution that stands alone is its median.
     """
     found = [
-        ComparisonRow(name=preset.name, label=preset.name, kind="preset", metrics=preset.metrics)
+        ComparisonRow(name=preset.name, label=preset.label, kind="preset", metrics=preset.metrics)
         for preset in result.presets
     ]
     for name, label, kind, judged in _others(result):
@@ -158,7 +164,7 @@ def _others(result: BacktestResult) -> Iterator[tuple[str, str, str, Evaluation]
     none = no_distributions(len(reference.sessions))
     for preset in result.presets:
         if len(preset.by_seed) > 1:
-            yield preset.name, f"{preset.name}, its seeds averaged", "ensemble", preset.ensemble
+            yield preset.name, f"{preset.label}, its seeds averaged", "ensemble", preset.ensemble
     for name, made in reference.naive.items():
         yield name, f"naive: {naive_label(name)}", "naive", replace(reference, forecast=made, quantiles=none)
     for name, quantiles in reference.naive_quantiles.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model.backtest.fit import period_split
 from model.backtest.plan import Plan
 from model.evaluation.split import Split
+from model.presets import SHORT, preset_label
 from tasks.settings import Settings
 from tasks.tracking.provenance import training_tags
 from tasks.tracking.run import TrackedRun, start_run
@@ -29,12 +30,13 @@ def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, ta
         run = TrackedRun(client, info.run_id, experiment, info.start_time, clock=time.monotonic, every=2.0)
         run.set_tags(tags)
         return run
-    names = ", ".join(config.preset for config in plan.forecasters)
+    names = "; ".join(preset_label(config) for config in plan.forecasters)
+    short = "; ".join(preset_label(config, SHORT) for config in plan.forecasters)
     first, last = plan.origins[0].name, plan.config.last
     return start_run(
         client,
         experiment,
-        f"{plan.prices.security.ticker} {plan.column} backtest {first} to {last}: {names}",
+        f"{plan.prices.security.ticker} {plan.column} backtest {first} to {last}: {short}",
         {**training_tags(plan.prices, plan.forecasters[0]), "preset": names, KIND: "backtest", KEY: key, **tags},
     )
 
@@ -43,7 +45,9 @@ def log_plan(run: TrackedRun, settings: Settings, plan: Plan) -> None:
     """Log what is known before anything is fitted; what a previous try has logged stays as it is."""
     presets = {config.preset: config for config in plan.forecasters}
     run.log_params({"backtest": plan.config.model_dump(mode="json")})
-    run.log_params({name: config.model_dump(mode="json") for name, config in presets.items()})
+    run.log_params(
+        {name: config.model_dump(mode="json") | {"preset": preset_label(config)} for name, config in presets.items()}
+    )
     run.log_datasets(whole_split(plan))
     log_prices(run, settings, plan.prices)
 

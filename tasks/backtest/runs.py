@@ -15,6 +15,7 @@ import numpy as np
 from model.backtest.fit import Fitted
 from model.backtest.plan import Fit, Key, Plan
 from model.evaluation.evaluation import Evaluation
+from model.presets import SHORT
 from tasks.backtest.cache_key import origin_keys, plan_key, series_key
 from tasks.backtest.evaluation_file import log_evaluation, stored_evaluation
 from tasks.backtest.parent_run import KEY, KIND, parent_run
@@ -134,7 +135,7 @@ class BacktestRuns:
         return start_run(
             self.parent.client,
             self.parent.experiment_id,
-            f"{key.origin} {key.forecaster}{seed}",
+            f"{key.origin} {plan.label(key.forecaster, SHORT)}{seed}",
             {
                 PARENT: self.parent.run_id,
                 KIND: "origin",
@@ -143,13 +144,13 @@ class BacktestRuns:
                 "mlflow.source.name": "tomorrow",
                 "security": plan.prices.security.ticker,
                 "column": plan.column,
-                "preset": key.forecaster,
+                "preset": plan.label(key.forecaster),
                 **(tags or {}),
             },
         )
 
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
-        run.log_params({"origin": key.origin, "preset": key.forecaster, "seed": key.seed, **params})
+        run.log_params({"origin": key.origin, "preset": self.plan.label(key.forecaster), "seed": key.seed, **params})
         run.log_metrics(evaluation.metrics())
         log_evaluation(run, self._settings, evaluation)
         run.end()

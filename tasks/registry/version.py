@@ -51,6 +51,11 @@ class RegisteredVersion:
         return named(self.version, self.tags.get("verdict"))
 
     @property
+    def preset(self) -> str | None:
+        """The preset that it was trained with, and what was changed of it; None where nothing says so."""
+        return self.tags.get("preset")
+
+    @property
     def verdict(self) -> Verdict | None:
         """What was known of its configuration's skill when the gate was asked; None where it was not."""
         return self._parse("verdict", Verdict, f"one of {', '.join(Verdict)}")

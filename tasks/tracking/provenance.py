@@ -14,6 +14,7 @@ from pathlib import Path
 
 from model.config import ForecasterConfig
 from model.market.prices import Prices
+from model.presets import preset_label
 from tasks.settings import project_folder
 from tasks.system.keras_backend import switches
 
@@ -79,7 +80,7 @@ def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
         "mlflow.source.name": "tomorrow",
         "security": prices.security.ticker,
         "column": config.column,
-        "preset": config.preset,
+        "preset": preset_label(config),
         "source": prices.source,
         "fingerprint": prices.fingerprint,
         **({"currency": prices.security.unit} if prices.security.unit else {}),

@@ -8,6 +8,7 @@ from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
 from model.market.money import Money
+from model.presets import preset_label
 
 # MLflow cuts a note at 8,000 bytes: many files and many accepted days have more to say.
 MOST_NOTES, LONGEST_NOTE = 15, 300
@@ -21,7 +22,7 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
     in_unit = f" in {evaluation.money.in_words}" if evaluation.unit else ""
     # MLflow's page folds a note after some five lines: the verdict comes first.
     note = f"""\
-**Forecasts the {config.column} of {name} one session ahead**, preset `{config.preset}`, from the \
+**Forecasts the {config.column} of {name} one session ahead**, preset `{preset_label(config)}`, from the \
 {config.lookback} sessions before.
 
 {_verdict(evaluation)}

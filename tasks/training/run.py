@@ -12,6 +12,7 @@ from model.evaluation.split import Split
 from model.figures.gradients import gradients_figure
 from model.figures.training import training_figures
 from model.forecaster.forecaster import Forecaster
+from model.presets import SHORT, preset_label
 from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
 from tasks.registry.version import AS_OF, RegisteredVersion, logged_model_id
@@ -51,7 +52,7 @@ def start_training_run(
     tracking: Tracking, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
 ) -> TrackedRun:
     """Open the run of a training; it closes when its `with` statement is left."""
-    name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset}"
+    name = f"{split.prices.security.ticker} {forecaster.column} {preset_label(forecaster, SHORT)}"
     return start_run(
         tracking.client, tracking.experiment_id(), name, {**training_tags(split.prices, forecaster), **tags}
     )
@@ -59,7 +60,9 @@ def start_training_run(
 
 def log_setup(run: TrackedRun, settings: Settings, split: Split, config: RunConfig) -> None:
     """Log what is known before the fit: the configuration, the data sets, the prices themselves."""
-    run.log_params(config)
+    written = config.model_dump(mode="json")
+    written["forecaster"]["preset"] = preset_label(config.forecaster)
+    run.log_params(written)
     run.log_datasets(split)
     log_inputs(run, settings, config, split.prices)
 
@@ -123,7 +126,7 @@ def register_trained(
         tags={
             "security": prices.security.ticker,
             "column": config.column,
-            "preset": config.preset,
+            "preset": preset_label(config),
             "source": prices.source,
             "fingerprint": prices.fingerprint,
             AS_OF: str(prices.last),

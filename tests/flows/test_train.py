@@ -31,6 +31,7 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     answer = done.json
     assert (answer["model"], answer["version"], answer["stage"]) == ("SAMPLE-Open", 1, "Staging")
     assert (answer["preset"], answer["ticker"], answer["source"]) == ("tutorial", "SAMPLE", "sample")
+    assert answer["changed"] == {"lookback": "5", "network.units": "[4]", "training.epochs": "2"}
     assert (answer["prices"]["first"], answer["prices"]["last"]) == ("2012-01-03", "2013-06-28")
     windows = answer["prices"]["sessions"] - 21 - 5
     assert answer["train"] == {"inputs": [windows, 5, 1], "targets": [windows]}
@@ -53,9 +54,12 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     assert (tags["security"], tags["column"], tags["preset"], tags["source"]) == (
         "SAMPLE",
         "Open",
-        "tutorial",
+        "tutorial, changed: lookback=5, network.units=[4], training.epochs=2",
         "sample",
     )
+    assert tags["mlflow.runName"].partition("tutorial")[2].startswith(", changed: lookback=5, network.units=[4]")
+    assert run_.data.params["forecaster.preset"] == tags["preset"]
+    assert f"version 1 (undecided), preset {tags['preset']}, since" in run("history", "SAMPLE-Open").out
     assert tags["fingerprint"] == answer["prices"]["fingerprint"]
     assert tags["prefect.flow_run_id"]
     assert tags["code_version"]

@@ -1,29 +1,12 @@
-"""Configurations as they are written by hand."""
+"""The presets, and which configurations are refused."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from model.config import PRESETS, ForecasterConfig, WrittenConfig
+from model.config import PRESETS, ForecasterConfig
+from model.presets import WrittenConfig
 
 written = TypeAdapter(WrittenConfig)
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_presets_name_alone_means_the_whole_preset(name: str) -> None:
-    assert written.validate_python({"preset": name}) == PRESETS[name]
-
-
-def test_what_stands_beside_the_name_changes_that_and_nothing_else() -> None:
-    changed = written.validate_python({"preset": "anchored", "column": "Close", "training": {"seed": 3}})
-    anchored = PRESETS["anchored"]
-    assert changed.training == anchored.training.model_copy(update={"seed": 3})
-    assert changed == anchored.model_copy(update={"column": "Close", "training": changed.training})
-
-
-def test_a_configuration_without_a_name_or_with_one_of_its_own_is_as_it_says() -> None:
-    assert written.validate_python({}) == ForecasterConfig()
-    assert written.validate_python({"preset": "mine", "lookback": 7}) == ForecasterConfig(preset="mine", lookback=7)
-    assert written.validate_python(PRESETS["anchored"]) is PRESETS["anchored"]
 
 
 def test_the_daily_preset_is_the_anchored_one_started_from_production() -> None:

@@ -211,7 +211,7 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
     result, config = report.result, report.result.plan.config
     rows, money = comparison_rows(result), result.reference.money
     shown = [metric(name) for name in SHOWN if any(name in row.metrics for row in rows)]
-    seeds = [(preset.name, preset.spread["rmse"]) for preset in result.presets if len(preset.by_seed) > 1]
+    seeds = [(preset.label, preset.spread["rmse"]) for preset in result.presets if len(preset.by_seed) > 1]
     refit = f"every {config.refit} origins" if isinstance(config.refit, int) else config.refit
     return lines(
         f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions, "

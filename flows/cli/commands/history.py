@@ -13,6 +13,7 @@ from flows.cli.result import Answer, CommandResult, Moment
 from model.evaluation.decision import DecisionWord
 
 if TYPE_CHECKING:
+    from tasks.registry.registry import Registry
     from tasks.registry.stage_history import StageChange, StageHistory
     from tasks.settings import Settings
 
@@ -42,9 +43,13 @@ class ChangeAnswer(Answer):
 
 
 class StageAnswer(ChangeAnswer):
-    """A version in its stage, and the change that put it there."""
+    """A version in its stage, and the change that put it there.
+
+    preset: what it was trained with, and what was changed of it; null where MLflow does not have it
+    """
 
     stage: str
+    preset: str | None
     since: Moment
 
 
@@ -107,6 +112,7 @@ def read_history(model: str, settings: "Settings", on: date | None, *, everythin
     # How it was on another day is not to be had without a look at every line.
     told = _told(registry.history, model, on, everything) if on or everything else _told_lately(registry.history, model)
     forecasts = Totals(settings.ledger_uri).by_version(model)
+    presets = _presets(registry, model, {change.version for there in told.stages.values() for change in there})
 
     def about(change: "StageChange") -> dict[str, Any]:
         found = {name: getattr(change, name) for name in ("version", "decision", "by", "reasons", "forced")}
@@ -116,7 +122,7 @@ def read_history(model: str, settings: "Settings", on: date | None, *, everythin
         model=model,
         on=on,
         stages=tuple(
-            StageAnswer(stage=stage, since=change.at, **about(change))
+            StageAnswer(stage=stage, preset=presets.get(change.version), since=change.at, **about(change))
             for stage in SHOWN
             for change in told.stages[stage]
         ),
@@ -184,6 +190,16 @@ def _told_lately(history: "StageHistory", model: str) -> Told:
     )
 
 
+def _presets(registry: "Registry", model: str, shown: set[int]) -> dict[int, str | None]:
+    """The preset of each version that is shown, as far as MLflow has it."""
+    versions = registry.newest(model)
+    if len(shown) > len(versions):
+        versions = registry.versions(model)
+    known = {version.version: version.preset for version in versions}
+    older = (registry.find(model, number) for number in sorted(shown - known.keys()))
+    return known | {version.version: version.preset for version in older if version is not None}
+
+
 def _verdicts(lines: "Sequence[StageChange]") -> dict[int, str]:
     return {line.version: line.verdict for line in lines if line.verdict is not None}
 
@@ -201,7 +217,8 @@ def _text(answer: HistoryAnswer) -> str:
     for there in answer.stages:
         forecasts = f"{there.forecasts} forecast{'' if there.forecasts == 1 else 's'}"
         made = f"; {forecasts} in the ledger" if there.forecasts else ""
-        lines.append(f"  {there.stage:<11}{_named(there)}, since {_when(there.since)}, {_by(there)}{made}")
+        preset = f", preset {there.preset}" if there.preset else ""
+        lines.append(f"  {there.stage:<11}{_named(there)}{preset}, since {_when(there.since)}, {_by(there)}{made}")
         lines += _reasons(there, " " * 13)
     for stage, n in answer.more.items():
         if stage in SHOWN:

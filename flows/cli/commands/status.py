@@ -35,10 +35,14 @@ class ScheduledStatus(Answer):
 
 
 class ProductionStatus(Answer):
-    """A model and its version in Production; null where there is none, or where nothing is on record of its skill."""
+    """A model and its version in Production; null where there is none, or where nothing is on record of its skill.
+
+    preset: what it was trained with, and what was changed of it
+    """
 
     model: str
     version: int | None
+    preset: str | None
     verdict: str | None
     evidence: float | None
     notes: tuple[str, ...]
@@ -170,6 +174,7 @@ def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[
         ProductionStatus(
             model=model,
             version=found and found.version,
+            preset=found and found.preset,
             verdict=found and found.verdict,
             evidence=found and found.evidence,
             notes=found.notes if found else (),
@@ -208,8 +213,9 @@ def _version_lines(model: ProductionStatus) -> list[str]:
     from tasks.registry.version import named
 
     version = "none" if model.version is None else named(model.version, model.verdict)
+    preset = "" if model.preset is None else f", preset {model.preset}"
     evidence = "" if model.evidence is None else f", evidence {odds_text(model.evidence)}"
-    return [f"{model.model}: {version}{evidence}", *(f"  {note}" for note in model.notes)]
+    return [f"{model.model}: {version}{preset}{evidence}", *(f"  {note}" for note in model.notes)]
 
 
 def _price_line(prices: PriceStatus) -> str:

@@ -13,6 +13,7 @@ from model.config import EvaluationConfig
 from model.errors import UsageError
 from model.evaluation.check import text_table
 from model.evaluation.decision import DecisionWord, Verdict
+from model.presets import changes, preset_label
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -113,7 +114,10 @@ class ProofAnswer(Answer):
 
 
 class TrainAnswer(Answer):
-    """The object of `tomorrow train --json`."""
+    """The object of `tomorrow train --json`.
+
+    changed: what differs from the preset, by dotted key
+    """
 
     run_id: str
     run_url: str
@@ -123,6 +127,7 @@ class TrainAnswer(Answer):
     repeated: bool
     key: str
     preset: str = of("config.preset")
+    changed: dict[str, str]
     ticker: str = of("split.prices.security.ticker")
     column: str = of("config.column")
     source: str = of("split.prices.source")
@@ -194,6 +199,7 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         train=TrainPart(inputs=(trained, *window), targets=(trained,)),
         test=test,
         start=start_of(report.version),
+        changed=changes(report.config),
     )
     return TrainAnswer.model_validate(found)
 
@@ -210,7 +216,7 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
     split, config, came, version = report.split, report.config, report.results, report.version
     prices = split.prices
     return lines(
-        f"{version.headline()}; preset {config.preset}.",
+        f"{version.headline()}; preset {preset_label(config)}.",
         *(REPEATED if report.repeated else ()),
         "",
         f"  prices   {prices.security.ticker} from {prices.source}: "

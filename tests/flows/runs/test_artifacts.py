@@ -1,0 +1,43 @@
+"""What Prefect's pages show: keys with the model's name, and a forecast with its intervals and a picture."""
+
+import re
+from base64 import b64decode
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from flows.runs.artifacts import artifact_key, forecast_note
+from tests.tasks.forecasts.recorded import distributed, forecast
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [("META-Open", "forecast-meta-open"), ("BRK-B-Close", "forecast-brk-b-close"), ("SAMPLE", "forecast-sample")],
+)
+def test_a_key_has_the_models_name(model: str, key: str) -> None:
+    assert artifact_key("forecast", model) == key
+
+
+def test_models_whose_names_differ_in_signs_alone_have_keys_of_their_own() -> None:
+    keys = {artifact_key("score", f"{ticker}-Open") for ticker in ("GSPC", "^GSPC", "BRK-B", "BRK.B", "EURUSD=X")}
+    assert len(keys) == 5
+    assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in keys)
+
+
+def test_a_forecast_shows_its_intervals_and_a_picture_of_them() -> None:
+    made = distributed(replace(forecast(40), forecast=100.0, currency="USD"), half_80=1.5, half_95=2.25)
+    note = forecast_note(made)
+    assert "| 80 % interval | $98.50 | $101.50 |" in note
+    assert "| 95 % interval | $97.75 | $102.25 |" in note
+    picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]*)\)", note)
+    assert picture is not None
+    drawn = ElementTree.fromstring(b64decode(picture[1]))  # noqa: S314 - a picture of ours
+    texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"forecast $100.00", f"naive {made.money.price(made.naive)}", "$97.75", "$102.25"} <= set(texts)
+
+
+def test_a_forecast_without_a_distribution_shows_no_interval() -> None:
+    note = forecast_note(forecast(40))
+    assert "interval" not in note
+    assert "data:image/svg+xml;base64," in note
