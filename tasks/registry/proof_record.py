@@ -11,7 +11,7 @@ from tasks.tracking.client import Tracking
 # The note that MLflow shows above a run, and how its line on the proof begins.
 NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
 # The newest session of the proof that a run shows.
-UNTIL = "proof.until"
+UNTIL = "x.proof.until"
 
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:

@@ -56,9 +56,9 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
         "tutorial",
         "sample",
     )
-    assert tags["fingerprint"] == answer["prices"]["fingerprint"]
-    assert tags["prefect.flow_run_id"]
-    assert tags["code_version"]
+    assert tags["x.fingerprint"] == answer["prices"]["fingerprint"]
+    assert tags["x.prefect.flow_run_id"]
+    assert tags["x.code_version"]
 
 
 def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient") -> None:
@@ -141,7 +141,7 @@ def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
     for run_id in (answer["run_id"], answer["proof"]["run_id"]):
         kept = client.get_run(run_id).data
         assert kept.tags["verdict"] == "proven"
-        assert kept.tags["proof.run"] == answer["proof"]["run_id"]
+        assert kept.tags["x.proof.run"] == answer["proof"]["run_id"]
         assert kept.tags["proof.claim"].startswith("proven on 40 sessions (evidence ")
         assert 10 ** kept.metrics["proof_evidence"] == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
         assert kept.metrics["proof_sessions"] == 40
