@@ -6,7 +6,7 @@ from datetime import UTC
 from tasks.registry.ruling import Ruling
 
 # How a description of ours begins: one that a person wrote instead is left as it is.
-OURS = "**Verdict: "
+OURS = "Verdict: "
 MODEL_DESCRIPTION = """\
 Forecasts the next session's price of one security and column: raw prices in, a price with its intervals and quantiles \
 out. Each training adds a version; the gate lets it into Production where its configuration is proven better than the \
@@ -17,12 +17,14 @@ MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def describe_version(ruling: Ruling, verdict: str | None) -> str:
-    """A version's verdict in three lines of Markdown: what was decided, the first reason, when and by whom.
+    """A version's verdict in three lines: what was decided, the first reason, when and by whom.
+
+    MLflow shows it as Markdown, and in its lists letter by letter.
 
     verdict: what is known of its skill, where the ruling does not say
     """
     known = ruling.verdict or verdict
-    lines = [f"{OURS}{ruling.decision.value}{f' ({known})' if known else ''}**"]
+    lines = [f"{OURS}{ruling.decision.value}{f' ({known})' if known else ''}"]
     if ruling.reasons:
         first = ruling.reasons[0]
         lines.append(_shown(first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."))

@@ -16,9 +16,6 @@ above 0 the whole forecast beats the naive one; `skill` says the same of its med
 # A view that whoever has its key shares, as MLflow's page "Share" keeps it: in a tag, asked for in an address.
 VIEW_KEY = "tomorrow"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
-COLUMNS = (
-    *("metrics.`crps_skill`", "metrics.`crps`", "metrics.`skill`", "metrics.`rmse`"),
-    *("tags.`decision`", "tags.`verdict`", "attributes.`Models`"),
-)
+COLUMNS = ("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`", "tags.`decision`", "tags.`verdict`")
 
 EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps({"selectedColumns": COLUMNS})}

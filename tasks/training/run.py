@@ -129,7 +129,7 @@ def register_trained(
             "preset": config.preset,
             "source": prices.source,
             AS_OF: str(prices.last),
-            FINGERPRINT: prices.fingerprint,
             **tags,
+            FINGERPRINT: prices.fingerprint,
         },
     )

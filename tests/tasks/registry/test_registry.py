@@ -131,14 +131,14 @@ def test_the_pages_show_a_decision_on_the_version_and_in_the_list_of_runs(
     reasons = ("It loses by 3 * 2.", "It is old.")
     refused = Ruling(decision=DecisionWord.REFUSED, reasons=reasons, at=PASSED.at, by="gate", verdict="no skill")
     assert registry.record(version, refused).description.splitlines() == [
-        "**Verdict: refused (no skill)**  ",
+        "Verdict: refused (no skill)  ",
         "It loses by 3 \\* 2.  ",
         "Decided 2020-02-03 22:15 UTC by gate",
     ]
     assert tracking.client.get_run(version.run_id).data.tags["decision"] == "refused"
     forced = Ruling(decision=DecisionWord.FORCED, reasons=(), at=PASSED.at, by="ada", forced="to show it")
     assert registry.move(MODEL, 1, "Production", forced).version.description.splitlines() == [
-        "**Verdict: forced (no skill)**  ",
+        "Verdict: forced (no skill)  ",
         "Decided 2020-02-03 22:15 UTC by ada, past the gate: to show it",
     ]
     assert tracking.client.get_run(version.run_id).data.tags["decision"] == "forced"
