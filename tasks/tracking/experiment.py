@@ -16,6 +16,9 @@ above 0 the whole forecast beats the naive one; `skill` says the same of its med
 # A view that whoever has its key shares, as MLflow's page "Share" keeps it: in a tag, asked for in an address.
 VIEW_KEY = "tomorrow"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
-COLUMNS = ("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`", "tags.`decision`", "tags.`verdict`")
+COLUMNS = (
+    *("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`"),
+    *("tags.`decision`", "tags.`verdict`", "tags.`test.last`"),
+)
 
 EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps({"selectedColumns": COLUMNS})}
