@@ -83,7 +83,7 @@ def _templates(seed: Path) -> Map:
     with sqlite3.connect(seed / "mlflow.db") as connection:
         run, source = connection.execute("SELECT run_id, source FROM model_versions WHERE version = 1").fetchone()
         proof = connection.execute("SELECT run_uuid FROM tags WHERE key = 'kind' AND value = 'proof'").fetchone()[0]
-        score = connection.execute("SELECT run_uuid FROM tags WHERE key = 'score.of'").fetchone()[0]
+        score = connection.execute("SELECT run_uuid FROM tags WHERE key = 'x.score.of'").fetchone()[0]
     row = next(row for row in Ledger(f"sqlite:///{seed}/ledger.db").rows() if row.observed is not None)
     return {"run": run, "logged": source.removeprefix("models:/"), "proof": proof, "score": score, "row": row}
 
@@ -179,9 +179,9 @@ def _copy_runs(connection: sqlite3.Connection, home: Path, seed: Path, state: st
     _copied(connection, "params", of_run, run_uuid="m.new_run")
     _copied(connection, "metrics", of_run, run_uuid="m.new_run", timestamp="m.end")
     _copied(connection, "latest_metrics", of_run, run_uuid="m.new_run", timestamp="m.end")
-    own = f"""CASE t.key WHEN 'model' THEN m.model WHEN 'key' THEN m.new_run WHEN 'proof.key' THEN m.new_run
+    own = f"""CASE t.key WHEN 'model' THEN m.model WHEN 'x.key' THEN m.new_run WHEN 'x.proof.key' THEN m.new_run
         WHEN 'mlflow.runName' THEN m.name WHEN 'proof.run' THEN coalesce(m.extra, m.new_run)
-        WHEN 'score.of' THEN m.extra WHEN 'mlflow.parentRunId' THEN m.parent WHEN 'state' THEN '{state}'
+        WHEN 'x.score.of' THEN m.extra WHEN 'mlflow.parentRunId' THEN m.parent WHEN 'x.state' THEN '{state}'
         WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
     _copied(connection, "tags", of_run, run_uuid="m.new_run", value=own)
     connection.execute(
@@ -245,9 +245,9 @@ def _copy_versions(connection: sqlite3.Connection) -> None:
         storage_location="replace(t.storage_location, m.old_model, m.new_model)",
     )
     of_tag = "m ON m.old_run = (SELECT run_id FROM seed.model_versions v WHERE v.version = t.version AND v.version = 1)"
-    own = f"""CASE t.key WHEN 'as_of' THEN m.as_of WHEN 'key' THEN m.new_run WHEN 'stage' THEN {stage}
-        WHEN 'score.run' THEN (SELECT o.new_run FROM m o WHERE o.parent = m.new_run AND o.old_model IS NULL)
-        WHEN 'score.written' THEN date('now') WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
+    own = f"""CASE t.key WHEN 'as_of' THEN m.as_of WHEN 'x.key' THEN m.new_run WHEN 'stage' THEN {stage}
+        WHEN 'x.score.run' THEN (SELECT o.new_run FROM m o WHERE o.parent = m.new_run AND o.old_model IS NULL)
+        WHEN 'x.score.written' THEN date('now') WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
     connection.execute("CREATE INDEX temp.m_parent ON m (parent)")
     names = {"name": "m.model", "version": "m.version", "value": own}
     _copied(connection, "model_version_tags", f"{of_tag} AND m.version IS NOT NULL", **names)
@@ -291,7 +291,7 @@ def _fill_history(uri: str, home: Path, versions: list[Map]) -> None:
         for model, move in {change.model: change.move for change in changes}.items():
             connection.execute(
                 """INSERT INTO registered_model_tags (key, value, name, workspace)
-                VALUES ('stages.moved', ?, ?, 'default')""",
+                VALUES ('x.stages.moved', ?, ?, 'default')""",
                 (move, model),
             )
 

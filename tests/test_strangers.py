@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -244,6 +245,104 @@ def test_a_page_of_another_origin_lists_creates_and_reads_nothing(stack: Running
         evil.shutdown()
     assert {name: said for name, said in seen.items() if said not in ("blocked", "sent")} == {}
     assert not marker.exists()
+
+
+# Chromium has services of its own, at its maker's hosts. They are off, as far as it lets itself be told.
+QUIET_BROWSER = (
+    *("--disable-background-networking", "--disable-component-update", "--disable-extensions", "--disable-sync"),
+    *("--disable-features=AutofillServerCommunication,OptimizationHints,MediaRouter", "--no-first-run"),
+)
+ITS_MAKERS = (".google.com", ".googleapis.com", ".gvt1.com")
+OF_MODELS = "?workflowType=machine_learning"
+MLFLOW_PAGES = {
+    f"experiments{OF_MODELS}": "Experiments",
+    f"experiments/0/runs{OF_MODELS}": "Runs",
+    f"experiments/0/models{OF_MODELS}": "Models",
+    "experiments/0/traces": "Traces",
+    f"models{OF_MODELS}": "Registered Models",
+    "prompts": "Prompts",
+    "settings": "Settings",
+    "": "Welcome to MLflow",
+}
+PREFECT_PAGES = {
+    "dashboard": "Dashboard",
+    "runs": "Runs",
+    "flows": "Flows",
+    "deployments": "Deployments",
+    "work-pools": "local-pool",
+    "blocks/catalog": "AWS Secret",
+    "variables": "Variables",
+    "automations": "Automations",
+    "events": "Event Feed",
+    "concurrency-limits": "Concurrency",
+    "artifacts": "Artifacts",
+    "settings": "Settings",
+}
+
+
+class Outside(BaseHTTPRequestHandler):
+    """A proxy, which a browser asks for whatever is not on this machine: it notes the host, and gives nothing."""
+
+    hosts: set[str]
+
+    def note(self) -> None:
+        self.hosts.add(urlsplit(self.path if "//" in self.path else f"//{self.path}").hostname or self.path)
+        self.send_response(502)
+        self.end_headers()
+
+    do_GET = do_POST = do_CONNECT = note  # noqa: N815 - as http.server wants them
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@needs_browser
+def test_a_browser_asks_no_other_host_on_a_tour_of_both_pages(stack: Running) -> None:
+    """Without the guard's header it asks mlflow.org, Prefect's two hosts of pictures, and the one of its statistics."""
+    from playwright.sync_api import sync_playwright
+
+    link = next(line for line in run(stack.home, "status", "--links").stdout.split() if "/open?token=" in line)
+    asked, by_pages = set[str](), set[str]()
+
+    def asked_of_others() -> set[str]:
+        """The hosts that were asked, without those of its maker that no page named."""
+        return {host for host in asked if host in by_pages or not host.endswith(ITS_MAKERS)}
+
+    outside = ThreadingHTTPServer(("127.0.0.1", 0), type("Recorder", (Outside,), {"hosts": asked}))
+    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), EvilPage)
+    with outside, elsewhere, sync_playwright() as playwright:
+        for server in (outside, elsewhere):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        proxy = f"--proxy-server=http://127.0.0.1:{outside.server_port}"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*BROWSER, *QUIET_BROWSER, proxy])
+        page = browser.new_page()
+        page.on("request", lambda request: by_pages.add(urlsplit(request.url).hostname or ""))
+        page.goto(f"http://127.0.0.1:{elsewhere.server_port}/")
+        others = {"statistics.example", "pictures.example", "fonts.googleapis.com"}
+        for host in others:
+            page.evaluate("a => attempt(a, {mode: 'no-cors'})", f"https://{host}/")
+        assert asked_of_others() == others, "what a page asks for is recorded"
+        asked.clear()
+        by_pages.clear()
+        page.goto(link)
+        for place, shown in MLFLOW_PAGES.items():
+            page.goto(f"{stack.mlflow_address}/#/{place}")
+            page.get_by_text(shown).first.wait_for()
+            page.wait_for_timeout(500)  # the pages poll: there is no moment without requests to wait for
+        page.goto(f"http://127.0.0.1:{stack.prefect}/")
+        page.get_by_placeholder("admin:pass").fill(stack.keys.prefect)
+        page.keyboard.press("Enter")
+        page.get_by_text("Work Pools").first.wait_for()
+        deployment = f"deployments/deployment/{stack.api.deployments()['train']['id']}"
+        places = {**PREFECT_PAGES, deployment: "train", f"{deployment}/run": "Parameters"}
+        for place, shown in places.items():
+            page.goto(f"http://127.0.0.1:{stack.prefect}/v2/{place}")
+            page.get_by_text(shown).first.wait_for()
+            page.wait_for_timeout(500)
+        browser.close()
+        for server in (outside, elsewhere):
+            server.shutdown()
+    assert asked_of_others() == set()
 
 
 def test_whoever_has_the_key_cannot_replace_the_workers_command_either(stack: Running, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def artifact_key(kind: str, subject: str) -> str:
 
 def flow_run_tags() -> dict[str, str]:
     """The tags by which an MLflow run names the flow run that made it."""
-    found = {"prefect.flow_run_id": runtime.flow_run.id, "prefect.flow_run_name": runtime.flow_run.name}
+    found = {"x.prefect.flow_run_id": runtime.flow_run.id, "x.prefect.flow_run_name": runtime.flow_run.name}
     return {key: str(value) for key, value in found.items() if value}
 
 

@@ -17,7 +17,7 @@ from tasks.tracking.run_inputs import log_prices
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KEY, KIND = "backtest.key", "backtest.kind"
+KEY, KIND = "x.backtest.key", "backtest.kind"
 
 
 def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, tags: Mapping[str, str]) -> TrackedRun:

@@ -54,7 +54,7 @@ from tasks.tracking.provenance import code_digest, digest, training_tags
 from tasks.tracking.run import start_run
 
 COMPUTED_BY = "model.backtest.proof"
-KEY, KIND = "proof.key", "proof"
+KEY, KIND = "x.proof.key", "proof"
 PRESETS = "presets"
 FORECASTS_FILE, RECIPE_FILE, WEIGHTS_FILE = "forecasts.json", "recipe.json", "weights.npz"
 

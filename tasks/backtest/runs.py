@@ -27,8 +27,8 @@ from tasks.tracking.run import Status, TrackedRun, start_run
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-SERIES = "backtest.series"
-TAKEN_FROM = "backtest.taken_from"
+SERIES = "x.backtest.series"
+TAKEN_FROM = "x.backtest.taken_from"
 PARENT = "mlflow.parentRunId"
 PAGE = 1000
 

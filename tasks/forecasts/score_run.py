@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tasks.registry.registry import Registry
     from tasks.registry.version import RegisteredVersion
 
-RUN, WRITTEN, OF = "score.run", "score.written", "score.of"
+RUN, WRITTEN, OF = "x.score.run", "x.score.written", "x.score.of"
 TABLE = "forecasts.json"
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from tasks.ledger.totals import Totals
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
-from tasks.registry.version import PROVEN_BY, RegisteredVersion
+from tasks.registry.version import PROVEN_BY, STARTED_FROM_RUN, RegisteredVersion
 from tasks.tracking.client import Tracking
+from tasks.tracking.provenance import FINGERPRINT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 OURS = "tags.`mlflow.source.name` = 'tomorrow'"
 # On a run that will always be needed.
-LASTING = "clean.lasting"
-PARENT, STARTED_FROM = "mlflow.parentRunId", "started_from.run_id"
-REFERENCES = (STARTED_FROM, PROVEN_BY, PARENT)
-SNAPSHOT, FINGERPRINT = "prices.snapshot", "fingerprint"
+LASTING = "x.clean.lasting"
+PARENT = "mlflow.parentRunId"
+REFERENCES = (STARTED_FROM_RUN, PROVEN_BY, PARENT)
+SNAPSHOT = "x.prices.snapshot"
 
 
 class OldRuns:

@@ -58,7 +58,7 @@ class FetchedPrices:
         if self.record is None:
             return {}
         return {
-            "prices.snapshot": self.record.fingerprint,
+            "x.prices.snapshot": self.record.fingerprint,
             "prices.fetched_at": self.record.fetched_at.isoformat(timespec="seconds"),
             "prices.verdict": self.verdict,
             "prices.changes": "\n".join(self.record.changes)[:LONGEST_TAG],

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tasks.registry.description import MODEL_DESCRIPTION, OURS
 from tasks.registry.version import RegisteredVersion, logged_model_id, read_version, truncate_tag
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import RegisteredModel
 
 # On the registered model: the last move that is done with, of whichever history.
-MOVED = "stages.moved"
+MOVED = "x.stages.moved"
 # So many versions are read where the newest are asked for.
 LATELY = 20
 
@@ -103,7 +104,7 @@ class MlflowRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            self._client.create_registered_model(model)
+            self._client.create_registered_model(model, description=MODEL_DESCRIPTION)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -131,6 +132,23 @@ class MlflowRegistry:
         """Set tags of a version."""
         for key, value in tags.items():
             self._client.set_model_version_tag(model, str(number), key, truncate_tag(value))
+
+    def show(self, version: RegisteredVersion, description: str, decision: str) -> None:
+        """Let MLflow's pages show a decision: as the version's description, and as a tag of its run for the list.
+
+        It is for reading alone: a description that a person wrote stays, and where the run is gone, or somebody may
+        not write to it, the decision holds all the same.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            if not version.description or version.description.startswith(OURS):
+                self._client.update_model_version(version.model, str(version.version), description)
+            if version.run_id:
+                self._client.set_tag(version.run_id, "decision", decision)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED"):
+                raise
 
     def point(self, model: str, alias: str, number: int | None) -> None:
         """Let an alias name a version, or none."""

@@ -11,11 +11,11 @@ from tasks.tracking.client import Tracking
 # The note that MLflow shows above a run, and how its line on the proof begins.
 NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
 # The newest session of the proof that a run shows.
-UNTIL = "proof.until"
+UNTIL = "x.proof.until"
 
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
-    """Log what a version's proof came to; MLflow shows the claim above both runs."""
+    """Log what a version's proof came to; MLflow shows the claim above both runs, the figures with the model, too."""
     from mlflow.entities import Metric, RunTag
 
     client, proof, needed = tracking.client, kept.proof, tracking.settings.gate.needed
@@ -40,7 +40,10 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         }
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, at, step) for name, value in proof_metrics(proof).items()],
+            metrics=[
+                Metric(name, value, at, step, model_id=version.model_id if run_id == version.run_id else None)
+                for name, value in proof_metrics(proof).items()
+            ],
             tags=[RunTag(name, text) for name, text in tags.items()],
         )
         if figure is not None:

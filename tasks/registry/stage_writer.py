@@ -15,6 +15,7 @@ from functools import cached_property, partial
 
 from model.errors import TomorrowError
 from model.evaluation.decision import DecisionWord
+from tasks.registry.description import describe_version
 from tasks.registry.errors import not_moved, registered_elsewhere
 from tasks.registry.manual_changes import ModelView, changes_by_hand, describe_changes, differences
 from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
@@ -152,10 +153,13 @@ class StageWriter:
     def _write(self, changes: Sequence[StageChange], look: Look) -> None:
         """Make MLflow have what is on record, and note that the last move, of these lines, is done."""
         model = changes[0].model
-        there = {version.version for version in self._align(model, look)}
+        there = {version.version: version for version in self._align(model, look)}
         for change in changes:
             if change.decision not in KEEPING_TAGS and change.version in there:
-                self._mlflow.tag(model, change.version, {**change.ruling.tags(), "stage": change.after})
+                version, ruling = there[change.version], change.ruling
+                self._mlflow.tag(model, change.version, {**ruling.tags(), "stage": change.after})
+                description = describe_version(ruling, version.tags.get("verdict"))
+                self._mlflow.show(version, description, ruling.decision.value)
         self._mlflow.done(model, changes[0].move)
 
     def _align(self, model: str, look: Look) -> tuple[RegisteredVersion, ...]:

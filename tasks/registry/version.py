@@ -17,10 +17,13 @@ LONGEST_TAG = 5000
 # How many trainings its weights come from: 0 for one that started afresh.
 GENERATION = "generation"
 STARTED_FROM = "started_from"
-# The run that keeps the proof of a training's configuration.
-PROVEN_BY = "proof.run"
+# The run that keeps the proof of a training's configuration. What is for programs alone begins with `x.`, so that
+# MLflow's pages list it last.
+PROVEN_BY = "x.proof.run"
+# The run of the version that it was started from.
+STARTED_FROM_RUN = "x.started_from.run_id"
 # The newest session that its training knew, and what two trainings have in common that are the same.
-AS_OF, KEY = "as_of", "key"
+AS_OF, KEY = "as_of", "x.key"
 
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ class RegisteredVersion:
     source: where its artefact lies, `models:/m-...`
     tags:   what is noted on it, the decision and its reasons among them
     notes:  what is odd about it, for a person to read
+    description: what MLflow's page says of it first
 
     What a tag says is a property here; ConfigurationError where its text was damaged.
     """
@@ -44,6 +48,7 @@ class RegisteredVersion:
     source: str
     tags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def named(self) -> str:
@@ -156,6 +161,7 @@ def read_version(found: "ModelVersion") -> RegisteredVersion:
         run_id=found.run_id or "",
         source=found.source or "",
         tags=dict(found.tags),
+        description=found.description or "",
     )
 
 
@@ -175,7 +181,7 @@ def start_of(version: RegisteredVersion) -> dict[str, Any]:
     return {
         "generation": version.generation,
         "version": version.started_from,
-        "run_id": version.tags.get(f"{STARTED_FROM}.run_id"),
+        "run_id": version.tags.get(STARTED_FROM_RUN),
         "reason": version.tags.get("start", ""),
     }
 

@@ -12,15 +12,12 @@ from tasks.system.access.own_servers import mlflow_key
 from tasks.system.disk_errors import denied
 from tasks.system.patience import PASSING, patiently
 from tasks.tracking.database import ready_database
+from tasks.tracking.experiment import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient as MlflowClient
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-
-# The type of experiment that MLflow's own selector sets. The pages of MLflow 3.17 ignore it, and go by their switch or
-# by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
-EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 # Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server (two minutes
 # in all, as durations.RIDE_OUT) where MLflow's own would wait for four minutes. All of it yields to what the user has
@@ -58,7 +55,7 @@ class Tracking:
             try:
                 # A server decides for itself where artifacts go.
                 place = None if is_server else self.settings.artifact_place
-                return str(self.client.create_experiment(name, place, tags=EXPERIMENT_KIND))
+                return str(self.client.create_experiment(name, place, tags=EXPERIMENT_TAGS))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -70,9 +67,9 @@ class Tracking:
                 need="an experiment that runs can be added to",
                 remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
             )
-        for tag, kind in EXPERIMENT_KIND.items():
+        for tag, text in EXPERIMENT_TAGS.items():
             if tag not in experiment.tags:
-                self.client.set_experiment_tag(experiment.experiment_id, tag, kind)
+                self.client.set_experiment_tag(experiment.experiment_id, tag, text)
         return str(experiment.experiment_id)
 
 

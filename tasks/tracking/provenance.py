@@ -33,6 +33,10 @@ LIBRARIES = (
     "yfinance",
 )
 
+# The tag of the prices that a run was made of. What is for programs alone begins with `x.`, so that MLflow's pages
+# list it last.
+FINGERPRINT = "x.fingerprint"
+
 # Of these, the ones that compute.
 COMPUTING = ("jax", "keras", "numpy", "tensorflow", "torch")
 
@@ -82,10 +86,10 @@ def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
         "column": config.column,
         "preset": preset_label(config),
         "source": prices.source,
-        "fingerprint": prices.fingerprint,
         **({"currency": prices.security.unit} if prices.security.unit else {}),
-        "code_version": code_version(),
-        **{f"library.{name}": version for name, version in library_versions().items()},
+        FINGERPRINT: prices.fingerprint,
+        "x.code_version": code_version(),
+        "x.libraries": ", ".join(f"{name} {version}" for name, version in library_versions().items()),
     }
 
 

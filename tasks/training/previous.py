@@ -16,7 +16,7 @@ from tasks.tracking.client import Tracking
 from tasks.training.cache_key import newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
-MODEL, STATE = "model", "state"
+MODEL, STATE = "model", "x.state"
 # So many sessions are asked for one by one.
 MANY = 30
 
@@ -37,7 +37,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
     version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
     """
     registry.settle(model, at)
-    wanted = f"tags.{MODEL} = {quoted(model)} and tags.{STATE} = '{state_id(tracking.settings)}'"
+    wanted = f"tags.{MODEL} = {quoted(model)} and tags.`{STATE}` = '{state_id(tracking.settings)}'"
     experiment = tracking.experiment_id()
     for run in tracking.client.search_runs([experiment], f"{wanted} and attributes.status = 'RUNNING'"):
         made = registry.of_run(model, run.info.run_id)

@@ -21,12 +21,14 @@ from tasks.tracking.artifacts import log_figures, log_predictions
 from tasks.tracking.checked_files import log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.datasets import dataset_of_test
-from tasks.tracking.provenance import training_tags
+from tasks.tracking.provenance import FINGERPRINT, training_tags
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, log_inputs
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"
+# The metrics that MLflow's pages show first: those that say what a training came to.
+FIRST = ("crps_skill", "crps", "naive_crps", "skill", "rmse", "naive_rmse")
 
 
 class TrainingResults(BaseModel):
@@ -52,7 +54,8 @@ def start_training_run(
     tracking: Tracking, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
 ) -> TrackedRun:
     """Open the run of a training; it closes when its `with` statement is left."""
-    name = f"{split.prices.security.ticker} {forecaster.column} {preset_label(forecaster, SHORT)}"
+    changed = preset_label(forecaster, SHORT).removeprefix(forecaster.preset)
+    name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset} {split.prices.last}{changed}"
     return start_run(
         tracking.client, tracking.experiment_id(), name, {**training_tags(split.prices, forecaster), **tags}
     )
@@ -86,7 +89,8 @@ def log_results(
         metrics=judged.metrics(),
     )
     model_id = logged_model_id(model_uri)
-    run.log_metrics(results.metrics, model_id=model_id, dataset=dataset_of_test(split))
+    in_order = {name: results.metrics[name] for name in (*FIRST, *results.metrics) if name in results.metrics}
+    run.log_metrics(in_order, model_id=model_id, dataset=dataset_of_test(split))
     run.log_metrics({"fit_seconds": forecaster.fit_seconds}, model_id=model_id)
     with TemporaryDirectory() as folder:
         Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
@@ -128,8 +132,8 @@ def register_trained(
             "column": config.column,
             "preset": preset_label(config),
             "source": prices.source,
-            "fingerprint": prices.fingerprint,
             AS_OF: str(prices.last),
             **tags,
+            FINGERPRINT: prices.fingerprint,
         },
     )

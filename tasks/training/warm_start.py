@@ -10,7 +10,7 @@ from model.errors import ConfigurationError, NothingInProduction, TomorrowError
 from model.evaluation.split import Split
 from model.training.warm_start import Parent, Past, member_weights
 from tasks.registry.registry import Registry
-from tasks.registry.version import GENERATION, STARTED_FROM, RegisteredVersion
+from tasks.registry.version import GENERATION, STARTED_FROM, STARTED_FROM_RUN, RegisteredVersion
 from tasks.tracking.checked_files import trained_as
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_network
@@ -43,7 +43,7 @@ class Start:
         if self.version is not None:
             named = {
                 STARTED_FROM: f"{self.version.model}/{self.version.version}",
-                f"{STARTED_FROM}.run_id": self.version.run_id,
+                STARTED_FROM_RUN: self.version.run_id,
             }
         return {GENERATION: str(self.generation), "start": self.reason, **named}
 

@@ -136,7 +136,7 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert (request.session, request.version) == (LAST, 1)
     version = tracking.client.get_model_version(MODEL, "1")
     assert version.tags["retrain"].startswith("requested after 2013-09-30")
-    scored = tracking.client.get_run(version.tags["score.run"])
+    scored = tracking.client.get_run(version.tags["x.score.run"])
     assert scored.info.status == "FINISHED"
     assert scored.data.tags["mlflow.parentRunId"] == in_production
     history = tracking.client.get_metric_history(scored.info.run_id, "rolling_rmse")

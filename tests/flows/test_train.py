@@ -57,12 +57,13 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
         "tutorial, changed: lookback=5, network.units=[4], training.epochs=2",
         "sample",
     )
-    assert tags["mlflow.runName"].partition("tutorial")[2].startswith(", changed: lookback=5, network.units=[4]")
+    changed = "tutorial 2013-06-28, changed: lookback=5, network.units=[4]"
+    assert tags["mlflow.runName"].startswith(f"SAMPLE Open {changed}")
     assert run_.data.params["forecaster.preset"] == tags["preset"]
     assert f"version 1 (undecided), preset {tags['preset']}, since" in run("history", "SAMPLE-Open").out
-    assert tags["fingerprint"] == answer["prices"]["fingerprint"]
-    assert tags["prefect.flow_run_id"]
-    assert tags["code_version"]
+    assert tags["x.fingerprint"] == answer["prices"]["fingerprint"]
+    assert tags["x.prefect.flow_run_id"]
+    assert tags["x.code_version"]
 
 
 def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient") -> None:
@@ -146,7 +147,7 @@ def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
     for run_id in (answer["run_id"], answer["proof"]["run_id"]):
         kept = client.get_run(run_id).data
         assert kept.tags["verdict"] == "proven"
-        assert kept.tags["proof.run"] == answer["proof"]["run_id"]
+        assert kept.tags["x.proof.run"] == answer["proof"]["run_id"]
         assert kept.tags["proof.claim"].startswith("proven on 40 sessions (evidence ")
         assert 10 ** kept.metrics["proof_evidence"] == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
         assert kept.metrics["proof_sessions"] == 40

@@ -25,6 +25,13 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ADDRESS, PROOF, TOKEN, COOKIE_SALT = "TOMORROW_GUARD_AT", "TOMORROW_GUARD_PROOF", "TOMORROW_GUARD_TOKEN", "TOMORROW_RUN"
 CHALLENGE, ANSWER = b"x-tomorrow-challenge", b"x-tomorrow-answer"
 LONGEST_CHALLENGE = 128
+# What a page may load, ask and show: what its own server gives, and what it makes itself. A browser asks no other host
+# then: not for the pictures, videos and usage statistics that the pages of MLflow and Prefect want from elsewhere.
+OWN_HOST_ALONE = (
+    b"content-security-policy",
+    b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    b"base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+)
 # What a browser or a program makes of an address with a number: nothing beside the number and the port.
 HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
 OPEN = "/open"
@@ -75,7 +82,10 @@ class Door:
 
 
 class Guard:
-    """Refuses requests for another host and from pages of another origin; answers a challenge."""
+    """Refuses requests for another host and from pages of another origin; answers a challenge.
+
+    Every answer of the server carries the header that keeps a browser from asking any other host.
+    """
 
     def __init__(self, app: App, door: Door) -> None:
         self._app = app
@@ -95,17 +105,16 @@ class Guard:
         refused = self.refusal(scope, headers)
         if refused is not None:
             return await refuse(scope, send, *refused)
-        challenge = headers.get(CHALLENGE)
-        if challenge is None or scope["type"] != "http" or len(challenge) > LONGEST_CHALLENGE:
-            return await self._app(scope, receive, send)
-        answer = self._door.answer(challenge.decode("latin-1")).encode()
+        added, challenge = [OWN_HOST_ALONE], headers.get(CHALLENGE)
+        if challenge is not None and len(challenge) <= LONGEST_CHALLENGE:
+            added.append((ANSWER, self._door.answer(challenge.decode("latin-1")).encode()))
 
-        async def with_answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (ANSWER, answer)]
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
-        return await self._app(scope, receive, with_answer)
+        return await self._app(scope, receive, send_with_headers)
 
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> "Refusal | None":  # noqa: ARG002 - for others
         """Why a request that is for us, and from no other page, may not pass: a status, a sentence, headers."""

@@ -85,7 +85,7 @@ def test_what_had_changed_is_on_the_run_in_the_answer_and_in_an_artifact(
     assert (trained["ticker"], trained["stale"], trained["prices"]["verdict"]) == ("META", False, "grown")
     tags = client.get_run(trained["run_id"]).data.tags
     assert (tags["prices.verdict"], tags["prices.stale"]) == ("grown", "false")
-    assert tags["prices.snapshot"] == trained["prices"]["snapshot"] == trained["prices"]["fingerprint"]
+    assert tags["x.prices.snapshot"] == trained["prices"]["snapshot"] == trained["prices"]["fingerprint"]
     assert tags["prices.changes"] == f"1 session added: {market.last}"
     assert artifacts()[-1].startswith("**META: grown**")
 

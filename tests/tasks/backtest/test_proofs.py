@@ -134,7 +134,7 @@ def test_a_proof_that_is_kept_is_read_again_without_a_fit(kept: Tracking, fits: 
 def test_a_newer_run_that_somebody_tagged_as_the_proofs_is_not_taken_for_it(kept: Tracking, fits: list[date]) -> None:
     first = made(kept)
     tags = kept.client.get_run(first.run_id).data.tags
-    theirs = {name: tags[name] for name in ("proof.key", "kind")}
+    theirs = {name: tags[name] for name in ("x.proof.key", "kind")}
     kept.client.create_run(kept.experiment_id(), start_time=int(AT.timestamp() * 1000) * 2, tags=theirs)
     again = made(kept)
     assert again.run_id == first.run_id

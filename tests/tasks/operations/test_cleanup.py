@@ -63,7 +63,7 @@ def train(tracking: Tracking, days_ago: int, tags: dict[str, str]) -> Registered
     prices = prices_of(days_ago)
     at = NOW - timedelta(days=days_ago)
     record = SnapshotStore(tracking.settings).store(prices, at=at)
-    snapshot = {"prices.snapshot": record.fingerprint, "fingerprint": prices.fingerprint}
+    snapshot = {"x.prices.snapshot": record.fingerprint, "x.fingerprint": prices.fingerprint}
     all_tags = {"mlflow.source.name": "tomorrow", **snapshot, **tags}
     with start_run(tracking.client, tracking.experiment_id(), "a training", all_tags) as run:
         log_inputs(run, tracking.settings, CONFIG, prices)
@@ -101,7 +101,7 @@ def make_world(tracking: Tracking, seed: int) -> None:
     before: RegisteredVersion | None = None
     for days_ago in DAYS_AGO:
         SnapshotStore(tracking.settings).store(prices_of(days_ago + 5), at=NOW - timedelta(days=days_ago + 5))
-        tags = {"started_from.run_id": before.run_id} if before and chance.random() < 0.4 else {}
+        tags = {"x.started_from.run_id": before.run_id} if before and chance.random() < 0.4 else {}
         before = version = train(tracking, days_ago, tags)
         fate = chance.choice(("promoted", "forced", "refused", "waiting", "moved", "left"))
         if fate != "left":
@@ -152,7 +152,7 @@ def load_everything_in_use(tracking: Tracking) -> None:
     for version in registry.versions(MODEL):
         run = tracking.client.get_run(version.run_id)
         assert run.info.lifecycle_stage == "active"
-        while parent := run.data.tags.get("started_from.run_id"):
+        while parent := run.data.tags.get("x.started_from.run_id"):
             run = tracking.client.get_run(parent)
             assert run.info.lifecycle_stage == "active"
     assert store.newest("META") is not None
@@ -166,14 +166,14 @@ def test_a_proof_stays_as_long_as_a_training_that_it_speaks_for(tracking: Tracki
             proofs.append(run.run_id)
         ended = NOW - timedelta(days=days_ago)
         tracking.client.set_terminated(run.run_id, end_time=int(ended.timestamp() * 1000))
-    train(tracking, 20, {"proof.run": proofs[1]})
+    train(tracking, 20, {"x.proof.run": proofs[1]})
     assert [thing.name for thing in find(tracking) if thing.kind == "run"] == [proofs[0]]
 
 
 def test_what_will_always_be_needed_is_marked_and_not_looked_at_again(tracking: Tracking) -> None:
     before = AGES.remove
     started = train(tracking, 220, {})
-    promoted = train(tracking, 200, {"started_from.run_id": started.run_id})
+    promoted = train(tracking, 200, {"x.started_from.run_id": started.run_id})
     forecasting = train(tracking, 190, {})
     nobody_s = train(tracking, 180, {})
     train(tracking, 1, {})
@@ -197,7 +197,7 @@ def test_what_will_always_be_needed_is_marked_and_not_looked_at_again(tracking: 
         thing for thing in first.expired if thing.kind != "snapshot"
     ]
     # What a marked run was proven by since is kept, too.
-    tracking.client.set_tag(promoted.run_id, "proof.run", nobody_s.run_id)
+    tracking.client.set_tag(promoted.run_id, "x.proof.run", nobody_s.run_id)
     assert not [thing for thing in find(tracking) if thing.name == nobody_s.run_id]
 
 

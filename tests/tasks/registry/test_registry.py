@@ -22,7 +22,7 @@ def test_a_version_is_registered_with_its_run_source_and_tags(registry: Registry
     assert (version.model, version.version, version.stage) == (MODEL, 1, "None")
     assert version.model_uri == "models:/META-Open/1"
     assert version.source.startswith("models:/m-")
-    assert version.tags == {"preset": "tutorial", "key": "a key", "stage": "None"}
+    assert version.tags == {"preset": "tutorial", "x.key": "a key", "stage": "None"}
     assert tracking.client.get_run(version.run_id).info.status == "FINISHED"
     logged = tracking.client.get_logged_model(version.source.removeprefix("models:/"))
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
@@ -123,6 +123,39 @@ def test_a_refusal_is_noted_on_a_version_that_stays(registry: Registry, tracking
     refused = Ruling(decision=DecisionWord.REFUSED, reasons=("It loses.",), at=PASSED.at, by="the gate")
     noted = registry.record(staged, refused)
     assert (noted.stage, noted.tags["decision"], noted.tags["decision.reasons"]) == ("Staging", "refused", "It loses.")
+
+
+def test_the_pages_show_a_decision_on_the_version_and_in_the_list_of_runs(
+    registry: Registry, tracking: Tracking
+) -> None:
+    train(tracking)
+    version = registry.version(MODEL, 1)
+    assert "docs/gate.md" in tracking.client.get_registered_model(MODEL).description
+    reasons = ("It loses by 3 * 2.", "It is old.")
+    refused = Ruling(decision=DecisionWord.REFUSED, reasons=reasons, at=PASSED.at, by="gate", verdict="no skill")
+    assert registry.record(version, refused).description.splitlines() == [
+        "Verdict: refused (no skill)  ",
+        "It loses by 3 \\* 2.  ",
+        "Decided 2020-02-03 22:15 UTC by gate",
+    ]
+    assert tracking.client.get_run(version.run_id).data.tags["decision"] == "refused"
+    forced = Ruling(decision=DecisionWord.FORCED, reasons=(), at=PASSED.at, by="ada", forced="to show it")
+    assert registry.move(MODEL, 1, "Production", forced).version.description.splitlines() == [
+        "Verdict: forced (no skill)  ",
+        "Decided 2020-02-03 22:15 UTC by ada, past the gate: to show it",
+    ]
+    assert tracking.client.get_run(version.run_id).data.tags["decision"] == "forced"
+
+
+def test_a_persons_description_stays_and_a_run_that_is_gone_stops_no_decision(
+    registry: Registry, tracking: Tracking
+) -> None:
+    train(tracking)
+    version = registry.version(MODEL, 1)
+    tracking.client.update_model_version(MODEL, "1", "Ours for the autumn.")
+    tracking.client.delete_run(version.run_id)
+    assert registry.move(MODEL, 1, "Production", PASSED).version.description == "Ours for the autumn."
+    assert registry.production(MODEL, NOW).version == 1
 
 
 def test_the_reason_for_forcing_is_kept_with_the_version_it_was_for(registry: Registry, tracking: Tracking) -> None:

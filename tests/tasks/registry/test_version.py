@@ -128,7 +128,7 @@ def test_a_refusal_names_what_failed_and_what_is_needed() -> None:
 
 
 def test_where_a_training_started_is_read_from_its_tags() -> None:
-    tags = {"generation": "2", "started_from": "META-Open/17", "started_from.run_id": "r17", "start": "From 17."}
+    tags = {"generation": "2", "started_from": "META-Open/17", "x.started_from.run_id": "r17", "start": "From 17."}
     assert start_of(version(tags)) == {"generation": 2, "version": 17, "run_id": "r17", "reason": "From 17."}
     assert start_of(version({})) == {"generation": 0, "version": None, "run_id": None, "reason": ""}
     assert version({"as_of": "2020-01-31"}).as_of == date(2020, 1, 31)

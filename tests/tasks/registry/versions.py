@@ -8,6 +8,7 @@ from model.evaluation.decision import DecisionWord
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
+from tasks.registry.version import KEY
 from tasks.settings import Stage
 from tasks.tracking.client import Tracking
 
@@ -32,7 +33,7 @@ def train(tracking: Tracking, model: str = MODEL) -> int:
     tracking.client.set_terminated(run_id)
     packaged = Trained(model=model, run_id=run_id, key="a key", as_of=date(2020, 1, 31))
     KeptFiles(tracking.settings.ledger_uri).package(logged.model_uri, packaged, {"MLmodel": "0" * 64})
-    tags = {"preset": "tutorial", "key": packaged.key}
+    tags = {"preset": "tutorial", KEY: packaged.key}
     return Registry(tracking).register(model, run_id=run_id, model_uri=logged.model_uri, tags=tags).version
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import json
 import logging
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ from model.errors import ConfigurationError
 from tasks.settings import Settings, TrackingSettings
 from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.database import NEWEST
+from tasks.tracking.experiment import VIEW_TAG
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
 
@@ -118,6 +120,10 @@ def test_an_experiment_is_marked_as_one_for_training_models_unless_somebody_chos
     kind, wanted = "mlflow.experimentKind", "custom_model_development"
     number = Tracking(client, settings).experiment_id()
     assert client.get_experiment(number).tags[kind] == wanted
+    assert json.loads(client.get_experiment(number).tags[VIEW_TAG])["selectedColumns"][0] == "metrics.`crps_skill`"
+    client.set_experiment_tag(number, "mlflow.note.content", "A person's own.")
+    assert Tracking(client, settings).experiment_id() == number
+    assert client.get_experiment(number).tags["mlflow.note.content"] == "A person's own."
     other = settings.model_copy(update={"tracking": TrackingSettings(experiment="made by hand")})
     number = client.create_experiment("made by hand")
     for given, expected in ((None, wanted), ("genai_development", "genai_development")):

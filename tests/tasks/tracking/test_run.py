@@ -1,6 +1,7 @@
 """What is logged can be read back from a real store, and every run ends as what happened to it."""
 
 import logging
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,8 +135,10 @@ def test_metrics_and_tags_are_read_back(run: TrackedRun, split: Split) -> None:
     assert tags.items() <= data.tags.items()
     assert (tags["security"], tags["column"], tags["source"]) == ("TEST", "Open", "csv")
     assert tags["preset"].startswith("tutorial, changed: lookback=10, network.units=[8,4], training.epochs=7, ")
-    assert tags["fingerprint"] == split.prices.fingerprint
-    assert tags["library.mlflow"]
+    assert tags["x.fingerprint"] == split.prices.fingerprint
+    assert f"mlflow {version('mlflow')}" in tags["x.libraries"].split(", ")
+    shown = sorted(tags)
+    assert shown[shown.index("x.code_version") :] == ["x.code_version", "x.fingerprint", "x.libraries"], "sorted last"
 
 
 @pytest.mark.parametrize(

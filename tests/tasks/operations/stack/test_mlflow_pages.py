@@ -16,7 +16,10 @@ class MlflowApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer the question for an experiment."""
         known = self.path == "/api/2.0/mlflow/experiments/get-by-name?experiment_name=my+own"
-        answer = {"experiment": {"experiment_id": "7"}} if known else {"error_code": "RESOURCE_DOES_NOT_EXIST"}
+        viewed = self.path.endswith("experiment_name=with+a+view")
+        tags = {"tags": [{"key": "mlflow.sharedViewState.tomorrow", "value": "{}"}]} if viewed else {}
+        known = known or viewed
+        answer = {"experiment": {"experiment_id": "7", **tags}} if known else {"error_code": "RESOURCE_DOES_NOT_EXIST"}
         self.send_response(200 if known else 404)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
@@ -35,6 +38,8 @@ def address() -> Iterator[str]:
 
 def test_the_experiments_runs_are_named_and_the_list_of_experiments_while_there_is_none(address: str) -> None:
     assert runs_page(address, "my own") == f"{address}/#/experiments/7/runs?workflowType=machine_learning"
+    own_view = "workflowType=machine_learning&viewStateShareKey=tomorrow"
+    assert runs_page(address, "with a view") == f"{address}/#/experiments/7/runs?{own_view}"
     assert runs_page(address, "another") == f"{address}/#/experiments?workflowType=machine_learning"
 
 

@@ -208,3 +208,13 @@ def test_an_answer_to_a_challenge_holds_for_one_address_and_one_challenge(plain:
     assert "x-tomorrow-answer" not in ask(plain, "/health", x_tomorrow_challenge="1" * 129).headers
     assert len({door.answer("12"), door.answer("13"), Door("http://127.0.0.1:5001", "the-proof").answer("12")}) == 3
     assert Door(AT, "another").answer("12") != door.answer("12")
+
+
+def test_every_answer_keeps_the_browser_from_other_hosts(plain: Guard, keyed: KeyGuard) -> None:
+    challenged = ask(plain, "/health", x_tomorrow_challenge="12")
+    for answer in (ask(plain), challenged, ask(keyed, authorization=f"Bearer {TOKEN}")):
+        policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+        allowed = {"'self'", "'unsafe-inline'", "'unsafe-eval'", "data:", "blob:"}
+        assert set(policy["default-src"].split()) == allowed, "no host by its name, no scheme that reaches one"
+        # What default-src does not cover.
+        assert {policy[name] for name in ("base-uri", "form-action", "frame-ancestors")} == {"'self'"}

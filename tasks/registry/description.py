@@ -1,0 +1,39 @@
+"""What MLflow's pages show first of a model and of its versions: a paragraph, and a verdict in three lines."""
+
+import re
+from datetime import UTC
+
+from tasks.registry.ruling import Ruling
+
+# How a description of ours begins: one that a person wrote instead is left as it is.
+OURS = "Verdict: "
+MODEL_DESCRIPTION = """\
+Forecasts the next session's price of one security and column: raw prices in, a price with its intervals and quantiles \
+out. Each training adds a version; the gate lets it into Production where its configuration is proven better than the \
+naive forecast, and it is better than the version there. The description of a version is its verdict; its run has the \
+figures. `README.md` explains the words, and `docs/gate.md` the gate."""
+LONGEST_REASON = 300
+MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def describe_version(ruling: Ruling, verdict: str | None) -> str:
+    """A version's verdict in three lines: what was decided, the first reason, when and by whom.
+
+    MLflow shows it as Markdown, and in its lists letter by letter.
+
+    verdict: what is known of its skill, where the ruling does not say
+    """
+    known = ruling.verdict or verdict
+    lines = [f"{OURS}{ruling.decision.value}{f' ({known})' if known else ''}"]
+    if ruling.reasons:
+        first = ruling.reasons[0]
+        lines.append(_shown(first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."))
+    forced = f", past the gate: {_shown(ruling.forced)}" if ruling.forced else ""
+    lines.append(f"Decided {ruling.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {_shown(ruling.by)}{forced}")
+    # Two spaces are a line end in Markdown.
+    return "  \n".join(lines)
+
+
+def _shown(text: str) -> str:
+    """The text as Markdown shows it, letter by letter."""
+    return MARKUP.sub(r"\\\1", text)

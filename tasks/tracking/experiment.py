@@ -1,0 +1,25 @@
+"""What MLflow's pages show of our experiment: a description, and the columns of its list of runs."""
+
+import json
+
+# The type of experiment that MLflow's own selector sets. The pages of MLflow 3.17 ignore it, and go by their switch or
+# by an address's `workflowType`, which run_url gives; other releases open the experiment's pages by it.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+NOTE = "mlflow.note.content"
+DESCRIPTION = """\
+Forecasts of the next session's price, each judged against the naive forecast on sessions that nothing was fitted on. \
+A run is a training (`META Open anchored 2020-01-31`: security, column, preset, newest session known), a proof of its \
+configuration on years of past sessions, the scores of a version at work, or a backtest. Read `crps_skill` first: \
+above 0 the whole forecast beats the naive one; `skill` says the same of its median by RMSE. `decision` is the gate's. \
+`README.md` explains the words, and `docs/reading-a-run.md` each page and figure."""
+
+# A view that whoever has its key shares, as MLflow's page "Share" keeps it: in a tag, asked for in an address.
+VIEW_KEY = "tomorrow"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
+# The newest session comes last, since the column of names is narrow and cuts it.
+COLUMNS = (
+    *("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`"),
+    *("tags.`decision`", "tags.`verdict`", "tags.`test.last`"),
+)
+
+EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps({"selectedColumns": COLUMNS})}
