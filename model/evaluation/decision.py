@@ -79,6 +79,11 @@ class Decision:
         return tuple(check for check in self.checks if check.result == Result.FAIL)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """The sentences of these."""
+        return tuple(map(str, self.failed))
+
+    @property
     def promoted(self) -> bool:
         """Whether it is to be moved to Production."""
         return self.word == DecisionWord.PROMOTED

@@ -260,7 +260,7 @@ def _compared(
     champion: Champion, compared: Compared, gate: Gate, named: str, odds: float, *, proven: bool
 ) -> Iterator[Check]:
     aged, on = f"{champion.age} sessions older", f"{compared.sessions:,} sessions"
-    measured = f"CRPS {compared.ratio:.4f} times that of version {champion.version} ({on})"
+    measured = f"{compared.ratio:.4f} times its CRPS ({on})"
     if champion.age >= gate.refresh_after or (proven and not champion.proven):
         why = aged if champion.age >= gate.refresh_after else "not proven"
         as_good = compared.ratio < gate.max_refresh_ratio

@@ -81,6 +81,8 @@ def write_csv(file: Path, listed: Sequence[ListedForecast]) -> None:
 
     A price is in the currency of its row. A version that is empty is the naive distribution; a moment is in UTC.
     """
+    if file.name == "-":
+        raise _unwritable(file, "no file's name; --json prints the forecasts on standard output")
     real = Path(os.path.realpath(file))
     try:
         _check_overwritten(file, real)

@@ -100,7 +100,7 @@ def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
     assert (proven["stage"], proven["decision"]["verdict"], proven["proof"]["tried"]) == ("Production", "proven", 2)
     (beside,) = [check for check in proven["decision"]["checks"] if check["name"] == "version 1 in Production"]
     assert beside["result"] == "PASS"
-    assert beside["measured"].endswith(" times that of version 1 (40 sessions), not proven")
+    assert beside["measured"].endswith(" times its CRPS (40 sessions), not proven")
     assert [client.get_model_version("ZIG-Open", number).current_stage for number in "12"] == [
         "Archived",
         "Production",

@@ -143,7 +143,12 @@ def test_a_list_is_written_again_and_no_other_file_is_overwritten(told: Told, ho
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("place", "found"),
-    [("nowhere/list.csv", "No such file or directory"), ("", "it is a folder"), ("/dev/null", "it is no file")],
+    [
+        ("nowhere/list.csv", "No such file or directory"),
+        ("", "it is a folder"),
+        ("/dev/null", "it is no file"),
+        ("-", "no file's name; --json"),
+    ],
 )
 def test_a_file_that_cannot_be_written_is_named(told: Told, home: Path, place: str, found: str) -> None:
     record(forecast(40))

@@ -29,11 +29,6 @@ HELD_95 = f"PASS 95 % interval: {HELD}; needed at least 90 %."
 ALONE = "INFO version in Production: none to compare with."
 
 
-def failures(decision: Decision) -> tuple[str, ...]:
-    """The sentences of the checks that failed."""
-    return tuple(map(str, decision.failed))
-
-
 def candidate(scale: float = 0.9, *, test: Evaluation | None = None, of_proof: Proof | None = None) -> Candidate:
     """A version whose CRPS and RMSE are so much of the naive forecast's, in its test period and in its proof."""
     return Candidate(test=test or judged(scale, 21), proof=of_proof or proof(scale))
@@ -49,7 +44,7 @@ def champion(
 def test_a_proven_version_passes_where_nothing_is_in_production() -> None:
     decision = decide(candidate(), None, GATE)
     assert decision.reasons == (ENOUGH, RECENT, OWN, POINT, HELD_80, HELD_95, SKILL, ALONE)
-    assert failures(decision) == ()
+    assert decision.failures == ()
     assert (decision.passed, decision.promoted, decision.word) == (True, True, DecisionWord.PROMOTED)
     assert decision.verdict == Verdict.PROVEN
     assert decision.evidence == proof(0.9).odds
@@ -59,7 +54,7 @@ def test_what_is_worse_than_naive_is_refused_with_every_reason() -> None:
     decision = decide(candidate(1.5), None, GATE)
     assert (decision.passed, decision.word, decision.verdict) == (False, "refused", "no skill")
     assert decision.evidence == 1.0
-    assert failures(decision) == (
+    assert decision.failures == (
         f"FAIL evidence of skill: 1.0 to 1 {PERIOD}; needed 20 to 1.",
         f"FAIL newest 250 sessions: CRPS 1.5000 times naive {NAIVE}; needed at most 1.",
         "FAIL RMSE of the median: 1.5000 times that of the newest Close ($1.500, 600 sessions); needed at most 1.01.",
@@ -74,14 +69,14 @@ def test_what_is_worse_than_naive_is_refused_with_every_reason() -> None:
 def test_what_equals_naive_is_refused_for_want_of_evidence() -> None:
     decision = decide(candidate(1.0), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert failures(decision) == (f"FAIL evidence of skill: 1.0 to 1 {PERIOD}; needed 20 to 1.",)
+    assert decision.failures == (f"FAIL evidence of skill: 1.0 to 1 {PERIOD}; needed 20 to 1.",)
     assert f"INFO skill of the proof: +0.000: CRPS $0.618, naive $0.618 {NAIVE}." in decision.reasons
 
 
 def test_a_good_month_is_no_evidence() -> None:
     decision = decide(candidate(0.5, of_proof=proof(of(0.5, 21))), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert failures(decision) == (f"FAIL evidence of skill: 18 to 1 {PERIOD}; needed 20 to 1.",)
+    assert decision.failures == (f"FAIL evidence of skill: 18 to 1 {PERIOD}; needed 20 to 1.",)
     assert decide(candidate(0.5, of_proof=proof(of(0.5, 22))), None, GATE).passed
 
 
@@ -89,21 +84,21 @@ def test_the_kth_configuration_that_was_tried_needs_k_times_as_much() -> None:
     wins = of(0.9, 22)  # 21 to 1
     assert decide(candidate(of_proof=proof(wins)), None, GATE).passed
     second = decide(candidate(of_proof=proof(wins, tried=2)), None, GATE)
-    assert failures(second) == (f"FAIL evidence of skill: 21 to 1 {PERIOD}; needed 40 to 1 (configuration 2).",)
+    assert second.failures == (f"FAIL evidence of skill: 21 to 1 {PERIOD}; needed 40 to 1 (configuration 2).",)
     assert decide(candidate(of_proof=proof(wins, tried=2)), None, Gate(min_evidence=10)).passed
 
 
 def test_with_too_few_sessions_nothing_is_decided() -> None:
     decision = decide(candidate(of_proof=proof(0.9, 499)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert failures(decision) == ("FAIL sessions of proof: 499 (2018-03-06 to 2020-01-31); needed at least 500.",)
+    assert decision.failures == ("FAIL sessions of proof: 499 (2018-03-06 to 2020-01-31); needed at least 500.",)
     assert decide(candidate(of_proof=proof(0.9, 499)), None, Gate(min_sessions=499)).passed
 
 
 def test_where_prices_are_too_few_for_any_proof_the_version_is_refused() -> None:
     decision = decide(Candidate(test=judged(0.9, 21), proof=None), None, GATE)
     assert (decision.word, decision.verdict, decision.evidence) == ("refused", "undecided", 1.0)
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL evidence of skill: none: the prices are too few for any session of a proof; needed 20 to 1.",
     )
     # What can be judged on the test period alone is.
@@ -116,14 +111,14 @@ def test_on_the_newest_sessions_it_may_not_be_worse_than_naive() -> None:
     scales[-250:] = of(1.1, 10, 250)
     decision = decide(candidate(of_proof=proof(scales)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert failures(decision) == (f"FAIL newest 250 sessions: CRPS 1.0040 times naive {NAIVE}; needed at most 1.",)
+    assert decision.failures == (f"FAIL newest 250 sessions: CRPS 1.0040 times naive {NAIVE}; needed at most 1.",)
     assert decide(candidate(of_proof=proof(scales)), None, Gate(recent_sessions=600)).passed
 
 
 def test_the_network_may_not_cost_more_than_it_brings() -> None:
     decision = decide(candidate(of_proof=proof(0.9, alone=0.89)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "undecided")
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL CRPS beside scale alone: 1.0112 times that of the market's scale without the network; "
         "needed at most 1.003.",
     )
@@ -134,7 +129,7 @@ def test_the_network_may_not_cost_more_than_it_brings() -> None:
 def test_a_fit_that_went_wrong_is_refused_though_its_configuration_is_proven() -> None:
     decision = decide(candidate(test=judged(0.96, 21)), None, GATE)
     assert (decision.word, decision.verdict) == ("refused", "proven")
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL CRPS in the test period: 1.0667 times that of its proof (21 sessions); needed at most 1.05.",
     )
     assert decide(candidate(test=judged(0.96, 21)), None, Gate(max_own_ratio=1.07)).passed
@@ -150,7 +145,7 @@ def test_the_point_forecast_is_judged_over_the_proof_and_the_test_period() -> No
         GATE,
     )
     assert (decision.word, decision.verdict) == ("refused", "proven")
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL RMSE of the median: 1.0512 times that of the newest Close ($1.051, 600 sessions); needed at most 1.01.",
     )
     as_good = decide(
@@ -170,7 +165,7 @@ def test_the_naive_forecast_with_the_smallest_error_counts() -> None:
         None,
         GATE,
     )
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL RMSE of the median: 1.8000 times that of the newest Open ($0.900, 600 sessions); needed at most 1.01.",
     )
 
@@ -179,7 +174,7 @@ def test_the_naive_forecast_with_the_smallest_error_counts() -> None:
 def test_a_forecast_that_is_no_number_is_refused(error: float) -> None:
     test = judged(0.9, 21)
     test.forecast[3] = error
-    assert failures(decide(candidate(test=test), None, GATE)) == (
+    assert decide(candidate(test=test), None, GATE).failures == (
         "FAIL RMSE of the median: no numbers to compare: - beside $1.00 of the newest Close; needed at most 1.01.",
     )
 
@@ -193,7 +188,7 @@ def test_a_naive_forecast_without_any_error_can_be_equalled_but_not_beaten() -> 
         return Candidate(test=known(21), proof=Proof(judged=known(600)))
 
     assert decide(exact(0.0), None, GATE).passed
-    assert failures(decide(exact(0.01), None, GATE)) == (
+    assert decide(exact(0.01), None, GATE).failures == (
         "FAIL RMSE of the median: inf times that of the newest Close ($0.010, 600 sessions); needed at most 1.01.",
     )
 
@@ -214,7 +209,7 @@ def test_intervals_that_hold_too_few_prices_are_refused_with_the_numbers() -> No
     # Wilson's interval of 65 in 100 is 0.5525 to 0.7364: at least 6.4 points below 80 %.
     decision = decide(candidate(test=holding(65, 100)), None, LOOSE.model_copy(update={"recent_sessions": 100}))
     assert (decision.word, decision.verdict) == ("refused", "proven")
-    assert failures(decision) == (
+    assert decision.failures == (
         "FAIL 80 % interval: covers 65.0 % (65 of 100), up to 73.6 % allowing for chance; needed at least 75 %.",
     )
     wider = LOOSE.model_copy(update={"recent_sessions": 100, "max_coverage_gap": 0.07})
@@ -236,7 +231,7 @@ def test_coverage_is_judged_on_its_own_forecasts_and_before_them_on_the_proofs()
 def test_intervals_of_the_proof_that_hold_too_little_are_refused() -> None:
     poor = Proof(judged=holding(400, 600))  # 50 of its newest 229 before the test period hold
     decision = decide(Candidate(test=judged(0.9, 21), proof=poor), None, LOOSE)
-    assert any("80 % interval: covers 28.4 % (71 of 250), " in reason for reason in failures(decision))
+    assert any("80 % interval: covers 28.4 % (71 of 250), " in reason for reason in decision.failures)
 
 
 def test_a_miss_by_less_than_half_a_cent_is_none() -> None:
@@ -260,7 +255,7 @@ def test_a_version_without_distributions_is_refused_for_want_of_evidence_and_not
     bare = Candidate(test=silent(judged(0.9, 21)), proof=Proof(judged=silent(judged(0.9))))
     decision = decide(bare, None, GATE)
     assert (decision.word, decision.verdict, decision.evidence) == ("refused", "undecided", 1.0)
-    assert failures(decision) == (
+    assert decision.failures == (
         f"FAIL evidence of skill: no distributions to compare {PERIOD}; needed 20 to 1.",
         "FAIL newest 250 sessions: no distributions to compare; needed at most 1.",
     )
@@ -283,7 +278,7 @@ def against(ours: Candidate, theirs: Champion, gate: Gate = GATE) -> tuple[bool,
     """Whether a proven candidate is let through, and the sentence on the version in Production."""
     decision = decide(ours, theirs, gate)
     (sentence,) = on_production(decision)
-    assert failures(decision) in ((), (sentence,))
+    assert decision.failures in ((), (sentence,))
     assert sentence.startswith("PASS" if decision.passed else "FAIL")
     return decision.passed, sentence
 
@@ -296,7 +291,7 @@ def on_production(decision: Decision) -> list[str]:
 def test_a_version_in_production_is_replaced_by_a_better_one() -> None:
     assert against(candidate(0.9), champion(0.95)) == (
         True,
-        "PASS version 7 in Production: CRPS 0.9474 times that of version 7 (600 sessions); needed below 0.9975.",
+        "PASS version 7 in Production: 0.9474 times its CRPS (600 sessions); needed below 0.9975.",
     )
 
 
@@ -304,7 +299,7 @@ def test_a_version_in_production_is_replaced_by_a_better_one() -> None:
 def test_what_is_hardly_better_or_worse_is_refused(theirs: float, shown: str) -> None:
     assert against(candidate(0.9), champion(theirs, age=249)) == (
         False,
-        f"FAIL version 7 in Production: CRPS {shown} times that of version 7 (600 sessions); needed below 0.9975.",
+        f"FAIL version 7 in Production: {shown} times its CRPS (600 sessions); needed below 0.9975.",
     )
 
 
@@ -318,7 +313,7 @@ def test_an_old_version_is_replaced_by_an_equal_one(ratio: float, passes: bool) 
     aged = champion(0.9, age=250)
     assert against(candidate(0.9 * ratio), aged) == (
         passes,
-        f"{'PASS' if passes else 'FAIL'} version 7 in Production: CRPS {ratio:.4f} times that of version 7 "
+        f"{'PASS' if passes else 'FAIL'} version 7 in Production: {ratio:.4f} times its CRPS "
         "(600 sessions), 250 sessions older; needed below 1.0025.",
     )
 
@@ -334,8 +329,7 @@ def test_the_same_configuration_waits_until_the_version_is_old(age: int) -> None
 def test_the_same_configuration_replaces_a_version_that_is_old() -> None:
     assert against(candidate(0.9), champion(0.9, age=250, same=True)) == (
         True,
-        "PASS version 7 in Production: CRPS 1.0000 times that of version 7 (600 sessions), 250 sessions older; "
-        "needed below 1.0025.",
+        "PASS version 7 in Production: 1.0000 times its CRPS (600 sessions), 250 sessions older; needed below 1.0025.",
     )
     assert not against(candidate(0.9), champion(0.9, age=250, same=True), Gate(refresh_after=251))[0]
 
@@ -365,8 +359,7 @@ def test_with_too_few_common_sessions_nothing_is_replaced() -> None:
 def test_a_proven_version_replaces_one_that_was_forced_there_if_it_is_as_good() -> None:
     assert against(candidate(0.9), champion(0.9, proven=False)) == (
         True,
-        "PASS version 7 in Production: CRPS 1.0000 times that of version 7 (600 sessions), not proven; "
-        "needed below 1.0025.",
+        "PASS version 7 in Production: 1.0000 times its CRPS (600 sessions), not proven; needed below 1.0025.",
     )
     assert not against(candidate(0.9), champion(0.89, proven=False))[0]
 
@@ -381,7 +374,7 @@ def test_without_a_proof_only_a_version_without_a_proof_is_replaced_and_only_by_
         "INFO exception: no proof is needed, since it is clearly better than a version without one."
     ) in decision.reasons
     assert on_production(decision) == [
-        "PASS version 7 in Production: CRPS 0.6667 times that of version 7 (600 sessions); needed below 0.9975.",
+        "PASS version 7 in Production: 0.6667 times its CRPS (600 sessions); needed below 0.9975.",
         "PASS better than version 7: over a million to 1; needed 20 to 1.",
     ]
     # The version in Production was proven: not without a proof.
@@ -419,7 +412,7 @@ def test_between_two_versions_without_a_proof_chance_has_to_be_excluded(wins: in
     decision = decide(candidate(1.0), replace(champion(proven=False), proof=proof(of(1.5, wins))), GATE)
     assert decision.passed == passes
     assert set(on_production(decision)) == {
-        f"PASS version 7 in Production: CRPS {600 / (600 + wins / 2):.4f} times that of version 7 (600 sessions); "
+        f"PASS version 7 in Production: {600 / (600 + wins / 2):.4f} times its CRPS (600 sessions); "
         "needed below 0.9975.",
         f"{'PASS' if passes else 'FAIL'} better than version 7: {odds} to 1; needed 20 to 1.",
     }
@@ -455,8 +448,8 @@ def test_whatever_passes_is_proven_or_clearly_better_than_what_is_not(
         beside,
         GATE,
     )
-    assert decision.passed == (not failures(decision))
-    assert set(failures(decision)) <= set(decision.reasons)
+    assert decision.passed == (not decision.failures)
+    assert set(decision.failures) <= set(decision.reasons)
     if decision.passed and beside is None:
         assert decision.verdict == Verdict.PROVEN
     if decision.passed and theirs is not None:
