@@ -195,7 +195,7 @@ def test_live_skill_and_evidence_are_those_of_the_forecasts_in_the_ledger(
     assert said in text
     assert said in status_text
     assert said in log_of("score")
-    assert said in artifacts("score")[-1]
+    assert said in artifacts("score-sample-open")[-1]
 
     run_id = scored["versions"][0]["run_id"]
 

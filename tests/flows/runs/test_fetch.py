@@ -62,8 +62,8 @@ def restated(prices: Prices) -> Prices:
     return replace(prices, values=values)
 
 
-def artifacts(key: str = "prices") -> list[str]:
-    """The texts of Prefect's artifacts of a kind, oldest first."""
+def artifacts(key: str = "prices-meta") -> list[str]:
+    """The texts of Prefect's artifacts of a key, oldest first."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
     from prefect.client.schemas.sorting import ArtifactSort
