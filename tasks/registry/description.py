@@ -1,8 +1,10 @@
-"""What MLflow's pages show first of a model and of its versions: a paragraph, and a verdict in three lines."""
+"""What MLflow's pages show first of a model and of its versions: a paragraph; a verdict and its table."""
 
+import html
 import re
 from datetime import UTC
 
+from model.evaluation.check import markdown_table, read_check
 from tasks.registry.ruling import Ruling
 
 # How a description of ours begins: one that a person wrote instead is left as it is.
@@ -13,11 +15,12 @@ out. Each training adds a version; the gate lets it into Production where its co
 naive forecast, and it is better than the version there. The description of a version is its verdict; its run has the \
 figures. `README.md` explains the words, and `docs/gate.md` the gate."""
 LONGEST_REASON = 300
-MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
+LONGEST = 5000  # what MLflow's database holds of a description
+MARKUP = re.compile(r"([\\`*_\[\]|#])")
 
 
 def describe_version(ruling: Ruling, verdict: str | None) -> str:
-    """A version's verdict in three lines: what was decided, the first reason, when and by whom.
+    """A version's verdict in three lines: what was decided, the first reason, when and by whom; then all reasons.
 
     MLflow shows it as Markdown, and in its lists letter by letter.
 
@@ -31,9 +34,12 @@ def describe_version(ruling: Ruling, verdict: str | None) -> str:
     forced = f", past the gate: {_shown(ruling.forced)}" if ruling.forced else ""
     lines.append(f"Decided {ruling.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {_shown(ruling.by)}{forced}")
     # Two spaces are a line end in Markdown.
-    return "  \n".join(lines)
+    verdict_lines = "  \n".join(lines)
+    table = markdown_table(map(read_check, ruling.reasons)) if len(ruling.reasons) > 1 else ""
+    whole = f"{verdict_lines}\n\n{table}" if table else verdict_lines
+    return whole if len(whole) <= LONGEST else verdict_lines
 
 
 def _shown(text: str) -> str:
     """The text as Markdown shows it, letter by letter."""
-    return MARKUP.sub(r"\\\1", text)
+    return MARKUP.sub(r"\\\1", html.escape(text, quote=False))

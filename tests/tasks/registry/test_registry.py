@@ -131,12 +131,17 @@ def test_the_pages_show_a_decision_on_the_version_and_in_the_list_of_runs(
     train(tracking)
     version = registry.version(MODEL, 1)
     assert "docs/gate.md" in tracking.client.get_registered_model(MODEL).description
-    reasons = ("It loses by 3 * 2.", "It is old.")
+    reasons = ("FAIL skill: it loses by 3 * 2; needed 1.", "It is old.")
     refused = Ruling(decision=DecisionWord.REFUSED, reasons=reasons, at=PASSED.at, by="gate", verdict="no skill")
     assert registry.record(version, refused).description.splitlines() == [
         "Verdict: refused (no skill)  ",
-        "It loses by 3 \\* 2.  ",
+        "FAIL skill: it loses by 3 \\* 2; needed 1.  ",
         "Decided 2020-02-03 22:15 UTC by gate",
+        "",
+        "| result | check | measured | needed |",
+        "| --- | --- | --- | --- |",
+        "| FAIL | skill | it loses by 3 \\* 2 | 1 |",
+        "| INFO |  | It is old. |  |",
     ]
     assert tracking.client.get_run(version.run_id).data.tags["decision"] == "refused"
     forced = Ruling(decision=DecisionWord.FORCED, reasons=(), at=PASSED.at, by="ada", forced="to show it")
