@@ -298,7 +298,7 @@ class Outside(BaseHTTPRequestHandler):
 
 @needs_browser
 def test_a_browser_asks_no_other_host_on_a_tour_of_both_pages(stack: Running) -> None:
-    """Without the guard's header it asks mlflow.org, Prefect's two hosts of pictures, and the one of its statistics."""
+    """Without the guard's header it asks two hosts for Prefect's pictures, and one that gathers its statistics."""
     from playwright.sync_api import sync_playwright
 
     link = next(line for line in run(stack.home, "status", "--links").stdout.split() if "/open?token=" in line)
