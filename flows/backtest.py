@@ -15,7 +15,7 @@ from flows.runs.story import log_backtest, start_run
 from model.backtest.html_report import verdict
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
-from model.config import ForecasterConfig, PriceRequest
+from model.config import ForecasterConfig, PriceRequest, WrittenRequest
 from model.errors import masked
 from model.presets import WrittenConfigs
 from tasks.backtest.fit_pool import fitting_workers
@@ -51,7 +51,7 @@ class BacktestReport:
 
 @flow(name="backtest", flow_run_name="backtest of {request.ticker}", persist_result=False)
 def backtest(
-    request: PriceRequest = PriceRequest(),
+    request: WrittenRequest = PriceRequest(),
     backtest: BacktestConfig = BacktestConfig(),
     forecasters: WrittenConfigs = (ForecasterConfig(),),
     jobs: int | None = None,

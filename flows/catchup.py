@@ -12,7 +12,7 @@ from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_missed, start_run
 from flows.train import train
-from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenRequest
 from model.market.calendar import missed_sessions
 from model.presets import WrittenConfig
 from tasks.ledger.totals import Totals
@@ -45,7 +45,7 @@ class CatchupReport:
 )
 @on_schedule
 def catchup(
-    request: PriceRequest = PriceRequest(),
+    request: WrittenRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> CatchupReport:

@@ -15,7 +15,7 @@ from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_accepted, log_forecast, log_pulled, log_too_new, start_run
 from flows.runs.wording import forecast_sentence
-from model.config import Column, PriceRequest
+from model.config import Column, PriceRequest, WrittenRequest
 from tasks.forecasts.make import known_later
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
@@ -57,7 +57,7 @@ class PredictReport:
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def predict(request: PriceRequest = PriceRequest(), column: Column = "Open", or_naive: bool = False) -> PredictReport:
+def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", or_naive: bool = False) -> PredictReport:
     """Forecast the session after the newest one, with the version that is in Production.
 
     Args:

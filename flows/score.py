@@ -11,7 +11,7 @@ from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_score, start_run
-from model.config import Column, PriceRequest
+from model.config import Column, PriceRequest, WrittenRequest
 from tasks.forecasts.outcomes import Outcomes
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import Ledger
@@ -49,7 +49,7 @@ class ScoreReport:
     on_crashed=[alarm_failure],
 )
 @on_schedule
-def score(request: PriceRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
+def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> ScoreReport:
     """Score the forecasts of one security and column; a second run changes nothing.
 
     Args:

@@ -14,7 +14,7 @@ from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
 from flows.runs.story import log_accepted, log_decision, log_errors, log_preset, log_waiting, log_windows, start_run
 from flows.runs.wording import decision_sentence
-from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenRequest
 from model.evaluation.decision import Decision, DecisionWord
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
@@ -84,7 +84,7 @@ class TrainReport:
 )
 @on_schedule
 def train(
-    request: PriceRequest = PriceRequest(),
+    request: WrittenRequest = PriceRequest(),
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
     again: bool = False,

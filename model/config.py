@@ -162,7 +162,12 @@ def python_date_format(form: str) -> str:
 class PriceRequest(Frozen):
     """Which prices are wanted, from where, and as known on which day."""
 
-    ticker: Ticker = Field("FB", description="the security's ticker, such as META or SAP.DE; SAMPLE with sample")
+    ticker: Ticker = Field(
+        "FB",
+        description="the security's ticker, such as META or SAP.DE; empty: Facebook with yahoo, the synthetic market "
+        "with sample; files need one",
+        json_schema_extra=lambda schema: schema.pop("default"),
+    )
     source: Literal["yahoo", "csv", "sample"] = Field(
         "yahoo", description="where prices come from: Yahoo, files of yours, or a synthetic market (no internet needed)"
     )
@@ -188,6 +193,14 @@ class PriceRequest(Frozen):
     )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_an_empty_ticker(cls, raw: Any) -> Any:
+        """A form may give null for what was left empty, which is as good as not given."""
+        if isinstance(raw, Mapping) and raw.get("ticker", "") is None:
+            return {key: value for key, value in raw.items() if key != "ticker"}
+        return raw
+
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,6 +216,10 @@ class PriceRequest(Frozen):
         if form is not None:
             python_date_format(form)
         return form
+
+
+# A form begins without a ticker: one that was filled in for Yahoo would be sent with a file of another company, too.
+WrittenRequest = Annotated[PriceRequest, Field(json_schema_extra={"default": {"source": "yahoo"}})]
 
 
 _ANCHORED = ForecasterConfig(

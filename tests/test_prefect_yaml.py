@@ -244,6 +244,7 @@ def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> No
     schema = _deployed(server)["train"]["parameter_openapi_schema"]
     assert set(schema["properties"]) == {"request", "forecaster", "evaluation", "again", "anew"}
     assert schema["properties"]["forecaster"]["default"] == {"preset": "tutorial"}
+    assert schema["properties"]["request"]["default"] == {"source": "yahoo"}, "no ticker goes with another's file"
     forms = schema["definitions"]
     assert forms["ForecasterForm"]["properties"]["preset"]["enum"] == list(PRESETS)
     assert "default" not in forms["TrainingForm"]["properties"]["epochs"]

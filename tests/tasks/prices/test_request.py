@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
         (PriceRequest(source="yahoo", ticker="../FB"), "no ticker"),
         (PriceRequest(source="yahoo", ticker="F" * 33), "no ticker"),
         (PriceRequest(source="csv", files=("a.csv",)), "files without a ticker"),
+        (PriceRequest.model_validate({"ticker": None, "source": "csv", "files": ["a.csv"]}), "files without a ticker"),
         (PriceRequest(source="yahoo", columns=("close=x",)), "the source yahoo"),
         (PriceRequest(source="sample", date_format="%d/%m/%Y"), "the source sample"),
         (PriceRequest(source="yahoo", ticker="US30303M1027"), "securities number"),
