@@ -29,6 +29,12 @@ def _is_text(raw: Any) -> Any:
 FILE_COLUMNS = ("date", "open", "high", "low", "close", "adj close", "volume", "ticker")
 _DATE_SIGNS = {"yyyy": "%Y", "yy": "%y", "mmmm": "%B", "mmm": "%b", "mm": "%m", "dd": "%d", "d": "%d", "m": "%m"}
 
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """In a form the field is empty."""
+    del schema["default"]
+
+
 Ticker = Annotated[str, BeforeValidator(_is_text)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
@@ -166,7 +172,7 @@ class PriceRequest(Frozen):
         "FB",
         description="the security's ticker, such as META or SAP.DE; empty: Facebook with yahoo, the synthetic market "
         "with sample; files need one",
-        json_schema_extra=lambda schema: schema.pop("default"),
+        json_schema_extra=_without_default,
     )
     source: Literal["yahoo", "csv", "sample"] = Field(
         "yahoo", description="where prices come from: Yahoo, files of yours, or a synthetic market (no internet needed)"
