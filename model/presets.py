@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, get_args
 
-from annotated_types import MinLen
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
 from model.config import PRESETS, ForecasterConfig, Frozen, merged
@@ -106,7 +105,7 @@ def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[
         elif inner is bool:
             part = Annotated[bool, WithJsonSchema({"enum": [True, False]})]
         else:
-            bounds = [bound for bound in field.metadata if not isinstance(bound, MinLen)]
+            bounds = [bound for bound in field.metadata if not hasattr(bound, "min_length")]
             part = Annotated[inner, *bounds] if bounds else inner
         if not (isinstance(part, type) and issubclass(part, BaseModel)):
             none = " None: not set." if type(None) in get_args(inner) else ""

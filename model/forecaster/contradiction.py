@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _CLOSE, _ADJUSTED, _SHARES = (COLUMNS.index(name) for name in ("Close", "Adj Close", "Volume"))
 _MOST_DECIMALS = 6
+# By how much of itself the share of Adj Close in Close may fall because both are rounded.
+_ROUNDED_SHARE = 0.002
 
 
 def compare_with_trained(trained: Prices, given: Prices) -> Comparison:
@@ -35,9 +37,16 @@ def compare_with_trained(trained: Prices, given: Prices) -> Comparison:
 
 
 def _adjusted(prices: Prices) -> Prices:
-    """Prices that are adjusted for dividends, as Adj Close is."""
+    """Prices that are adjusted for dividends, as Adj Close is; as they are where it is adjusted for something else.
+
+    Each dividend makes all prices before it smaller. So Adj Close as a share of Close never falls; where only a Close
+    was rewritten, it does.
+    """
     values = prices.values.copy()
-    values[:, :4] *= values[:, [_ADJUSTED]] / values[:, [_CLOSE]]
+    share = values[:, _ADJUSTED] / values[:, _CLOSE]
+    if (np.diff(share) < -_ROUNDED_SHARE * share[1:]).any():
+        return prices
+    values[:, :4] *= share[:, np.newaxis]
     return replace(prices, values=values)
 
 

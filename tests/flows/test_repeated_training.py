@@ -9,7 +9,7 @@ from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
-from tasks.training.previous import close_killed, run_tags
+from tasks.training.previous import STATE, close_killed, run_tags
 from tests.flows.conftest import LEARNS, SMALL, Run
 from tests.flows.killed import Killed, killed_at
 
@@ -105,7 +105,7 @@ def test_runs_of_killed_trainings_are_closed_and_those_of_others_left_alone(
 
     unfinished, registered = running(ours), running(ours)
     registry.register("SAMPLE-Open", run_id=registered, model_uri=f"runs:/{registered}/model")
-    others = [running({**ours, "model": "META-Open"}), running({**ours, "state": "of another machine"}), running({})]
+    others = [running({**ours, "model": "META-Open"}), running({**ours, STATE: "of another machine"}), running({})]
     close_killed(tracking, registry, "SAMPLE-Open", datetime.now(UTC))
     assert client.get_run(unfinished).info.status == "KILLED"
     assert client.get_run(registered).info.status == "FINISHED"

@@ -65,16 +65,18 @@ def test_with_one_ticker_all_files_are_its(tmp_path: Path) -> None:
     assert wanted(tmp_path, "old.csv", "new.csv", ticker=("KO",)) == {"KO": ["old.csv", "new.csv"]}
 
 
-def test_columns_and_the_form_of_dates_reach_the_request() -> None:
+def test_columns_and_the_form_of_dates_reach_the_request(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.touch()
     (request,) = PriceOptions(
-        source="csv", prices=["a.csv"], ticker=["KO"], columns=["close=Price USD"], date_format="DD/MM/YYYY"
+        source="csv", prices=[str(file)], ticker=["KO"], columns=["close=Price USD"], date_format="DD/MM/YYYY"
     ).requests()
     assert request == PriceRequest(
-        ticker="KO", source="csv", files=("a.csv",), columns=("close=Price USD",), date_format="DD/MM/YYYY"
+        ticker="KO", source="csv", files=(str(file),), columns=("close=Price USD",), date_format="DD/MM/YYYY"
     )
     for wrong, said in (({"columns": ["clse=x"]}, "--columns: .*clse"), ({"date_format": "YYYY"}, "--date-format")):
         with pytest.raises(UsageError, match=said):
-            PriceOptions(source="csv", prices=["a.csv"], ticker=["KO"], **wrong).requests()
+            PriceOptions(source="csv", prices=[str(file)], ticker=["KO"], **wrong).requests()
 
 
 @pytest.mark.parametrize(
