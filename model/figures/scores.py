@@ -9,6 +9,7 @@ import numpy as np
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.statistical import STATISTICAL_LABELS
+from model.figures.axis import places
 from model.figures.style import (
     ACTUAL,
     BARS,
@@ -172,6 +173,6 @@ def _saved_lines(axes: "Axes", panel: Panel, others: dict[str, Values]) -> None:
     ratios = []
     for (label, theirs), line in zip(others.items(), LINES, strict=False):
         saved = saved_crps(panel.evaluations, theirs)
-        axes.plot(sessions, saved, line, color=panel.colour, marker=marker, markersize=3.5, label=label)
+        axes.plot(places(sessions), saved, line, color=panel.colour, marker=marker, markersize=3.5, label=label)
         ratios.append(f"{100 * crps_ratio(panel.evaluations, theirs):.1f} % of that of {label}")
     panel_title(axes, panel.heading(f"CRPS {', '.join(ratios)}"))

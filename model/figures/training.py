@@ -11,6 +11,7 @@ import numpy as np
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
+from model.figures.axis import places
 from model.figures.distribution import distribution_figures
 from model.figures.style import (
     ACTUAL,
@@ -19,7 +20,6 @@ from model.figures.style import (
     MINUS,
     NAIVE,
     QUIET,
-    date_numbers,
     legend,
     new_figure,
     panel_title,
@@ -50,7 +50,7 @@ def training_figures(
 ) -> Mapping[str, "Figure"]:
     """Every figure of a training by name; `minimum` and `maximum` are the scaling's, as prices.
 
-    Those of distributions, such as `fan`, only where there are some.
+    Where there are distributions, the forecast is drawn with their intervals, and they have figures of their own.
     """
     subject = f"{split.prices.security.ticker} {column}"
     return {
@@ -69,18 +69,18 @@ def prices_figure(split: Split, column: str) -> "Figure":
     figure = new_figure(
         f"{prices.security.ticker} {column}: training part and test period",
         f"training: {n_train:,} sessions, {split.train.first} to {split.train.last}   ·   "
-        f"test: {split.n_test:,} sessions, {split.first_test} to {split.last_test}",
+        f"test: {split.n_test:,} session{'s' if split.n_test > 1 else ''}, {split.first_test} to {split.last_test}",
     )
     figure.subplots_adjust(top=0.8)
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
         style(axes, prices.money.label("price") if axes is whole else "", prices.sessions[start:])
-        first, last = date_numbers(prices.sessions[[n_train, -1]])
-        axes.axvspan(first - 0.5, last + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
+        at = places(prices.sessions) - start
+        axes.axvspan(at[n_train] - 0.5, at[-1] + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
         values = prices.column(column)
         # The line is joined at the last session of the training part.
-        axes.plot(prices.sessions[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
-        axes.plot(prices.sessions[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
+        axes.plot(at[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
+        axes.plot(at[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
     legend(whole, "training", "test")
     panel_title(near, "the test period, close up")
     return figure
@@ -137,14 +137,14 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
     figure = new_figure(
         f"{subject}, {period(evaluation.sessions)}: forecast and actual price",
         f"RMSE {money.price(evaluation.rmse)} of the forecast, {money.price(evaluation.naive_rmse)} of the naive one"
-        f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
+        f"   ·   skill {signed(evaluation.skill, 3)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
-    axes = figure.subplots()
+    axes, at = figure.subplots(), places(evaluation.sessions)
     style(axes, money.label("price"), evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive]
     label = f"naive: {naive_label(evaluation.best_naive)}"
     marker = "o" if len(naive) == 1 else ""
-    axes.plot(evaluation.sessions, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
+    axes.plot(at, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
     _lines(axes, evaluation.sessions, evaluation.actual, evaluation.forecast)
     legend(axes, "actual", "forecast")
     return figure
@@ -161,7 +161,7 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
     )
     axes = figure.subplots()
     style(axes, money.label(f"forecast {MINUS} actual"), evaluation.sessions)
-    days = date_numbers(evaluation.sessions)
+    days = places(evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive] - evaluation.actual
     error, label = evaluation.forecast - evaluation.actual, f"naive: {naive_label(evaluation.best_naive)}"
     if len(days) <= MARKED_SESSIONS:
@@ -177,8 +177,8 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
 
 def _lines(axes: "Axes", sessions: Days, actual: Values, forecast: Values) -> None:
     marker = "o" if len(sessions) <= MARKED_SESSIONS else ""
-    axes.plot(sessions, forecast, color=FORECAST, linewidth=1.8, marker=marker, markersize=3.5, label="forecast")
-    axes.plot(sessions, actual, color=ACTUAL, linewidth=1.8, marker=marker, markersize=3.5, label="actual")
+    for values, colour, label in ((forecast, FORECAST, "forecast"), (actual, ACTUAL, "actual")):
+        axes.plot(places(sessions), values, color=colour, linewidth=1.8, marker=marker, markersize=3.5, label=label)
 
 
 def _plain_log_ticks(axes: "Axes") -> None:

@@ -28,8 +28,8 @@ def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
 def test_the_distributions_of_all_windows_are_drawn_once_each() -> None:
     given = windows(BAD * 3, [1.0] * 6)
     figures = monitoring_figures(given, "META-Open version 1", MONITORING)
-    assert list(figures) == ["score", "fan", "scale", "crps"]
-    actual = figures["fan"].axes[0].get_lines()[1]
+    assert list(figures) == ["score", "forecast", "scale", "crps"]
+    actual = figures["forecast"].axes[0].get_lines()[1]
     assert len(np.asarray(actual.get_ydata())) == 6
     none = [
         replace(window, judged=replace(window.judged, quantiles=no_distributions(len(window.judged.sessions))))

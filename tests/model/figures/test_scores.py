@@ -96,10 +96,10 @@ def test_where_there_is_no_garch_there_is_no_line_of_it() -> None:
 
 def test_figures_that_cannot_be_drawn_are_left_out() -> None:
     evaluation = distributed(np.tile(TENTHS, 2))
-    assert list(distribution_figures(evaluation, "SAMPLE Open")) == ["fan", "scale", "crps", "pit"]
-    assert list(distribution_figures(evaluation.part(slice(0, 19)), "SAMPLE Open")) == ["fan", "scale", "crps"]
+    assert list(distribution_figures(evaluation, "SAMPLE Open")) == ["forecast", "scale", "crps", "pit"]
+    assert list(distribution_figures(evaluation.part(slice(0, 19)), "SAMPLE Open")) == ["forecast", "scale", "crps"]
     alone = replace(evaluation, naive_quantiles={}, statistical_quantiles={})
-    assert list(distribution_figures(alone, "SAMPLE Open")) == ["fan", "scale", "pit"]
+    assert list(distribution_figures(alone, "SAMPLE Open")) == ["forecast", "scale", "pit"]
     none = replace(evaluation, quantiles=no_distributions(20))
     assert distribution_figures(none, "SAMPLE Open") == {}
 
@@ -107,7 +107,7 @@ def test_figures_that_cannot_be_drawn_are_left_out() -> None:
 def test_the_fan_shows_the_newest_quarter() -> None:
     evaluation = distributed(np.tile(TENTHS, 10))
     figures = distribution_figures(evaluation, "SAMPLE Open")
-    actual = figures["fan"].axes[0].get_lines()[1]
+    actual = figures["forecast"].axes[0].get_lines()[1]
     assert np.array_equal(actual.get_ydata(), evaluation.actual[-63:])
     # Where the newest have no distribution there is no fan, and the other figures stay.
     gaps = replace(evaluation, quantiles=np.where(np.arange(100)[:, np.newaxis] < 37, evaluation.quantiles, np.nan))
