@@ -16,7 +16,7 @@ MOST_TICKS = 9
 # With fewer sessions the axis is as long as with so many, or a single bar would fill it.
 FEWEST_SHOWN = 7
 # A first tick this much nearer to the second than the others are to each other would run into it.
-TOO_NEAR = 0.6
+TOO_NEAR = 0.75
 
 Ticks = list[tuple[int, str]]
 

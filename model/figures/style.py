@@ -37,7 +37,7 @@ def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, height), dpi=100, facecolor="white")
-    figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.625 / height, wspace=0.12)
+    figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.8 / height, wspace=0.12)
     # Otherwise two dollar signs in one line would enclose a formula.
     figure.text(0.085, 1 - 0.325 / height, title, fontsize=14, fontweight="bold", parse_math=False)
     figure.text(0.085, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET, parse_math=False)

@@ -6,13 +6,12 @@ Each function makes a new figure of 1000 x 500 pixels.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
-from model.figures.axis import places
+from model.figures.axis import places, session_axis
 from model.figures.distribution import distribution_figures
+from model.figures.loss import loss_figure
 from model.figures.style import (
     ACTUAL,
     FORECAST,
@@ -28,6 +27,7 @@ from model.figures.style import (
     signed_price,
     style,
 )
+from model.forecaster.forecaster import LossCourse
 from model.market.money import Money
 from model.market.prices import Days, Values
 
@@ -42,7 +42,7 @@ LEAD_IN = 21
 def training_figures(
     split: Split,
     column: str,
-    losses: Sequence[float],
+    courses: Sequence[LossCourse],
     evaluation: Evaluation,
     *,
     minimum: float,
@@ -55,7 +55,7 @@ def training_figures(
     subject = f"{split.prices.security.ticker} {column}"
     return {
         "prices": prices_figure(split, column),
-        "loss": loss_figure(losses, subject),
+        "loss": loss_figure(courses, subject),
         "scaled": scaled_figure(evaluation, subject, minimum=minimum, maximum=maximum),
         "forecast": forecast_figure(evaluation, subject),
         "errors": errors_figure(evaluation, subject),
@@ -75,6 +75,7 @@ def prices_figure(split: Split, column: str) -> "Figure":
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
         style(axes, prices.money.label("price") if axes is whole else "", prices.sessions[start:])
+        session_axis(axes, prices.sessions[start:], most_ticks=9 if axes is whole else 5)
         at = places(prices.sessions) - start
         axes.axvspan(at[n_train] - 0.5, at[-1] + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
         values = prices.column(column)
@@ -83,32 +84,6 @@ def prices_figure(split: Split, column: str) -> "Figure":
         axes.plot(at[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
     legend(whole, "training", "test")
     panel_title(near, "the test period, close up")
-    return figure
-
-
-def loss_figure(losses: Sequence[float], subject: str) -> "Figure":
-    """Draw the training loss by epoch, on a logarithmic scale; losses[0] is the first epoch's."""
-    from matplotlib.ticker import MaxNLocator
-
-    values = np.asarray(losses, dtype=np.float64)
-    epochs = np.arange(1, len(values) + 1)
-    figure = new_figure(
-        f"{subject}: loss while training",
-        f"{values[0]:.4g} in the first epoch, {values[-1]:.4g} in the last of {len(values):,}",
-    )
-    axes = figure.subplots()
-    style(axes, "training loss (log scale)")
-    # A loss of zero, infinity or NaN has no place on a logarithmic scale.
-    shown = np.isfinite(values) & (values > 0)
-    marker = "." if len(values) < 30 else ""
-    axes.plot(epochs, np.where(shown, values, np.nan), color=FORECAST, linewidth=1.6, marker=marker)
-    if shown.any():
-        axes.set_yscale("log")
-        _plain_log_ticks(axes)
-    axes.set_xlabel("epoch")
-    axes.set_xlim(0.5, len(values) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(True, which="minor", axis="y", color="#f1f1f1", linewidth=0.6)
     return figure
 
 
@@ -179,12 +154,3 @@ def _lines(axes: "Axes", sessions: Days, actual: Values, forecast: Values) -> No
     marker = "o" if len(sessions) <= MARKED_SESSIONS else ""
     for values, colour, label in ((forecast, FORECAST, "forecast"), (actual, ACTUAL, "actual")):
         axes.plot(places(sessions), values, color=colour, linewidth=1.8, marker=marker, markersize=3.5, label=label)
-
-
-def _plain_log_ticks(axes: "Axes") -> None:
-    """Show losses as plain numbers: 0.002 reads easier than a power of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=15))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())

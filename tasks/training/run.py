@@ -90,7 +90,7 @@ def log_results(
         log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
     figures = training_figures(
-        split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
+        split, column, forecaster.courses, judged, minimum=float(series.min()), maximum=float(series.max())
     )
     note = run_note(split, forecaster.config, judged, model_uri)
     norms = gradient_norms(forecaster, split.train)
