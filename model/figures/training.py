@@ -1,11 +1,14 @@
 """A training in figures: the prices, the loss, the forecasts scaled and as prices, their errors and distributions.
 
-Each function makes a new figure of 1000 x 500 pixels.
+Each function makes a new figure of 1000 x 500 pixels, but for the inputs', which is higher.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from model.artifact.recipes import CHANGES_PER_SCALE, LARGEST_INPUT, ChangeRecipe, LevelRecipe, Recipe
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
@@ -29,7 +32,7 @@ from model.figures.style import (
 )
 from model.forecaster.forecaster import LossCourse
 from model.market.money import Money
-from model.market.prices import Days, Values
+from model.market.prices import Days, Prices, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,27 +43,30 @@ LEAD_IN = 21
 
 
 def training_figures(
-    split: Split,
-    column: str,
-    courses: Sequence[LossCourse],
-    evaluation: Evaluation,
-    *,
-    minimum: float,
-    maximum: float,
+    split: Split, recipe: Recipe, courses: Sequence[LossCourse], evaluation: Evaluation
 ) -> Mapping[str, "Figure"]:
-    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, as prices.
+    """Every figure of a training by name.
+
+    `scaled` shows what the recipe makes of prices: levels with one, changes with the other.
 
     Where there are distributions, the forecast is drawn with their intervals, and they have figures of their own.
     """
-    subject = f"{split.prices.security.ticker} {column}"
+    column, subject = recipe.column, f"{split.prices.security.ticker} {recipe.column}"
     return {
         "prices": prices_figure(split, column),
         "loss": loss_figure(courses, subject),
-        "scaled": scaled_figure(evaluation, subject, minimum=minimum, maximum=maximum),
+        **dict(_scaled(split, recipe, evaluation, subject)),
         "forecast": forecast_figure(evaluation, subject),
         "errors": errors_figure(evaluation, subject),
         **distribution_figures(evaluation, subject),
     }
+
+
+def _scaled(split: Split, recipe: Recipe, evaluation: Evaluation, subject: str) -> "Iterator[tuple[str, Figure]]":
+    if isinstance(recipe, LevelRecipe):
+        yield "scaled", scaled_figure(evaluation, subject, minimum=recipe.minimum, maximum=recipe.maximum)
+    elif isinstance(recipe, ChangeRecipe):
+        yield "scaled", changes_figure(split.prices, recipe, subject)
 
 
 def prices_figure(split: Split, column: str) -> "Figure":
@@ -103,6 +109,33 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
         if low < bound < high:
             axes.axhline(bound, color=QUIET, linewidth=0.9, linestyle=":", label=f"the training part's {name} price")
     legend(axes, "actual", "forecast")
+    return figure
+
+
+def changes_figure(prices: Prices, recipe: ChangeRecipe, subject: str) -> "Figure":
+    """Draw the inputs of the newest forecast, a panel for each of them; dotted lines are at a move of usual size."""
+    known = {name: values[:-1] for name, values in prices.table().items()}
+    (window,) = recipe.inputs(known)
+    sessions = prices.sessions[-1 - recipe.lookback : -1]
+    figure = new_figure(
+        f"{subject}: what the network sees of the {recipe.lookback} sessions before {prices.last}",
+        f"changes from the Close before, volume from the session before   ·   dotted: a move of usual size, "
+        f"{CHANGES_PER_SCALE:g} and \N{MINUS SIGN}{CHANGES_PER_SCALE:g}",
+        height=8.0,
+    )
+    figure.subplots_adjust(top=0.87, hspace=0.5)
+    rows = figure.subplots(len(recipe.columns), 1, sharex=True)
+    limit = min(LARGEST_INPUT, max(2.0, 1.1 * float(np.abs(window).max())))
+    for axes, name, values in zip(rows, recipe.columns, window.T, strict=True):
+        style(axes, "", sessions)
+        panel_title(axes, name)
+        axes.bar(places(sessions), values, 0.7, color=FORECAST)
+        axes.axhline(0, color=ACTUAL, linewidth=0.9)
+        for bound in (-CHANGES_PER_SCALE, CHANGES_PER_SCALE) if name != "Volume" else ():
+            axes.axhline(bound, color=QUIET, linewidth=0.9, linestyle=":")
+        axes.set_ylim(-limit, limit)
+        if axes is not rows[-1]:
+            axes.set_xlabel("")
     return figure
 
 

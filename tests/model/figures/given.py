@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.artifact.distribution import Calibration
+from model.artifact.recipes import LevelRecipe
 from model.evaluation.evaluation import Evaluation
 from model.forecaster.forecaster import LossCourse
 from model.market.prices import Values
@@ -39,6 +41,15 @@ def distributed(errors: list[float] | Values, half_80: float = 1.0, half_95: flo
 def course(*training: float, held_back: tuple[float, ...] = (), kept: int | None = None) -> LossCourse:
     """A network's losses; the last epoch's weights are kept where nothing else is said."""
     return LossCourse(training=training, held_back=held_back, kept=len(training) if kept is None else kept)
+
+
+LEVEL = LevelRecipe(
+    column="Open",
+    lookback=40,
+    calibration=Calibration(windows=(250,), symmetric=True),
+    minimum=90.0,
+    maximum=110.0,
+)
 
 
 def line(axes: "Axes", label: str) -> "Line2D":

@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from model.config import EvaluationConfig
+from model.artifact.recipes import ChangeRecipe
+from model.config import PRESETS, EvaluationConfig
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split, split_prices
 from model.figures.loss import loss_figure
 from model.figures.training import (
+    changes_figure,
     errors_figure,
     forecast_figure,
     prices_figure,
     scaled_figure,
     training_figures,
 )
+from model.forecaster.scaling import fit_recipe
+from model.forecaster.windows import make_windows
 from model.market.prices import Prices
 from model.market.security import SAMPLE
-from tests.model.figures.given import course
+from tests.market import make_prices
+from tests.model.figures.given import LEVEL, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +106,18 @@ def test_scaled_prices_are_shares_of_the_training_range() -> None:
     assert np.allclose(np.asarray(line(axes, "forecast").get_ydata()) - scaled, 3.0 / (high - low))
 
 
+def test_changes_are_drawn_as_the_network_sees_them_up_to_the_session_before_the_newest() -> None:
+    prices = make_prices(200)
+    recipe = fit_recipe(prices, PRESETS["anchored"])
+    assert isinstance(recipe, ChangeRecipe)
+    figure = changes_figure(prices, recipe, "TEST Open")
+    assert [axes.get_title("left") for axes in figure.axes] == ["Open", "High", "Low", "Close", "Volume"]
+    (seen,) = make_windows(prices, recipe, 1).inputs
+    for axes, values in zip(figure.axes, seen.T, strict=True):
+        assert [bar.get_height() for bar in axes.patches] == pytest.approx(list(values))  # type: ignore[attr-defined]
+    assert f"the 20 sessions before {prices.last}" in texts(figure)
+
+
 def test_bars_show_forecast_minus_actual_beside_the_naive_errors() -> None:
     evaluation = evaluation_of(split_of(21))
     figure = errors_figure(evaluation, "SAMPLE Open")
@@ -155,7 +172,7 @@ def test_every_figure_is_drawn_on_any_thread_at_1000_by_500_pixels(test_sessions
     courses = [course(0.05, 0.01, 0.002)]
 
     def draw() -> dict[str, bytes]:
-        figures = training_figures(split, "Open", courses, evaluation_of(split), minimum=90.0, maximum=110.0)
+        figures = training_figures(split, LEVEL, courses, evaluation_of(split))
         drawn = {}
         for name, figure in figures.items():
             file = BytesIO()
