@@ -44,10 +44,15 @@ def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Moni
 
 
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
-    """Draw every window at its last session; those that breach a limit are marked.
+    """Draw every full window at its last session, with the shares promised; those that breach a limit are marked.
+
+    Where no window is full yet, the one that is the fullest is drawn.
 
     Forecasts without any distribution are drawn with their RMSE.
     """
+    full = [window for window in windows if len(window.judged.sessions) >= monitoring.window]
+    waits = "" if full else f" ({len(windows[-1].judged.sessions)} so far)"
+    windows = full or windows[-1:]
     sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
     at = places(sessions)
     broken = np.array([bool(window.breaches) for window in windows])
@@ -59,7 +64,7 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
     ours, naive = scores.T
     figure = new_figure(
         f"{subject}: {sessions[0]} to {sessions[-1]}",
-        f"the newest {monitoring.window} forecasts up to each session   ·   "
+        f"the newest {monitoring.window} forecasts{waits} up to each session   ·   "
         f"{int(broken.sum())} of {len(windows)} windows breach a limit",
         height=7.0,
     )
@@ -78,6 +83,8 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
         below.plot(at, held, color=FORECAST, linestyle=line, marker=marker, label=label)
     drifts = [window.drift for window in windows]
     below.plot(at, drifts, color=QUIET, marker=marker, label="drift of the returns")
+    for level in windows[-1].judged.intervals:
+        below.axhline(level, color=NAIVE, linestyle="--", linewidth=0.9, label=f"promised: {100 * level:g} %")
     below.set_ylim(-0.02, 1.02)
     legend(below)
     return figure
