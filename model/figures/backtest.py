@@ -13,7 +13,7 @@ from model.evaluation.evidence.e_process import weigh
 from model.figures.axis import places, session_axis
 from model.figures.evidence import ENOUGH, evidence_figure
 from model.figures.fan import FAN_SESSIONS, draw_intervals, fan_figure, scale_figure
-from model.figures.scores import Panel, beside, crps_figure, pit_figure
+from model.figures.scores import Panel, beside, crps_figure, pit_figure, reliability_figure
 from model.figures.style import (
     ACTUAL,
     COLOURS,
@@ -53,6 +53,7 @@ def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
     figures |= {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
     if panels:
         figures["pit"] = pit_figure(panels, f"{title}: PIT histogram")
+        figures["reliability"] = reliability_figure(panels, f"{title}: reliability")
         figures["calibration"] = calibration_figure(result)
     for panel in panels:
         figures |= _widths(result, panel)
