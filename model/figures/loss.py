@@ -32,6 +32,7 @@ def loss_figure(courses: Sequence[LossCourse], subject: str) -> "Figure":
         f"{f'{len(courses)} networks, ' if several else ''}{max(epochs):,} epochs{' at most' if several else ''}   ·   "
         f"weights kept of epoch {kept}{' (0: the start)' if any(not course.kept for course in courses) else ''}",
     )
+    figure.subplots_adjust(left=0.105)  # room for losses such as 0.12475
     axes = figure.subplots()
     for number, (course, colour) in enumerate(zip(courses, cycle(COLOURS), strict=False), start=1):
         name = f"network {number}" if several else "training"
