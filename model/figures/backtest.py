@@ -10,16 +10,16 @@ from model.backtest.result import BacktestResult, PresetResult
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.e_process import weigh
+from model.figures.axis import places, session_axis
 from model.figures.evidence import ENOUGH, evidence_figure
 from model.figures.fan import FAN_SESSIONS, draw_intervals, fan_figure, scale_figure
-from model.figures.scores import Panel, beside, crps_figure, pit_figure
+from model.figures.scores import Panel, beside, crps_figure, pit_figure, reliability_figure
 from model.figures.style import (
     ACTUAL,
     COLOURS,
     FORECAST,
     NAIVE,
     QUIET,
-    date_numbers,
     legend,
     legend_above,
     new_figure,
@@ -53,6 +53,7 @@ def backtest_figures(result: BacktestResult) -> Mapping[str, "Figure"]:
     figures |= {"skill-by-month": skill_figure(result), "cumulated-error": cumulated_figure(result)}
     if panels:
         figures["pit"] = pit_figure(panels, f"{title}: PIT histogram")
+        figures["reliability"] = reliability_figure(panels, f"{title}: reliability")
         figures["calibration"] = calibration_figure(result)
     for panel in panels:
         figures |= _widths(result, panel)
@@ -97,16 +98,16 @@ def skill_figure(result: BacktestResult) -> "Figure":
     )
     for axes, preset, colour in _rows(figure, result):
         months = preset.months
-        # Each bar stands in the middle of its month.
-        days = np.array([f"{month.month}-15" for month in months], dtype="datetime64[D]")
+        firsts = np.array([f"{month.month}-01" for month in months], dtype="datetime64[D]")
         # A month in which the naive forecast made no error has no finite skill.
         skills = np.array([[value if np.isfinite(value) else np.nan for value in month.skills] for month in months])
         mean = skills.mean(axis=1)
         reach = np.abs(np.stack([skills.min(axis=1), skills.max(axis=1)]) - mean)
-        style(axes, "RMSE skill", np.array([days[0] - np.timedelta64(15, "D"), days[-1] + np.timedelta64(16, "D")]))
+        style(axes, "RMSE skill")
+        session_axis(axes, firsts, name="")
         whiskers = {"elinewidth": 1, "ecolor": QUIET}
         yerr = reach if _several_seeds(result) else None
-        axes.bar(date_numbers(days), mean, 22, color=colour, label=preset.name, yerr=yerr, error_kw=whiskers)
+        axes.bar(places(firsts), mean, 0.75, color=colour, label=preset.name, yerr=yerr, error_kw=whiskers)
         axes.axhline(0, color=ACTUAL, linewidth=0.9)
         better = int((mean > 0).sum())
         _name(axes, f"{preset.name}: better in {better} of {len(months)} months, skill {preset.metrics['skill']:+.4f}")
@@ -131,8 +132,8 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
         style(axes, squared, sessions)
         if len(saved) > 1:
             for line in saved:
-                axes.plot(sessions, line, color=colour, linewidth=0.7, alpha=0.5)
-        axes.plot(sessions, saved.mean(axis=0), color=colour, linewidth=1.8, label=preset.name)
+                axes.plot(places(sessions), line, color=colour, linewidth=0.7, alpha=0.5)
+        axes.plot(places(sessions), saved.mean(axis=0), color=colour, linewidth=1.8, label=preset.name)
         axes.axhline(0, color=ACTUAL, linewidth=0.9)
         _name(axes, f"{preset.name}: {signed(float(saved.mean(axis=0)[-1]), digits)} {squared} in all")
     return figure
@@ -171,8 +172,8 @@ def forecasts_figure(result: BacktestResult, preset: PresetResult) -> "Figure":
     axes = figure.subplots()
     style(axes, evaluation.money.label("price"), evaluation.sessions)
     draw_intervals(axes, evaluation)
-    axes.plot(evaluation.sessions, evaluation.forecast, color=FORECAST, linewidth=1.0, label="forecast")
-    axes.plot(evaluation.sessions, evaluation.actual, color=ACTUAL, linewidth=0.7, label="actual")
+    axes.plot(places(evaluation.sessions), evaluation.forecast, color=FORECAST, linewidth=1.0, label="forecast")
+    axes.plot(places(evaluation.sessions), evaluation.actual, color=ACTUAL, linewidth=0.7, label="actual")
     legend_above(axes, "actual", "forecast")
     return figure
 
@@ -219,7 +220,7 @@ def _course(axes: "Axes", preset: PresetResult, colour: str) -> None:
     for level in sorted(preset.evaluations[0].intervals):
         held = np.mean([_held(evaluation, level) for evaluation in preset.evaluations], axis=0)
         share = 100 * np.convolve(held, window / len(window), mode="valid")
-        axes.plot(sessions[len(window) - 1 :], share, color=colour, linewidth=1.2)
+        axes.plot(places(sessions)[len(window) - 1 :], share, color=colour, linewidth=1.2)
         axes.axhline(100 * level, color=NAIVE, linestyle="--", linewidth=0.9)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from model.evaluation.distribution import given
 from model.evaluation.evaluation import Evaluation
 from model.figures.fan import FAN_SESSIONS, fan_figure, scale_figure
-from model.figures.scores import Panel, beside, crps_figure, pit_figure
+from model.figures.scores import Panel, beside, crps_figure, pit_figure, reliability_figure
 from model.figures.style import period
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ FEWEST_FOR_PIT = 20
 
 
 def distribution_figures(evaluation: Evaluation, subject: str) -> Mapping[str, "Figure"]:
-    """Figures by name: fan (of the newest sessions), scale, crps and pit; those that the sessions suffice for.
+    """Figures by name, those that the sessions suffice for: forecast, scale, crps, pit and reliability.
+
+    `forecast` is of the newest sessions, with their intervals.
 
     Without any distribution there is none.
     """
@@ -27,10 +29,12 @@ def distribution_figures(evaluation: Evaluation, subject: str) -> Mapping[str, "
     newest, title = evaluation.part(slice(-FAN_SESSIONS, None)), f"{subject}, {period(evaluation.sessions)}"
     figures = {}
     if given(newest.quantiles).any():
-        figures["fan"] = fan_figure(newest, f"{subject}, {period(newest.sessions)}: distribution and actual price")
+        title_of_newest = f"{subject}, {period(newest.sessions)}: forecast and actual price"
+        figures["forecast"] = fan_figure(newest, title_of_newest)
     figures["scale"] = scale_figure(evaluation, f"{title}: interval width and moves")
     if beside(evaluation):
         figures["crps"] = crps_figure([Panel([evaluation])], f"{title}: cumulated CRPS difference")
     if with_any.sum() >= FEWEST_FOR_PIT:
         figures["pit"] = pit_figure([Panel([evaluation])], f"{title}: PIT histogram")
+        figures["reliability"] = reliability_figure([Panel([evaluation])], f"{title}: reliability")
     return figures

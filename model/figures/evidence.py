@@ -8,6 +8,7 @@ import numpy as np
 
 from model.evaluation.baselines import naive_label
 from model.evaluation.evidence.e_process import Evidence, odds_text
+from model.figures.axis import places
 from model.figures.style import ACTUAL, COLOURS, FORECAST, MISS, QUIET, new_figure, panel_title, period, style
 from model.market.prices import Days, Values
 
@@ -62,7 +63,7 @@ def _found(sessions: Days, evidence: Evidence, needed: float) -> str:
 def _line(axes: "Axes", sessions: Days, log_odds: Values, label: str, **look: Any) -> None:
     """Draw odds, given as natural logarithms, by their powers of ten: odds themselves may exceed any float."""
     marker = "o" if len(sessions) == 1 else ""
-    axes.plot(sessions, log_odds / math.log(10), label=label, marker=marker, markersize=4, **look)
+    axes.plot(places(sessions), log_odds / math.log(10), label=label, marker=marker, markersize=4, **look)
 
 
 def _odds_axis(axes: "Axes", needed: float) -> None:

@@ -4,17 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.evaluation.baselines import naive_label
 from model.evaluation.distribution import given, median
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import mean_given
+from model.figures.axis import places
 from model.figures.style import (
     ACTUAL,
     BARS,
     FORECAST,
     MARKED_SESSIONS,
     MISS,
+    NAIVE,
     QUIET,
-    date_numbers,
     legend_above,
     new_figure,
     style,
@@ -36,7 +38,10 @@ FEWEST_COMPARED = 20
 
 
 def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
-    """Draw the median, the 80 and 95 % intervals, what happened, and a mark at each price outside the wider ones."""
+    """Draw the median, the 80 and 95 % intervals, what happened, and the best naive forecast.
+
+    Each price outside the wider intervals has a mark.
+    """
     shares = [evaluation.coverage(level) for level in (NARROW, WIDE)]
     held = "   ·   ".join(
         f"{100 * level:g} % interval: held {share.hits:,} of {share.n:,} prices, {_number(level * share.n)} expected"
@@ -47,14 +52,18 @@ def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "F
     style(axes, evaluation.money.label("price"), evaluation.sessions)
     axes.use_sticky_edges = False  # the bars of a single session would stand on the axis
     draw_intervals(axes, evaluation, colour)
-    few = len(evaluation.sessions) <= FAN_SESSIONS / 2
+    at = places(evaluation.sessions)
+    few = len(at) <= FAN_SESSIONS / 2
     look: dict[str, Any] = {"linewidth": 1.4 if few else 1.0, "marker": "o", "markersize": 3.5 if few else 2.5}
-    axes.plot(evaluation.sessions, median(evaluation.quantiles), color=colour, label="median", **look)
-    axes.plot(evaluation.sessions, evaluation.actual, color=ACTUAL, label="actual", **look)
+    axes.plot(at, median(evaluation.quantiles), color=colour, label="median", **look)
+    axes.plot(at, evaluation.actual, color=ACTUAL, label="actual", **look)
+    naive, best = evaluation.naive[evaluation.best_naive], naive_label(evaluation.best_naive)
+    look = {"linewidth": 1.1, "linestyle": "--", "marker": "o" if len(at) == 1 else "", "markersize": 3.5}
+    axes.plot(at, naive, color=NAIVE, label=f"naive: {best}", zorder=1.9, **look)
     lower, upper = evaluation.intervals[WIDE]
     missed = (evaluation.actual < lower) | (evaluation.actual > upper)
     if missed.any():
-        where, prices = evaluation.sessions[missed], evaluation.actual[missed]
+        where, prices = at[missed], evaluation.actual[missed]
         label = f"outside {100 * WIDE:g} %: {missed.sum():,}"
         axes.plot(where, prices, "o", markersize=8, markeredgewidth=1.8, color=MISS, fillstyle="none", label=label)
     legend_above(axes, "actual", "median")
@@ -63,7 +72,7 @@ def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "F
 
 def draw_intervals(axes: "Axes", evaluation: Evaluation, colour: str = FORECAST) -> None:
     """Draw the intervals of every level as shaded bands; a session without neighbours, as bars of its own."""
-    days = date_numbers(evaluation.sessions)
+    days = places(evaluation.sessions)
     there = np.concatenate([[False], given(evaluation.quantiles), [False]])
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
     for level, (lower, upper) in sorted(evaluation.intervals.items(), reverse=True):
@@ -83,13 +92,11 @@ def scale_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> 
     axes = figure.subplots()
     start = "newest Close" if NEWEST in evaluation.naive else "median"
     style(axes, f"% of the {start}", evaluation.sessions)
-    days = date_numbers(evaluation.sessions)
+    days = places(evaluation.sessions)
     few = len(days) <= MARKED_SESSIONS
     axes.bar(days, moves, 0.7 if few else 1.0, color=BARS, label=f"move from the {start}, up or down")
     label = "half the width of the 80 % interval"
-    axes.plot(
-        evaluation.sessions, widths, color=colour, linewidth=1.5, marker="o" if few else "", markersize=3.5, label=label
-    )
+    axes.plot(days, widths, color=colour, linewidth=1.5, marker="o" if few else "", markersize=3.5, label=label)
     _cut_off(axes, evaluation, widths, moves)
     legend_above(axes)
     return figure
@@ -102,7 +109,7 @@ def _cut_off(axes: "Axes", evaluation: Evaluation, widths: Values, moves: Values
     if len(known) < FEWEST_COMPARED or known[-1] <= (usual := max(CUT * widest, float(known[-1 - MOST_CUT]))):
         axes.set_ylim(0, 1.05 * max(widest, float(known[-1])) or 1.0)
         return
-    days, (first, last) = date_numbers(evaluation.sessions), axes.get_xlim()
+    days, (first, last) = places(evaluation.sessions), axes.get_xlim()
     for place, row in enumerate(np.flatnonzero(moves > usual)):
         side = "left" if days[row] < (first + last) / 2 else "right"
         where = (days[row], usual * (0.99 - 0.06 * place))

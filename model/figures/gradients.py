@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 
 
-def gradients_figure(norms: GradientNorms, subject: str) -> "Figure":
-    """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale."""
+def gradients_figure(norms: GradientNorms, subject: str) -> "Figure | None":
+    """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale.
+
+    Where all are zero there is nothing to draw: with fresh weights, where the output's weights start at zero; after
+    the fit, where the weights of such a start were kept. None where both are.
+    """
     when = {"gradient_ratio_start": "with fresh weights", "gradient_ratio": "after the fit"}
     parts = [f"{ratio:.1e} {when[name]}" for name, ratio in norms.ratios().items()]
     steps = norms.end.shape[1]
+    both = {"with fresh weights": norms.start, "after the fit": norms.end}
+    panels = {name: values for name, values in both.items() if (values > 0).any()}
+    if not panels:
+        return None
     return norms_figure(
-        {"with fresh weights": norms.start, "after the fit": norms.end},
+        panels,
         f"{subject}: gradients by step back in time",
-        f"layer 1, {steps - 1} steps back, as a share of the newest step: {'   ·   '.join(parts) or 'no gradient'}",
+        f"layer 1, {steps - 1} steps back, as a share of the newest step: {'   ·   '.join(parts)}",
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from model.evaluation.evaluation import join
 from model.evaluation.evidence.live import SPANS, LiveRecord
 from model.evaluation.monitoring import Monitoring, Window
+from model.figures.axis import places
 from model.figures.distribution import distribution_figures
 from model.figures.evidence import evidence_figure
 from model.figures.style import (
@@ -43,11 +44,17 @@ def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Moni
 
 
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
-    """Draw every window at its last session; those that breach a limit are marked.
+    """Draw every full window at its last session, with the shares promised; those that breach a limit are marked.
+
+    Where no window is full yet, the one that is the fullest is drawn.
 
     Forecasts without any distribution are drawn with their RMSE.
     """
+    full = [window for window in windows if len(window.judged.sessions) >= monitoring.window]
+    waits = "" if full else f" ({len(windows[-1].judged.sessions)} so far)"
+    windows = full or windows[-1:]
     sessions = np.array([window.session for window in windows], dtype="datetime64[D]")
+    at = places(sessions)
     broken = np.array([bool(window.breaches) for window in windows])
     scores = np.array([(window.judged.crps, window.judged.naive_crps) for window in windows])
     name, other = "CRPS", "the best naive distribution"
@@ -57,25 +64,27 @@ def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monit
     ours, naive = scores.T
     figure = new_figure(
         f"{subject}: {sessions[0]} to {sessions[-1]}",
-        f"the newest {monitoring.window} forecasts up to each session   ·   "
+        f"the newest {monitoring.window} forecasts{waits} up to each session   ·   "
         f"{int(broken.sum())} of {len(windows)} windows breach a limit",
         height=7.0,
     )
     above, below = figure.subplots(2, 1, sharex=True)
     style(above, windows[-1].judged.money.label(f"rolling {name}"))
     marker = "o" if len(windows) < 3 else ""
-    above.plot(sessions, naive, color=NAIVE, linestyle="--", marker=marker, label=other)
-    above.plot(sessions, ours, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")
+    above.plot(at, naive, color=NAIVE, linestyle="--", marker=marker, label=other)
+    above.plot(at, ours, color=FORECAST, linewidth=1.8, marker=marker, label="forecast")
     if broken.any():
-        above.scatter(sessions[broken], ours[broken], color=MISS, s=18, zorder=3, label="breaches a limit")
+        above.scatter(at[broken], ours[broken], color=MISS, s=18, zorder=3, label="breaches a limit")
     legend(above, "forecast")
     style(below, "share", sessions)
     for level, line in zip(sorted(windows[-1].judged.intervals), (":", "-"), strict=False):
         held = [w.judged.coverage(level).value if level in w.judged.intervals else np.nan for w in windows]
         label = f"held by the {100 * level:g} % intervals"
-        below.plot(sessions, held, color=FORECAST, linestyle=line, marker=marker, label=label)
+        below.plot(at, held, color=FORECAST, linestyle=line, marker=marker, label=label)
     drifts = [window.drift for window in windows]
-    below.plot(sessions, drifts, color=QUIET, marker=marker, label="drift of the returns")
+    below.plot(at, drifts, color=QUIET, marker=marker, label="drift of the returns")
+    for level in windows[-1].judged.intervals:
+        below.axhline(level, color=NAIVE, linestyle="--", linewidth=0.9, label=f"promised: {100 * level:g} %")
     below.set_ylim(-0.02, 1.02)
     legend(below)
     return figure
@@ -99,7 +108,7 @@ def skill_figure(live: LiveRecord, needed: float, subject: str) -> "Figure":
         skill = live.rolling_skill(span)
         marker = "o" if np.isfinite(skill).sum() <= MARKED_SESSIONS else ""
         label = f"over the newest {span} forecasts"
-        axes.plot(live.sessions, skill, color=SPAN_COLOURS[span], marker=marker, markersize=3.5, label=label)
+        axes.plot(places(live.sessions), skill, color=SPAN_COLOURS[span], marker=marker, markersize=3.5, label=label)
     if live.skills:
         legend(axes)
     else:

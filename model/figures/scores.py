@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from model.artifact.distribution import PROBABILITIES
 from model.evaluation.baselines import naive_label
+from model.evaluation.distribution import given
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.statistical import STATISTICAL_LABELS
+from model.figures.axis import places
 from model.figures.style import (
     ACTUAL,
     BARS,
@@ -77,7 +80,7 @@ def pit_counts(evaluations: Sequence[Evaluation]) -> Values:
     return np.asarray(np.mean([np.histogram(values, bars, (0.0, 1.0))[0] for values in found], axis=0))
 
 
-def chance_band(sessions: int, bars: int) -> tuple[int, int]:
+def chance_band(sessions: int, bars: float) -> tuple[int, int]:
     """The lowest and the highest count of a bar that chance allows 95 times in 100, by the binomial distribution.
 
     `scipy.stats.binom` has it too, with half a second of import.
@@ -105,6 +108,38 @@ def _histogram(axes: "Axes", panel: Panel) -> None:
     plain_ticks(axes, integer=True)
     outside = int(((counts < low) | (counts > high)).sum())
     panel_title(axes, panel.heading(f"{outside} of {bars} bars outside the grey"))
+
+
+def reliability_figure(panels: Sequence[Panel], title: str) -> "Figure":
+    """Draw for each probability how often the price was at or below the quantile that was forecast for it.
+
+    With several seeds, the curve is the mean over them.
+    """
+    figure = new_figure(title, "grey: what chance allows   ·   on the line: as it should be", height=6.0)
+    axes = figure.subplots()
+    style(axes, "prices at or below the quantile (%)")
+    sessions = min(int(given(each.quantiles).sum()) for panel in panels for each in panel.evaluations)
+    meant = 100 * np.array(PROBABILITIES)
+    bounds = np.array([chance_band(sessions, 1 / p) for p in PROBABILITIES]) * 100 / sessions
+    axes.fill_between(meant, bounds[:, 0], bounds[:, 1], color=BARS, alpha=0.35, linewidth=0)
+    axes.plot([0, 100], [0, 100], color=ACTUAL, linewidth=0.9, linestyle="--", label="as it should be")
+    for panel in panels:
+        name = panel.name or "forecast"
+        axes.plot(meant, 100 * reliability(panel.evaluations), ".-", color=panel.colour, linewidth=1.4, label=name)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("probability of the quantile (%)", fontsize=11)
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def reliability(evaluations: Sequence[Evaluation]) -> Values:
+    """(len(PROBABILITIES),) the share of prices at or below each quantile, the mean over the seeds."""
+    shares = []
+    for each in evaluations:
+        found = given(each.quantiles)
+        shares.append((each.actual[found, np.newaxis] <= each.quantiles[found]).mean(axis=0))
+    return np.asarray(np.mean(shares, axis=0))
 
 
 def crps_figure(panels: Sequence[Panel], title: str) -> "Figure":
@@ -172,6 +207,6 @@ def _saved_lines(axes: "Axes", panel: Panel, others: dict[str, Values]) -> None:
     ratios = []
     for (label, theirs), line in zip(others.items(), LINES, strict=False):
         saved = saved_crps(panel.evaluations, theirs)
-        axes.plot(sessions, saved, line, color=panel.colour, marker=marker, markersize=3.5, label=label)
+        axes.plot(places(sessions), saved, line, color=panel.colour, marker=marker, markersize=3.5, label=label)
         ratios.append(f"{100 * crps_ratio(panel.evaluations, theirs):.1f} % of that of {label}")
     panel_title(axes, panel.heading(f"CRPS {', '.join(ratios)}"))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.figures.axis import session_axis
 from model.market.money import Money
-from model.market.prices import Days, Values
+from model.market.prices import Days
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -36,7 +37,7 @@ def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, height), dpi=100, facecolor="white")
-    figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.625 / height, wspace=0.12)
+    figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.8 / height, wspace=0.12)
     # Otherwise two dollar signs in one line would enclose a formula.
     figure.text(0.085, 1 - 0.325 / height, title, fontsize=14, fontweight="bold", parse_math=False)
     figure.text(0.085, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET, parse_math=False)
@@ -44,27 +45,14 @@ def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
 
 
 def style(axes: "Axes", ylabel: str, sessions: Days | None = None) -> None:
-    """Quiet axes with a grid behind what is drawn; with sessions, over their dates."""
+    """Quiet axes with a grid behind what is drawn; with sessions, over these, without weekends."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, axis="y", color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_ylabel(ylabel, fontsize=11)
     axes.tick_params(labelsize=10)
     if sessions is not None:
-        _date_axis(axes, sessions)
-
-
-def _date_axis(axes: "Axes", sessions: Days) -> None:
-    """Make a date axis that spans the sessions, at least some days, so that no hours are shown."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    first, last = date_numbers(sessions[[0, -1]])
-    margin = max(0.02 * (last - first), 2.5 if last - first < 4 else 0.8)
-    axes.set_xlim(first - margin, last + margin)
-    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.set_xlabel("session", fontsize=11)
+        session_axis(axes, sessions)
 
 
 def legend(axes: "Axes", *first: str) -> None:
@@ -97,11 +85,6 @@ def plain_ticks(axes: "Axes", *, integer: bool = False) -> None:
 
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=integer))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", MINUS)))
-
-
-def date_numbers(sessions: Days) -> Values:
-    """Give the places of sessions on a date axis: days since 1970."""
-    return sessions.astype("datetime64[D]").astype(np.float64)
 
 
 def period(sessions: Days) -> str:

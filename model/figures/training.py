@@ -1,17 +1,20 @@
 """A training in figures: the prices, the loss, the forecasts scaled and as prices, their errors and distributions.
 
-Each function makes a new figure of 1000 x 500 pixels.
+Each function makes a new figure of 1000 x 500 pixels, but for the inputs', which is higher.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.artifact.recipes import CHANGES_PER_SCALE, LARGEST_INPUT, ChangeRecipe, LevelRecipe, Recipe
 from model.evaluation.baselines import naive_label
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
+from model.figures.axis import places, session_axis
 from model.figures.distribution import distribution_figures
+from model.figures.loss import loss_figure
 from model.figures.style import (
     ACTUAL,
     FORECAST,
@@ -19,7 +22,6 @@ from model.figures.style import (
     MINUS,
     NAIVE,
     QUIET,
-    date_numbers,
     legend,
     new_figure,
     panel_title,
@@ -28,8 +30,9 @@ from model.figures.style import (
     signed_price,
     style,
 )
+from model.forecaster.forecaster import LossCourse
 from model.market.money import Money
-from model.market.prices import Days, Values
+from model.market.prices import Days, Prices, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,27 +43,30 @@ LEAD_IN = 21
 
 
 def training_figures(
-    split: Split,
-    column: str,
-    losses: Sequence[float],
-    evaluation: Evaluation,
-    *,
-    minimum: float,
-    maximum: float,
+    split: Split, recipe: Recipe, courses: Sequence[LossCourse], evaluation: Evaluation
 ) -> Mapping[str, "Figure"]:
-    """Every figure of a training by name; `minimum` and `maximum` are the scaling's, as prices.
+    """Every figure of a training by name.
 
-    Those of distributions, such as `fan`, only where there are some.
+    `scaled` shows what the recipe makes of prices: levels with one, changes with the other.
+
+    Where there are distributions, the forecast is drawn with their intervals, and they have figures of their own.
     """
-    subject = f"{split.prices.security.ticker} {column}"
+    column, subject = recipe.column, f"{split.prices.security.ticker} {recipe.column}"
     return {
         "prices": prices_figure(split, column),
-        "loss": loss_figure(losses, subject),
-        "scaled": scaled_figure(evaluation, subject, minimum=minimum, maximum=maximum),
+        "loss": loss_figure(courses, subject),
+        **dict(_scaled(split, recipe, evaluation, subject)),
         "forecast": forecast_figure(evaluation, subject),
         "errors": errors_figure(evaluation, subject),
         **distribution_figures(evaluation, subject),
     }
+
+
+def _scaled(split: Split, recipe: Recipe, evaluation: Evaluation, subject: str) -> "Iterator[tuple[str, Figure]]":
+    if isinstance(recipe, LevelRecipe):
+        yield "scaled", scaled_figure(evaluation, subject, minimum=recipe.minimum, maximum=recipe.maximum)
+    elif isinstance(recipe, ChangeRecipe):
+        yield "scaled", changes_figure(split.prices, recipe, subject)
 
 
 def prices_figure(split: Split, column: str) -> "Figure":
@@ -69,46 +75,21 @@ def prices_figure(split: Split, column: str) -> "Figure":
     figure = new_figure(
         f"{prices.security.ticker} {column}: training part and test period",
         f"training: {n_train:,} sessions, {split.train.first} to {split.train.last}   ·   "
-        f"test: {split.n_test:,} sessions, {split.first_test} to {split.last_test}",
+        f"test: {split.n_test:,} session{'s' if split.n_test > 1 else ''}, {split.first_test} to {split.last_test}",
     )
     figure.subplots_adjust(top=0.8)
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
         style(axes, prices.money.label("price") if axes is whole else "", prices.sessions[start:])
-        first, last = date_numbers(prices.sessions[[n_train, -1]])
-        axes.axvspan(first - 0.5, last + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
+        session_axis(axes, prices.sessions[start:], most_ticks=9 if axes is whole else 5)
+        at = places(prices.sessions) - start
+        axes.axvspan(at[n_train] - 0.5, at[-1] + 0.5, color=FORECAST, alpha=0.12, linewidth=0)
         values = prices.column(column)
         # The line is joined at the last session of the training part.
-        axes.plot(prices.sessions[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
-        axes.plot(prices.sessions[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
+        axes.plot(at[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
+        axes.plot(at[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
     legend(whole, "training", "test")
     panel_title(near, "the test period, close up")
-    return figure
-
-
-def loss_figure(losses: Sequence[float], subject: str) -> "Figure":
-    """Draw the training loss by epoch, on a logarithmic scale; losses[0] is the first epoch's."""
-    from matplotlib.ticker import MaxNLocator
-
-    values = np.asarray(losses, dtype=np.float64)
-    epochs = np.arange(1, len(values) + 1)
-    figure = new_figure(
-        f"{subject}: loss while training",
-        f"{values[0]:.4g} in the first epoch, {values[-1]:.4g} in the last of {len(values):,}",
-    )
-    axes = figure.subplots()
-    style(axes, "training loss (log scale)")
-    # A loss of zero, infinity or NaN has no place on a logarithmic scale.
-    shown = np.isfinite(values) & (values > 0)
-    marker = "." if len(values) < 30 else ""
-    axes.plot(epochs, np.where(shown, values, np.nan), color=FORECAST, linewidth=1.6, marker=marker)
-    if shown.any():
-        axes.set_yscale("log")
-        _plain_log_ticks(axes)
-    axes.set_xlabel("epoch")
-    axes.set_xlim(0.5, len(values) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(True, which="minor", axis="y", color="#f1f1f1", linewidth=0.6)
     return figure
 
 
@@ -131,20 +112,47 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
     return figure
 
 
+def changes_figure(prices: Prices, recipe: ChangeRecipe, subject: str) -> "Figure":
+    """Draw the inputs of the newest forecast, a panel for each of them; dotted lines are at a move of usual size."""
+    known = {name: values[:-1] for name, values in prices.table().items()}
+    (window,) = recipe.inputs(known)
+    sessions = prices.sessions[-1 - recipe.lookback : -1]
+    figure = new_figure(
+        f"{subject}: what the network sees of the {recipe.lookback} sessions before {prices.last}",
+        f"changes from the Close before, volume from the session before   ·   dotted: a move of usual size, "
+        f"{CHANGES_PER_SCALE:g} and \N{MINUS SIGN}{CHANGES_PER_SCALE:g}",
+        height=8.0,
+    )
+    figure.subplots_adjust(top=0.87, hspace=0.5)
+    rows = figure.subplots(len(recipe.columns), 1, sharex=True)
+    limit = min(LARGEST_INPUT, max(2.0, 1.1 * float(np.abs(window).max())))
+    for axes, name, values in zip(rows, recipe.columns, window.T, strict=True):
+        style(axes, "", sessions)
+        panel_title(axes, name)
+        axes.bar(places(sessions), values, 0.7, color=FORECAST)
+        axes.axhline(0, color=ACTUAL, linewidth=0.9)
+        for bound in (-CHANGES_PER_SCALE, CHANGES_PER_SCALE) if name != "Volume" else ():
+            axes.axhline(bound, color=QUIET, linewidth=0.9, linestyle=":")
+        axes.set_ylim(-limit, limit)
+        if axes is not rows[-1]:
+            axes.set_xlabel("")
+    return figure
+
+
 def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
     """Draw forecasts, the actual prices, and the best naive forecast."""
     money = evaluation.money
     figure = new_figure(
         f"{subject}, {period(evaluation.sessions)}: forecast and actual price",
         f"RMSE {money.price(evaluation.rmse)} of the forecast, {money.price(evaluation.naive_rmse)} of the naive one"
-        f"   ·   skill {signed(evaluation.skill)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
+        f"   ·   skill {signed(evaluation.skill, 3)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
-    axes = figure.subplots()
+    axes, at = figure.subplots(), places(evaluation.sessions)
     style(axes, money.label("price"), evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive]
     label = f"naive: {naive_label(evaluation.best_naive)}"
     marker = "o" if len(naive) == 1 else ""
-    axes.plot(evaluation.sessions, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
+    axes.plot(at, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
     _lines(axes, evaluation.sessions, evaluation.actual, evaluation.forecast)
     legend(axes, "actual", "forecast")
     return figure
@@ -161,7 +169,7 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
     )
     axes = figure.subplots()
     style(axes, money.label(f"forecast {MINUS} actual"), evaluation.sessions)
-    days = date_numbers(evaluation.sessions)
+    days = places(evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive] - evaluation.actual
     error, label = evaluation.forecast - evaluation.actual, f"naive: {naive_label(evaluation.best_naive)}"
     if len(days) <= MARKED_SESSIONS:
@@ -177,14 +185,5 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
 
 def _lines(axes: "Axes", sessions: Days, actual: Values, forecast: Values) -> None:
     marker = "o" if len(sessions) <= MARKED_SESSIONS else ""
-    axes.plot(sessions, forecast, color=FORECAST, linewidth=1.8, marker=marker, markersize=3.5, label="forecast")
-    axes.plot(sessions, actual, color=ACTUAL, linewidth=1.8, marker=marker, markersize=3.5, label="actual")
-
-
-def _plain_log_ticks(axes: "Axes") -> None:
-    """Show losses as plain numbers: 0.002 reads easier than a power of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=15))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    for values, colour, label in ((forecast, FORECAST, "forecast"), (actual, ACTUAL, "actual")):
+        axes.plot(places(sessions), values, color=colour, linewidth=1.8, marker=marker, markersize=3.5, label=label)

@@ -16,13 +16,27 @@ if TYPE_CHECKING:
     import keras
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCourse:
+    """How the loss of one network went, epoch by epoch.
+
+    training:  the mean loss of each epoch on the windows that were fitted on
+    held_back: after each epoch, that on the windows held back; empty where none were
+    kept:      the epoch whose weights were kept, from 1; 0 for those of the start
+    """
+
+    training: tuple[float, ...]
+    held_back: tuple[float, ...]
+    kept: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecaster:
     """Raw prices in, forecasts in their unit out.
 
     network:       Keras's, as it was fitted
     predictor:     what computes the forecasts: the same network in NumPy where NumPy knows its layers, else Keras's
-    losses:        the training loss of each epoch, of one network after the other, in the recipe's units
+    courses:       the losses of each network, in the recipe's units
     fit_seconds:   the wall time of the fit, compilation included
     trained_until: the last session of the training part
     generation:    how many fits its weights went through before; 0 for a start from fresh weights
@@ -32,10 +46,15 @@ class Forecaster:
     recipe: Recipe
     network: "keras.Model"
     predictor: "NumpyNetwork | keras.Model"
-    losses: tuple[float, ...]
+    courses: tuple[LossCourse, ...]
     fit_seconds: float
     trained_until: date
     generation: int = 0
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """The training loss of each epoch, of one network after the other."""
+        return tuple(loss for course in self.courses for loss in course.training)
 
     def forecast(self, prices: Prices, origins: int = 1) -> Values:
         """Forecasts, (origins,), made at the newest sessions, each for the session after."""

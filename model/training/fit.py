@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from model.artifact.market_state import market_state
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig, TrainingConfig
-from model.forecaster.forecaster import Forecaster
+from model.forecaster.forecaster import Forecaster, LossCourse
 from model.forecaster.scaling import fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices
@@ -42,18 +42,18 @@ def train_forecaster(
     recipe = _with_branch(fit_recipe(train, config), train)
     windows = make_windows(train, recipe)
     networks: list[keras.Sequential] = []
-    losses: tuple[float, ...] = ()
+    courses: list[LossCourse] = []
     for member, seed in enumerate(config.training.seeds):
         keras.utils.set_random_seed(seed)
         draws = Random(seed)  # noqa: S311 - no secrets
         network = build_network(config.network, config.lookback, recipe.features, recipe.outputs, draws)
         if parent:
             network.set_weights(parent.weights[member])
-        report = _reporter(watchers, len(losses))
+        report = _reporter(watchers, sum(len(course.training) for course in courses))
         if isinstance(recipe, ChangeRecipe):
-            losses += fit_distribution(network, windows, config.training, seed, draws, report)
+            courses.append(fit_distribution(network, windows, config.training, seed, draws, report))
         else:
-            losses += fit(network, windows, config.training, draws, report)
+            courses.append(fit(network, windows, config.training, draws, report))
         networks.append(network)
     seconds = time.perf_counter() - start
     network = side_by_side(networks)
@@ -62,7 +62,7 @@ def train_forecaster(
         recipe=recipe,
         network=network,
         predictor=without_keras(network) or network,
-        losses=losses,
+        courses=tuple(courses),
         fit_seconds=seconds,
         trained_until=train.last,
         generation=parent.past.generation + 1 if parent else 0,
@@ -90,8 +90,8 @@ def _reporter(watchers: Sequence[OnEpoch], epochs_before: int) -> OnEpoch:
 
 def fit(
     network: "keras.Sequential", windows: Windows, config: TrainingConfig, draws: Random, report: OnEpoch
-) -> tuple[float, ...]:
-    """Fit a network to prices in place, by Keras's own `fit`; the mean loss of each epoch.
+) -> LossCourse:
+    """Fit a network to prices in place, by Keras's own `fit`; how its loss went.
 
     draws:  the generator of its dropout's seeds; the order of the windows comes from the backend's seed
     report: called after each epoch with its number, from 1, and its mean loss
@@ -107,9 +107,11 @@ def fit(
     trained = take(network, windows, config, draws)
     n = fitted_on(windows, config)
     judge = to_judge(trained.rows[n:], windows.targets[n:], config.batch_size) if n < len(windows) else None
+    stopper = None
     if config.patience is not None:
         watched = "loss" if judge is None else "val_loss"
-        callbacks.append(keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True))
+        stopper = keras.callbacks.EarlyStopping(watched, patience=config.patience, restore_best_weights=True)
+        callbacks.append(stopper)
     history = trained.model.fit(
         **to_fit(trained.rows[:n], windows.targets[:n], config.batch_size),
         epochs=config.epochs,
@@ -119,4 +121,6 @@ def fit(
     )
     network.set_weights(trained.form.get_weights())
     keep(trained)
-    return tuple(float(loss) for loss in history.history["loss"])
+    losses, held_back = (tuple(map(float, history.history.get(name, ()))) for name in ("loss", "val_loss"))
+    kept = len(losses) if stopper is None else stopper.best_epoch + 1
+    return LossCourse(training=losses, held_back=held_back, kept=kept)

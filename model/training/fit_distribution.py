@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from model.artifact.inference import network_output
 from model.config import TrainingConfig
+from model.forecaster.forecaster import LossCourse
 from model.forecaster.windows import Windows
 from model.network.numpy_export import without_keras
 from model.training.compiled import fuses, make_optimizer
@@ -49,8 +50,8 @@ def fit_distribution(
     seed: int,
     draws: Random,
     report: Callable[[int, float], None],
-) -> tuple[float, ...]:
-    """Fit a network in place; the mean loss of each epoch.
+) -> LossCourse:
+    """Fit a network in place; how its loss went.
 
     With `patience` the weights are kept that were best on the held-back windows, those of the start among them.
 
@@ -65,22 +66,26 @@ def fit_distribution(
     order = np.random.default_rng(seed)
     held_back = n < len(windows)
     # A loss that is not a number is never the best.
-    best, kept, waited = (epochs.judge(n) if held_back else math.inf), network.get_weights(), 0
+    best, kept, waited, best_epoch = (epochs.judge(n) if held_back else math.inf), network.get_weights(), 0, 0
     losses: list[float] = []
+    judgements: list[float] = []
     for epoch in range(1, config.epochs + 1):
         losses.append(epochs.run(order.permutation(n)))
         report(epoch, losses[-1])
         if config.patience is None:
             continue
         judged = epochs.judge(n) if held_back else losses[-1]
+        if held_back:
+            judgements.append(judged)
         waited += 1
         if judged < best or (math.isnan(best) and not math.isnan(judged)):
-            best, kept, waited = judged, epochs.weights(), 0
+            best, kept, waited, best_epoch = judged, epochs.weights(), 0, epoch
         elif waited >= config.patience:
             break
     network.set_weights(epochs.weights() if config.patience is None else kept)
     epochs.end()
-    return tuple(losses)
+    last = len(losses) if config.patience is None else best_epoch
+    return LossCourse(training=tuple(losses), held_back=tuple(judgements), kept=last)
 
 
 def fitted_on(windows: Windows, config: TrainingConfig) -> int:

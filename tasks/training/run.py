@@ -77,7 +77,6 @@ def log_results(
     from keras import backend
 
     column = forecaster.config.column
-    series = split.train.column(column)
     results = TrainingResults(
         rows=forecaster.recipe.rows,
         features=forecaster.recipe.features,
@@ -96,16 +95,18 @@ def log_results(
         Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
-    figures = training_figures(
-        split, column, forecaster.losses, judged, minimum=float(series.min()), maximum=float(series.max())
-    )
+    figures = training_figures(split, forecaster.recipe, forecaster.courses, judged)
     note = run_note(split, forecaster.config, judged, model_uri)
     norms = gradient_norms(forecaster, split.train)
     if norms is None:
         note += "\nThere is no figure of gradients: it is made where the backend is TensorFlow.\n"
     else:
         run.log_metrics(norms.ratios())
-        figures = {**figures, "gradients": gradients_figure(norms, f"{split.prices.security.ticker} {column}")}
+        drawn = gradients_figure(norms, f"{split.prices.security.ticker} {column}")
+        if drawn is None:
+            note += "\nThere is no figure of gradients: all are zero, since the weights kept are those of the start.\n"
+        else:
+            figures = {**figures, "gradients": drawn}
     log_figures(run, figures)
     run.log_note(note)
     run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})

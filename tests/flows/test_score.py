@@ -143,7 +143,8 @@ def test_forecasts_that_went_wrong_are_scored_once_and_retraining_is_asked_for_o
     assert [metric.step for metric in history] == [row.session.toordinal() for row in made[1:]]
     figures = [file.path for file in tracking.client.list_artifacts(scored.info.run_id, "figures")]
     assert figures == [
-        f"figures/{name}.png" for name in ("crps", "fan", "live_evidence", "live_skill", "pit", "scale", "score")
+        f"figures/{name}.png"
+        for name in ("crps", "forecast", "live_evidence", "live_skill", "pit", "reliability", "scale", "score")
     ]
     assert again["versions"][0]["run_id"] == scored.info.run_id
 

@@ -85,7 +85,7 @@ def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient"
     files = {file.path for file in client.list_artifacts(run_id)}
     assert {"config.json", "prices.parquet", "predictions.csv", "predictions.json"} <= files
     figures = {file.path for file in client.list_artifacts(run_id, "figures")}
-    names = {"prices", "loss", "scaled", "forecast", "errors", "gradients", "fan", "scale", "crps", "pit"}
+    names = {"prices", "loss", "scaled", "forecast", "errors", "gradients", "scale", "crps", "pit", "reliability"}
     assert figures == {f"figures/{name}.png" for name in names}
     assert {"gradient_ratio", "gradient_ratio_start"} <= client.get_run(run_id).data.metrics.keys()
 

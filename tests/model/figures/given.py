@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.artifact.distribution import Calibration
+from model.artifact.recipes import LevelRecipe
 from model.evaluation.evaluation import Evaluation
+from model.forecaster.forecaster import LossCourse
 from model.market.prices import Values
 from tests.distributions import around
 from tests.market import weekdays
@@ -33,6 +36,20 @@ def distributed(errors: list[float] | Values, half_80: float = 1.0, half_95: flo
         statistical_quantiles={"garch_t": around(middle, 3 * half_80, 3 * half_95)},
         unit="USD",
     )
+
+
+def course(*training: float, held_back: tuple[float, ...] = (), kept: int | None = None) -> LossCourse:
+    """A network's losses; the last epoch's weights are kept where nothing else is said."""
+    return LossCourse(training=training, held_back=held_back, kept=len(training) if kept is None else kept)
+
+
+LEVEL = LevelRecipe(
+    column="Open",
+    lookback=40,
+    calibration=Calibration(windows=(250,), symmetric=True),
+    minimum=90.0,
+    maximum=110.0,
+)
 
 
 def line(axes: "Axes", label: str) -> "Line2D":

@@ -28,6 +28,7 @@ def test_there_is_a_figure_of_everything_and_of_each_presets_forecasts() -> None
         "skill-by-month",
         "cumulated-error",
         "pit",
+        "reliability",
         "calibration",
         "fan-offset",
         "scale-offset",

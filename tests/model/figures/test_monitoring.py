@@ -14,22 +14,26 @@ from tests.model.evaluation.test_monitoring import BAD, MONITORING, windows
 
 def test_the_figure_is_drawn_with_one_window_and_with_many() -> None:
     given = windows(BAD * 3, [1.0] * 6)
-    for some in (given[:1], given):
+    # Windows of four forecasts: before the fourth session none is full, and the newest stands for all.
+    for some, drawn in ((given[:1], given[:1]), (given[:3], given[2:3]), (given, given[3:])):
         above, below = monitoring_figure(some, "META-Open version 1", MONITORING).axes
         assert len(above.lines) == 2
-        assert np.asarray(above.lines[1].get_ydata()).tolist() == [window.judged.crps for window in some]
+        assert np.asarray(above.lines[1].get_ydata()).tolist() == [window.judged.crps for window in drawn]
         assert [str(line.get_label()) for line in below.lines] == [
             "held by the 80 % intervals",
             "held by the 95 % intervals",
             "drift of the returns",
+            "promised: 80 %",
+            "promised: 95 %",
         ]
+        assert [np.asarray(line.get_ydata())[0] for line in below.lines[-2:]] == [0.8, 0.95]
 
 
 def test_the_distributions_of_all_windows_are_drawn_once_each() -> None:
     given = windows(BAD * 3, [1.0] * 6)
     figures = monitoring_figures(given, "META-Open version 1", MONITORING)
-    assert list(figures) == ["score", "fan", "scale", "crps"]
-    actual = figures["fan"].axes[0].get_lines()[1]
+    assert list(figures) == ["score", "forecast", "scale", "crps"]
+    actual = figures["forecast"].axes[0].get_lines()[1]
     assert len(np.asarray(actual.get_ydata())) == 6
     none = [
         replace(window, judged=replace(window.judged, quantiles=no_distributions(len(window.judged.sessions))))
@@ -39,7 +43,7 @@ def test_the_distributions_of_all_windows_are_drawn_once_each() -> None:
     assert list(figures) == ["score"]
     above, _ = figures["score"].axes
     assert above.get_ylabel() == "rolling RMSE (US dollars)"
-    assert np.asarray(above.lines[1].get_ydata()).tolist() == [window.judged.rmse for window in given]
+    assert np.asarray(above.lines[1].get_ydata()).tolist() == [window.judged.rmse for window in given[3:]]
 
 
 def test_the_skill_is_drawn_from_the_shortest_span_on() -> None:

@@ -9,7 +9,16 @@ from scipy.stats import binom
 from model.artifact.distribution import PROBABILITIES
 from model.evaluation.distribution import no_distributions
 from model.figures.distribution import distribution_figures
-from model.figures.scores import Panel, chance_band, crps_figure, pit_counts, pit_figure, saved_crps
+from model.figures.scores import (
+    Panel,
+    chance_band,
+    crps_figure,
+    pit_counts,
+    pit_figure,
+    reliability,
+    reliability_figure,
+    saved_crps,
+)
 from model.figures.style import COLOURS
 from tests.model.figures.given import distributed, texts
 
@@ -48,6 +57,17 @@ def test_many_sessions_have_twenty_bars_and_those_without_distribution_do_not_co
     assert len(pit_counts([evaluation])) == 20
     gaps = replace(evaluation, quantiles=np.where(np.arange(300)[:, np.newaxis] < 150, np.nan, evaluation.quantiles))
     assert list(pit_counts([gaps])) == [15] * 10
+
+
+def test_reliability_is_the_share_of_prices_at_or_below_each_quantile() -> None:
+    # Half of the prices are below every quantile, half above.
+    assert list(reliability([distributed([9.0, -9.0] * 20)])) == [0.5] * len(PROBABILITIES)
+    evaluation = distributed(TENTHS)
+    assert reliability([evaluation])[PROBABILITIES.index(0.95)] == 1.0
+    assert reliability([evaluation])[PROBABILITIES.index(0.5)] == 0.5
+    (axes,) = reliability_figure([Panel([evaluation])], "SAMPLE Open").axes
+    curve = next(line for line in axes.get_lines() if line.get_label() == "forecast")
+    assert np.asarray(curve.get_ydata()) == pytest.approx(100 * reliability([evaluation]))
 
 
 def test_seeds_are_one_histogram_of_their_means() -> None:
@@ -96,10 +116,10 @@ def test_where_there_is_no_garch_there_is_no_line_of_it() -> None:
 
 def test_figures_that_cannot_be_drawn_are_left_out() -> None:
     evaluation = distributed(np.tile(TENTHS, 2))
-    assert list(distribution_figures(evaluation, "SAMPLE Open")) == ["fan", "scale", "crps", "pit"]
-    assert list(distribution_figures(evaluation.part(slice(0, 19)), "SAMPLE Open")) == ["fan", "scale", "crps"]
+    assert list(distribution_figures(evaluation, "SAMPLE Open")) == ["forecast", "scale", "crps", "pit", "reliability"]
+    assert list(distribution_figures(evaluation.part(slice(0, 19)), "SAMPLE Open")) == ["forecast", "scale", "crps"]
     alone = replace(evaluation, naive_quantiles={}, statistical_quantiles={})
-    assert list(distribution_figures(alone, "SAMPLE Open")) == ["fan", "scale", "pit"]
+    assert list(distribution_figures(alone, "SAMPLE Open")) == ["forecast", "scale", "pit", "reliability"]
     none = replace(evaluation, quantiles=no_distributions(20))
     assert distribution_figures(none, "SAMPLE Open") == {}
 
@@ -107,8 +127,8 @@ def test_figures_that_cannot_be_drawn_are_left_out() -> None:
 def test_the_fan_shows_the_newest_quarter() -> None:
     evaluation = distributed(np.tile(TENTHS, 10))
     figures = distribution_figures(evaluation, "SAMPLE Open")
-    actual = figures["fan"].axes[0].get_lines()[1]
+    actual = figures["forecast"].axes[0].get_lines()[1]
     assert np.array_equal(actual.get_ydata(), evaluation.actual[-63:])
     # Where the newest have no distribution there is no fan, and the other figures stay.
     gaps = replace(evaluation, quantiles=np.where(np.arange(100)[:, np.newaxis] < 37, evaluation.quantiles, np.nan))
-    assert list(distribution_figures(gaps, "SAMPLE Open")) == ["scale", "crps", "pit"]
+    assert list(distribution_figures(gaps, "SAMPLE Open")) == ["scale", "crps", "pit", "reliability"]

@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from model.config import EvaluationConfig
+from model.artifact.recipes import ChangeRecipe
+from model.config import PRESETS, EvaluationConfig
 from model.evaluation.baselines import naive_forecasts
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split, split_prices
+from model.figures.loss import loss_figure
 from model.figures.training import (
+    changes_figure,
     errors_figure,
     forecast_figure,
-    loss_figure,
     prices_figure,
     scaled_figure,
     training_figures,
 )
+from model.forecaster.scaling import fit_recipe
+from model.forecaster.windows import make_windows
 from model.market.prices import Prices
 from model.market.security import SAMPLE
+from tests.market import make_prices
+from tests.model.figures.given import LEVEL, course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,6 +106,18 @@ def test_scaled_prices_are_shares_of_the_training_range() -> None:
     assert np.allclose(np.asarray(line(axes, "forecast").get_ydata()) - scaled, 3.0 / (high - low))
 
 
+def test_changes_are_drawn_as_the_network_sees_them_up_to_the_session_before_the_newest() -> None:
+    prices = make_prices(200)
+    recipe = fit_recipe(prices, PRESETS["anchored"])
+    assert isinstance(recipe, ChangeRecipe)
+    figure = changes_figure(prices, recipe, "TEST Open")
+    assert [axes.get_title("left") for axes in figure.axes] == ["Open", "High", "Low", "Close", "Volume"]
+    (seen,) = make_windows(prices, recipe, 1).inputs
+    for axes, values in zip(figure.axes, seen.T, strict=True):
+        assert [bar.get_height() for bar in axes.patches] == pytest.approx(list(values))  # type: ignore[attr-defined]
+    assert f"the 20 sessions before {prices.last}" in texts(figure)
+
+
 def test_bars_show_forecast_minus_actual_beside_the_naive_errors() -> None:
     evaluation = evaluation_of(split_of(21))
     figure = errors_figure(evaluation, "SAMPLE Open")
@@ -120,26 +138,41 @@ def test_the_split_is_drawn_where_it_is() -> None:
 
 def test_the_loss_has_a_logarithmic_scale_and_one_point_an_epoch() -> None:
     losses = [0.05, 0.01, 0.002]
-    (axes,) = loss_figure(losses, "SAMPLE Open").axes
+    (axes,) = loss_figure([course(*losses)], "SAMPLE Open").axes
     assert axes.get_yscale() == "log"
     assert list(np.asarray(axes.get_lines()[0].get_xdata())) == [1, 2, 3]
     assert list(np.asarray(axes.get_lines()[0].get_ydata())) == losses
 
 
+def test_each_network_has_a_line_and_a_dashed_one_on_the_windows_held_back() -> None:
+    courses = [
+        course(0.5, 0.4, held_back=(0.6, 0.7), kept=1),
+        course(0.5, 0.3, 0.2, held_back=(0.5, 0.4, 0.45), kept=2),
+    ]
+    figure = loss_figure(courses, "SAMPLE Open")
+    (axes,) = figure.axes
+    first, held_back, ring = axes.get_lines()[:3]
+    assert list(np.asarray(first.get_ydata())) == [0.5, 0.4]
+    assert (list(np.asarray(held_back.get_ydata())), held_back.get_linestyle()) == ([0.6, 0.7], "--")
+    assert (list(np.asarray(ring.get_xdata())), list(np.asarray(ring.get_ydata()))) == ([1], [0.6])
+    assert list(np.asarray(line(axes, "network 2").get_xdata())) == [1, 2, 3]
+    assert "weights kept of epoch 1, 2" in texts(figure)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("losses", [[0.5], [0.0, 0.0], [0.1, float("nan"), float("inf")]])
 def test_a_loss_that_no_logarithm_has_is_left_out_without_a_warning(losses: list[float]) -> None:
-    loss_figure(losses, "SAMPLE Open").savefig(BytesIO())
+    loss_figure([course(*losses)], "SAMPLE Open").savefig(BytesIO())
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("test_sessions", [1, 2, 21, 120])
 def test_every_figure_is_drawn_on_any_thread_at_1000_by_500_pixels(test_sessions: int) -> None:
     split = split_of(test_sessions)
-    losses = [0.05, 0.01, 0.002]
+    courses = [course(0.05, 0.01, 0.002)]
 
     def draw() -> dict[str, bytes]:
-        figures = training_figures(split, "Open", losses, evaluation_of(split), minimum=90.0, maximum=110.0)
+        figures = training_figures(split, LEVEL, courses, evaluation_of(split))
         drawn = {}
         for name, figure in figures.items():
             file = BytesIO()
@@ -164,9 +197,9 @@ def test_a_dollar_sign_in_a_name_starts_no_formula() -> None:
 
 def test_importing_the_plots_imports_no_matplotlib_and_drawing_no_pyplot() -> None:
     code = (
-        "import sys, io, model.figures.training as plots\n"
+        "import sys, io, model.figures.loss as plots, tests.model.figures.given as given\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "plots.loss_figure([0.1, 0.01], 'SAMPLE Open').savefig(io.BytesIO())\n"
+        "plots.loss_figure([given.course(0.1, 0.01)], 'SAMPLE Open').savefig(io.BytesIO())\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

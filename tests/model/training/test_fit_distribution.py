@@ -58,8 +58,8 @@ def fitted(
     windows: Windows, network: NetworkConfig = NETWORK, training: TrainingConfig = TRAINING, seed: int = 7
 ) -> tuple[tuple[float, ...], Weights]:
     built, draws = fresh(network, seed)
-    losses = fit_distribution(built, windows, training, seed, draws, lambda *_: None)
-    return losses, built.get_weights()
+    course = fit_distribution(built, windows, training, seed, draws, lambda *_: None)
+    return course.training, built.get_weights()
 
 
 def assert_same(one: tuple[tuple[float, ...], Weights], other: tuple[tuple[float, ...], Weights]) -> None:

@@ -15,13 +15,14 @@ from tasks.tracking.client import open_tracking
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs
 from tasks.training.description import run_note
+from tests.model.figures.given import LEVEL, course
 from tests.tasks.tracking.given import CONFIG, evaluation_of, losses, status
 
 INPUTS = RunConfig(request=PriceRequest(), forecaster=CONFIG, evaluation=EvaluationConfig())
 
 
 def test_figures_are_images_of_the_run(run: TrackedRun, split: Split, tmp_path: Path) -> None:
-    figures = training_figures(split, "Open", [0.1, 0.01], evaluation_of(split), minimum=90.0, maximum=110.0)
+    figures = training_figures(split, LEVEL, [course(0.1, 0.01)], evaluation_of(split))
     log_figures(run, figures)
     files = {file.path for file in run.client.list_artifacts(run.run_id, "figures")}
     assert files == {f"figures/{name}.png" for name in ("prices", "loss", "scaled", "forecast", "errors")}
@@ -70,7 +71,7 @@ def test_all_of_it_works_through_a_server_and_prints_nothing(
         run.log_epoch(1, 0.5)
         run.log_epoch(2, 0.4)
         run.log_metrics(evaluation.metrics())
-        figures = training_figures(split, "Open", [0.5, 0.4], evaluation, minimum=90.0, maximum=110.0)
+        figures = training_figures(split, LEVEL, [course(0.5, 0.4)], evaluation)
         log_figures(run, figures)
         log_predictions(run, evaluation)
         run.log_note(run_note(split, CONFIG, evaluation, "models:/m-1"))
