@@ -37,7 +37,7 @@ def main() -> None:
         servers = {"MLFLOW_TRACKING_URI": addresses[0], "PREFECT_API_URL": f"{addresses[1]}/api"}
         with both_servers(os.environ | home, mlflow, prefect):
             subprocess.run([sys.executable, "-m", "flows.cli.demo"], env=os.environ | home | servers, check=True)
-            photograph(*addresses, keys)
+            photograph(*addresses, opening_link(os.environ | home), keys)
 
 
 @contextmanager
@@ -60,22 +60,30 @@ def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iter
             stack.communicate()
 
 
-def photograph(mlflow: str, prefect: str, keys: Keys) -> None:
+def opening_link(environment: dict[str, str]) -> str:
+    """The link to MLflow's pages, as a person asks for it."""
+    asked = [sys.executable, "-m", "flows.cli.main", "status", "--links"]
+    said = subprocess.run(asked, env=environment, check=True, capture_output=True, text=True).stdout
+    return next(word for word in said.split() if "/open?token=" in word)
+
+
+def photograph(mlflow: str, prefect: str, link: str, keys: Keys) -> None:
     """Take every picture."""
     with sync_playwright() as playwright:
         program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=program, args=BROWSER)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(120_000)  # MLflow's first list of runs can take most of a minute
-        photograph_mlflow(page, mlflow, keys)
+        photograph_mlflow(page, mlflow, link)
         photograph_prefect(page, prefect, keys)
         browser.close()
 
 
-def photograph_mlflow(page: Page, mlflow: str, keys: Keys) -> None:
+def photograph_mlflow(page: Page, mlflow: str, link: str) -> None:
     """The list of runs, a run with its forecasts, and the registered model."""
+    page.goto(link)
     # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
-    page.goto(f"{mlflow}/open?token={keys.mlflow}#/experiments/1/runs?workflowType=machine_learning")
+    page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
     run = page.get_by_text("SAMPLE Open anchored").first
     run.wait_for()
     close_assistant(page)
