@@ -11,7 +11,7 @@ DEV := $(VENV)/.complete-dev
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
 TESTS := -q -n $(WORKERS) --dist loadfile
 
-.PHONY: setup dev run pages test test-fast lint types audit lock release screenshots clean
+.PHONY: setup dev run pages test test-fast lint types docs audit lock release screenshots clean
 
 # What the product needs to run: the first part of the lock.
 setup: $(DONE)
@@ -58,6 +58,12 @@ lint: dev
 types: dev
 	$(BIN)/mypy
 
+# The documentation as pages, in build/docs: open build/docs/index.html. Ends with an error at any warning, at a link that
+# leads nowhere, and at anything that a browser would load from another host. Needs no internet.
+docs: dev
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m docs.check_pages build/docs
+
 # Asks the Python Packaging Advisory Database, through the package index, for known faults of all that the lock names;
 # what cannot be asked for is an error, too.
 audit: dev
@@ -77,4 +83,4 @@ screenshots: dev
 	$(BIN)/python -m docs.screenshots
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .cache .venv .venv-* build dist *.egg-info .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

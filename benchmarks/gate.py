@@ -1,4 +1,4 @@
-"""The tables of docs/gate.md: how often chance passes the gate, how often skill does, and what a proof takes.
+"""The tables of docs/gate-measured.md: how often chance passes the gate, how often skill does, and what a proof takes.
 
     .venv/bin/python -m benchmarks.gate --data FOLDER --home HOME [--jobs 2]
     .venv/bin/python -m benchmarks.gate --data FOLDER --home HOME --tables

@@ -1,4 +1,4 @@
-"""The proofs that docs/gate.md is about: of those who look for a promotion by chance, and of real prices."""
+"""The proofs that docs/gate-measured.md is about: of those who look for a promotion by chance, and of real prices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

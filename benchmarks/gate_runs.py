@@ -1,4 +1,4 @@
-"""The proofs behind docs/gate.md: each made as a training makes it, and kept in a file.
+"""The proofs behind docs/gate-measured.md: each made as a training makes it, and kept in a file.
 
 A run goes on where it was stopped. A configuration whose lack of skill is shown is not fitted further, as in a
 training.

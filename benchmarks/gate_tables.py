@@ -1,4 +1,4 @@
-"""The tables of docs/gate.md, row by row, from the proofs that are there."""
+"""The tables of docs/gate-measured.md, row by row, from the proofs that are there."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

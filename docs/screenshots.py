@@ -1,4 +1,4 @@
-"""Remake the README's pictures: the main job on the sample market, then its pages in a real browser.
+"""Remake the documentation's pictures: the main job on the sample market, then its pages in a real browser.
 
 make screenshots            # needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names
 """
@@ -37,15 +37,15 @@ def main() -> None:
         servers = {"MLFLOW_TRACKING_URI": addresses[0], "PREFECT_API_URL": f"{addresses[1]}/api"}
         with both_servers(os.environ | home, mlflow, prefect):
             subprocess.run([sys.executable, "-m", "flows.cli.demo"], env=os.environ | home | servers, check=True)
-            photograph(*addresses, keys)
+            photograph(*addresses, opening_link(os.environ | home), keys)
 
 
 @contextmanager
 def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iterator[None]:
-    """`tomorrow up --pages` until the block is left."""
+    """`tomorrow up`, with the deployments, until the block is left."""
     ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect)]
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.main", "up", "--pages", *ports],
+        [sys.executable, "-m", "flows.cli.main", "up", "--source", "sample", *ports],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,34 +60,62 @@ def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iter
             stack.communicate()
 
 
-def photograph(mlflow: str, prefect: str, keys: Keys) -> None:
+def opening_link(environment: dict[str, str]) -> str:
+    """The link to MLflow's pages, as a person asks for it."""
+    asked = [sys.executable, "-m", "flows.cli.main", "status", "--links"]
+    said = subprocess.run(asked, env=environment, check=True, capture_output=True, text=True).stdout
+    return next(word for word in said.split() if "/open?token=" in word)
+
+
+def photograph(mlflow: str, prefect: str, link: str, keys: Keys) -> None:
     """Take every picture."""
     with sync_playwright() as playwright:
         program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=program, args=BROWSER)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
-        page.goto(f"{mlflow}/open?token={keys.mlflow}#/experiments/1/runs?workflowType=machine_learning")
-        page.get_by_text("SAMPLE Open anchored").first.click()
-        close_assistant(page)
-        page.get_by_role("tab", name="Artifacts").click()
-        page.get_by_text("figures").first.click()
-        page.get_by_text("fan.png").first.click()
-        take(page, "mlflow-run")
-        page.goto(f"{mlflow}/#/models/SAMPLE-Open")
-        page.get_by_role("switch").first.click()
-        page.get_by_role("button", name="Disable").click()
-        close_assistant(page)
-        take(page, "mlflow-stages")
-        page.set_viewport_size({"width": 1280, "height": 960})  # so that both runs are seen
-        page.goto(prefect)
-        page.get_by_placeholder("admin:pass").fill(keys.prefect)
-        page.keyboard.press("Enter")
-        page.get_by_text("Work Pools").first.wait_for()
-        page.goto(f"{prefect}/runs")
-        page.wait_for_timeout(6000)
-        take(page, "prefect-runs")
+        page.set_default_timeout(120_000)  # MLflow's first list of runs can take most of a minute
+        photograph_mlflow(page, mlflow, link)
+        photograph_prefect(page, prefect, keys)
         browser.close()
+
+
+def photograph_mlflow(page: Page, mlflow: str, link: str) -> None:
+    """The list of runs, a run with its forecasts, and the registered model."""
+    page.goto(link)
+    # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
+    page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
+    run = page.get_by_text("SAMPLE Open anchored").first
+    run.wait_for()
+    close_assistant(page)
+    take(page, "mlflow-runs")
+    run.click()
+    close_assistant(page)
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("figures").first.click()
+    page.get_by_text("fan.png").first.click()
+    take(page, "mlflow-run")
+    page.goto(f"{mlflow}/#/models/SAMPLE-Open")
+    close_assistant(page)
+    take(page, "mlflow-model")
+
+
+def photograph_prefect(page: Page, prefect: str, keys: Keys) -> None:
+    """The page that opens first, the flow runs, and the form of a training."""
+    page.set_viewport_size({"width": 1280, "height": 960})  # so that both runs are seen
+    page.goto(prefect)
+    page.get_by_placeholder("admin:pass").fill(keys.prefect)
+    page.keyboard.press("Enter")
+    page.get_by_text("Work Pools").first.wait_for()
+    page.goto(f"{prefect}/dashboard")
+    take(page, "prefect-dashboard")
+    page.goto(f"{prefect}/runs")
+    page.wait_for_timeout(6000)
+    take(page, "prefect-runs")
+    page.goto(f"{prefect}/deployments")
+    page.get_by_role("link", name="train", exact=True).last.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    take(page, "prefect-form")
 
 
 def close_assistant(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""The house that README and docs/architecture.md draw is the one that stands."""
+"""The house that docs/architecture.md draws is the one that stands."""
 
 import re
 import tomllib
@@ -7,7 +7,6 @@ import pytest
 
 from tests.project import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 PACKAGES = ("flows", "tasks", "model")
 MOST_ENTRIES = 12
@@ -23,8 +22,8 @@ ROOMS = [room for package in PACKAGES for room in rooms(package)]
 
 
 def drawn() -> set[str]:
-    """The rooms that README's tree names: `package/room`."""
-    tree = README.partition("## Where is")[2].partition("```\n")[2].partition("```")[0]
+    """The rooms that the tree of docs/architecture.md names: `package/room`."""
+    tree = ARCHITECTURE.partition("## Where is")[2].partition("```\n")[2].partition("```")[0]
     package, found = "", set()
     for line in tree.splitlines():
         if top := re.match(r"(\w+)/ ", line):

@@ -23,6 +23,7 @@ TOOLS = {
     "pre-commit",
     "pytest",
     "ruff",
+    "zensical",
 }
 REQUIREMENT = re.compile(r"([\w.-]+)==\S+( ; [^\\]+)? \\")
 
