@@ -83,7 +83,7 @@ def photograph_mlflow(page: Page, mlflow: str, link: str) -> None:
     """The list of runs, a run with its forecasts, and the registered model."""
     page.goto(link)
     # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
-    page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning")
+    page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=tomorrow")
     run = page.get_by_text("SAMPLE Open anchored").first
     run.wait_for()
     close_assistant(page)
@@ -92,7 +92,7 @@ def photograph_mlflow(page: Page, mlflow: str, link: str) -> None:
     close_assistant(page)
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("figures").first.click()
-    page.get_by_text("fan.png").first.click()
+    page.get_by_text("forecast.png").first.click()
     take(page, "mlflow-run")
     page.goto(f"{mlflow}/#/models/SAMPLE-Open")
     close_assistant(page)
