@@ -96,7 +96,7 @@ AcceptRestatement = Annotated[
 ]
 From = Annotated[
     date | None,
-    option("--from", "DATE", "Use no price of a day before that one (YYYY-MM-DD).", parser=day),
+    option("--from", "DATE", "Use only prices from that day on (YYYY-MM-DD).", parser=day),
 ]
 ColumnName = Annotated[str, option("--column", "COLUMN", "The price that is forecast: Open, High, Low or Close.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="The registered model, such as META-Open.")]
@@ -143,7 +143,7 @@ class PriceOptions:
         option(
             "--as-of",
             "DATE",
-            "Use what was known at the close of that day (YYYY-MM-DD), and no later price.",
+            "Use only what was known at the close of that day (YYYY-MM-DD).",
             parser=day,
         ),
     ] = None

@@ -116,7 +116,7 @@ class BacktestPriceOptions(PriceOptions):
 
     first: Annotated[
         date | None,
-        option("--prices-from", "DATE", "Use no price of a day before that one (YYYY-MM-DD).", parser=day),
+        option("--prices-from", "DATE", "Use only prices from that day on (YYYY-MM-DD).", parser=day),
     ] = None
 
 

@@ -78,7 +78,7 @@ def prices(
         option(
             "--accept",
             "DAY",
-            "Take the prices of that day (YYYY-MM-DD) of one --ticker for right, on record; repeat for several.",
+            "Accept the prices of that day (YYYY-MM-DD) of one --ticker as correct; recorded; repeat for several.",
             parser=day,
             show_default=False,
         ),

@@ -31,7 +31,7 @@ def promote(
     model: Model,
     version: Version,
     to: Annotated[str, option("--to", "STAGE", "staging, production, archived or none.")] = "Production",
-    force: Annotated[bool, flag("--force", "Pass the gate; needs a --reason, and is recorded.")] = False,
+    force: Annotated[bool, flag("--force", "Override the gate; needs a --reason, and is recorded.")] = False,
     reason: Reason = "",
 ) -> CommandResult:
     """Move a version to a stage; into Production only if the gate lets it pass."""

@@ -152,7 +152,10 @@ def train(
     preset: Preset = "tutorial",
     again: Annotated[bool, flag("--again", "Train again even if an identical training exists.")] = False,
     anew: Annotated[
-        str, option("--anew", "TEXT", "Begin a model again that was deleted in MLflow, on record, for this reason.")
+        str,
+        option(
+            "--anew", "TEXT", "Start a model again that was deleted in MLflow; TEXT is the reason, and it is recorded."
+        ),
     ] = "",
     processes: Jobs = None,
 ) -> CommandResult:
