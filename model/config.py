@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from model.errors import UsageError
+from model.errors import UsageError, did_you_mean
 
 Column = Literal["Open", "High", "Low", "Close"]
 Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
@@ -252,9 +252,9 @@ def preset(name: str) -> ForecasterConfig:
     if name not in PRESETS:
         raise UsageError(
             f"preset {name!r}",
-            have="no preset of that name",
+            have=f"no preset of that name{did_you_mean(name, PRESETS)}",
             need=f"one of {', '.join(sorted(PRESETS))}",
-            remedy="choose one with --preset",
+            remedy="name one of them with --preset",
         )
     return PRESETS[name]
 

@@ -1,20 +1,45 @@
 """From the values of options to the frozen configuration of a flow, and the process made ready for it."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from model.config import Column, ForecasterConfig, Frozen, PriceRequest, known_keys, preset
-from model.errors import UsageError
+from model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from tasks.settings import Settings
 
 # Of a text that is wrong, so many characters.
 SHOWN = 100
 # More processes than this take all of a machine's memory, unless it has many processors.
 MOST_JOBS = 64
+
+# By which options people give these keys.
+OPTIONS = {
+    "source": "--source",
+    "ticker": "--ticker",
+    "exchange": "--exchange",
+    "vintage": "--vintage",
+    "market_seed": "--market-seed",
+    "column": "--column",
+    "lookback": "--lookback",
+    "training.epochs": "--epochs (training.epochs)",
+    "training.batch_size": "--batch-size (training.batch_size)",
+    "training.seed": "--seed (training.seed)",
+    "test_month": "--test-month",
+    "test_sessions": "--test-sessions",
+}
+LIMITS = {
+    "greater_than_equal": "{} or more",
+    "greater_than": "more than {}",
+    "less_than_equal": "{} or less",
+    "less_than": "less than {}",
+}
 
 Config = TypeVar("Config", bound=Frozen)
 
@@ -130,10 +155,51 @@ def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
         unknown = fault["type"] == "extra_forbidden"
+        have = f"no such key{_meant(kind, key)}" if unknown else f"{fault['input']!r}{_near_choice(fault)}"
         raise UsageError(
-            (options or {}).get(key, key),
-            have="no such key" if unknown else repr(fault["input"]),
-            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else fault["msg"],
-            remedy="correct the option",
+            (options or {}).get(key) or OPTIONS.get(key, key),
+            have=have,
+            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else _needed(fault),
+            remedy="see docs/configuration.md for every key" if unknown else "give another value",
             key=key,
         ) from None
+
+
+def _meant(kind: type[BaseModel], key: str) -> str:
+    """The key that is meant, where another one ends as an unknown one does, or is written nearly so."""
+    keys = list(_dotted(kind))
+    ends = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    return f". Did you mean {ends[0]!r}?" if ends else did_you_mean(key, keys)
+
+
+def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of a configuration, as --set takes it."""
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _dotted(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _near_choice(fault: "ErrorDetails") -> str:
+    """The choice that is meant by a value that is none of them."""
+    choices = re.findall(r"'([^']*)'", fault.get("ctx", {}).get("expected", ""))
+    return did_you_mean(str(fault["input"]), choices)
+
+
+def _needed(fault: "ErrorDetails") -> str:
+    """What a value has to be, in plain words for the commonest faults."""
+    kind, limits = fault["type"], fault.get("ctx", {})
+    if kind == "literal_error":
+        return f"one of {limits['expected']}"
+    if kind in LIMITS:
+        (limit,) = limits.values()
+        return LIMITS[kind].format(limit)
+    if kind.startswith("int_"):
+        return "a whole number"
+    if kind.startswith("float_"):
+        return "a number"
+    if kind.startswith("bool_"):
+        return "true or false"
+    return fault["msg"].removeprefix("Value error, ")

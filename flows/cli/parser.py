@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from model.errors import UsageError
@@ -19,9 +19,9 @@ Exit codes:
   0 done (a training whose version the gate refuses is done too)
   1 a fault of ours
   2 wrong use or configuration, or a store that cannot be used
-  3 prices unusable or not to be had
-  4 a promotion refused by the gate
-  5 nothing in Production
+  3 prices that cannot be used or fetched
+  4 a promotion that the gate refused
+  5 nothing is in Production
 
 `tomorrow COMMAND --help` explains a command with an example."""
 
@@ -114,6 +114,19 @@ def _wrong_use(error: typer.TyperException) -> UsageError:
     return UsageError(
         f"`{program}`",
         have=message.removesuffix("."),
-        need="a command, and its options after it" if program == "tomorrow" else "arguments and options as in the help",
+        need=_needed(error, context),
         remedy=f"see `{program} --help`",
     )
+
+
+def _needed(error: typer.TyperException, context: "typer.Context | None") -> str:
+    """What the option that is wrong is for, or how the whole command is written."""
+    if context is None or isinstance(context.command, TyperGroup):
+        return f"one of {', '.join(COMMANDS)}"
+    wrong = getattr(error, "param", None)
+    if isinstance(wrong, TyperOption):
+        return f"{wrong.opts[0]} {wrong.metavar or 'VALUE'}: {wrong.help}".removesuffix(".")
+    arguments = [f" {(part.name or '').upper()}" for part in context.command.params if isinstance(part, TyperArgument)]
+    takes_tickers = any("--ticker" in part.opts for part in context.command.params)
+    security = "; a security is named by --ticker TICKER" if takes_tickers and not arguments else ""
+    return f"`{context.command_path}{''.join(arguments)}`, and options after it{security}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from model.errors import ConfigurationError, UsageError
+from model.errors import ConfigurationError, UsageError, did_you_mean
 from model.evaluation.decision import DecisionWord, Verdict
 from tasks.settings import Stage
 
@@ -172,7 +172,10 @@ def parse_stage(text: str) -> Stage:
         if stage.casefold() == text.strip().casefold():
             return stage
     raise UsageError(
-        f"stage {text!r}", have="no stage of that name", need=f"one of {', '.join(stages)}", remedy="choose one of them"
+        f"stage {text!r}",
+        have=f"no stage of that name{did_you_mean(text, stages)}",
+        need=f"one of {', '.join(stages)}",
+        remedy="name one of them with --to",
     )
 
 

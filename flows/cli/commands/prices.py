@@ -170,6 +170,8 @@ def _holdings_text(holdings: "Sequence[Holding]", *, in_full: bool) -> "Renderab
         parts += [f"  {holding.ticker} {one.day} {one}" for one in holding.accepted]
         if in_full:
             parts += ["", f"fetches of {holding.ticker}", _fetches(holding)]
+        if not holding.fetches:
+            parts.append(f"  next     tomorrow prices --fetch --ticker {holding.ticker}")
     return lines(*parts)
 
 

@@ -137,7 +137,7 @@ def _text(report: "ScoreReport") -> str:
         f"{report.outcomes.waiting} wait for their session"
     ]
     if not scored.counted:
-        lines.append("  none of them was made before its session and is over: nothing to score")
+        lines.append("  nothing to score yet: no forecast was made before a session that is over by now")
     elif judged is None:
         lines.append(f"  {len(scored.counted)} made before their sessions, none of them by a version: nothing to judge")
     else:
