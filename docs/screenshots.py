@@ -4,6 +4,7 @@ make screenshots            # needs Chromium: /usr/bin/chromium, or the program 
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.servers import free_port
 
 PICTURES = Path(__file__).parent / "pictures"
 LARGEST = 200 * 1024
+TRAINING = "workflowType=machine_learning"  # MLflow's pages for models, not those for language models
 BROWSER = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
@@ -83,18 +85,20 @@ def photograph_mlflow(page: Page, mlflow: str, link: str) -> None:
     """The list of runs, a run with its forecasts, and the registered model."""
     page.goto(link)
     # Ids are counted from 1 in a new database, and 0 is MLflow's own experiment.
-    page.goto(f"{mlflow}/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=tomorrow")
+    page.goto(f"{mlflow}/#/experiments/1/runs?{TRAINING}&viewStateShareKey=tomorrow")
     run = page.get_by_text("SAMPLE Open anchored").first
     run.wait_for()
     close_assistant(page)
     take(page, "mlflow-runs")
     run.click()
+    page.get_by_role("tab", name="Artifacts").wait_for()
+    page.goto(f"{page.url.partition('?')[0]}?{TRAINING}")
     close_assistant(page)
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("figures").first.click()
     page.get_by_text("forecast.png").first.click()
     take(page, "mlflow-run")
-    page.goto(f"{mlflow}/#/models/SAMPLE-Open")
+    page.goto(f"{mlflow}/#/models/SAMPLE-Open?{TRAINING}")
     close_assistant(page)
     take(page, "mlflow-model")
 
@@ -115,6 +119,7 @@ def photograph_prefect(page: Page, prefect: str, keys: Keys) -> None:
     page.get_by_role("link", name="train", exact=True).last.click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
+    page.get_by_text(re.compile(r"^Preset\b")).first.scroll_into_view_if_needed()
     take(page, "prefect-form")
 
 
