@@ -38,6 +38,14 @@ def read(page: str) -> _Reader:
     return reader
 
 
+def named_rows(page: str) -> dict[str, list[str]]:
+    """The cells of each row by its name; a wide table's parts repeat the name, and are put together again."""
+    rows: dict[str, list[str]] = {}
+    for name, *cells in read(page).rows:
+        rows.setdefault(name, [name]).extend(cells)
+    return rows
+
+
 def test_nothing_is_fetched_from_anywhere() -> None:
     page = report_page(result(plan()), {"skill-by-month": PNG}, {"code": "v1"})
     reader = read(page)
@@ -48,7 +56,7 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 
 def test_every_forecast_has_a_row_with_its_errors() -> None:
     made = result(plan(statistical=True))
-    rows = {row[0]: row for row in read(report_page(made, {}, {})).rows}
+    rows = named_rows(report_page(made, {}, {}))
     for standing in comparison_rows(made):
         assert rows[standing.label][2] == f"${standing.metrics['rmse']:,.3f}"
     assert rows["forecast"][1:5] == ["CRPS", "RMSE", "CRPS skill", "RMSE skill"]
@@ -56,8 +64,15 @@ def test_every_forecast_has_a_row_with_its_errors() -> None:
     assert rows["naive: the newest Close"][1] == "\N{EN DASH}"
 
 
+def test_a_wide_table_comes_in_parts_that_fit_on_paper() -> None:
+    heads = [row for row in read(report_page(result(plan(statistical=True)), {}, {})).rows if row[0] == "forecast"]
+    assert len(heads) > 1
+    assert max(map(len, heads)) <= 9
+    assert max(map(len, heads)) - min(map(len, heads)) <= len(heads)
+
+
 def test_seeds_and_months_have_tables_of_their_own() -> None:
-    rows = {row[0]: row for row in read(report_page(result(plan()), {}, {})).rows}
+    rows = named_rows(report_page(result(plan()), {}, {}))
     assert rows["0"][2] == "$1.000"
     assert rows["lowest"][2] == "$1.000"
     assert rows["month"][1:6] == ["sessions", "CRPS", "naive CRPS", "RMSE", "naive RMSE"]
@@ -85,7 +100,7 @@ def test_what_gives_no_distribution_is_judged_by_its_errors_alone() -> None:
     bare = replace(made, presets=(replace(made.presets[0], by_seed=seeds),))
     page = report_page(bare, {}, {})
     assert "offset does not beat the best naive forecast (no skill): RMSE" in page
-    assert {row[0]: row for row in read(page).rows}["offset"][1] == "\N{EN DASH}"
+    assert named_rows(page)["offset"][1] == "\N{EN DASH}"
 
 
 def test_the_meaning_of_evidence_stands_where_a_figure_shows_it() -> None:
