@@ -16,7 +16,7 @@ above 0 the whole forecast beats the naive one; `skill` says the same of its med
 # A view that whoever has its key shares, as MLflow's page "Share" keeps it: in a tag, asked for in an address.
 VIEW_KEY = "tomorrow"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
-# The newest session is one of them, since the column of names is narrow and cuts it. More columns would not fit a window.
+# The newest session is one of them, since the column of names is narrow and cuts it. More would not fit a window.
 COLUMNS = (
     *("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`"),
     *("tags.`decision`", "tags.`test.last`"),
