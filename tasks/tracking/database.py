@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
 NEWEST = ("3.17.2", "dc11669786a5")
+REVISION = "SELECT version_num FROM alembic_version"
 # The models; their versions, each with what was decided on it last; the models that have one in Production.
 REGISTERED = (
     "SELECT name FROM registered_models ORDER BY name",
@@ -67,7 +68,7 @@ def ready_database(settings: Settings) -> None:
 def read_registered(settings: Settings) -> Registered | None:
     """What is registered, read without MLflow, which takes seconds to import.
 
-    None where a server keeps it, and where the database cannot be read: opening it says why.
+    None where a server keeps it, and where the database cannot be read or is of another MLflow: opening it says why.
     """
     if settings.tracking_uri.is_server:
         return None
@@ -80,6 +81,8 @@ def read_registered(settings: Settings) -> Registered | None:
         if url.get_backend_name() == "sqlite" and not sqlite_file(str(url.database)).exists():
             return Registered()  # SQLite would make the file by looking
         with create_engine(url, poolclass=NullPool).connect() as connection:
+            if connection.execute(text(REVISION)).scalars().all() != [NEWEST[1]]:
+                return None
             models, versions, production = (connection.execute(text(query)).all() for query in REGISTERED)
     except (SQLAlchemyError, ModuleNotFoundError, TomorrowError):
         return None

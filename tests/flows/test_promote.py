@@ -46,7 +46,7 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
 ) -> None:
     trained = run("train", *LOSES, "--json").json
     assert (trained["stage"], trained["decision"]["verdict"]) == ("Staging", "no skill")
-    assert str(newest_state("train").message).startswith("SAMPLE-Open 1 refused: Evidence of skill 1.0 to 1 on 40 sess")
+    assert str(newest_state("train").message).startswith("SAMPLE-Open 1 refused: FAIL evidence of skill: 1.0 to 1 (40 ")
     before = everything(client)
     refused = run("promote", "SAMPLE-Open", "1", "--to", "production")
     assert refused.code == 4
@@ -57,7 +57,7 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
     assert "Traceback" not in refused.err
     state = newest_state("promote")
     assert (state.is_completed(), state.name) == (True, "Refused")
-    assert str(state.message).startswith("SAMPLE-Open 1 refused: Evidence of skill 1.0 to 1 on 40 sessions")
+    assert str(state.message).startswith("SAMPLE-Open 1 refused: FAIL evidence of skill: 1.0 to 1 (40 ")
     error = run("promote", "SAMPLE-Open", "1", "--json").json["error"]
     assert error["kind"] == "PromotionRefused"
     assert error["reasons"][0].startswith("FAIL evidence of skill: 1.0 to 1 (40 sessions, ")
