@@ -27,7 +27,7 @@ from benchmarks.processes import prefect_server
 
 FIRST, SECOND = date(2019, 7, 2), date(2019, 7, 3)
 # What differs between two processes that do the same.
-CHANGING = ("mlflow.modelVersions", "run_id", "started_from.run_id")
+CHANGING = ("mlflow.modelVersions", "run_id", "x.started_from.run_id")
 IMPORTED = ["flows.train", "flows.promote", "flows.predict", "tensorflow", "keras", "mlflow", "matplotlib.pyplot"]
 MOST_KILLS = 3
 

@@ -180,7 +180,7 @@ def _copy_runs(connection: sqlite3.Connection, home: Path, seed: Path, state: st
     _copied(connection, "metrics", of_run, run_uuid="m.new_run", timestamp="m.end")
     _copied(connection, "latest_metrics", of_run, run_uuid="m.new_run", timestamp="m.end")
     own = f"""CASE t.key WHEN 'model' THEN m.model WHEN 'x.key' THEN m.new_run WHEN 'x.proof.key' THEN m.new_run
-        WHEN 'mlflow.runName' THEN m.name WHEN 'proof.run' THEN coalesce(m.extra, m.new_run)
+        WHEN 'mlflow.runName' THEN m.name WHEN 'x.proof.run' THEN coalesce(m.extra, m.new_run)
         WHEN 'x.score.of' THEN m.extra WHEN 'mlflow.parentRunId' THEN m.parent WHEN 'x.state' THEN '{state}'
         WHEN 'security' THEN replace(m.model, '-Open', '') ELSE t.value END"""
     _copied(connection, "tags", of_run, run_uuid="m.new_run", value=own)
@@ -433,7 +433,7 @@ def add_expired(home: Path, n_runs: int, n_versions: int) -> None:
             _again(connection, "runs", f"run_uuid = '{run}'", run_uuid=new, start_time=old - 60_000, end_time=old)
             for table in ("params", "latest_metrics", "metrics"):
                 _again(connection, table, f"run_uuid = '{run}'", run_uuid=new)
-            others = "('proof.run', 'started_from.run_id', 'clean.kept', 'key')"
+            others = "('x.proof.run', 'x.started_from.run_id', 'x.clean.lasting', 'x.key')"
             _again(connection, "tags", f"run_uuid = '{run}' AND key NOT IN {others}", run_uuid=new)
             if place >= n_versions:
                 continue

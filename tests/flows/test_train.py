@@ -188,7 +188,7 @@ def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run
     kept = client.get_run(second["run_id"])
     version = client.get_model_version("SAMPLE-Open", "2")
     for tags in (kept.data.tags, version.tags):
-        assert (tags["generation"], tags["started_from"], tags["started_from.run_id"]) == (
+        assert (tags["generation"], tags["started_from"], tags["x.started_from.run_id"]) == (
             "1",
             "SAMPLE-Open/1",
             first["run_id"],

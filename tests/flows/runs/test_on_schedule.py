@@ -120,8 +120,8 @@ def test_each_session_that_is_caught_up_adds_one_to_the_proof(
     versions = {int(found.version): found for found in client.search_model_versions()}
     kept = [client.get_run(versions[number].run_id or "").data for number in (1, 2, 3)]
     assert [run_.metrics["proof_sessions"] for run_ in kept] == [40, 41, 42]
-    assert len({run_.tags["proof.run"] for run_ in kept}) == 1
-    steps = client.get_metric_history(kept[0].tags["proof.run"], "proof_sessions")
+    assert len({run_.tags["x.proof.run"] for run_ in kept}) == 1
+    steps = client.get_metric_history(kept[0].tags["x.proof.run"], "proof_sessions")
     assert sorted((step.step, step.value) for step in steps) == [
         (date(2013, 6, 28).toordinal(), 40),
         (date(2013, 7, 1).toordinal(), 41),
