@@ -19,7 +19,7 @@ shows a password: whatever text they are made of, addresses in it are masked.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 from unicodedata import category
@@ -103,15 +103,21 @@ class TomorrowError(Exception):
         }
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """A question that names the likeliest of the known names, to stand behind what was found; else an empty text."""
+def did_you_mean(given: str, known: Iterable[str], shown: Mapping[str, str] | None = None) -> str:
+    """A question that names the likeliest of the known names, to stand behind what was found; else an empty text.
+
+    shown: how a name is written, where it is not as it is compared
+    """
     from difflib import get_close_matches
 
     names = {name.casefold(): name for name in known}
     text = given.strip().casefold()
     begun = [name for name in names if text and name.startswith(text)]
     near = begun or get_close_matches(text, names, n=1)
-    return f". Did you mean {names[near[0]]!r}?" if near else ""
+    if not near:
+        return ""
+    name = names[near[0]]
+    return f". Did you mean {(shown or {}).get(name, name)!r}?"
 
 
 def _without_secrets(value: object) -> object:

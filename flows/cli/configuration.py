@@ -41,6 +41,15 @@ LIMITS = {
     "less_than": "less than {}",
 }
 
+PLAIN = {
+    "tuple_type": "a list, such as [32,32]",
+    "list_type": "a list, such as [32,32]",
+    "string_type": "a word",
+    "finite_number": "a number that is not infinite",
+    "none_required": "null",
+    "model_type": "one of its keys, with a dot between: network.units, training.epochs",
+}
+
 Config = TypeVar("Config", bound=Frozen)
 
 
@@ -115,7 +124,7 @@ def _put(raw: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(raw.get(part), dict):
             raise UsageError(
                 f"--set {key}",
-                have=f"no part of the configuration called {part!r}",
+                have=f"no part of the configuration called {part!r}{_near_part(part, key, raw)}",
                 need=f"one of {', '.join(name for name, inner in raw.items() if isinstance(inner, dict))}",
                 remedy="see docs/configuration.md",
             )
@@ -155,6 +164,14 @@ def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
         unknown = fault["type"] == "extra_forbidden"
+        if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+            raise UsageError(
+                "options that exclude each other",
+                have=fault["msg"].removeprefix("Value error, "),
+                need="a configuration whose parts fit together",
+                remedy="change or leave out one of them; see docs/configuration.md",
+                key=key,
+            ) from None
         have = f"no such key{_meant(kind, key)}" if unknown else f"{fault['input']!r}{_near_choice(fault)}"
         raise UsageError(
             (options or {}).get(key) or OPTIONS.get(key, key),
@@ -182,6 +199,13 @@ def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
+def _near_part(part: str, key: str, raw: Mapping[str, Any]) -> str:
+    """The key that is meant, where the name of a part of the configuration is written nearly right."""
+    rest = key.partition(f"{part}.")[2]
+    names = {name: f"{name}.{rest}" for name, inner in raw.items() if isinstance(inner, dict)}
+    return did_you_mean(part, names, names) if part else ""
+
+
 def _near_choice(fault: "ErrorDetails") -> str:
     """The choice that is meant by a value that is none of them."""
     choices = re.findall(r"'([^']*)'", fault.get("ctx", {}).get("expected", ""))
@@ -196,6 +220,8 @@ def _needed(fault: "ErrorDetails") -> str:
     if kind in LIMITS:
         (limit,) = limits.values()
         return LIMITS[kind].format(limit)
+    if kind in PLAIN:
+        return PLAIN[kind]
     if kind.startswith("int_"):
         return "a whole number"
     if kind.startswith("float_"):

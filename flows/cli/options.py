@@ -111,7 +111,7 @@ Exchange = Annotated[
     ),
 ]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
-Preset = Annotated[str, option("--preset", "NAME", "The named training configuration.")]
+Preset = Annotated[str, option("--preset", "NAME", "The named training configuration: tutorial, daily or anchored.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
 
 
@@ -159,6 +159,10 @@ class PriceOptions:
     def requests(self) -> tuple[PriceRequest, ...]:
         """Which prices are wanted, of one security after the other."""
         named = tickers(self.ticker, self.tickers_file)
+        if self.source == "sample":
+            no_ticker_of_sample(named)
+        if self.source == "csv":
+            _check_there(self.prices)
         shared = given(
             source=self.source,
             columns=tuple(self.columns) or None,
@@ -176,10 +180,7 @@ class PriceOptions:
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
         else:
             wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
-        requests = tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
-        if self.source == "csv":
-            _check_there(self.prices)
-        return requests
+        return tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
 
     def _default(self) -> tuple[str | None, ...]:
         return (SAMPLE.ticker,) if self.source == "sample" else (None,)
@@ -214,6 +215,18 @@ class TrainingOptions:
             "training.seed": self.seed,
         }
         return forecaster_config(name, given(**shorthands), self.assignments)
+
+
+def no_ticker_of_sample(named: Sequence[str]) -> None:
+    """UsageError where a security is named, and prices are of the synthetic market: they would not be its own."""
+    for ticker in named:
+        if ticker.upper() != SAMPLE.ticker:
+            raise UsageError(
+                f"--ticker {ticker}",
+                have=f"--source sample, whose only security is the synthetic {SAMPLE.ticker}",
+                need="the source yahoo or csv for any other security",
+                remedy=f"leave --ticker out, or use real prices: --source yahoo, or --source csv --prices {ticker}.csv",
+            )
 
 
 def _check_there(files: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The command line: its commands, each loaded when it is asked for, and our own errors in place of typer's."""
 
 import pkgutil
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
-from model.errors import UsageError
+from model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from flows.cli.result import CommandResult
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 DESCRIPTION = "Forecasts a stock's next trading day and proves whether the forecast is worth having."
 EXIT_CODES = """\b
 Exit codes:
-  0 done (a training whose version the gate refuses is done too)
-  1 a fault of ours
-  2 wrong use or configuration, or a store that cannot be used
+  0 done (also a training whose version the gate refused)
+  1 an error in tomorrow itself: please report it
+  2 a wrong option or setting, or a database that cannot be used
   3 prices that cannot be used or fetched
-  4 a promotion that the gate refused
+  4 the gate refused the promotion
   5 nothing is in Production
 
 `tomorrow COMMAND --help` explains a command with an example."""
@@ -46,6 +47,17 @@ COMMANDS = {
     "status": ("status", "Show what runs, what is next, and how prices and forecasts are."),
     "clean": ("clean", "Remove versions, runs, prices and logs that are old and not in use."),
 }
+# Typer's words for a mistake, and ours.
+WORDS = (
+    (r"Missing command", "no command is given"),
+    (r"No such command ", "unknown command "),
+    (r"No such option:? ", "unknown option "),
+    (r"Missing (argument|option) '(\S+?)'.*", r"\2 is missing"),
+    (r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"\1: an argument too many"),
+    (r"Option '(\S+?)' requires an argument", r"\1 needs a value"),
+    (r"Option '(\S+?)' does not take a value", r"\1 takes no value"),
+    (r"Invalid value for '(\S+?)': ", r"\1: "),
+)
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 Call = Callable[[], "CommandResult"]
@@ -106,16 +118,21 @@ def _top(
 
 
 def _wrong_use(error: typer.TyperException) -> UsageError:
-    """Typer's error in our words; what it has found of near names is not always in its message."""
+    """Typer's error in our words, with the name that is likely meant."""
     context: typer.Context | None = getattr(error, "ctx", None)
     program = context.command_path if context else "tomorrow"
-    nearest = getattr(error, "possibilities", None)
-    message = f"{error.message}. Did you mean {nearest[0]}?" if nearest else error.format_message()
+    named, near = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+    if near is not None:
+        # Dashes, which all options begin with, would make each of them look near.
+        likely = {name.lstrip("-"): name for name in near}
+        wrong = named or re.sub(r".*'(.*)'.*", r"\1", error.message)
+        message = error.message.removesuffix(".") + did_you_mean(wrong.lstrip("-"), likely, likely)
+    else:
+        message = error.format_message().removesuffix(".")
+    for theirs, ours in WORDS:
+        message = re.sub(f"^{theirs}", ours, message)
     return UsageError(
-        f"`{program}`",
-        have=message.removesuffix("."),
-        need=_needed(error, context),
-        remedy=f"see `{program} --help`",
+        f"`{program}`", have=message, need=_needed(error, context), remedy=_remedy(error.message, program, context)
     )
 
 
@@ -123,10 +140,18 @@ def _needed(error: typer.TyperException, context: "typer.Context | None") -> str
     """What the option that is wrong is for, or how the whole command is written."""
     if context is None or isinstance(context.command, TyperGroup):
         return f"one of {', '.join(COMMANDS)}"
-    wrong = getattr(error, "param", None)
+    named = getattr(error, "option_name", None)
+    wrong = getattr(error, "param", None) or next((part for part in context.command.params if named in part.opts), None)
     if isinstance(wrong, TyperOption):
-        return f"{wrong.opts[0]} {wrong.metavar or 'VALUE'}: {wrong.help}".removesuffix(".")
+        value = "" if wrong.is_flag else f" {wrong.metavar or 'VALUE'}"
+        return f"{wrong.opts[0]}{value}: {wrong.help}".removesuffix(".")
     arguments = [f" {(part.name or '').upper()}" for part in context.command.params if isinstance(part, TyperArgument)]
-    takes_tickers = any("--ticker" in part.opts for part in context.command.params)
-    security = "; a security is named by --ticker TICKER" if takes_tickers and not arguments else ""
-    return f"`{context.command_path}{''.join(arguments)}`, and options after it{security}"
+    return f"`{context.command_path}{''.join(arguments)}`, and options after it"
+
+
+def _remedy(message: str, program: str, context: "typer.Context | None") -> str:
+    """The option that a ticker belongs to, where a word alone stands in its place; else where the help is."""
+    extra = re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \(([A-Z0-9.^=&_-]+)\)\.?", message)
+    if extra and context and any("--ticker" in part.opts for part in context.command.params):
+        return f"name a security with --ticker: {program} --ticker {extra[1]}"
+    return f"see `{program} --help`"

@@ -19,6 +19,7 @@ from model.market.prices import Prices
 from model.presets import preset_label
 
 EXPANDING = "expanding"
+WINDOW = r"^(expanding|sliding:[1-9]\d?)$"
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 DEFAULT_MONTHS = 12
 # Choosing an ARIMA takes about as long as a hundred epochs.
@@ -35,7 +36,7 @@ class BacktestConfig(Frozen):
         "each",
         description="where everything is fitted again: at each origin, at every n-th, or at the first only (never)",
     )
-    window: Annotated[str, Field(pattern=r"^(expanding|sliding:[1-9]\d?)$")] = Field(
+    window: Annotated[str, Field(pattern=WINDOW)] = Field(
         EXPANDING, description="the prices to fit on: all before the origin, or sliding:YEARS for only the newest years"
     )
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(
@@ -194,9 +195,9 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
     if first > last:
         raise UsageError(
             f"months {first} to {last}",
-            have="the first after the last",
-            need="a first month that is no later than the last",
-            remedy="exchange --from and --to, or give both",
+            have="the first month is after the last one",
+            need="a first month that is not later than the last",
+            remedy="correct --from and --to; one that is not given follows from the prices",
         )
     wanted = np.arange(first, last + np.timedelta64(1, "M"))
     empty = wanted[~np.isin(wanted, months)]
@@ -206,7 +207,7 @@ def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:
             have=f"no completed session in {_listed(empty)}; the prices of {prices.security.ticker} reach from "
             f"{prices.first} to {prices.last}",
             need="months with sessions, after enough history to train on",
-            remedy="choose other months with --from and --to, or give the prices that hold these",
+            remedy="choose other months with --from and --to, or give prices that include these",
         )
     step = MONTHS[config.every]
     for month in wanted[::step]:
@@ -247,7 +248,7 @@ def _window_start(prices: Prices, config: BacktestConfig, origin: Origin) -> int
             f"prices of {prices.security.ticker}",
             have=f"sessions from {prices.first} on",
             need=f"{years} years before {origin.name}, for --window {config.window}",
-            remedy="begin later with --from, slide a shorter window, or let it expand",
+            remedy="begin later with --from, or use a shorter --window, or --window expanding",
         )
     return int(np.searchsorted(prices.sessions, start))
 

@@ -52,18 +52,18 @@ def accept_days(
         raise UsageError(
             f"--accept {days[0]}",
             have="no reason",
-            need="why the prices of that day are right, which is recorded",
+            need="the reason why the prices of that day are right; it is recorded",
             remedy='add --reason "..."',
         )
     if len(reason) > LONGEST_REASON:
         have, need = f"a reason of {len(reason)} characters", f"{LONGEST_REASON} at most"
-        raise UsageError(f"--accept {days[0]}", have=have, need=need, remedy="say it in fewer words")
+        raise UsageError(f"--accept {days[0]}", have=have, need=need, remedy="shorten it")
     for day in days:
         if day > today:
             raise UsageError(
                 f"--accept {day}",
-                have=f"a day to come: at the exchange it is {today}",
-                need="a day of the past, or today",
+                have=f"a day in the future: at the exchange it is {today}",
+                need="today or an earlier day",
                 remedy="correct --accept",
             )
     why = printable(reason.strip())

@@ -207,10 +207,10 @@ def _check_good(store: SnapshotStore, record: FetchRecord, until: date) -> None:
         f"Yahoo's prices of {record.security.ticker}",
         have=f"{days} changed irregularly since the snapshot {before}"
         + "".join(f"\n  - {line}" for line in record.changes),
-        need="the past as it was, but for splits, dividends and the newest two sessions",
+        need="unchanged past prices, except for splits, dividends and the newest two sessions",
         remedy="compare the days with another source; if they are right, run it again with --accept-restatement\n"
         f"          (kept for that: {store.file(record)});\n"
-        f"          until then the snapshot before can be used: --vintage {before}",
+        f"          until then the earlier snapshot can be used: --vintage {before}",
         source="yahoo",
         days=list(record.days),
         changes=list(record.changes),

@@ -57,7 +57,7 @@ def read_price_file(file: Path) -> Prices:
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise FaultyPrices(
             f"price file {file.name}",
-            have=f"not one of ours, or damaged: {type(error).__name__}: {error}",
+            have=f"not written by tomorrow, or damaged: {type(error).__name__}: {error}",
             need="a Parquet file of prices as it was written",
             remedy="fetch the prices again",
         ) from error

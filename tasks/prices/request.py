@@ -54,18 +54,18 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
     if request.as_of is not None and request.as_of > today:
         raise UsageError(
             f"--as-of {request.as_of}",
-            have=f"a day to come: at the exchange it is {today}",
-            need="today or a day before",
+            have=f"a day in the future: at the exchange it is {today}",
+            need="today or an earlier day",
             remedy="choose an earlier day, or leave --as-of out",
         )
     first = request.first or settings.first_day(security.ticker)
     last = request.as_of or today
     if first is not None and first > last:
         raise UsageError(
-            f"--from {first}",
-            have=f"a day after {last}, the newest that may be used",
+            f"prices from {first} on",
+            have=f"a day after {last}, the newest day that may be used",
             need="an earlier day",
-            remedy="choose an earlier --from, or `from` in its row under `securities` in mlflow.yaml",
+            remedy="choose an earlier --from (backtest: --prices-from), or `from` under `securities` in mlflow.yaml",
         )
     return ResolvedRequest(request=request, security=security, calendar=calendar, first=first)
 
@@ -80,8 +80,8 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
     if security == SAMPLE:
         raise UsageError(
             f"ticker {request.ticker}",
-            have=f"the source {request.source}",
-            need=f"the source sample: {SAMPLE.ticker} is the synthetic market",
+            have=f"--source {request.source}, and {SAMPLE.ticker} is the synthetic market",
+            need="--source sample",
             remedy="use --source sample, or another ticker",
         )
     if request.exchange is None:
@@ -94,9 +94,9 @@ def _check_ticker(ticker: str) -> None:
     """UsageError where a text is no ticker."""
     if not _TICKER.fullmatch(ticker):
         need = "up to 32 letters, digits and . ^ = & _ -, beginning with a letter, a digit or ^"
-        raise UsageError(f"ticker {ticker!r}", have="no ticker", need=need, remedy="correct --ticker")
+        raise UsageError(f"ticker {ticker!r}", have="not a ticker", need=need, remedy="correct --ticker")
     if _ISIN.fullmatch(ticker.upper()):
-        have, remedy = "an international securities number", "look the ticker up at finance.yahoo.com"
+        have, remedy = "an international securities number (ISIN)", "look the ticker up at finance.yahoo.com"
         raise UsageError(f"ticker {ticker}", have=have, need="Yahoo's ticker", remedy=remedy)
 
 
@@ -104,31 +104,31 @@ def _check_source(request: PriceRequest) -> None:
     """UsageError where an option does not go with the source."""
     source = request.source
     if request.files and source != "csv":
-        have, remedy = f"files with the source {source}", "add --source csv, or leave the files out"
-        raise UsageError(f"--prices {request.files[0]}", have=have, need="the source csv", remedy=remedy)
+        have, remedy = f"--source {source}, which reads no files", "add --source csv, or leave --prices out"
+        raise UsageError(f"--prices {request.files[0]}", have=have, need="--source csv", remedy=remedy)
     if source == "csv" and not request.files:
         need = "at least one file of prices"
-        raise UsageError("--source csv", have="no files", need=need, remedy="add --prices FILE")
+        raise UsageError("--source csv", have="no files are named", need=need, remedy="add --prices FILE")
     if source == "csv" and "ticker" not in request.model_fields_set:
-        need = "the ticker of the security that the prices are of"
+        need = "the ticker of the security whose prices the files hold"
         raise UsageError("--source csv", have="files without a ticker", need=need, remedy="add --ticker TICKER")
     if source != "csv" and (request.columns or request.date_format):
         option = "--columns" if request.columns else "--date-format"
         remedy = f"leave {option} out, or add --source csv"
-        raise UsageError(option, have=f"the source {source}", need="files of prices", remedy=remedy)
+        raise UsageError(option, have=f"--source {source}, which reads no files", need="--source csv", remedy=remedy)
     if request.vintage is not None and source != "yahoo":
         raise UsageError(
             f"--vintage {request.vintage}",
-            have=f"the source {source}",
-            need="the source yahoo, of whose answers snapshots are kept",
-            remedy="leave --vintage out: files and the sample market are the same whenever they are read",
+            have=f"--source {source}, of which no snapshots are kept",
+            need="--source yahoo",
+            remedy="leave --vintage out: files and the sample market do not change between reads",
         )
     if source == "sample" and request.exchange is not None:
         raise UsageError(
             f"--exchange {request.exchange}",
-            have="the source sample",
-            need="the source yahoo or csv",
-            remedy="leave --exchange out: the sample market trades when New York does",
+            have="--source sample, which trades on New York's days only",
+            need="--source yahoo or --source csv",
+            remedy="leave --exchange out",
         )
 
 
@@ -155,13 +155,13 @@ def calendar_for(security: Security, settings: Settings, sessions: Days | None =
 
 def calendar_notes(calendar: ExchangeCalendar, last: date) -> tuple[str, ...]:
     """What a reader of prices up to a day should know of their calendar."""
-    presumed = "its sessions are the days that the prices have, and those to come are presumed"
+    presumed = "the days with prices count as its sessions, and future sessions are assumed"
     if calendar.trouble:
         return (f"{calendar.trouble}: {presumed}",)
     if calendar.exchange == OBSERVED:
         return (f"no calendar of its exchange is known: {presumed} (--exchange names a calendar)",)
     until = calendar.good_until
     if until is not None and last > until - _SAID_BEFORE:
-        later = "later sessions are presumed, without holidays, until exchange-calendars is updated"
+        later = "later sessions are assumed, without holidays, until exchange-calendars is updated"
         return (f"the calendar of {calendar.exchange} ends on {until}: {later}",)
     return ()

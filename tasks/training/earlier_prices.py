@@ -117,8 +117,8 @@ def _refusal(prices: Prices, trained: Prices, contradiction: Comparison, named: 
         f"prices of {ticker} from {prices.source}",
         have=f"{what} the prices, from {trained.source}, that {named} was trained on"
         + "".join(f"\n  - {line}" for line in contradiction.lines),
-        need="the same prices on the same days, but for splits, dividends, rounding and the newest two sessions",
-        remedy=f"{check};\n          or keep them apart in a state directory of their own (TOMORROW_HOME);\n"
+        need="the same prices on the same days, except for splits, dividends, rounding and the newest two sessions",
+        remedy=f"{check};\n          or use a separate state directory for them (TOMORROW_HOME);\n"
         "          if they are right, run it again with --accept-restatement, which is recorded",
         source=prices.source,
         days=list(days),

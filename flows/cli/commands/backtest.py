@@ -1,6 +1,7 @@
 """`tomorrow backtest`: its options, its call, its JSON and its text."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -124,7 +125,9 @@ class BacktestPriceOptions(PriceOptions):
 def backtest(
     prices: BacktestPriceOptions,
     training: TrainingOptions,
-    presets: Annotated[str, option("--presets", "NAME,...", "The named training configurations.")] = "tutorial",
+    presets: Annotated[
+        str, option("--presets", "NAME,...", "Training configurations: tutorial, daily, anchored.")
+    ] = "tutorial",
     first_month: Annotated[
         str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).", parser=month)
     ] = None,
@@ -149,8 +152,10 @@ def backtest(
 
     An interrupted backtest goes on where it was when the same command is run again.
     """
+    if first_month and last_month:
+        check_order(first_month, last_month)
     wanted = prices.requests()
-    from model.backtest.plan import BacktestConfig
+    from model.backtest.plan import WINDOW, BacktestConfig
 
     options = given(
         first=first_month,
@@ -161,6 +166,8 @@ def backtest(
         seeds=seeds,
         statistical=statistical,
     )
+    if not re.fullmatch(WINDOW, window):
+        raise _no_window(window)
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)
     forecasters, workers = _forecasters(presets, training), jobs(processes)
@@ -178,6 +185,26 @@ def backtest(
         return for_each(requests, settings.prices.pause, run)
 
 
+def check_order(first: str, last: str) -> None:
+    """UsageError where the first month is after the last."""
+    if first > last:
+        raise UsageError(
+            f"--from {first} --to {last}",
+            have="the first month is after the last one",
+            need="a first month that is not later than the last",
+            remedy="swap the two",
+        )
+
+
+def _no_window(text: str) -> UsageError:
+    return UsageError(
+        "--window",
+        have=repr(text),
+        need="expanding, or sliding:YEARS with 1 to 99 years",
+        remedy="for example --window sliding:5",
+    )
+
+
 def _refit(text: str) -> int | str:
     if text in ("each", "never"):
         return text
@@ -186,8 +213,8 @@ def _refit(text: str) -> int | str:
     raise UsageError(
         "--refit",
         have=repr(text),
-        need="each, never, or after how many origins everything is fitted anew",
-        remedy="with monthly origins --refit 12 fits once a year",
+        need="each, never, or a number N: fit again at every N-th origin",
+        remedy="for example --refit 12, which with monthly origins fits once a year",
     )
 
 
@@ -197,7 +224,7 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
     if not named:
         raise UsageError(
             f"--presets {presets!r}",
-            have="no name of a preset",
+            have="no preset is named",
             need="at least one, with commas between several",
             remedy="for example --presets tutorial,anchored",
         )

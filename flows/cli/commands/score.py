@@ -132,6 +132,8 @@ def _text(report: "ScoreReport") -> str:
     from flows.runs.wording import live_sentence, score_sentences
 
     scored, judged = report.scored, report.scored.judged
+    if not scored.rows:
+        return f"{report.model}: no forecasts yet, so nothing to score\n  next     tomorrow predict, or tomorrow up"
     lines = [
         f"{report.model}: {len(scored.rows)} forecasts; what happened was filled in for {report.filled} now, "
         f"{report.outcomes.waiting} wait for their session"

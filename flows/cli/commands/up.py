@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
-from flows.cli.options import Exchange, PriceFiles, count, flag, option
+from flows.cli.options import Exchange, PriceFiles, count, flag, no_ticker_of_sample, option
 from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
@@ -104,7 +104,7 @@ def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
         section = getattr(settings, name)
         if not 0 < port < 65536:
             raise UsageError(
-                f"port {port}", have="no such port", need="a number from 1 to 65535", remedy="choose another"
+                f"port {port}", have="no valid port", need="a number from 1 to 65535", remedy="choose another"
             )
         settings = settings.model_copy(update={name: section.model_copy(update={"port": port})})
     return settings
@@ -114,6 +114,8 @@ def _request(
     ticker: str | None, source: str | None, files: list[str], exchange: str | None = None
 ) -> PriceRequest | None:
     """What the deployments are to fetch; None where no option says it."""
+    if source == "sample":
+        no_ticker_of_sample([ticker] if ticker else [])
     named = given(
         ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
         source=source,

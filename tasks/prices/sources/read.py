@@ -113,7 +113,7 @@ def used(prices: Prices, first: date | None, until: date) -> Prices:
             f"prices of {prices.security.ticker}",
             have=f"none from {first} on; the newest is of {known.last}",
             need="at least one completed session",
-            remedy="choose an earlier --from, or `from` in its row under `securities` in mlflow.yaml",
+            remedy="choose an earlier --from (backtest: --prices-from), or `from` under `securities` in mlflow.yaml",
         )
     return rows
 
@@ -125,7 +125,7 @@ def known_until(prices: Prices, until: date) -> Prices:
     if not len(known):
         raise TooFewPrices(
             f"prices of {prices.security.ticker}",
-            have="no row of prices at all" if is_empty else f"none on or before {until}",
+            have="no row of prices" if is_empty else f"none on or before {until}",
             need="at least one completed session",
             remedy=f"look at {prices.origin}" if is_empty else "choose a later --as-of, or give older prices",
         )
@@ -186,7 +186,7 @@ def check_newest(found: Download, until: date) -> None:
             f"Yahoo's prices of {ticker}",
             have=f"none after {last}, for {len(due)} sessions: it looks delisted, renamed or suspended",
             need=f"every session up to {until}",
-            remedy=f"look the ticker up at finance.yahoo.com; to work with what there is: --as-of {last}",
+            remedy=f"look the ticker up at finance.yahoo.com; to use the prices that there are: --as-of {last}",
             source="yahoo",
             missing=[str(day) for day in due],
             delisted=True,

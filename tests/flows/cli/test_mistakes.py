@@ -32,7 +32,11 @@ print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras") if name
         ("train --source csv --prices KO.csv --ticker KO", 3, "KO.csv: no such file"),
         ("predict --source csv --prices KO.csv --ticker KO", 3, "KO.csv: no such file"),
         ("backtest --source csv --prices KO.csv", 3, "KO.csv: no such file"),
-        ("train --as-of 2999-01-01", 2, "--as-of 2999-01-01: a day to come"),
+        ("train --as-of 2999-01-01", 2, "--as-of 2999-01-01: a day in the future"),
+        ("train --source sample --ticker META", 2, "--source sample, whose only security is the synthetic SAMPLE"),
+        ("up --source sample --ticker META", 2, "--source sample, whose only security is the synthetic SAMPLE"),
+        ("backtest --source csv --prices mine.csv", 3, "mine.csv: no such file"),
+        ("backtest --from 2020-05 --to 2020-01", 2, "--to 2020-01: the first month is after the last one"),
         ("train --preset anchord", 2, "preset 'anchord': no preset of that name"),
     ],
 )

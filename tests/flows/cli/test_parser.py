@@ -114,13 +114,17 @@ def test_the_completion_script_is_printed(capsys: pytest.CaptureFixture[str], mo
 
 
 WRONG = {
-    "a command that is misspelt": (("trian",), "`tomorrow`", "Did you mean 'train'?"),
+    "a command that is misspelt": (("trian",), "`tomorrow`", "unknown command 'trian'. Did you mean 'train'?"),
     "an option before the command": (("--json", "status"), "`tomorrow`", "--json"),
-    "an option that is misspelt": (("train", "--epoch", "3"), "`tomorrow train`", "Did you mean --epochs?"),
+    "an option that is misspelt": (
+        ("train", "--epoch", "3"),
+        "`tomorrow train`",
+        "unknown option --epoch. Did you mean '--epochs'?",
+    ),
     "an option that is cut short": (
         ("train", "--test-mo", "2020-01"),
         "`tomorrow train`",
-        "Did you mean --test-month?",
+        "Did you mean '--test-month'?",
     ),
     "an option without its value": (("train", "--epochs"), "`tomorrow train`", "--epochs"),
     "an option in place of a value": (
@@ -131,8 +135,8 @@ WRONG = {
     "a flag with a value": (("train", "--again=yes"), "`tomorrow train`", "--again"),
     "no number": (("train", "--epochs", "3.0"), "`tomorrow train`", "'3.0' is not a whole number"),
     "no day": (("train", "--as-of", "20-1-1"), "`tomorrow train`", "'20-1-1' is not a day"),
-    "an argument that is missing": (("promote", "META-Open"), "`tomorrow promote`", "VERSION"),
-    "an argument too many": (("status", "all"), "`tomorrow status`", "all"),
+    "an argument that is missing": (("promote", "META-Open"), "`tomorrow promote`", "VERSION is missing"),
+    "an argument too many": (("status", "all"), "`tomorrow status`", "all: an argument too many"),
     "a ticker without its option": (("train", "META"), "`tomorrow train`", "META"),
     "a version that no database can hold": (("promote", "M", "99999999999"), "`tomorrow promote`", "1 or more"),
     "a version that is zero": (("approve", "M", "0"), "`tomorrow approve`", "1 or more"),
@@ -175,6 +179,9 @@ def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixt
         ("training.optimizer=Adam", "Did you mean 'adam'?\n  needed: one of 'adam', 'rmsprop' or 'sgd'"),
         ("training.epochs=many", "needed: a whole number"),
         ("network=5", "network"),
+        ("trainin.epochs=3", "called 'trainin'. Did you mean 'training.epochs'?"),
+        ("training.loss=pinball", "options that exclude each other: inputs level need training.loss"),
+        ("network.units=many", "needed: a list, such as [32,32]"),
         ("network..units=5", "no part of the configuration"),
         ("network.units", "no `=`"),
     ],
@@ -189,10 +196,19 @@ def test_a_part_of_the_configuration_that_cannot_be_is_wrong_use(
     assert len(err) < 1000
 
 
+def test_a_ticker_alone_is_told_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "to do:  name a security with --ticker: tomorrow train --ticker META" in said(capsys, "train", "META")[2]
+    assert "--ticker" not in said(capsys, "status", "META")[2]
+
+
+def test_an_option_that_is_like_no_other_is_answered_with_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Did you mean" not in said(capsys, "catchup", "--since", "3")[2]
+
+
 def test_no_command_at_all_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = said(capsys)
     assert (code, out) == (2, "")
-    assert "Missing command" in err
+    assert "no command is given" in err
 
 
 def test_a_number_below_zero_is_a_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ def test_every_preset_and_seed_has_fits_of_its_own() -> None:
     [
         ({"first": "2020-01", "last": "2021-06"}, "no completed session in 2021-05, 2021-06"),
         ({"first": "2017-01", "last": "2020-01"}, r"no completed session in 2017-01, 2017-02, \.\.\. 2018-12"),
-        ({"first": "2020-02", "last": "2020-01"}, "the first after the last"),
+        ({"first": "2020-02", "last": "2020-01"}, "the first month is after the last one"),
     ],
 )
 def test_months_that_cannot_be_are_named(options: dict[str, Any], said: str) -> None:

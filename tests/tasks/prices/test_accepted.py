@@ -46,7 +46,7 @@ def test_processes_that_accept_at_the_same_time_do_not_lose_each_others_days(set
         (DAY, "", "no reason"),
         (DAY, " \n", "no reason"),
         (DAY, "x" * 301, "a reason of 301 characters"),
-        (date(2026, 11, 21), "x", "a day to come: at the exchange it is 2026-11-20"),
+        (date(2026, 11, 21), "x", "a day in the future: at the exchange it is 2026-11-20"),
     ],
 )
 def test_what_cannot_be_accepted_is_wrong_use_and_nothing_is_written(

@@ -168,7 +168,7 @@ def test_an_old_fault_does_not_cost_what_comes_after_it(yahoo: FakeYahoo, settin
     assert (used.prices.first, used.verdict) == (later, "first")
     row = FACEBOOK.model_copy(update={"from_": later})
     assert obtain(yahoo, settings.model_copy(update={"securities": (row,)})).prices.first == later
-    with pytest.raises(UsageError, match="--from 2013-03-30"):
+    with pytest.raises(UsageError, match="prices from 2013-03-30 on: a day after"):
         obtain(yahoo, settings, first=date(2013, 3, 30))
 
 
@@ -340,7 +340,7 @@ def test_files_and_the_sample_market_are_their_own_record(settings: Settings) ->
     fetched = fetch_prices(resolve(PriceRequest(source="sample"), settings, now), settings, now)
     assert (fetched.record, fetched.verdict, fetched.stale) == (None, "not compared", False)
     assert not (settings.home / "prices").exists()
-    with pytest.raises(UsageError, match="the source sample"):
+    with pytest.raises(UsageError, match="--source sample"):
         resolve(PriceRequest(source="sample", vintage="abcdef"), settings, now)
 
 

@@ -60,7 +60,7 @@ def test_a_number_changed_in_the_file_is_noticed(tmp_path: Path) -> None:
 def test_a_file_that_is_no_price_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "prices.parquet"
     file.write_bytes(b"Date,Open\n2020-01-02,206.75\n")
-    with pytest.raises(FaultyPrices, match="not one of ours, or damaged"):
+    with pytest.raises(FaultyPrices, match="not written by tomorrow, or damaged"):
         read_price_file(file)
 
 
@@ -69,5 +69,5 @@ def test_a_table_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"Date": [1, 2]}), tmp_path / "prices.parquet")
-    with pytest.raises(FaultyPrices, match="not one of ours, or damaged"):
+    with pytest.raises(FaultyPrices, match="not written by tomorrow, or damaged"):
         read_price_file(tmp_path / "prices.parquet")

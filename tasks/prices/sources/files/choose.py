@@ -33,9 +33,9 @@ def _of_named(files: Sequence[str], tickers: Sequence[str]) -> Chosen:
         if not own:
             raise UsageError(
                 f"--ticker {ticker}",
-                have="no file whose name or columns say that it is of it",
+                have="no file with this ticker in its name or columns",
                 need="at least one file of each ticker",
-                remedy=f"name its file {ticker}.csv, or run it for this ticker alone",
+                remedy=f"rename its file to {ticker}.csv, or run the command for this ticker alone",
             )
     return [(ticker, tuple(own)) for ticker, own in chosen.items()]
 
@@ -63,12 +63,12 @@ def _tickers_in(file: str) -> tuple[str, ...]:
 
 
 def _unsaid(file: str, found: Sequence[str]) -> UsageError:
-    have = "a name that says no ticker"
+    have = "neither the file's name nor its contents tell the ticker"
     if found:
         have = f"prices of {len(found)} securities: {', '.join(found[:10])}{', ...' if len(found) > 10 else ''}"
     return UsageError(
         f"--prices {file}",
         have=have,
-        need="the ticker of the security that the prices are of",
-        remedy="say it with --ticker",
+        need="the ticker of the security whose prices these are",
+        remedy="add --ticker TICKER",
     )

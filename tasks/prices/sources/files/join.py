@@ -108,7 +108,7 @@ def _disagreement(known: Row, other: Row, differing: Sequence[str]) -> FaultyPri
     return faulty(
         f"{other.day} stands twice and disagrees: {known.where}, and {other.where}",
         have="; ".join(differing),
-        need="the same numbers wherever a day stands",
+        need="the same prices for a day in every file and row that has it",
         remedy=remedy,
         day=str(other.day),
         files=[known.where, other.where],

@@ -266,7 +266,7 @@ def _missing(sheet: Sheet, given: Mapping[Role, str]) -> FaultyPrices:
     return faulty(
         sheet.where(best),
         have=f"no column {', '.join(missing or NEEDED)}; it begins: {begins}",
-        need=f"the columns {', '.join(NEEDED)}, by whatever usual names",
+        need=f"the columns {', '.join(NEEDED)}, under any usual names",
         remedy=HOW_TO_NAME,
         missing=missing,
     )

@@ -103,8 +103,8 @@ def _days(sheet: Sheet, cells: Sequence[str], zone: ZoneInfo, form: str | None) 
     except AmbiguousDaysError as error:
         raise faulty(
             sheet.name,
-            have=f"dates such as {error}, whose month may be the first number or the second: no day is above 12",
-            need="dates that can be read in one way",
+            have=f"dates such as {error}, where day and month cannot be told apart: no number is above 12",
+            need="dates with only one meaning",
             remedy=NAME_THE_FORM,
         ) from None
 
@@ -130,7 +130,7 @@ def _dated(
         elif layout.width and any(line.cells[layout.width :]):
             raise faulty(
                 sheet.where(line),
-                have=f"{len(line.cells)} values below a header of {layout.width}: perhaps a comma in a number parts it",
+                have=f"{len(line.cells)} values below a header of {layout.width}: a comma inside a number may split it",
                 need="a value for each column",
                 remedy="export the file with quotes around such numbers, or with semicolons or tabs between values",
             )
@@ -164,7 +164,7 @@ def _not_daily(sheet: Sheet, have: str, word: str) -> Exception:
     return faulty(
         sheet.name,
         have=have,
-        need="daily prices, one row a session",
+        need="daily prices, one row per session",
         remedy=f"export them once more with the interval or frequency set to {word}",
     )
 

@@ -179,8 +179,8 @@ def test_without_a_calendar_the_sessions_are_the_days_that_the_prices_have(
     assert len(prices) == len(served)
     assert (prices.security.exchange, prices.security.zone) == ("observed", "America/New_York")
     assert prices.notes == (
-        "no calendar of its exchange is known: its sessions are the days that the prices have, and those to come are "
-        "presumed (--exchange names a calendar)",
+        "no calendar of its exchange is known: the days with prices count as its sessions, and future sessions are "
+        "assumed (--exchange names a calendar)",
     )
 
 

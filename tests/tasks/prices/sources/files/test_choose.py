@@ -39,9 +39,9 @@ def test_without_a_ticker_it_is_the_one_in_the_files_name(name: str, ticker: str
 
 @pytest.mark.parametrize("name", ["KETTLE_WORKS.csv", "prices.csv", "data.csv", "DATA.csv", "HistoricalData_17.csv"])
 def test_a_name_that_says_no_ticker_asks_for_it(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="a name that says no ticker") as refused:
+    with pytest.raises(UsageError, match="neither the file's name nor its contents tell the ticker") as refused:
         wanted(tmp_path, name)
-    assert refused.value.remedy == "say it with --ticker"
+    assert refused.value.remedy == "add --ticker TICKER"
 
 
 def test_a_file_of_several_asks_which(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_several_files_of_several_securities_are_told_apart_by_their_names(tmp_p
     assert given == {"KO": ["KO.csv"], "PEP": ["PEP_old.csv", "PEP_new.csv"]}
     assert wanted(tmp_path, ticker=("KO", "PEP")) == {"KO": ["KO.csv"], "PEP": ["PEP_new.csv", "PEP_old.csv"]}
     assert wanted(tmp_path) == {"KO": ["KO.csv"], "PEP": ["PEP_new.csv", "PEP_old.csv"]}
-    with pytest.raises(UsageError, match="--ticker MSFT: no file whose name"):
+    with pytest.raises(UsageError, match="--ticker MSFT: no file with this ticker in its name"):
         wanted(tmp_path, ticker=("KO", "MSFT"))
 
 

@@ -214,7 +214,7 @@ def test_a_newest_row_without_prices_is_left_out_and_that_is_said(tmp_path: Path
 
 def test_dates_that_can_be_read_in_two_ways_are_asked_for(tmp_path: Path) -> None:
     text = "Date,Open,High,Low,Close\n03/02/2020,1,1,1,1\n04/02/2020,1,1,1,1\n"
-    with pytest.raises(FaultyPrices, match="03/02/2020, whose month may be") as refused:
+    with pytest.raises(FaultyPrices, match="03/02/2020, where day and month") as refused:
         read(text, tmp_path)
     assert "--date-format" in refused.value.remedy
     assert read(text, tmp_path, date_format="DD/MM/YYYY").first == date(2020, 2, 3)
