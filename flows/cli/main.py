@@ -63,7 +63,7 @@ def _check_text(arguments: Sequence[str]) -> None:
             argument.encode()
         except UnicodeEncodeError:
             raise UsageError(
-                f"argument {argument!r}", have="bytes that are no text", need="UTF-8", remedy="write it otherwise"
+                f"argument {argument!r}", have="bytes that are not UTF-8 text", need="UTF-8", remedy="type it again"
             ) from None
 
 
@@ -92,7 +92,7 @@ def _write(text: str) -> TomorrowError | None:
             "the answer on standard output",
             have=error.strerror or str(error),
             need="a place that it can be written to",
-            remedy="nothing is lost: the command is done; run it again with its output elsewhere to see the answer",
+            remedy="the command is done and nothing is lost; to see the answer, run it again with its output elsewhere",
         )
     return None
 

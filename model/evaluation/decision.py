@@ -104,7 +104,7 @@ def check_reason(subject: str, reason: str) -> None:
         raise UsageError(
             subject,
             have="no reason",
-            need="a reason, which stays on the version for whoever asks later",
+            need="a reason; it is recorded with the version",
             remedy='add --reason "..."',
         )
 
@@ -113,7 +113,9 @@ def waits_for_nobody(subject: str, decision: str) -> UsageError:
     """The error for a person's decision on a version that waits for none; its decision in a word, or an empty text."""
     return UsageError(
         subject,
-        have=f"it waits for nobody: its decision is {decision!r}" if decision else "it waits for nobody",
+        have=f"it does not wait for approval: its decision is {decision!r}"
+        if decision
+        else "it does not wait for approval",
         need="a version that was trained or promoted while the gate's mode was manual",
         remedy="look at the decisions: tomorrow history MODEL; to ask the gate: tomorrow promote MODEL VERSION",
     )
@@ -138,7 +140,7 @@ def record_person(
         raise UsageError(
             subject,
             have=f"no reason for {'approving it against the gate' if against else 'rejecting it'}",
-            need="a reason, which stays on the version for whoever asks later",
+            need="a reason; it is recorded with the version",
             remedy='add --reason "..."',
         )
     done = f"{'Approved' if person.approved else 'Rejected'} by {printable(person.by)}"

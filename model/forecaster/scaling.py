@@ -26,8 +26,8 @@ def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
         raise FaultyPrices(
             f"{config.column} of {train.security.ticker}",
             have=f"the same price, {train.money.price(series[0])}, in all {len(train)} sessions of the training part",
-            need="prices that move: a range of no width cannot be scaled",
-            remedy="look at the source: a halted security or a filled-in export looks like this",
+            need="prices that move: a constant price cannot be scaled",
+            remedy="look at the source: it may be a halted security, or an export with filled-in days",
         )
     if config.inputs == "level":
         from sklearn.preprocessing import MinMaxScaler

@@ -95,8 +95,8 @@ class LedgerDatabase:
             raise ConfigurationError(
                 f"the ledger {self.place}",
                 have=f"triggers that keep what is recorded were gone or changed: {', '.join(lost)}; they are back now",
-                need="a ledger in which nothing recorded can be changed",
-                remedy="see who took them away, and compare the ledger with a copy; then run it again",
+                need="a ledger whose records nobody has been able to change",
+                remedy="find out who removed them, compare the ledger with a copy, then run it again",
             )
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
@@ -129,7 +129,7 @@ class LedgerDatabase:
             raise ConfigurationError(
                 f"the ledger {self.place}",
                 have=f"{said}: {stopped.have} ({room()})" if stopped else said,
-                need=stopped.need if stopped else "a database that can be opened and written",
+                need=stopped.need if stopped else "a database that can be opened and written to",
                 remedy=stopped.remedy if stopped else remedy,
             ) from None
 

@@ -47,7 +47,7 @@ def not_moved(model: str, refused: ConfigurationError) -> ConfigurationError:
         f"the stages of {model}",
         have=refused.have,
         need=refused.need,
-        remedy=f"{refused.remedy}; then ask for it again: nothing was moved, and nobody moves it later",
+        remedy=f"{refused.remedy}; then run the command again: nothing was moved, and nothing will be moved later",
     )
 
 
@@ -58,7 +58,7 @@ def registered_elsewhere(model: str) -> ConfigurationError:
         have="the ledger has versions and stages of it on record, and MLflow has no model of that name: it was deleted "
         "or renamed there, or this is another MLflow",
         need="the MLflow and the ledger that belong together",
-        remedy="where it was deleted, begin it anew, with numbers that go on after those on record: tomorrow train "
+        remedy="if it was deleted, start it again (version numbers continue after the recorded ones): tomorrow train "
         '--anew "why"; else rename it back, or name the MLflow that it was registered in (tracking.uri, '
         "MLFLOW_TRACKING_URI), or a ledger for this one (ledger.uri, TOMORROW_LEDGER_URI)",
     )

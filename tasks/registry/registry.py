@@ -228,7 +228,7 @@ class Registry:
                 raise UsageError(
                     f"version {number} of {model}",
                     have=f"it is in {stage}",
-                    need="a version that nobody uses",
+                    need="a version that is not in use",
                     remedy="move it to Archived first",
                 )
             self._writer.make([StageChange.of(ruling, new_move(), model, number, stage, DELETED)])
@@ -249,8 +249,8 @@ class Registry:
             if before is None:
                 raise UsageError(
                     f"{model} version {current.version}",
-                    have="no version that was in Production before it is on record, or is there still",
-                    need="one to go back to",
+                    have="no earlier Production version is recorded, or it no longer exists",
+                    need="a version to go back to",
                     remedy=f"tomorrow promote {model} VERSION --to production; tomorrow history {model} lists them",
                 )
             move = self.move(model, before, "Production", ruling)

@@ -188,7 +188,7 @@ class StageWriter:
                     self._mlflow.transition(model, number, stage)
         raise TomorrowError(
             f"the stages of {model}",
-            have=f"another program changed them {HEALING_ROUNDS} times meanwhile",
+            have=f"another program changed them {HEALING_ROUNDS} times in the meantime",
             need="one program that changes stages at a time",
             remedy="stop the other one, then ask again",
         )

@@ -97,9 +97,9 @@ def _check_known(name: str) -> None:
 def _unknown(name: str, known: Sequence[Sequence[str]]) -> ConfigurationError:
     return ConfigurationError(
         f"environment variable {name}",
-        have="a variable that stands for no key of mlflow.yaml",
+        have="no key of mlflow.yaml has this name",
         need=f"one of {', '.join(map(_name, known))}",
-        remedy="correct the spelling (two underscores stand between a section and a key), or unset it",
+        remedy="correct the spelling (two underscores separate a section and a key), or unset it",
     )
 
 

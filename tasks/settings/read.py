@@ -62,7 +62,7 @@ def usable_home(home: Path) -> Path:
         raise ConfigurationError(
             f"state directory {place}",
             have=f"a path of {length} bytes",
-            need=f"{LONGEST_HOME} at most: the names of files come behind it, and SQLite opens no longer ones",
+            need=f"{LONGEST_HOME} at most: file names are appended to it, and SQLite opens no longer paths",
             remedy=remedy,
         )
     return place
@@ -101,7 +101,7 @@ def _parse(file: Path) -> dict[str, Any]:
             str(file),
             have=error.strerror or str(error),
             need="a readable mlflow.yaml",
-            remedy="set TOMORROW_CONFIG to one, or put it back beside the packages",
+            remedy="set TOMORROW_CONFIG to the path of one, or restore it in the project's folder",
         ) from None
     # A ValueError is YAML's of a day such as 2020-13-45, or of bytes that are no text.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -128,9 +128,9 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
         return ConfigurationError(subject, have=have, need=need, remedy="correct the value", key=key)
     return ConfigurationError(
         subject,
-        have="a key that means nothing here",
+        have="an unknown key",
         need=f"one of {', '.join(known_keys(Settings, fault['loc']))}",
-        remedy="correct the spelling, or take the line out",
+        remedy="correct the spelling, or remove the line",
         key=key,
     )
 

@@ -34,17 +34,17 @@ class Obstacle:
 FULL = Obstacle(
     have="no room is left",
     need="room on the disk that it lies on",
-    remedy="make room there, then run it again: what was on record still is",
+    remedy="make room there, then run it again: nothing that was recorded is lost",
 )
 NO_FILES = Obstacle(
     have="no further file can be made: the disk has room, and all its inodes are in use",
     need="inodes on the disk that it lies on (df -i shows them)",
-    remedy="remove files there, small ones count as much as large ones, then run it again: what was on record still is",
+    remedy="remove files there, small or large, then run it again: nothing that was recorded is lost",
 )
 READ_ONLY = Obstacle(
-    have="it may not be written",
-    need="a disk and files that this user may write",
-    remedy="mount it to be written, or see whose files they are, then run it again: what was on record still is",
+    have="it cannot be written to",
+    need="a disk and files that this user may write to",
+    remedy="mount it for writing, or check who owns the files, then run it again: nothing that was recorded is lost",
 )
 REFUSALS = (401, 403)
 # As MLflow names such answers, and so much of what the server said is shown.
@@ -72,9 +72,9 @@ def denied(error: BaseException) -> ConfigurationError | None:
             said = next(iter(str(cause).splitlines()), type(cause).__name__)[:MOST_SAID]
             return ConfigurationError(
                 f"tracking server {read_settings().tracking_uri}",
-                have=f"it refuses what it was asked: {said}",
+                have=f"it refuses the request: {said}",
                 need="a user who may read and change its runs and registered models",
-                remedy="ask whoever runs it for the right to do so, or name a user who has it "
+                remedy="ask its administrator for these rights, or name a user who has them "
                 "(MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN)",
             )
     return None
@@ -101,10 +101,10 @@ def fault_of_ours(error: BaseException) -> TomorrowError:
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
     return TomorrowError(
-        "a fault of ours",
+        "an error in tomorrow itself",
         have=f"{type(error).__name__}: {error}{place}",
-        need="no such thing",
-        remedy="run it again with TOMORROW_DEBUG=1 for the whole trace, and report it with that",
+        need="a run without it",
+        remedy="run it again with TOMORROW_DEBUG=1 to see the whole trace, and report it with that",
     )
 
 
@@ -113,7 +113,7 @@ def folder_fault(
 ) -> ConfigurationError:
     """The error to show if a place, by default in the state directory, cannot be made, read or written."""
     return storage_fault(error, subject) or ConfigurationError(
-        subject, have=error.strerror or str(error), need="a folder that can be made, and written to", remedy=remedy
+        subject, have=error.strerror or str(error), need="a folder that can be created and written to", remedy=remedy
     )
 
 
@@ -127,9 +127,9 @@ def _is_out_of_memory(cause: BaseException) -> bool:
 def _no_memory(cause: BaseException) -> ConfigurationError:
     return ConfigurationError(
         "memory",
-        have=f"no more is given to this process ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
-        need="memory, and address space, for the libraries and what they compute",
-        remedy="end other programs, or raise the limit (ulimit -v, or the container's); with --jobs 1 it takes least",
+        have=f"this process got no more of it ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
+        need="enough memory and address space for the libraries and their computations",
+        remedy="end other programs, or raise the limit (ulimit -v, or the container's); --jobs 1 needs the least",
     )
 
 
@@ -215,9 +215,9 @@ def _refused(have: str) -> ConfigurationError:
     return ConfigurationError(
         f"Prefect's server {os.environ.get('PREFECT_API_URL', '')}".strip(),
         have=have,
-        need="a server that lets us in",
+        need="a server that accepts our requests",
         remedy="set PREFECT_API_AUTH_STRING (a user and password in PREFECT_API_URL do as well) or PREFECT_API_KEY to "
-        "what it asks for, or unset PREFECT_API_URL to run without it",
+        "what it asks for, or unset PREFECT_API_URL to run without that server",
     )
 
 
@@ -229,5 +229,5 @@ def _silent(whose: str, have: str) -> ConfigurationError:
         have=f"{have} ({room()})",
         need="a server that is running and can write its database",
         remedy="see its log (those of `tomorrow up` are in logs of the state directory) and whether its disk is full, "
-        "then run it again: what was on record still is",
+        "then run it again: nothing that was recorded is lost",
     )

@@ -167,7 +167,7 @@ def check_room(home: Path) -> None:
     if free < ROOM_BYTES:
         raise ConfigurationError(
             f"Prefect's server in {home}",
-            have=f"it ended while it started, and {free / 1e6:.1f} MB are free on that disk",
+            have=f"it ended while it started, and only {free / 1e6:.1f} MB are free on that disk",
             need=f"{ROOM_BYTES / 1e6:.0f} MB for its database",
             remedy="make room there, or set PREFECT_HOME to a folder on another disk",
         )
@@ -184,7 +184,7 @@ def _check_server(url: str) -> None:
         raise ConfigurationError(
             f"Prefect's server at {url}",
             have=f"it answers {answer.status_code}{f': {said}' if said else ''}",
-            need="a Prefect server that lets us in",
+            need="a Prefect server that accepts our requests",
             remedy="correct PREFECT_API_URL, set PREFECT_API_AUTH_STRING to what it asks for, or unset PREFECT_API_URL "
             "to run without one",
         )
@@ -211,8 +211,8 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
     if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
         raise ConfigurationError(
             "Prefect's server",
-            have="none is named, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE forbids to start one",
-            need="one or the other",
+            have="PREFECT_API_URL is not set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE does not allow starting one",
+            need="a server that runs, or leave to start one",
             remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
         )
 
@@ -241,7 +241,7 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
                     have="it ended while it started, twice",
                     need="a database of Prefect's that this release can open and write",
-                    remedy="see why with `prefect server start`, or move it away, and lose Prefect's list of past runs",
+                    remedy="see why with `prefect server start`, or move it away: only Prefect's list of runs is lost",
                 )
             # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
             # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
@@ -281,7 +281,7 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
             f"Prefect's server at {server.api_url}",
             have="another program answers there",
             need="the server that this command has started",
-            remedy="run it again: it will choose another port; or see who listens there",
+            remedy="run it again, which chooses another port, or find out which program listens there",
         )
     return str(server.api_url)
 

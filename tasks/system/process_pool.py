@@ -132,7 +132,7 @@ class Workers(Generic[Given, R]):
         ended = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
         return TomorrowError(
             f"{process.name} of {self.count}",
-            have=f"it ended with {ended} in the middle of its work",
+            have=f"it ended with {ended} before its work was done",
             need=f"memory and time for {self.count} processes at once",
             remedy=f"use fewer --jobs; {AGAIN}",
         )
@@ -170,9 +170,9 @@ def _attempt(do: Callable[[], object]) -> _Reply:
         if fault is None:
             traceback.print_exc()
             fault = TomorrowError(
-                "a fault of ours, in a worker process",
+                "an error in tomorrow itself, in a worker process",
                 have=f"{type(error).__name__}: {error}",
-                need="no such thing",
+                need="a run without it",
                 remedy=f"report it with the trace above; {AGAIN}",
             )
         return _Reply(None, fault)

@@ -64,7 +64,7 @@ class Tracking:
             raise ConfigurationError(
                 f"experiment {name!r}",
                 have="it was deleted in MLflow",
-                need="an experiment that runs can be added to",
+                need="an experiment that is not deleted",
                 remedy="restore it in MLflow, or name another under tracking.experiment in mlflow.yaml",
             )
         for tag, text in EXPERIMENT_TAGS.items():
@@ -98,7 +98,7 @@ def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tra
     else:
         raise ConfigurationError(
             f"tracking store {uri}",
-            have="not an address of a store with a registry in it",
+            have="not the address of a tracking store with a model registry",
             need="sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE, or http://HOST:PORT of an MLflow server",
             remedy="set tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
         )
@@ -184,7 +184,7 @@ def _unreachable(uri: Address, have: str) -> ConfigurationError:
     return ConfigurationError(
         f"tracking server {uri}",
         have=have,
-        need="a running MLflow server that lets us in",
+        need="a running MLflow server that accepts our requests",
         remedy="start it, or correct tracking.uri in mlflow.yaml, or MLFLOW_TRACKING_URI",
     )
 

@@ -108,7 +108,7 @@ def _parse(uri: str) -> "URL":
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise _refusal(
             url,
-            have="a database in memory, gone when the command ends",
+            have="a database in memory, which is lost when the command ends",
             need="a file",
             remedy="set tracking.uri in mlflow.yaml to sqlite:///mlflow.db",
         )
@@ -150,8 +150,8 @@ def _check_place(url: "URL", file: Path) -> None:
     raise _refusal(
         url,
         have=have,
-        need="a file that can be made and written to",
-        remedy="make a place for it that this user may write, or name another file under tracking.uri in mlflow.yaml",
+        need="a file that can be created and written to",
+        remedy="make its folder writable for this user, or name another file under tracking.uri in mlflow.yaml",
     )
 
 
@@ -173,7 +173,7 @@ def _contents(url: "URL") -> tuple[set[str], str | None]:
             url,
             have=f"it cannot be opened: {cause.splitlines()[0] if cause else type(error).__name__}",
             need="a database of MLflow's, or a place for a new one",
-            remedy="correct tracking.uri in mlflow.yaml (or MLFLOW_TRACKING_URI), or move what stands there away",
+            remedy="correct tracking.uri in mlflow.yaml (or MLFLOW_TRACKING_URI), or move the file there away",
         ) from None
 
 

@@ -91,7 +91,7 @@ def test_a_rollback_wants_a_reason_and_is_followed_at_once(run: Run, registry: R
     assert (line["version"], line["decision"], line["reasons"]) == (1, "rolled back", ["it drifts"])
     further = run("rollback", MODEL, "--reason", "further")
     assert (further.code, further.out) == (2, "")
-    assert "no version that was in Production before it" in further.err
+    assert "no earlier Production version is recorded" in further.err
 
 
 def test_a_long_history_shows_what_is_new_and_how_much_is_left_out(

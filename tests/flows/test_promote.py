@@ -176,7 +176,7 @@ def test_in_manual_mode_a_version_waits_for_a_person(
     rejected = run("reject", "SAMPLE-Open", "2", "--reason", "one is enough", "--json")
     assert (rejected.code, rejected.json["stage"], rejected.json["changed"]) == (0, "Staging", False)
     assert client.get_model_version("SAMPLE-Open", "2").tags["decision"] == "rejected"
-    assert "waits for nobody" in run("approve", "SAMPLE-Open", "2", "--reason", "after all").err
+    assert "does not wait for approval" in run("approve", "SAMPLE-Open", "2", "--reason", "after all").err
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ def taken(parts: Iterable[Part]) -> Iterator[Mapping[str, socket.socket]]:
                 fault = os.strerror(error.errno or errno.EINVAL)
                 raise ConfigurationError(
                     f"port {part.port} of {part.host}, for {part.title}",
-                    have=f"in use{_by(part.port)}" if in_use else f"it cannot be listened on: {fault}",
-                    need="a port that nobody listens on",
-                    remedy=f"end what listens there, or choose another: --{part.name}-port N, "
+                    have=f"in use{_by(part.port)}" if in_use else f"this user cannot listen on it: {fault}",
+                    need="a free port",
+                    remedy=f"end the program that listens there, or choose another: --{part.name}-port N, "
                     f"or {part.setting} in mlflow.yaml",
                     port=part.port,
                 ) from None

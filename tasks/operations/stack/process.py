@@ -107,8 +107,8 @@ class PartProcess:
                 f"{self.part.title} of the stack",
                 have=f"it ended {self._deaths_in_a_row} times while it started; the newest lines of its log:\n    "
                 + "\n    ".join(newest_lines(self.part.log)),
-                need="a part that comes up",
-                remedy=f"see its whole log: {self.part.log}",
+                need="a program that starts and keeps running",
+                remedy=f"read its whole log: {self.part.log}",
             )
 
     def end(self) -> None:

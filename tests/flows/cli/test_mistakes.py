@@ -24,7 +24,7 @@ print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras") if name
         ("promote SAMPLE-Opne 1", 2, "model 'SAMPLE-Opne': not registered"),
         ("promote SAMPLE-Open 9 --to staging", 2, "version 9 of SAMPLE-Open: no such version"),
         ("promote SAMPLE-Open 1 --to prod", 2, "stage 'prod': no stage of that name"),
-        ("approve SAMPLE-Open 1", 2, "it waits for nobody: its decision is 'refused'"),
+        ("approve SAMPLE-Open 1", 2, "it does not wait for approval: its decision is 'refused'"),
         ("reject SAMPLE-Open 9 --reason why", 2, "no such version"),
         ("rollback SAMPLE-Open", 2, "rollback of SAMPLE-Open: no reason"),
         ("rollback SAMPLE-Opne --reason why", 5, "model 'SAMPLE-Opne': not registered"),

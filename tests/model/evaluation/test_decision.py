@@ -45,7 +45,7 @@ def test_a_rejection_wants_a_reason() -> None:
 @pytest.mark.parametrize("decided", [None, *(word for word in DecisionWord if word != DecisionWord.WAITING)])
 def test_only_what_waits_can_be_approved_or_rejected(decided: DecisionWord | None) -> None:
     for approved in (True, False):
-        with pytest.raises(UsageError, match="waits for nobody"):
+        with pytest.raises(UsageError, match="does not wait for approval"):
             record(PersonDecision(approved=approved, by="ada", reason="so"), passed=True, decided=decided)
 
 

@@ -43,7 +43,7 @@ def test_only_a_version_that_waits_can_be_approved(registry: Registry, tracking:
     registry.move(MODEL, 1, "Staging", waiting)
     check_version(tracking.settings, MODEL, 1, waits=True)
     registry.record(registry.version(MODEL, 1), PASSED)
-    with pytest.raises(UsageError, match="it waits for nobody: its decision is 'promoted'"):
+    with pytest.raises(UsageError, match="it does not wait for approval: its decision is 'promoted'"):
         check_version(tracking.settings, MODEL, 1, waits=True)
 
 

@@ -225,7 +225,7 @@ def test_a_rollback_gives_production_to_the_version_before_and_further_back_each
     assert first.version.tags["decision.reasons"] == "It drifts."
     # Version 2 is gone, and passed over.
     assert registry.roll_back(MODEL, back).version.version == 1
-    with pytest.raises(UsageError, match="no version that was in Production before it"):
+    with pytest.raises(UsageError, match="no earlier Production version is recorded"):
         registry.roll_back(MODEL, back)
     assert registry.production(MODEL, NOW).version == 1
     # What was rolled back is not on the way any more.

@@ -161,7 +161,7 @@ def test_the_password_of_an_address_in_the_wrong_place_is_not_shown(tmp_path: Pa
         ("tracking: {uri: http://me:hunter2@host", "line 1, column 39"),
         ("tracking:\n\turi: http://me:hunter2@host", "line 2, column 1"),
         ("tracking:\n  uri:http://me:hunter2@host", "tracking in"),
-        ("tracking: {uri:http://me:hunter2@host}", "a key that means nothing here"),
+        ("tracking: {uri:http://me:hunter2@host}", "an unknown key"),
         ("tracking: {urii: 'http://host/?password=hunter2'}", "tracking.urii"),
         ("tracking: {uri: [hunter2]}", "a value of kind list"),
         ("ledger: {uri: {password: hunter2}}", "a value of kind dict"),
