@@ -161,8 +161,8 @@ class PriceOptions:
         named = tickers(self.ticker, self.tickers_file)
         if self.source == "sample":
             no_ticker_of_sample(named)
-        if self.source == "csv":
-            _check_there(self.prices)
+        if self.source == "csv" and not named:
+            _check_there(self.prices)  # before anybody is asked for the ticker of a file that is not there
         shared = given(
             source=self.source,
             columns=tuple(self.columns) or None,
@@ -180,7 +180,10 @@ class PriceOptions:
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
         else:
             wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
-        return tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        requests = tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        if self.source == "csv":
+            _check_there(self.prices)
+        return requests
 
     def _default(self) -> tuple[str | None, ...]:
         return (SAMPLE.ticker,) if self.source == "sample" else (None,)

@@ -93,7 +93,7 @@ def test_constant_prices_cannot_be_scaled(run: Run, tmp_path: Path) -> None:
 
 
 WRONG_USE = {
-    "csv without a ticker": (("--source", "csv", "--prices", "COPPER_WORKS.csv"), "say it with --ticker"),
+    "csv without a ticker": (("--source", "csv", "--prices", "COPPER_WORKS.csv"), "add --ticker TICKER"),
     "no name of a column": ((*CSV, "--prices", "a.csv", "--columns", "clse=x"), "NAME=TITLE"),
     "no form of dates": ((*CSV, "--prices", "a.csv", "--date-format", "YYYY"), "DD/MM/YYYY"),
     "columns of another source": (("--source", "sample", "--columns", "close=x"), "--columns"),
@@ -119,7 +119,11 @@ WRONG_USE = {
 
 
 @pytest.mark.parametrize("mistake", WRONG_USE)
-def test_wrong_use_ends_with_exit_2_and_says_what_would_be_right(mistake: str, run: Run) -> None:
+def test_wrong_use_ends_with_exit_2_and_says_what_would_be_right(
+    mistake: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "COPPER_WORKS.csv").touch()
     arguments, said = WRONG_USE[mistake]
     refused = run("train", *arguments)
     assert (refused.code, refused.out) == (2, "")

@@ -115,7 +115,7 @@ def test_a_move_that_mlflow_forbids_is_taken_back_and_made_by_nobody_later(
             with pytest.raises(ConfigurationError, match="Permission denied") as refused:
                 ask(PASSED)
             assert refused.value.subject == f"the stages of {MODEL}"
-            assert "nobody moves it later" in refused.value.remedy
+            assert "nothing will be moved later" in refused.value.remedy
     assert registry.production(MODEL, NOW).version == 1
     assert registry.compare(MODEL, NOW) == ()
     assert stand(tracking.client) == before

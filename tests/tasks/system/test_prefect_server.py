@@ -275,7 +275,7 @@ def test_a_server_that_lets_nobody_in_is_told_at_once() -> None:
 def test_no_server_where_none_may_be_started_is_told(tmp_path: Path) -> None:
     process = _python(RUN, _bare_environment(tmp_path, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="false"), tmp_path)
     assert process.returncode == 1
-    assert "ConfigurationError: Prefect's server: none is named" in process.stderr
+    assert "ConfigurationError: Prefect's server: PREFECT_API_URL is not set" in process.stderr
 
 
 def _flat(table: dict[str, object], prefix: str = "PREFECT") -> Iterator[tuple[str, str]]:
