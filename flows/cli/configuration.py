@@ -24,6 +24,8 @@ OPTIONS = {
     "source": "--source",
     "ticker": "--ticker",
     "exchange": "--exchange",
+    "columns": "--columns",
+    "date_format": "--date-format",
     "vintage": "--vintage",
     "market_seed": "--market-seed",
     "column": "--column",

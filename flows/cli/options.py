@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.configuration import forecaster_config, given, validated
-from model.config import ForecasterConfig, PriceRequest
+from model.config import PRESETS, ForecasterConfig, PriceRequest
 from model.errors import PricesUnavailable, UsageError
-from model.market.security import SAMPLE
+from model.market.security import SAMPLE, check_sample
 
 # What heads the column of tickers in a list that is a table.
 TICKER_TITLES = ("ticker", "tickers", "symbol", "symbols", "ticker symbol")
@@ -111,11 +111,8 @@ Exchange = Annotated[
     ),
 ]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
-Preset = Annotated[str, option("--preset", "NAME", "The named training configuration: tutorial, daily or anchored.")]
+Preset = Annotated[str, option("--preset", "NAME", f"The named training configuration: {', '.join(PRESETS)}.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
-
-
-FILE_OPTIONS = {"columns": "--columns", "date_format": "--date-format"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +157,8 @@ class PriceOptions:
         """Which prices are wanted, of one security after the other."""
         named = tickers(self.ticker, self.tickers_file)
         if self.source == "sample":
-            no_ticker_of_sample(named)
+            for ticker in named:
+                check_sample(ticker)
         if self.source == "csv" and not named:
             _check_there(self.prices)  # before anybody is asked for the ticker of a file that is not there
         shared = given(
@@ -180,7 +178,7 @@ class PriceOptions:
             wanted = [given(ticker=ticker, files=files) for ticker, files in choose(self.prices, named)]
         else:
             wanted = [given(ticker=ticker, files=tuple(self.prices)) for ticker in named or self._default()]
-        requests = tuple(validated(PriceRequest, each | shared, FILE_OPTIONS) for each in wanted)
+        requests = tuple(validated(PriceRequest, each | shared) for each in wanted)
         if self.source == "csv":
             _check_there(self.prices)
         return requests
@@ -218,18 +216,6 @@ class TrainingOptions:
             "training.seed": self.seed,
         }
         return forecaster_config(name, given(**shorthands), self.assignments)
-
-
-def no_ticker_of_sample(named: Sequence[str]) -> None:
-    """UsageError where a security is named, and prices are of the synthetic market: they would not be its own."""
-    for ticker in named:
-        if ticker.upper() != SAMPLE.ticker:
-            raise UsageError(
-                f"--ticker {ticker}",
-                have=f"--source sample, whose only security is the synthetic {SAMPLE.ticker}",
-                need="the source yahoo or csv for any other security",
-                remedy=f"leave --ticker out, or use real prices: --source yahoo, or --source csv --prices {ticker}.csv",
-            )
 
 
 def _check_there(files: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ DESCRIPTION = "Forecasts a stock's next trading day and proves whether the forec
 EXIT_CODES = """\b
 Exit codes:
   0 done (also a training whose version the gate refused)
-  1 an error in tomorrow itself: please report it
+  1 a fault of ours: please report it
   2 a wrong option or setting, or a database that cannot be used
   3 prices that cannot be used or fetched
   4 the gate refused the promotion

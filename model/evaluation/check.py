@@ -13,7 +13,7 @@ from enum import StrEnum
 TITLES = ("result", "check", "measured", "needed")
 _SENTENCE = re.compile(r"(?P<result>PASS|FAIL|INFO) (?P<name>.+?): (?P<measured>.*?)(?:; needed (?P<needed>.*))?\.")
 # What Markdown would read as markup.
-_MARKUP = re.compile(r"([\\`*_\[\]|~])")
+_MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 
 
 class Result(StrEnum):
@@ -89,7 +89,7 @@ def text_table(checks: Iterable[Check], margin: str = "") -> tuple[str, ...]:
 def markdown_table(checks: Iterable[Check]) -> str:
     """The same table in Markdown, with a line end after each row."""
     rows = [_cells(check) for check in checks]
-    body = [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
+    body = [f"| {' | '.join(map(as_markdown, row))} |" for row in rows]
     return "\n".join([f"| {' | '.join(TITLES)} |", f"|{' --- |' * len(TITLES)}", *body, ""])
 
 
@@ -97,6 +97,6 @@ def _cells(check: Check) -> tuple[str, ...]:
     return check.result, check.name, check.measured, check.needed
 
 
-def _escaped(text: str) -> str:
+def as_markdown(text: str) -> str:
     """The text as a page of Markdown and HTML shows it, letter by letter."""
     return _MARKUP.sub(r"\\\1", html.escape(text, quote=False))

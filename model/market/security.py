@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from model.errors import UsageError
 from model.market.money import POINTS
 
 _WITHOUT_VOLUME = ("CURRENCY", "INDEX", "MUTUALFUND")
@@ -45,3 +46,14 @@ class Security:
 
 
 SAMPLE = Security(ticker="SAMPLE", name="the synthetic sample market", currency="USD", kind="SYNTHETIC")
+
+
+def check_sample(ticker: str) -> None:
+    """UsageError where another security is named for the synthetic market: its prices would not be that one's."""
+    if not SAMPLE.has_ticker(ticker):
+        raise UsageError(
+            f"--ticker {ticker}",
+            have=f"--source sample, whose only security is the synthetic {SAMPLE.ticker}",
+            need="the source yahoo or csv for any other security",
+            remedy=f"leave --ticker out, or use real prices: --source yahoo, or --source csv --prices {ticker}.csv",
+        )

@@ -8,7 +8,7 @@ from model.config import PriceRequest
 from model.errors import UsageError
 from model.market.calendar import OBSERVED, ExchangeCalendar, code_of
 from model.market.prices import Days
-from model.market.security import SAMPLE, Security
+from model.market.security import SAMPLE, Security, check_sample
 from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.yahoo_exchanges import calendar_by_ticker
 from tasks.settings import Settings
@@ -112,6 +112,8 @@ def _check_source(request: PriceRequest) -> None:
     if source == "csv" and "ticker" not in request.model_fields_set:
         need = "the ticker of the security whose prices the files hold"
         raise UsageError("--source csv", have="files without a ticker", need=need, remedy="add --ticker TICKER")
+    if source == "sample" and "ticker" in request.model_fields_set:
+        check_sample(request.ticker)
     if source != "csv" and (request.columns or request.date_format):
         option = "--columns" if request.columns else "--date-format"
         remedy = f"leave {option} out, or add --source csv"

@@ -1,10 +1,8 @@
 """What MLflow's pages show first of a model and of its versions: a paragraph; a verdict and its table."""
 
-import html
-import re
 from datetime import UTC
 
-from model.evaluation.check import markdown_table, read_check
+from model.evaluation.check import as_markdown, markdown_table, read_check
 from tasks.registry.ruling import Ruling
 
 # How a description of ours begins: one that a person wrote instead is left as it is.
@@ -13,10 +11,9 @@ MODEL_DESCRIPTION = """\
 Forecasts the next session's price of one security and column: raw prices in, a price with its intervals and quantiles \
 out. Each training adds a version; the gate lets it into Production where its configuration is proven better than the \
 naive forecast, and it is better than the version there. The description of a version is its verdict; its run has the \
-figures. `README.md` explains the words, and `docs/gate.md` the gate."""
+figures. `docs/glossary.md` explains the words, and `docs/gate.md` the gate."""
 LONGEST_REASON = 300
 LONGEST = 5000  # what MLflow's database holds of a description
-MARKUP = re.compile(r"([\\`*_\[\]|#])")
 
 
 def describe_version(ruling: Ruling, verdict: str | None) -> str:
@@ -30,16 +27,11 @@ def describe_version(ruling: Ruling, verdict: str | None) -> str:
     lines = [f"{OURS}{ruling.decision.value}{f' ({known})' if known else ''}"]
     if ruling.reasons:
         first = ruling.reasons[0]
-        lines.append(_shown(first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."))
-    forced = f", past the gate: {_shown(ruling.forced)}" if ruling.forced else ""
-    lines.append(f"Decided {ruling.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {_shown(ruling.by)}{forced}")
+        lines.append(as_markdown(first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."))
+    forced = f", past the gate: {as_markdown(ruling.forced)}" if ruling.forced else ""
+    lines.append(f"Decided {ruling.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {as_markdown(ruling.by)}{forced}")
     # Two spaces are a line end in Markdown.
     verdict_lines = "  \n".join(lines)
     table = markdown_table(map(read_check, ruling.reasons)) if len(ruling.reasons) > 1 else ""
     whole = f"{verdict_lines}\n\n{table}" if table else verdict_lines
     return whole if len(whole) <= LONGEST else verdict_lines
-
-
-def _shown(text: str) -> str:
-    """The text as Markdown shows it, letter by letter."""
-    return MARKUP.sub(r"\\\1", html.escape(text, quote=False))

@@ -101,7 +101,7 @@ def fault_of_ours(error: BaseException) -> TomorrowError:
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
     return TomorrowError(
-        "an error in tomorrow itself",
+        "a fault of ours",
         have=f"{type(error).__name__}: {error}{place}",
         need="a run without it",
         remedy="run it again with TOMORROW_DEBUG=1 to see the whole trace, and report it with that",

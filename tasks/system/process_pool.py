@@ -170,7 +170,7 @@ def _attempt(do: Callable[[], object]) -> _Reply:
         if fault is None:
             traceback.print_exc()
             fault = TomorrowError(
-                "an error in tomorrow itself, in a worker process",
+                "a fault of ours, in a worker process",
                 have=f"{type(error).__name__}: {error}",
                 need="a run without it",
                 remedy=f"report it with the trace above; {AGAIN}",

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
 NEWEST = ("3.17.2", "dc11669786a5")
-REVISION = "SELECT version_num FROM alembic_version"
 # The models; their versions, each with what was decided on it last; the models that have one in Production.
 REGISTERED = (
     "SELECT name FROM registered_models ORDER BY name",
@@ -78,11 +77,9 @@ def read_registered(settings: Settings) -> Registered | None:
 
     try:
         url = _parse(settings.tracking_uri.secret)
-        if url.get_backend_name() == "sqlite" and not sqlite_file(str(url.database)).exists():
-            return Registered()  # SQLite would make the file by looking
+        if not _is_there(url):
+            return Registered()
         with create_engine(url, poolclass=NullPool).connect() as connection:
-            if connection.execute(text(REVISION)).scalars().all() != [NEWEST[1]]:
-                return None
             models, versions, production = (connection.execute(text(query)).all() for query in REGISTERED)
     except (SQLAlchemyError, ModuleNotFoundError, TomorrowError):
         return None

@@ -11,7 +11,7 @@ Forecasts of the next session's price, each judged against the naive forecast on
 A run is a training (`META Open anchored 2020-01-31`: security, column, preset, newest session known), a proof of its \
 configuration on years of past sessions, the scores of a version at work, or a backtest. Read `crps_skill` first: \
 above 0 the whole forecast beats the naive one; `skill` says the same of its median by RMSE. `decision` is the gate's. \
-`README.md` explains the words, and `docs/reading-a-run.md` each page and figure."""
+`docs/glossary.md` explains the words, and `docs/reading-a-run.md` each page and figure."""
 
 # A view that whoever has its key shares, as MLflow's page "Share" keeps it: in a tag, asked for in an address.
 VIEW_KEY = "tomorrow"

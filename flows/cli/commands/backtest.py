@@ -13,6 +13,7 @@ from flows.cli.command import command
 from flows.cli.configuration import given, jobs, prepare, validated
 from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, day, flag, month, option
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
+from model.config import PRESETS
 from model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def backtest(
     prices: BacktestPriceOptions,
     training: TrainingOptions,
     presets: Annotated[
-        str, option("--presets", "NAME,...", "Training configurations: tutorial, daily, anchored.")
+        str, option("--presets", "NAME,...", f"Training configurations: {', '.join(PRESETS)}.")
     ] = "tutorial",
     first_month: Annotated[
         str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).", parser=month)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
-from flows.cli.options import Exchange, PriceFiles, count, flag, no_ticker_of_sample, option
+from flows.cli.options import Exchange, PriceFiles, count, flag, option
 from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
 from model.errors import UsageError
-from model.market.security import SAMPLE
+from model.market.security import SAMPLE, check_sample
 
 if TYPE_CHECKING:
     from tasks.operations.stack.parts import Stack
@@ -114,8 +114,8 @@ def _request(
     ticker: str | None, source: str | None, files: list[str], exchange: str | None = None
 ) -> PriceRequest | None:
     """What the deployments are to fetch; None where no option says it."""
-    if source == "sample":
-        no_ticker_of_sample([ticker] if ticker else [])
+    if source == "sample" and ticker:
+        check_sample(ticker)
     named = given(
         ticker=ticker or (SAMPLE.ticker if source == "sample" else None),
         source=source,

@@ -20,6 +20,7 @@ NOW = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
         (PriceRequest(source="yahoo", files=("a.csv",)), "--source yahoo, which reads no files"),
         (PriceRequest(source="yahoo", ticker="SAMPLE"), "the synthetic market"),
         (PriceRequest(source="csv", ticker="sample", files=("a.csv",)), "the synthetic market"),
+        (PriceRequest(source="sample", ticker="META"), "--ticker META: --source sample"),
         (PriceRequest(source="yahoo", ticker=""), "not a ticker"),
         (PriceRequest(source="yahoo", ticker="FB META"), "not a ticker"),
         (PriceRequest(source="yahoo", ticker="../FB"), "not a ticker"),

@@ -19,8 +19,8 @@ def read(request: PriceRequest, settings: Settings) -> Prices:
     return read_prices(resolve(request, settings, NOW), settings, NOW)
 
 
-def test_the_sample_market_reaches_the_newest_completed_session_and_is_sample_whatever_the_ticker() -> None:
-    prices = read(PriceRequest(ticker="FB", source="sample"), Settings())
+def test_the_sample_market_reaches_the_newest_completed_session_and_is_no_security() -> None:
+    prices = read(PriceRequest(source="sample"), Settings())
     assert prices.security is SAMPLE
     assert (prices.first, prices.last) == (date(2012, 1, 3), date(2026, 11, 20))
     assert "not a real security" in prices.notes[0]
