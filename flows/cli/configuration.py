@@ -88,8 +88,10 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     from flows.runs.clock import now
     from tasks.prices.request import resolve, wanted_security
 
-    if len(wanted) == 1:  # of several, each says for itself which day is impossible
-        resolve(wanted[0], settings, now())
+    one = wanted[0]
+    # Of several, each says for itself what is impossible. Without a day or an exchange none is asked for a calendar.
+    if len(wanted) == 1 and (one.as_of or one.first or one.exchange):
+        resolve(one, settings, now())
     first: dict[str, PriceRequest] = {}
     for request in wanted:
         first.setdefault(wanted_security(request, settings).ticker, request)

@@ -259,7 +259,7 @@ def _against_champion(
 def _compared(
     champion: Champion, compared: Compared, gate: Gate, named: str, odds: float, *, proven: bool
 ) -> Iterator[Check]:
-    aged, on = f"{champion.age} sessions older", f"{compared.sessions:,} sessions"
+    aged, on = f"{champion.age} session{'' if champion.age == 1 else 's'} older", f"{compared.sessions:,} sessions"
     measured = f"{compared.ratio:.4f} times its CRPS ({on})"
     if champion.age >= gate.refresh_after or (proven and not champion.proven):
         why = aged if champion.age >= gate.refresh_after else "not proven"

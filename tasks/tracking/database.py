@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,10 +176,9 @@ def _contents(url: "URL") -> tuple[set[str], str | None]:
 
 
 def _check_version(url: "URL", revision: str | None) -> None:
+    if (version("mlflow"), revision) == NEWEST:
+        return  # MLflow itself takes seconds to import
     import mlflow
-
-    if (mlflow.__version__, revision) == NEWEST:
-        return
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 

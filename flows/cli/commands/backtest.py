@@ -156,6 +156,7 @@ def backtest(
     if first_month and last_month:
         check_order(first_month, last_month)
     wanted = prices.requests()
+    forecasters, workers = _forecasters(presets, training), jobs(processes)
     from model.backtest.plan import WINDOW, BacktestConfig
 
     options = given(
@@ -171,7 +172,6 @@ def backtest(
         raise _no_window(window)
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)
-    forecasters, workers = _forecasters(presets, training), jobs(processes)
     settings, requests = prepare(wanted)
     from tasks.backtest.fit_pool import fitting_workers
     from tasks.system.prefect_server import orchestrated

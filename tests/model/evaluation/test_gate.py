@@ -318,11 +318,11 @@ def test_an_old_version_is_replaced_by_an_equal_one(ratio: float, passes: bool) 
     )
 
 
-@pytest.mark.parametrize("age", [0, 1, 249])
-def test_the_same_configuration_waits_until_the_version_is_old(age: int) -> None:
+@pytest.mark.parametrize(("age", "aged"), [(0, "0 sessions"), (1, "1 session"), (249, "249 sessions")])
+def test_the_same_configuration_waits_until_the_version_is_old(age: int, aged: str) -> None:
     assert against(candidate(0.9), champion(0.9, age=age, same=True)) == (
         False,
-        f"FAIL version 7 in Production: has the same configuration, {age} sessions older; needed 250 sessions older.",
+        f"FAIL version 7 in Production: has the same configuration, {aged} older; needed 250 sessions older.",
     )
 
 
