@@ -55,9 +55,12 @@ def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Fi
 
 def _lines(axes: "Axes", values: Values) -> None:
     """One line a layer, the newest step on the left; zero has no place on a logarithmic scale."""
+    from matplotlib.ticker import MaxNLocator
+
     back = np.arange(values.shape[1])
     axes.set_xlabel("steps back in time")
     axes.set_xlim(-0.5, max(len(back) - 0.5, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if not (values > 0).any():
         axes.text(0.5, 0.5, "all are zero", transform=axes.transAxes, ha="center", color=QUIET)
         return

@@ -39,9 +39,17 @@ def new_figure(title: str, subtitle: str, height: float = 5.0) -> "Figure":
     figure = Figure(figsize=(10, height), dpi=100, facecolor="white")
     figure.subplots_adjust(left=0.085, right=0.975, top=1 - 0.85 / height, bottom=0.8 / height, wspace=0.12)
     # Otherwise two dollar signs in one line would enclose a formula.
-    figure.text(0.085, 1 - 0.325 / height, title, fontsize=14, fontweight="bold", parse_math=False)
-    figure.text(0.085, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET, parse_math=False)
+    _line_of_text(figure, 1 - 0.325 / height, title, fontsize=14, fontweight="bold")
+    _line_of_text(figure, 1 - 0.625 / height, subtitle, fontsize=10.5, color=QUIET)
     return figure
+
+
+def _line_of_text(figure: "Figure", y: float, text: str, *, fontsize: float, **look: Any) -> None:
+    """Write one line above the axes, smaller where it would leave the figure."""
+    written = figure.text(0.085, y, text, fontsize=fontsize, parse_math=False, **look)
+    room = (0.975 - 0.085) * figure.bbox.width
+    while written.get_window_extent().width > room:  # widths do not follow sizes exactly
+        written.set_fontsize(written.get_fontsize() * 0.96)
 
 
 def style(axes: "Axes", ylabel: str, sessions: Days | None = None) -> None:

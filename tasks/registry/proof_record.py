@@ -24,7 +24,11 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         of = f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}"
         odds = proof.needed_odds(needed)
         figure = evidence_figure(
-            proof.judged.sessions, proof.evidence, odds, f"{of}: {claim}", needed_against=needed.evidence
+            proof.judged.sessions,
+            proof.evidence,
+            odds,
+            f"{of}, {proof.verdict(needed)}",
+            needed_against=needed.evidence,
         )
     for run_id in (version.run_id, kept.run_id):
         run = client.get_run(run_id)
