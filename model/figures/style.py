@@ -49,7 +49,8 @@ def _line_of_text(figure: "Figure", y: float, text: str, *, fontsize: float, **l
     written = figure.text(0.085, y, text, fontsize=fontsize, parse_math=False, **look)
     room = (0.975 - 0.085) * figure.bbox.width
     while written.get_window_extent().width > room:  # widths do not follow sizes exactly
-        written.set_fontsize(written.get_fontsize() * 0.96)
+        fontsize *= 0.96
+        written.set_fontsize(fontsize)
 
 
 def style(axes: "Axes", ylabel: str, sessions: Days | None = None) -> None:
