@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tasks.operations.stack.orphans import mark_of, marked
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Settings
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.access.stack_state import StackState, read_stack
-from tests.servers import free_port
+from tests.servers import asked, free_port
 from tests.tasks.operations.test_alarms import webhook
 
 PATIENCE = 400
@@ -68,7 +66,7 @@ class Running:
 
     def ask(self, path: str, question: dict[str, Any]) -> Any:
         """Ask Prefect's server."""
-        answer = httpx.post(f"{self.api.address}/{path}", json=question, timeout=60, auth=self.prefect_auth)
+        answer = asked("POST", f"{self.api.address}/{path}", json=question, auth=self.prefect_auth)
         answer.raise_for_status()
         return answer.json()
 

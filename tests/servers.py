@@ -11,8 +11,12 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+
+from tasks.system.patience import PASSING, patiently
 
 
 def free_port() -> int:
@@ -20,6 +24,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def asked(method: str, address: str, **how: Any) -> httpx.Response:
+    """What a server answers; one that is busy for the moment is asked again, as Prefect's is while SQLite is locked."""
+
+    def ask() -> httpx.Response:
+        return httpx.request(method, address, **{"timeout": 60, **how})
+
+    return patiently(ask, seconds=120, after_answer=lambda answer: answer.status_code in PASSING)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 import yaml
 
@@ -26,7 +25,7 @@ from tasks.settings import Address, Settings
 from tasks.system.prefect_server import environment
 from tasks.system.state_directory import place_tags
 from tests.project import ROOT, program
-from tests.servers import free_port, serving
+from tests.servers import asked, free_port, serving
 
 if TYPE_CHECKING:
     from prefect.cli.deploy._models import DeploymentConfig
@@ -167,7 +166,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 
 def _ask(env: dict[str, str], path: str, question: dict[str, object]) -> list[dict[str, Any]]:
-    answer = httpx.post(f"{env['PREFECT_API_URL']}/{path}", json=question, timeout=PATIENCE)
+    answer = asked("POST", f"{env['PREFECT_API_URL']}/{path}", json=question)
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()
     return found
@@ -234,7 +233,8 @@ def test_the_last_run_is_that_of_the_same_schedule_which_has_completed(
     assert since(third) == due(third) - NEVER, "nothing has been done yet"
     for run, kind in ((first, "COMPLETED"), (second, "FAILED"), (morning, "COMPLETED")):
         question: dict[str, object] = {"state": {"type": kind}, "force": True}
-        httpx.post(f"{server['PREFECT_API_URL']}/flow_runs/{run['id']}/set_state", json=question).raise_for_status()
+        place = f"{server['PREFECT_API_URL']}/flow_runs/{run['id']}/set_state"
+        asked("POST", place, json=question).raise_for_status()
     assert since(third) == due(first), "neither the one that failed nor the morning's"
     assert since(first) == due(first) - NEVER
 
@@ -275,7 +275,7 @@ def test_what_deployments_were_given_until_now_is_taken_and_no_other_preset(serv
     def answer(forecaster: dict[str, Any]) -> int:
         body = {"parameters": {"forecaster": forecaster}, "state": {"type": "CANCELLED"}}
         address = f"{server['PREFECT_API_URL']}/deployments/{train}/create_flow_run"
-        return httpx.post(address, json=body, timeout=PATIENCE).status_code
+        return asked("POST", address, json=body).status_code
 
     whole = PRESETS["anchored"].model_dump(mode="json")
     for given in ({"preset": "daily"}, {"preset": "daily", "training": {"seed": 1, "patience": None}}, {}, whole):
@@ -318,12 +318,12 @@ def test_the_schedules_yield_runs_at_the_right_new_york_times(server: dict[str, 
 def _asked(server: dict[str, str]) -> str:
     """A run of predict that somebody has asked for: with the deployment's own parameters."""
     predict = _deployed(server)["predict"]["id"]
-    answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json={})
+    answer = asked("POST", f"{server['PREFECT_API_URL']}/deployments/{predict}/create_flow_run", json={})
     return str(answer.json()["id"])
 
 
 def _state(server: dict[str, str], run: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
+    found: dict[str, Any] = asked("GET", f"{server['PREFECT_API_URL']}/flow_runs/{run}").json()["state"]
     return found
 
 

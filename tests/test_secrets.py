@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tasks.settings import Settings
 from tests.fakes.password import behind_password
 from tests.flows.conftest import SMALL
 from tests.postgres import database_on, postgres_server
-from tests.servers import free_port, serving
+from tests.servers import asked, free_port, serving
 from tests.tasks.operations.test_alarms import HIDDEN, webhook
 
 pytestmark = pytest.mark.servers
@@ -69,7 +68,7 @@ class Place:
         return {**kept, **self.variables, **variables}
 
     def ask(self, path: str, question: Any = None) -> Any:
-        answer = httpx.post(f"{self.prefect}/{path}", json=question or {}, auth=("me", PREFECT), timeout=60)
+        answer = asked("POST", f"{self.prefect}/{path}", json=question or {}, auth=("me", PREFECT))
         answer.raise_for_status()
         self.said.append(answer.text)
         return answer.json()

@@ -15,6 +15,7 @@ from tasks.operations.stack.orphans import mark_of, marked
 from tasks.settings import Settings
 from tasks.system.access.stack_state import read_stack
 from tests.running_stack import PATIENCE, Running, run, running_stack, wait_until
+from tests.servers import asked
 from tests.tasks.operations.test_alarms import HIDDEN
 
 pytestmark = pytest.mark.servers
@@ -155,7 +156,7 @@ def test_a_run_whose_process_is_gone_no_longer_blocks_its_deployment(stack: Runn
     assert api.running(WORK_POOL) == 1
     assert api.crash_unfinished(WORK_POOL, "It is gone.") == (run["name"],)
     assert api.running(WORK_POOL) == 0
-    state = httpx.get(f"{api.address}/flow_runs/{run['id']}", timeout=60, auth=stack.prefect_auth).json()["state"]
+    state = asked("GET", f"{api.address}/flow_runs/{run['id']}", auth=stack.prefect_auth).json()["state"]
     assert (state["type"], state["message"]) == ("CRASHED", "It is gone.")
 
 

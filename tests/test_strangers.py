@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.running_stack import Running, run, running_stack, wait_until
+from tests.servers import asked
 
 pytestmark = pytest.mark.servers
 
@@ -352,11 +353,11 @@ def test_whoever_has_the_key_cannot_replace_the_workers_command_either(stack: Ru
     place = f"{stack.api.address}/deployments/{deployment['id']}"
     for name, value in variables.items():
         question = {"job_variables": {name: value}, "parameters": {"model": "A", "version": 1}}
-        refused = httpx.post(f"{place}/create_flow_run", json=question, auth=stack.prefect_auth, timeout=60)
+        refused = asked("POST", f"{place}/create_flow_run", json=question, auth=stack.prefect_auth)
         assert not refused.is_success
         assert f"'{name}' was unexpected" in refused.text
     # Prefect does not look at what a run of no deployment brings, nor at what a deployment is changed to.
-    httpx.patch(place, json={"job_variables": variables}, auth=stack.prefect_auth, timeout=60)
+    asked("PATCH", place, json={"job_variables": variables}, auth=stack.prefect_auth).raise_for_status()
     bare = {
         "flow_id": deployment["flow_id"],
         "work_pool_name": "local-pool",
@@ -372,7 +373,7 @@ def test_whoever_has_the_key_cannot_replace_the_workers_command_either(stack: Ru
     said = {found["id"]: found["state"]["message"] for found in stack.ask("flow_runs/filter", question)}
     assert "A-Open" in said[also], "the flow itself ran, and found no such model"
     assert not marker.exists()
-    httpx.patch(place, json={"job_variables": {}}, auth=stack.prefect_auth, timeout=60).raise_for_status()
+    asked("PATCH", place, json={"job_variables": {}}, auth=stack.prefect_auth).raise_for_status()
 
 
 def test_what_is_written_is_the_owners_alone_whatever_the_umask(stack: Running) -> None:
