@@ -32,8 +32,8 @@ from model.forecaster.scaling import fit_recipe
 from model.market.security import Security
 from model.training.fit import train_forecaster
 from model.training.gradients import fresh_norms, gradient_norms
-from tasks.backtest.fit_pool import prepare_fitting
 from tasks.prices.sources.files.read import read_files
+from tasks.system.keras_backend import prepare_fitting
 
 ROWS: dict[str, dict[str, Any]] = {
     "simple_rnn": {"network": {"cell": "simple_rnn"}},

@@ -88,7 +88,7 @@ def _prices(wanted: Path | None) -> Prices:
 
 def _measure(side: str, month: str, prices: Prices, parent: Parent | None, options: argparse.Namespace) -> Row:
     """Fit once and judge on the month; the seconds are the fit's, compilation included."""
-    from tasks.backtest.fit_pool import prepare_fitting
+    from tasks.system.keras_backend import prepare_fitting
 
     prepare_fitting()
     import keras

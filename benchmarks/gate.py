@@ -21,7 +21,7 @@ from benchmarks.gate_cases import POWER, SECOND_SEED, TUTORIAL, cases
 from benchmarks.gate_runs import DAYS, NEEDED, Wanted, make, measure_cost
 from benchmarks.gate_tables import Found, chance, equal, lifetime, power, times, tutorial, windows
 from model.figures.evidence import evidence_figure
-from tasks.backtest.fit_pool import prepare_fitting
+from tasks.system.keras_backend import prepare_fitting
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.artifacts import artifact_key, flow_run_tags
+from flows.runs.backtest_fits import run_fits
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
-from flows.runs.fits import run_fits
 from flows.runs.progress import backtest_progress
 from flows.runs.story import log_backtest, start_run
 from model.backtest.html_report import verdict
@@ -18,13 +18,14 @@ from model.backtest.result import BacktestResult
 from model.config import ForecasterConfig, PriceRequest, WrittenRequest
 from model.errors import masked
 from model.presets import WrittenConfigs
-from tasks.backtest.fit_pool import fitting_workers
 from tasks.backtest.report import REPORT_FILE, backtest_note
 from tasks.backtest.runs import open_backtest
 from tasks.prefect_tasks import assemble_task, connect_task, log_plan_task, log_report_task, plan_task
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
+from tasks.system.cluster.choose import cluster_for
+from tasks.system.cluster.processors import usable_processors
 from tasks.tracking.run import run_url
 
 
@@ -63,12 +64,13 @@ def backtest(
         backtest: Which months are forecast, how often everything is fitted again, and with how many seeds.
         forecasters: What is fitted: one preset or several, each once, and what you change of it. Leave a field empty
             to keep the preset's.
-        jobs: How many fits run at the same time. None: one for each processor.
+        jobs: How many processes fit at the same time. None: one for each processor. An existing Dask cluster (the key
+            `cluster` of mlflow.yaml) has its own number.
     """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
-    with fitting_workers(jobs) as workers:
+    with cluster_for(settings.cluster, jobs or usable_processors(), fits=True) as cluster:
         fetched = fetch(resolved, settings, at, "train")
         plan = plan_task(fetched.prices, backtest, forecasters)
         tracking = connect_task(settings)
@@ -76,7 +78,7 @@ def backtest(
             log_plan_task(runs.parent, settings, plan)
             pending = runs.pending()
             with backtest_progress(pending) as show:
-                run_fits(runs, workers, pending, show)
+                processes = run_fits(runs, pending, cluster, settings, show)
             result = assemble_task(plan, runs.done)
             log_report_task(runs.parent, result)
     log_backtest(result)
@@ -91,7 +93,7 @@ def backtest(
         report_uri=masked(f"{tracking.client.get_run(run.run_id).info.artifact_uri}/{REPORT_FILE}"),
         fetched=fetched,
         result=result,
-        jobs=workers.count,
+        jobs=processes,
         resumed=runs.resumed,
         computed=len(runs.done) - runs.resumed,
         fit_seconds=runs.fit_seconds,

@@ -48,7 +48,7 @@ from tasks.tracking.run import run_url
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.cache_key import training_key
 from tasks.training.earlier_prices import accepted_tags
-from tasks.training.previous import run_tags
+from tasks.training.previous import WITHIN, run_tags
 from tasks.training.run import TrainingResults, start_training_run
 
 
@@ -116,7 +116,8 @@ def train(
         if anew:
             ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
             begin_anew_task(Registry(tracking), model, ruling)
-        previous = find_previous_task(tracking, model, key, now(), again=again)
+        made_by = flow_run_tags()
+        previous = find_previous_task(tracking, model, key, now(), again=again, within=made_by.get(WITHIN))
         accepted: tuple[str, ...] = ()
         if previous is None:
             accept = request.accept_restatement
@@ -124,7 +125,7 @@ def train(
         log_accepted(accepted)
         fetched, split = fetched.noted(accepted), replace(split, prices=split.prices.noted(accepted))
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
-        tags = run_tags(settings, model, key) | flow_run_tags() | fetched.tags() | accepted_tags(accepted)
+        tags = run_tags(settings, model, key) | made_by | fetched.tags() | accepted_tags(accepted)
         trained, results = previous or _fit_and_register(tracking, split, config, tags)
         log_errors(results.metrics, split.prices.money)
         version, decision, proof = consider(tracking, trained, accepted)

@@ -8,7 +8,6 @@ arrays and networks, and Prefect would pickle those. A tag stands where somebody
 import functools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
@@ -17,12 +16,14 @@ from prefect import Task, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from model.backtest.fit import Assignment, Fitted
 from model.backtest.plan import plan_backtest
 from model.backtest.result import assemble
 from model.errors import TomorrowError, masked
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
+from tasks.backtest.afresh import fit_afresh
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
 from tasks.forecasts.make import make_forecast, make_naive_forecast
@@ -146,9 +147,26 @@ log_report_task = step(log_report, "log report")
 
 
 @task(name="fit", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
-def wait_for_fit_task(name: str, done: "Future[None]") -> None:  # noqa: ARG001 - the name is the task run's
-    """One fit of a backtest, which a process of our own does: the task run has its state and duration."""
-    done.result()
+def fit_of_backtest_task(name: str, stamp: str, given: Assignment) -> Fitted:  # noqa: ARG001 - the name is the task run's
+    """One fit of a backtest, by a worker of a cluster or by this process."""
+    _work_for(stamp)
+    return fit_afresh(given)
+
+
+# Several securities.
+@task(name="security", task_run_name="{ticker}", cache_policy=NO_CACHE, persist_result=False)
+def security_task(ticker: str, stamp: str, work: Callable[[Any], R], given: Any) -> R:  # noqa: ARG001 - as above
+    """What a command does for one of several securities, by a worker of a cluster or by this process."""
+    _work_for(stamp)
+    return work(given)
+
+
+def _work_for(stamp: str) -> None:
+    """Have a worker know what its task's command has handed over; this process knows it without a stamp."""
+    if stamp:
+        from tasks.system.cluster.handover import take_up
+
+        take_up(stamp)
 
 
 # Housekeeping.

@@ -23,7 +23,11 @@ BREACHES = {
     "mlflow only where runs and versions are kept": ("tasks/system/lock.py", "mlflow"),
     "yfinance only where Yahoo is asked": ("tasks/ledger/schema.py", "yfinance"),
     "sqlalchemy only in the ledger, the history and MLflow's database": ("tasks/prices/fetch.py", "sqlalchemy"),
-    "prefect only in flows, the list of its tasks, and what starts its server": ("tasks/prices/fetch.py", "prefect"),
+    "prefect only in flows, the list of its tasks, what starts its server, and what workers report to it": (
+        "tasks/prices/fetch.py",
+        "prefect",
+    ),
+    "dask only where processes are started, and where flows give them work": ("flows/train.py", "distributed"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from model.config import Column, ForecasterConfig, Frozen, PriceRequest, known_keys, preset
-from model.errors import UsageError, did_you_mean
+from model.errors import ConfigurationError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -62,13 +62,44 @@ def parse_column(name: str) -> Column:
 
 def jobs(wanted: int | None) -> int:
     """The number of processes: as it is given, else one for each processor that we may use."""
-    from tasks.backtest.fit_pool import usable_processors
+    from tasks.system.cluster.processors import usable_processors
 
     most = max(MOST_JOBS, 2 * usable_processors())
     if wanted is not None and not 1 <= wanted <= most:
         remedy = "give a number of processes; more than there are processors gain nothing"
         raise UsageError("--jobs", have=str(wanted), need=f"at least one process, {most} at most", remedy=remedy)
     return wanted or usable_processors()
+
+
+def cluster_address(wanted: str | None, settings: "Settings") -> str | None:
+    """The existing cluster to use, as it is given, else as the settings name it; None: processes of our own.
+
+    UsageError where it is no address; ConfigurationError where its workers could not reach Prefect's server.
+    """
+    from tasks.settings import check_cluster
+
+    address = wanted or settings.cluster
+    if address is None:
+        return None
+    try:
+        check_cluster(address)
+    except ValueError as error:
+        raise UsageError(
+            "--cluster",
+            have=repr(address),
+            need=str(error),
+            remedy="give the address that `dask scheduler` shows when it starts",
+        ) from None
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
+        raise ConfigurationError(
+            f"the cluster at {address}",
+            have="no PREFECT_API_URL: Prefect's server would be one of this command's own",
+            need="a Prefect server that the cluster's workers reach, since each reports its task runs to it",
+            remedy="start one (tomorrow up), and set PREFECT_API_URL to its address",
+        )
+    return address
 
 
 def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[PriceRequest, ...]]":

@@ -113,6 +113,14 @@ Exchange = Annotated[
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
 Preset = Annotated[str, option("--preset", "NAME", f"The named training configuration: {', '.join(PRESETS)}.")]
 Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
+ClusterAddress = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        "ADDRESS",
+        "Use the workers of an existing Dask cluster, tcp://HOST:PORT or tls://HOST:PORT, in place of own processes.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

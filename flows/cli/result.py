@@ -112,8 +112,13 @@ def attempt(request: PriceRequest, run: Callable[[PriceRequest], CommandResult])
     try:
         return run(request)
     except TomorrowError as error:
-        failure = FailureAnswer(ticker=request.ticker, error=error.as_json())
-        return CommandResult(failure, f"{request.ticker}: {error}", error.exit_code)
+        return failure(request, error)
+
+
+def failure(request: PriceRequest, error: TomorrowError) -> CommandResult:
+    """What kept one security of several from having a result."""
+    answer = FailureAnswer(ticker=request.ticker, error=error.as_json())
+    return CommandResult(answer, f"{request.ticker}: {error}", error.exit_code)
 
 
 def together(results: Sequence[CommandResult]) -> CommandResult:

@@ -20,6 +20,7 @@ from model.presets import preset_label
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
+from tasks.training.previous import WITHIN
 
 
 def artifact_key(kind: str, subject: str) -> str:
@@ -34,8 +35,12 @@ def artifact_key(kind: str, subject: str) -> str:
 
 
 def flow_run_tags() -> dict[str, str]:
-    """The tags by which an MLflow run names the flow run that made it."""
-    found = {"x.prefect.flow_run_id": runtime.flow_run.id, "x.prefect.flow_run_name": runtime.flow_run.name}
+    """The tags by which an MLflow run names the flow run that made it, and the one that this was part of."""
+    found = {
+        "x.prefect.flow_run_id": runtime.flow_run.id,
+        "x.prefect.flow_run_name": runtime.flow_run.name,
+        WITHIN: runtime.flow_run.parent_flow_run_id,
+    }
     return {key: str(value) for key, value in found.items() if value}
 
 

@@ -1,7 +1,14 @@
 """mlflow.yaml and the environment, as settings; the only reader of either."""
 
 from tasks.settings.address import Address, in_folder, sqlite_file
-from tasks.settings.read import part_credentials, project_file, project_folder, read_settings, webhook_address
+from tasks.settings.read import (
+    part_credentials,
+    project_file,
+    project_folder,
+    read_settings,
+    use_settings,
+    webhook_address,
+)
 from tasks.settings.schema import (
     MOST_DAYS,
     AlarmKind,
@@ -14,6 +21,7 @@ from tasks.settings.schema import (
     Settings,
     Stage,
     TrackingSettings,
+    check_cluster,
 )
 
 __all__ = [
@@ -29,11 +37,13 @@ __all__ = [
     "Settings",
     "Stage",
     "TrackingSettings",
+    "check_cluster",
     "in_folder",
     "part_credentials",
     "project_file",
     "project_folder",
     "read_settings",
     "sqlite_file",
+    "use_settings",
     "webhook_address",
 ]

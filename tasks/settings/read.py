@@ -24,6 +24,8 @@ LONGEST_HOME = 400
 # Keys whose values may hold a password; those of other keys are shown where they are wrong.
 SECRET_KEYS = ("uri", "artifacts")
 
+_given: Settings | None = None
+
 
 def project_folder() -> Path:
     """The folder that the packages flows, tasks and model lie in."""
@@ -36,8 +38,16 @@ def project_file(name: str) -> Path:
     return installed if installed.is_file() else project_folder() / name
 
 
+def use_settings(settings: Settings) -> None:
+    """Have this process use these settings, and read none: a worker's are those of whoever gives it work."""
+    global _given
+    _given = settings
+
+
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings; ConfigurationError names the key that is wrong, and the file or the variable."""
+    if environment is None and _given is not None:
+        return _given
     env = os.environ if environment is None else environment
     file = Path(env.get("TOMORROW_CONFIG") or project_file("mlflow.yaml")).expanduser().resolve()
     variables = key_variables(env)

@@ -4,6 +4,7 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -192,6 +193,18 @@ class SecuritySettings(Section):
     from_: date | None = Field(None, alias="from", exclude=True)  # not of the security, but of its use
 
 
+def check_cluster(address: str) -> str:
+    """The address of a Dask scheduler, as it is; ValueError says what one looks like."""
+    parts = urlsplit(address)
+    try:
+        is_possible = parts.scheme in ("tcp", "tls") and bool(parts.hostname and parts.port)
+    except ValueError:  # urllib's of an odd port
+        is_possible = False
+    if not is_possible or parts.username or parts.path or parts.query:
+        raise ValueError("the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT")
+    return address
+
+
 class Settings(Section):
     """Everything in mlflow.yaml, with paths made absolute."""
 
@@ -209,6 +222,7 @@ class Settings(Section):
     alarms: AlarmSettings = AlarmSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    cluster: Annotated[str, AfterValidator(check_cluster)] | None = None
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = {}
 

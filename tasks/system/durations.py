@@ -41,8 +41,14 @@ CUT_LOGS = 600.0
 GOOD_CONDUCT = 60.0
 LONGEST_PAUSE = 60.0
 
+# Of a Dask cluster: until a scheduler answers, until there is a process at all, between two looks whether there is one.
+REACH_CLUSTER = 15.0
+START_WORKER = 180.0
+LOOK_AT_WORKERS = 5.0
+
 # For what ends.
 END_PART = 15.0
 END_RUNS = 20.0
 REPORT_ENDED_RUNS = 5.0
-END_WORKER_PROCESS = 5.0
+END_CLUSTER = 5.0
+REPORT_LAST_STATES = 10.0  # of the tasks that a worker has done, to Prefect's server

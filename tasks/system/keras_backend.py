@@ -1,6 +1,7 @@
 """Loads Keras and its backend, without TensorFlow's start-up messages."""
 
 import ctypes
+import logging
 import os
 import re
 import sys
@@ -34,6 +35,15 @@ def load_backend() -> str:
 
         keras.ops.zeros(1)  # finds the devices, which TensorFlow also writes about
     return str(keras.backend.backend())
+
+
+def prepare_fitting() -> None:
+    """Load Keras and its backend for fits whose digits do not depend on how many of them run at the same time."""
+    # Whatever is set for a training by itself.
+    os.environ.update(ONE_THREAD)
+    load_backend()
+    # Every fit is of a new network, which TensorFlow takes for a mistake and warns of.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def switches() -> dict[str, str]:

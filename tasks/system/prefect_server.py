@@ -146,7 +146,8 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Orc
             meanwhile()
         else:
             address = _start_server(meanwhile, keys)
-        yield OrchestrationServer(str(address), key)
+        with temporary_settings({PREFECT_API_URL: str(address)}):
+            yield OrchestrationServer(str(address), key)
 
 
 def _make_home(home: Path) -> None:

@@ -33,6 +33,8 @@ LIBRARIES = (
     "yfinance",
 )
 
+PACKAGES = ("flows", "tasks", "model")
+
 # The tag of the prices that a run was made of. What is for programs alone begins with `x.`, so that MLflow's pages
 # list it last.
 FINGERPRINT = "x.fingerprint"
@@ -91,6 +93,17 @@ def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
         "x.code_version": code_version(),
         "x.libraries": ", ".join(f"{name} {version}" for name, version in library_versions().items()),
     }
+
+
+def identity() -> dict[str, str]:
+    """Give the version of this installation's code, of Python and of the libraries: what has to agree between workers.
+
+    The code is its commit or version with a digest of its files, since a commit alone does not tell two changes on top
+    of it apart.
+    """
+    files = sorted(file for package in PACKAGES for file in (project_folder() / package).rglob("*.py"))
+    content = {str(file.relative_to(project_folder())): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {"code": f"{code_version()} ({digest(content)[:12]})"} | library_versions()
 
 
 def digest(content: object) -> str:

@@ -17,6 +17,8 @@ from tasks.training.cache_key import newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
 MODEL, STATE = "model", "x.state"
+# The flow run of several trainings that a training was part of.
+WITHIN = "x.prefect.parent_flow_run_id"
 # So many sessions are asked for one by one.
 MANY = 30
 
@@ -47,11 +49,12 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
 
 
 def find_previous(
-    tracking: Tracking, model: str, key: str, at: datetime, *, again: bool
+    tracking: Tracking, model: str, key: str, at: datetime, *, again: bool, within: str | None = None
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
     """The newest version of that key and the results of its training; what killed trainings left is finished first.
 
-    None where there is none, or its run is gone. `again`: None, too, where the gate has decided on it.
+    None where there is none, or its run is gone. `again`: None, too, where the gate has decided on it; but for one
+    that was part of the same flow run `within`: its process was killed when it had been trained.
     """
     from mlflow.exceptions import MlflowException
 
@@ -60,12 +63,13 @@ def find_previous(
     for version in reversed(registry.tagged(model, KEY, key)):
         named = model, version.version
         try:
-            if tracking.client.get_run(version.run_id).info.lifecycle_stage == "active":
+            run = tracking.client.get_run(version.run_id)
+            if run.info.lifecycle_stage == "active":
                 trained = registry.complete(version)
                 if trained is None or trained.key != key:
                     logger.info("%s version %d was not registered here as this training's: it is not used.", *named)
                     continue
-                if again and is_settled(version):
+                if again and is_settled(version) and (within is None or run.data.tags.get(WITHIN) != within):
                     return None
                 if not is_settled(version):
                     _check(tracking.settings, version)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, PriceOptions, TrainingOptions, count, day, flag, month, option
+from flows.cli.configuration import cluster_address, given, jobs, prepare, validated
+from flows.cli.options import ClusterAddress, Jobs, PriceOptions, TrainingOptions, count, day, flag, month, option
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
 from model.config import PRESETS
 from model.errors import UsageError
@@ -148,6 +148,7 @@ def backtest(
         bool, flag("--statistical", "Compare with GARCH, log-HAR, AutoETS and AutoARIMA as well; needs the extra.")
     ] = False,
     processes: Jobs = None,
+    cluster: ClusterAddress = None,
 ) -> CommandResult:
     """Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.
 
@@ -173,10 +174,12 @@ def backtest(
     names = {name: f"--{name}" for name in options} | {"first": "--from", "last": "--to"}
     config = validated(BacktestConfig, options, names)
     settings, requests = prepare(wanted)
-    from tasks.backtest.fit_pool import fitting_workers
+    address = cluster_address(cluster, settings)
+    one_fit = config.refit == "never" and config.seeds == len(forecasters) == 1 and not config.statistical
+    from tasks.system.cluster.choose import cluster_for
     from tasks.system.prefect_server import orchestrated
 
-    with fitting_workers(workers), orchestrated():
+    with cluster_for(address, 1 if one_fit else workers, fits=True), orchestrated():
         from flows.backtest import backtest as flow
 
         def run(request: "PriceRequest") -> CommandResult:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from flows.cli.command import command
 from flows.cli.configuration import parse_column, prepare
-from flows.cli.options import ColumnName, PriceOptions
-from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, for_each, of
+from flows.cli.options import ClusterAddress, ColumnName, Jobs, PriceOptions
+from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, of
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
-    from model.config import PriceRequest
+    from model.config import Column, PriceRequest
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.settings import Settings
 
@@ -56,21 +56,31 @@ class PredictAnswer(Answer):
 
 
 @command("tomorrow predict --source sample")
-def predict(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
-    """Load the Production version, forecast the next session, and write the forecast to the ledger."""
+def predict(
+    prices: PriceOptions, column: ColumnName = "Open", processes: Jobs = None, cluster: ClusterAddress = None
+) -> CommandResult:
+    """Load the Production version, forecast the next session, and write the forecast to the ledger.
+
+    With several securities, --jobs processes forecast at the same time, or those of an existing Dask cluster.
+    """
     name = parse_column(column)
     settings, requests = prepare(prices.requests())
     if len(requests) == 1:
         _check_production(settings, requests[0], name)
-    from tasks.system.prefect_server import orchestrated
+    from flows.cli.several import for_each_security, processes_for
     from tasks.tracking.model_artifact import load_libraries
 
-    with orchestrated(meanwhile=load_libraries):
-        from flows.predict import predict as flow
+    wanted = {request: (request, name) for request in requests}
+    with processes_for(len(wanted), settings, processes, cluster, fits=False, meanwhile=load_libraries) as made:
+        return for_each_security("predict", wanted, predict_security, made, settings.prices.pause)
 
-        return for_each(
-            requests, settings.prices.pause, lambda request: predict_result(flow(request=request, column=name))
-        )
+
+def predict_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
+    """One forecast, in whatever process."""
+    from flows.predict import predict as flow
+
+    request, column = wanted
+    return predict_result(flow(request=request, column=column))
 
 
 def _check_production(settings: "Settings", request: "PriceRequest", column: str) -> None:

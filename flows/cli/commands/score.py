@@ -7,12 +7,12 @@ from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import parse_column, prepare
-from flows.cli.options import ColumnName, PriceOptions
-from flows.cli.result import Answer, CommandResult, Count, FetchAnswer, for_each, of
+from flows.cli.options import ClusterAddress, ColumnName, Jobs, PriceOptions
+from flows.cli.result import Answer, CommandResult, Count, FetchAnswer, of
 
 if TYPE_CHECKING:
     from flows.score import ScoreReport
-    from model.config import PriceRequest
+    from model.config import Column, PriceRequest
     from model.evaluation.evaluation import Evaluation
     from model.evaluation.monitoring import Window
     from tasks.forecasts.scoring import Scored
@@ -112,20 +112,29 @@ class ScoreAnswer(Answer):
 
 
 @command("tomorrow score --ticker META --column Open")
-def score(prices: PriceOptions, column: ColumnName = "Open") -> CommandResult:
-    """Fill in what happened, score the forecasts beside the naive ones, and request retraining where it is due."""
+def score(
+    prices: PriceOptions, column: ColumnName = "Open", processes: Jobs = None, cluster: ClusterAddress = None
+) -> CommandResult:
+    """Fill in what happened, score the forecasts beside the naive ones, and request retraining where it is due.
+
+    With several securities, --jobs processes score at the same time, or those of an existing Dask cluster.
+    """
     name = parse_column(column)
     settings, requests = prepare(prices.requests())
-    from tasks.system.prefect_server import orchestrated
+    from flows.cli.several import for_each_security, processes_for
 
-    with orchestrated():
-        from flows.score import score as flow
+    wanted = {request: (request, name) for request in requests}
+    with processes_for(len(wanted), settings, processes, cluster, fits=False) as made:
+        return for_each_security("score", wanted, score_security, made, settings.prices.pause)
 
-        def run(request: "PriceRequest") -> CommandResult:
-            report = flow(request=request, column=name)
-            return CommandResult(ScoreAnswer.model_validate(report), _text(report))
 
-        return for_each(requests, settings.prices.pause, run)
+def score_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
+    """One scoring, in whatever process."""
+    from flows.score import score as flow
+
+    request, column = wanted
+    report = flow(request=request, column=column)
+    return CommandResult(ScoreAnswer.model_validate(report), _text(report))
 
 
 def _text(report: "ScoreReport") -> str:

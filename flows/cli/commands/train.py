@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from flows.cli.command import command
-from flows.cli.configuration import given, jobs, prepare, validated
-from flows.cli.options import Jobs, Preset, PriceOptions, TrainingOptions, count, flag, month, option
-from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, for_each, lines, look, of, table
-from model.config import EvaluationConfig
+from flows.cli.configuration import given, prepare, validated
+from flows.cli.options import ClusterAddress, Jobs, Preset, PriceOptions, TrainingOptions, count, flag, month, option
+from flows.cli.result import Answer, CommandResult, Finite, PricesAnswer, lines, look, of, table
+from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.evaluation.check import text_table
 from model.evaluation.decision import DecisionWord, Verdict
@@ -144,6 +144,17 @@ class TrainAnswer(Answer):
     seconds: dict[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What one run of the flow is given."""
+
+    request: PriceRequest
+    forecaster: ForecasterConfig
+    evaluation: EvaluationConfig
+    again: bool
+    anew: str = ""
+
+
 @command("tomorrow train --source csv --prices FB_2012_2020.csv --test-month 2020-01")
 def train(
     prices: PriceOptions,
@@ -158,29 +169,34 @@ def train(
         ),
     ] = "",
     processes: Jobs = None,
+    cluster: ClusterAddress = None,
 ) -> CommandResult:
     """Fetch prices, train, evaluate beside the naive forecasts, log and register the version, and ask the gate.
 
-    With several securities, --jobs trainings run at the same time.
+    With several securities, --jobs trainings run at the same time, or as many as an existing Dask cluster has workers.
     """
     wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
     if anew and not anew.strip():
         have, need = "no reason", "why the model is begun again, which is recorded"
         raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
     settings, requests = prepare(wanted)
-    workers = jobs(processes)
-    from flows.cli.side_by_side import Training, train_all, train_security
+    from flows.cli.several import for_each_security, processes_for
     from tasks.system.keras_backend import load_backend
-    from tasks.system.prefect_server import orchestrated
 
     trainings = {
         request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
         for request in requests
     }
-    if len(trainings) > 1 and workers > 1:
-        return train_all(list(trainings.values()), workers, settings.prices.pause)
-    with orchestrated(meanwhile=load_backend):
-        return for_each(requests, settings.prices.pause, lambda request: train_security(trainings[request]))
+    with processes_for(len(trainings), settings, processes, cluster, fits=True, meanwhile=load_backend) as made:
+        return for_each_security("train", trainings, train_security, made, settings.prices.pause)
+
+
+def train_security(training: Training) -> CommandResult:
+    """One training, in whatever process."""
+    from flows.train import train
+    from tasks.settings import read_settings
+
+    return train_result(train(**vars(training)), read_settings())
 
 
 def train_result(report: "TrainReport", settings: "Settings") -> CommandResult:

@@ -4,8 +4,11 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 """
 
 import os
+import signal
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
@@ -131,16 +134,21 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
     In a process of its own: what MLflow takes in memory this one would hold for as long as the stack runs.
     """
     from tasks.operations.stack.parts import store_of_server
-    from tasks.system.process_pool import Workers
     from tasks.tracking.database import ready_database
 
-    if any(part.name == "mlflow" for part in planned.parts):
-        with Workers(1, ready_database, _nothing) as workers:
-            list(workers.run([store_of_server(settings)]))
-
-
-def _nothing() -> None:
-    pass
+    if not any(part.name == "mlflow" for part in planned.parts):
+        return
+    # Ctrl-C goes to every process of a terminal: blocked here, it is blocked in the process that is started. The
+    # tracker of its resources unblocks it when it starts, so it has to run already.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = ProcessPoolExecutor(1, get_context("spawn"), initializer=os.dup2, initargs=(2, 1))
+        made = process.submit(ready_database, store_of_server(settings))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with process:
+        made.result()
 
 
 def pages(planned: "Stack", experiment: str) -> list[str]:

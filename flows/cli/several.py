@@ -1,0 +1,89 @@
+"""What a command does for each of several securities: one flow run, a task run for each, by processes side by side.
+
+A network as small as ours keeps one processor busy, and hardly a second one. A process does one security after the
+other and has loaded everything once; weights and forecasts are those of a command for one alone.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from flows.cli.configuration import cluster_address, jobs
+from flows.cli.result import CommandResult, failure, together
+from model.config import PriceRequest
+from model.errors import TomorrowError
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
+    from tasks.system.cluster.cluster import Cluster
+
+T = TypeVar("T")
+
+
+@contextmanager
+def processes_for(
+    securities: int,
+    settings: "Settings",
+    processes: int | None,
+    cluster: str | None,
+    *,
+    fits: bool,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> "Iterator[Cluster | None]":
+    """The processes for so many securities, and the block in which flows may run; None: this process alone.
+
+    processes, cluster: as the options give them
+    meanwhile:          imports what is slow to import where this process does it all
+    """
+    count, address = jobs(processes), cluster_address(cluster, settings)
+    from tasks.system.cluster.choose import cluster_for
+    from tasks.system.prefect_server import orchestrated
+
+    is_one = securities == 1
+    with cluster_for(None if is_one else address, min(count, securities), fits=fits) as made:
+        if made is None:
+            with orchestrated(meanwhile=meanwhile):
+                yield None
+        else:
+            with orchestrated():
+                yield made
+
+
+def for_each_security(
+    command: str,
+    given: Mapping[PriceRequest, T],
+    work: Callable[[T], CommandResult],
+    cluster: "Cluster | None",
+    pause: float,
+) -> CommandResult:
+    """The work for each request, with one result for all in their order; a failure does not stop the others.
+
+    One alone answers, or fails, as if there were no others.
+
+    work:  a function of a module, which the processes import by its name
+    pause: seconds between two that begin, since each begins with fetching
+    """
+    if len(given) == 1:
+        (one,) = given.values()
+        return work(one)
+    from flows.runs.errand import Errand
+    from flows.runs.several import do_for_each
+
+    done = 0
+
+    def begin(number: int) -> None:
+        if number:
+            time.sleep(pause)
+
+    def show(ticker: str) -> None:
+        nonlocal done
+        done += 1
+        sys.stderr.write(f"{ticker}: {done} of {len(given)} securities done\n")
+
+    by_ticker = {request.ticker: what for request, what in given.items()}
+    errand = Errand(work=work, given=by_ticker, cluster=cluster, begin=begin, done=show)
+    outcomes = do_for_each(command, errand)
+    pairs = zip(given, outcomes, strict=True)
+    return together([failure(request, to) if isinstance(to, TomorrowError) else to for request, to in pairs])

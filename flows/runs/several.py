@@ -1,0 +1,47 @@
+"""One flow run for several securities: a task run for each, whose failure is its own."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from prefect import flow, runtime
+
+from flows.runs.errand import Errand, on, present_errand
+from flows.runs.fan_out import carried_out, processes
+from flows.runs.final_state import completed
+from model.errors import TomorrowError
+from tasks.prefect_tasks import security_task
+from tasks.settings import read_settings
+
+
+def do_for_each(command: str, errand: Errand) -> list[Any]:
+    """What the errand came to for each security, in the order given; a TomorrowError where it failed."""
+    with on(errand):
+        return several(command, list(errand.given))
+
+
+def _run_name() -> str:
+    given = runtime.flow_run.parameters
+    return f"{given['command']} {len(given['tickers'])} securities"
+
+
+@flow(name="several securities", flow_run_name=_run_name, persist_result=False)
+def several(command: str, tickers: list[str]) -> list[Any]:  # noqa: ARG001 - it is in the run's name
+    """Do for each of several securities what the command does for one; a task run for each.
+
+    Args:
+        command: The command.
+        tickers: The securities.
+    """
+    errand = present_errand()
+    with processes(errand.cluster, read_settings()) if errand.cluster else nullcontext() as by:
+        given = [
+            {"ticker": ticker, "stamp": by.stamp if by else "", "work": errand.work, "given": errand.given[ticker]}
+            for ticker in tickers
+        ]
+        found: dict[int, Any] = {}
+        for number, outcome in carried_out(security_task, given, by, errand.begin):
+            found[number] = outcome
+            errand.done(tickers[number])
+    failed = sum(isinstance(outcome, TomorrowError) for outcome in found.values())
+    results = [found[number] for number in range(len(tickers))]
+    return completed(results, f"{len(tickers) - failed} of {len(tickers)} securities done")
