@@ -1,4 +1,4 @@
-"""What a flow run of several securities does for each: handed over beside its parameters, which Prefect's pages show."""
+"""What a flow run of several securities does for each, beside its parameters, which Prefect's pages show."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,0 +1,107 @@
+"""What a worker is given, and what it refuses: on real processes."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+from distributed import Client
+
+from model.errors import ConfigurationError
+from tasks.settings import Settings, read_settings
+from tasks.system.cluster.cluster import Cluster
+from tasks.system.cluster.existing import existing_cluster
+from tasks.system.cluster.handover import Handover, handed_over, prepare_handover, take_up
+from tasks.system.cluster.local import local_cluster
+from tasks.system.prefect_server import OrchestrationServer
+
+SERVER = OrchestrationServer("http://127.0.0.1:1/api", "a key")
+OURS = {"code": "v1 (abc)", "keras": "3.15"}
+
+
+def same() -> Mapping[str, str]:
+    return OURS
+
+
+def other_code() -> Mapping[str, str]:
+    return {**OURS, "code": "v2 (def)"}
+
+
+def other_library() -> Mapping[str, str]:
+    return {**OURS, "keras": "3.16"}
+
+
+def seen(stamp: str) -> tuple[str, str | None, str | None, str | None]:
+    """What a task of the command finds in its process."""
+    take_up(stamp)
+    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_TOKEN")
+    return (str(read_settings().home), *(os.environ.get(name) for name in names))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with local_cluster(2, fits=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def client(cluster: Cluster) -> Iterator[Client]:
+    with Client(cluster.address, security=cluster.security, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=180)
+        yield client
+
+
+def handover(settings: Settings, identify: Callable[[], Mapping[str, str]] = same) -> Handover:
+    return replace(prepare_handover(settings, SERVER, same), identify=identify)
+
+
+@pytest.mark.slow
+def test_settings_addresses_and_credentials_reach_each_process(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a token")
+    given = handover(settings)
+    assert "a key" not in repr(given)
+    assert "a token" not in repr(given)
+    with handed_over(client, given):
+        found = client.gather(client.map(seen, [given.stamp] * 4, pure=False))
+    assert set(found) == {(str(settings.home), SERVER.address, "a key", "a token")}
+
+
+@pytest.mark.slow
+def test_a_process_that_was_given_nothing_refuses(client: Client) -> None:
+    with pytest.raises(ConfigurationError, match="settings, Prefect's and MLflow's addresses") as refusal:
+        client.submit(seen, "a stamp of nobody", pure=False).result()
+    assert refusal.value.exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("identify", "there", "here"),
+    [(other_code, "code v2 (def)", "code v1 (abc)"), (other_library, "keras 3.16", "keras 3.15")],
+)
+def test_a_worker_of_another_version_refuses_and_both_are_named(
+    client: Client, settings: Settings, identify: Callable[[], Mapping[str, str]], there: str, here: str
+) -> None:
+    with (
+        pytest.raises(ConfigurationError, match=r"the worker tls://127\.0\.0\.1:") as refusal,
+        handed_over(client, handover(settings, identify)),
+    ):
+        pass
+    assert refusal.value.have == there
+    assert refusal.value.need.startswith(here)
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_see_the_state_directory_refuses(client: Client, settings: Settings) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="another state directory"),
+        handed_over(client, replace(handover(settings), state="of another")),
+    ):
+        pass
+
+
+def test_a_cluster_by_tls_needs_a_certificate() -> None:
+    with pytest.raises(ConfigurationError, match="no certificate to show") as refusal:
+        existing_cluster("tls://127.0.0.1:8786")
+    assert "distributed.comm.tls" in refusal.value.need
