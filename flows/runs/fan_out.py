@@ -1,6 +1,7 @@
 """Task runs of one flow run, carried out by the processes of a Dask cluster, or by this one, one after the other."""
 
 import functools
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -131,6 +132,7 @@ def _ended(by: Processes, running: "Mapping[Future[Any], object]") -> "list[Futu
         with by.runner.client.as_current():
             return list(wait(list(running), timeout=durations.LOOK_AT_WORKERS, return_when="FIRST_COMPLETED").done)
     except TimeoutError:
+        by.cluster.start()  # what has ended for good
         if not _count(by.runner.client):
             _wait_for_one(by.cluster, by.runner)
         return []
@@ -142,10 +144,15 @@ def _wait_for_one(cluster: Cluster, runner: "DaskTaskRunner") -> None:
         client = runner.client
     except OSError:
         raise _lost("no Dask scheduler answers there", cluster) from None
-    try:
-        client.wait_for_workers(1, timeout=durations.START_WORKER if cluster.count else durations.REACH_CLUSTER)
-    except TimeoutError:
-        raise _lost("no process has come that takes work", cluster) from None
+    patience = durations.START_WORKER if cluster.count else durations.REACH_CLUSTER
+    for _ in range(math.ceil(patience / durations.LOOK_AT_WORKERS)):
+        try:
+            client.wait_for_workers(1, timeout=durations.LOOK_AT_WORKERS)
+        except TimeoutError:
+            cluster.start()
+        else:
+            return
+    raise _lost("no process has come that takes work", cluster)
 
 
 def _lost(have: str, cluster: Cluster | None = None) -> ConfigurationError:

@@ -31,6 +31,8 @@ CONFIGURATION: dict[str, Any] = {
     "distributed.nanny.pre-spawn-environ": {},
     # A task for each process, and the rest with the scheduler: a fit lasts too long to wait behind another.
     "distributed.scheduler.worker-saturation": 1.0,
+    # Dask would give up one that takes long to start again.
+    "distributed.deploy.lost-worker-timeout": "1 hour",
     # Each looks at the process many times a second.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
@@ -78,7 +80,7 @@ def local_cluster(count: int, *, fits: bool) -> Iterator[Cluster]:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        start, stop = functools.partial(made.scale, count), functools.partial(made.sync, _end, made)
+        start, stop = functools.partial(made.sync, _start, made, count), functools.partial(made.sync, _end, made)
         try:
             start()
             yield Cluster(address=made.scheduler_address, security=security, count=count, start=start, stop=stop)
@@ -86,6 +88,17 @@ def local_cluster(count: int, *, fits: bool) -> Iterator[Cluster]:
             with suppress(TimeoutError):  # what is left is a thread of this process
                 stop()
                 made.close(timeout=durations.END_CLUSTER)
+
+
+async def _start(made: "LocalCluster", count: int) -> None:
+    """Start the processes that are not there."""
+    from distributed.core import Status
+
+    for name, nanny in list(made.workers.items()):
+        # Dask starts no other for a process that was killed while it started.
+        if nanny.status in (Status.failed, Status.closed):
+            del made.workers[name]
+    made.scale(count)
 
 
 async def _end(made: "LocalCluster") -> None:

@@ -31,7 +31,7 @@ def other_library() -> Mapping[str, str]:
     return {**OURS, "keras": "3.16"}
 
 
-def seen(stamp: str) -> tuple[str, str | None, str | None, str | None]:
+def seen(stamp: str) -> tuple[str | None, ...]:
     """What a task of the command finds in its process."""
     take_up(stamp)
     names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_TOKEN")
