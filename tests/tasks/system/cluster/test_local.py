@@ -150,10 +150,15 @@ def test_the_work_of_a_process_that_is_killed_is_done_by_another(
 ) -> None:
     before = set(client.run(os.getpid).values())
     works = [client.submit(die_once, str(tmp_path / f"died {number}"), pure=False) for number in range(3)]
-    assert wait_until(lambda: cluster.start() or all(work.done() for work in works))
+
+    def there() -> int:
+        cluster.start()
+        return len(client.nthreads())
+
+    assert wait_until(lambda: there() and all(work.done() for work in works))
     assert not {work.result() for work in works} & {0, os.getpid()}
     # And for each that has ended there is another.
-    assert wait_until(lambda: cluster.start() or len(client.nthreads()) == 2)
+    assert wait_until(lambda: there() == 2)
     assert before - set(client.run(os.getpid).values())
 
 
