@@ -6,11 +6,11 @@ from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from flows.runs.artifacts import artifact_key, flow_run_tags
-from flows.runs.backtest_fits import run_fits
 from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.progress import backtest_progress
+from flows.runs.side_by_side.fits import run_fits
 from flows.runs.story import log_backtest, start_run
 from model.backtest.html_report import verdict
 from model.backtest.plan import BacktestConfig

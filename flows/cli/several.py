@@ -68,8 +68,8 @@ def for_each_security(
     if len(given) == 1:
         (one,) = given.values()
         return work(one)
-    from flows.runs.errand import Errand
-    from flows.runs.several import do_for_each
+    from flows.runs.side_by_side.errand import Errand
+    from flows.runs.side_by_side.several import do_for_each
 
     done = 0
 

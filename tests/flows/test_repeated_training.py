@@ -52,6 +52,28 @@ def test_the_same_training_again_trains_nothing_and_says_which_it_was(run: Run, 
     assert other["key"] != first["key"]
 
 
+def test_what_one_run_of_several_has_trained_it_does_not_train_again(
+    home: "Path",  # noqa: ARG001 - the flows run on it
+    prefect_server: None,  # noqa: ARG001 - and against it
+) -> None:
+    """Where a worker is killed at the end of a training, another one begins the same security again."""
+    from prefect import flow
+
+    from flows.train import train
+    from model.config import ForecasterConfig, PriceRequest
+
+    request = PriceRequest.model_validate({"source": "sample", "ticker": "SAMPLE", "as_of": "2013-06-28"})
+    small = {"lookback": 5, "network": {"units": [4]}, "training": {"epochs": 2}}
+    forecaster = ForecasterConfig.model_validate(small)
+
+    @flow
+    def several() -> list[int]:
+        return [train(request=request, forecaster=forecaster, again=True).version.version for _ in range(2)]
+
+    assert several() == [1, 1]
+    assert several() == [2, 2]
+
+
 @pytest.mark.parametrize(
     ("step", "decided"),
     [("prove_task", None), ("ask_gate_task", "moved"), ("record_decision_task", "moved")],

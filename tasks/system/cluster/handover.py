@@ -102,7 +102,7 @@ def handed_over(client: "Client", handover: Handover) -> Iterator[None]:
         ) from None
     yield
     # On an error nobody waits for the workers.
-    client.run(report_last_states)
+    client.run(report_last_states, on_error="ignore")
     client.unregister_worker_plugin(name)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prefect import Task
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
-from flows.runs.left_running import close_left_running
+from flows.runs.side_by_side.left_running import close_left_running
 from model.errors import ConfigurationError, TomorrowError
 from tasks.settings import Settings
 from tasks.system import durations
@@ -88,9 +88,11 @@ def carried_out(
                 number, submitted = running.pop(ended)
                 yield number, _outcome(functools.partial(_result, submitted))
     except BaseException:
-        by.runner.client.cancel(list(running), force=True)
-        by.cluster.stop()
-        close_left_running(submitted.task_run_id for _, submitted in running.values())
+        try:
+            by.runner.client.cancel(list(running), force=True)
+            by.cluster.stop()
+        finally:
+            close_left_running(submitted.task_run_id for _, submitted in running.values())
         raise
     # A process that was killed has left a flow run, which another one has begun anew.
     close_left_running()
@@ -128,6 +130,9 @@ def _ended(by: Processes, running: "Mapping[Future[Any], object]") -> "list[Futu
     """Those that have ended, after a while; none where none has."""
     from distributed import wait
 
+    if not running:  # for want of processes
+        _wait_for_one(by.cluster, by.runner)
+        return []
     try:
         with by.runner.client.as_current():
             return list(wait(list(running), timeout=durations.LOOK_AT_WORKERS, return_when="FIRST_COMPLETED").done)

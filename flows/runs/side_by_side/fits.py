@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 
-from flows.runs.fan_out import carried_out, processes
+from flows.runs.side_by_side.task_runs import carried_out, processes
 from model.backtest.fit import assignment
 from model.backtest.plan import Fit
 from model.errors import TomorrowError

@@ -5,9 +5,9 @@ from typing import Any
 
 from prefect import flow, runtime
 
-from flows.runs.errand import Errand, on, present_errand
-from flows.runs.fan_out import carried_out, processes
 from flows.runs.final_state import completed
+from flows.runs.side_by_side.errand import Errand, on, present_errand
+from flows.runs.side_by_side.task_runs import carried_out, processes
 from model.errors import TomorrowError
 from tasks.prefect_tasks import security_task
 from tasks.settings import read_settings
