@@ -55,7 +55,7 @@ def processes(cluster: Cluster, settings: Settings) -> Iterator[Processes]:
     with DaskTaskRunner(address=cluster.address, client_kwargs=options) as runner:
         _wait_for_one(cluster, runner)
         handover = prepare_handover(settings, server, identity)
-        with handed_over(runner.client, handover):
+        with handed_over(runner.client, handover, lasting=cluster.count is None):
             yield Processes(cluster, runner, handover.stamp)
 
 
@@ -157,7 +157,14 @@ def _wait_for_one(cluster: Cluster, runner: "DaskTaskRunner") -> None:
             cluster.start()
         else:
             return
-    raise _lost("no process has come that takes work", cluster)
+    if cluster.count:
+        raise TomorrowError(
+            f"the {cluster.count} processes of this command",
+            have=f"none has started in {patience:g} s",
+            need="memory and time for as many at once",
+            remedy="use fewer --jobs; --jobs 1 needs no other process",
+        )
+    raise _lost("no worker has come that takes work", cluster)
 
 
 def _lost(have: str, cluster: Cluster | None = None) -> ConfigurationError:

@@ -83,27 +83,36 @@ def prepare_handover(
 
 
 @contextmanager
-def handed_over(client: "Client", handover: Handover) -> Iterator[None]:
+def handed_over(client: "Client", handover: Handover, *, lasting: bool) -> Iterator[None]:
     """Every worker of the cluster has it in the block, those that come later too.
 
     ConfigurationError where one refuses it. At the end each has sent Prefect's server the last states of its tasks.
+
+    lasting: whether the workers outlive the command, and so have to forget it after an error, too
     """
     name = f"tomorrow-{handover.stamp}"
     try:
-        client.register_plugin(_Carrier(handover), name=name)
-    except ConfigurationError:
+        _register(client, handover, name)
+        yield
+        client.run(report_last_states, on_error="ignore")
+    except BaseException:
+        if lasting:
+            client.unregister_worker_plugin(name)
         raise
-    except ImportError as error:
+    client.unregister_worker_plugin(name)
+
+
+def _register(client: "Client", handover: Handover, name: str) -> None:
+    try:
+        client.register_plugin(_Carrier(handover), name=name)
+    except (ImportError, AttributeError, TypeError) as error:
         raise ConfigurationError(
             "a worker of the cluster",
-            have=f"it cannot import {error.name}: this product, or a library of it, is not installed there",
+            have=f"it cannot read what it is handed over ({type(error).__name__}: {error}): this product, or a library "
+            "of it, is not installed there, or is another version",
             need="the same installation as this command's",
             remedy="install the same version there, and start the worker anew",
         ) from None
-    yield
-    # On an error nobody waits for the workers.
-    client.run(report_last_states, on_error="ignore")
-    client.unregister_worker_plugin(name)
 
 
 async def receive(worker: "Worker", handover: Handover) -> None:
@@ -123,10 +132,11 @@ def take_up(stamp: str) -> None:
     """Have this process work for the command that has handed over this; ConfigurationError where it has not got it."""
     handover = _received.get(stamp)
     if handover is None or handover.server.address != _reports_to:
-        other = f"it works for a command with another Prefect server, {_reports_to}" if _reports_to else "it has none"
         raise ConfigurationError(
             "what a worker needs to know: settings, Prefect's and MLflow's addresses",
-            have=other if handover else "it has none: it refused them, or was never given them",
+            have=f"this worker works for a command with another Prefect server, {_reports_to}"
+            if handover
+            else "this worker has none: it refused them, or was never given them",
             need="those of the command whose task it is",
             remedy="let one command at a time use the cluster, or give all of them the same PREFECT_API_URL; see the "
             "worker's log",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings, read_settings
@@ -63,7 +63,7 @@ def test_settings_addresses_and_credentials_reach_each_process(
     given = handover(settings)
     assert "a key" not in repr(given)
     assert "a token" not in repr(given)
-    with handed_over(client, given):
+    with handed_over(client, given, lasting=True):
         found = client.gather(client.map(seen, [given.stamp] * 4, pure=False))
     assert set(found) == {(str(settings.home), SERVER.address, "a key", "a token")}
 
@@ -85,7 +85,7 @@ def test_a_worker_of_another_version_refuses_and_both_are_named(
 ) -> None:
     with (
         pytest.raises(ConfigurationError, match=r"the worker tls://127\.0\.0\.1:") as refusal,
-        handed_over(client, handover(settings, identify)),
+        handed_over(client, handover(settings, identify), lasting=True),
     ):
         pass
     assert refusal.value.have == there
@@ -96,7 +96,18 @@ def test_a_worker_of_another_version_refuses_and_both_are_named(
 def test_a_worker_that_does_not_see_the_state_directory_refuses(client: Client, settings: Settings) -> None:
     with (
         pytest.raises(ConfigurationError, match="another state directory"),
-        handed_over(client, replace(handover(settings), state="of another")),
+        handed_over(client, replace(handover(settings), state="of another"), lasting=True),
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_a_worker_of_two_threads_refuses(settings: Settings) -> None:
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as made,
+        Client(made, set_as_default=False) as client,
+        pytest.raises(ConfigurationError, match="2 threads"),
+        handed_over(client, handover(settings), lasting=True),
     ):
         pass
 
