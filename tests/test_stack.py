@@ -140,7 +140,10 @@ def test_a_run_that_fails_is_told_of(stack: Running) -> None:
 
 def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Running) -> None:
     api = stack.api
-    api.pause(api.deployments()["predict"], ["before-open"])
+    predict = api.deployments()["predict"]
+    (morning,) = [schedule["id"] for schedule in predict["schedules"] if schedule["slug"] == "before-open"]
+    place = f"{api.address}/deployments/{predict['id']}/schedules/{morning}"
+    asked("PATCH", place, json={"active": False}, auth=stack.prefect_auth).raise_for_status()
     variables = {**os.environ, "PREFECT_API_URL": api.address, "PREFECT_HOME": str(stack.home / "prefect")}
     assert deploy(api, variables, {}) == ("predict: before-open stays paused, as it was",)
     active = {schedule["slug"]: schedule["active"] for schedule in api.deployments()["predict"]["schedules"]}

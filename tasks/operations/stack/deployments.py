@@ -4,7 +4,10 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import yaml
 
 from model.errors import ConfigurationError
 from model.market.calendar import ExchangeCalendar
@@ -35,7 +38,7 @@ def deploy(
 ) -> tuple[str, ...]:
     """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
 
-    parameters: for each deployment whose flow takes them, in place of the flow's own defaults
+    parameters: in place of those of the same names in the file
     is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
     calendar:   of the exchange whose close and open the schedules follow, if it is not New York's
     places:     tags that say where the runs work: elsewhere they refuse
@@ -45,29 +48,58 @@ def deploy(
         raise ConfigurationError(
             str(file), have="no such file", need="the deployments, in a file beside the packages", remedy="put it back"
         )
-    project = file.parent
-    paused = _paused(api)
+    paused, key = _paused(api), {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
     api.set_pool(WORK_POOL, JOBS, renew=is_ours)
-    key = {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
-    _prefect(project, {**variables, **key}, "--no-prompt", "deploy", "--all")
-    deployed = api.deployments()
-    for deployment in deployed.values():
-        taken = deployment["parameter_openapi_schema"].get("properties", {})
-        given = {name: value for name, value in parameters.items() if name in taken}
-        if given:
-            api.set_parameters(deployment, given)
-        if places:
-            api.set_tags(deployment, {*deployment["tags"], *places})
-        for schedule in deployment["schedules"]:
-            to = None if calendar is None else moved(schedule["schedule"], schedule["slug"] or "", calendar)
-            if to is not None:
-                api.reschedule(deployment, schedule, to)
-    notes = []
-    for name, slugs in paused.items():
-        if slugs and name in deployed:
-            api.pause(deployed[name], slugs)
-            notes.append(f"{name}: {', '.join(slugs)} stays paused, as it was")
-    return tuple(notes)
+    whole = _read(file)
+    deployments = whole["deployments"]
+    for deployment in deployments:
+        _complete(deployment, parameters, calendar, places, paused.get(deployment["name"], ()))
+    with TemporaryDirectory() as folder:
+        complete = Path(folder) / file.name
+        complete.write_text(yaml.safe_dump(whole), encoding="utf-8")
+        options = ("deploy", "--all", "--prefect-file", str(complete))
+        _prefect(file.parent, {**variables, **key}, "--no-prompt", *options)
+    return tuple(
+        f"{deployment['name']}: {', '.join(slugs)} stays paused, as it was"
+        for deployment in deployments
+        if (slugs := paused.get(deployment["name"]))
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    have = "no list of deployments with their names"
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found, have = None, f"not YAML: {' '.join(str(error).split())}"
+    named = found.get("deployments") if isinstance(found, dict) else None
+    if not isinstance(named, list) or not all(isinstance(each, dict) and "name" in each for each in named):
+        raise ConfigurationError(
+            str(file), have=have, need="deployments that Prefect takes", remedy="correct it, or put the original back"
+        )
+    return {**found, "deployments": named}
+
+
+def _complete(
+    deployment: dict[str, Any],
+    parameters: Mapping[str, Any],
+    calendar: ExchangeCalendar | None,
+    places: Collection[str],
+    paused: Collection[str],
+) -> None:
+    """Fill in a deployment of the file.
+
+    Prefect plans runs as soon as it knows of a deployment. Those of one that were completed afterwards could be without
+    the parameters and places.
+    """
+    own = deployment.get("parameters") or {}
+    deployment["parameters"] = {**own, **{name: value for name, value in parameters.items() if name in own}}
+    deployment["tags"] = sorted({*(deployment.get("tags") or ()), *places})
+    for schedule in deployment.get("schedules") or ():
+        slug = schedule.get("slug", "")
+        schedule.update((calendar and moved(schedule, slug, calendar)) or {})
+        if slug in paused:
+            schedule["active"] = False
 
 
 def _paused(api: PrefectApi) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ answer for a moment, because it is busy or starts again, is asked again; each qu
 
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -117,27 +117,6 @@ class PrefectApi:
         """Record an event, for automations to act on."""
         written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
         self._ask_once("events", [written])
-
-    def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
-        """Override parameters of a deployment, beside those that it has."""
-        merged = {**deployment["parameters"], **parameters}
-        self._ask(f"deployments/{deployment['id']}", {"parameters": merged}, method="PATCH")
-
-    def set_tags(self, deployment: dict[str, Any], tags: Iterable[str]) -> None:
-        """Give a deployment these tags, which its runs have, too."""
-        self._ask(f"deployments/{deployment['id']}", {"tags": sorted(tags)}, method="PATCH")
-
-    def reschedule(self, deployment: dict[str, Any], schedule: dict[str, Any], to: dict[str, Any]) -> None:
-        """Have a schedule of a deployment start its runs at other times."""
-        place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-        self._ask(place, {"schedule": to}, method="PATCH")
-
-    def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
-        """Pause the schedules of these slugs."""
-        for schedule in deployment["schedules"]:
-            if schedule["slug"] in set(schedules):
-                place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self._ask(place, {"active": False}, method="PATCH")
 
     def _ask_once(self, path: str, question: object) -> Any:
         """Ask what is asked again soon in any case, or what nobody shall wait for."""
