@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 FAN_SESSIONS = 63
 NARROW, WIDE = 0.8, 0.95
 NEWEST = "newest_Close"
-# So many moves at most, each so many times the widest interval, are cut off.
+# At most this many moves are cut off, all above this many times the widest interval.
 MOST_CUT, CUT = 3, 2.5
-# Fewer sessions have no fifths that could be compared.
+# With fewer sessions there are no fifths to compare.
 FEWEST_COMPARED = 20
 
 
@@ -103,7 +103,7 @@ def scale_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> 
 
 
 def _cut_off(axes: "Axes", evaluation: Evaluation, widths: Values, moves: Values) -> None:
-    """End the vertical axis where up to three moves that would press all others flat are cut off; name these."""
+    """Set the vertical axis; cut off up to three moves that would flatten all others, and name them."""
     known = np.sort(moves[~np.isnan(moves)])
     widest = float(np.nanmax(widths))
     if len(known) < FEWEST_COMPARED or known[-1] <= (usual := max(CUT * widest, float(known[-1 - MOST_CUT]))):

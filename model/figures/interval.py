@@ -1,7 +1,6 @@
 """One forecast as a small picture: its median, its intervals as bands, and the naive forecast beside them.
 
-It is SVG of a few hundred bytes, made without matplotlib: a forecast is made in a moment, and its picture is no reason
-to load a library.
+It is SVG of a few hundred bytes, made without matplotlib, so that a quick forecast need not wait for a library to load.
 """
 
 from collections.abc import Mapping
