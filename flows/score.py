@@ -1,4 +1,4 @@
-"""Score: fill in what happened, judge the forecasts beside the naive ones, request retraining where it is needed."""
+"""Score: fill in the actual prices, judge the forecasts beside the naive ones, request retraining where needed."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The final state of a run that has done its work: its message says what it came to, and a refusal has its own name."""
+"""The final state of a run that has done its work: its message gives the result, and a refusal has its own name."""
 
 from typing import TypeVar, cast
 
