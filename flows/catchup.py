@@ -57,7 +57,7 @@ def catchup(
     has been trained as of it or later.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         forecaster: What is trained: a preset with your changes. Leave a field empty to keep the preset's.
         evaluation: Which sessions a training is judged on: the newest, or a calendar month.
     """

@@ -64,7 +64,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         version: The number of the version to move.
         to: The stage to move it to: Production, Staging, Archived or None. The gate is asked for Production alone.
         force: Move it into Production even if the gate refuses. It needs a reason.
-        reason: Why you do it. It is recorded on the version for whoever asks later.
+        reason: Why you do it. It is recorded on the version.
     """
     start_run()
     stage = parse_stage(to)

@@ -53,7 +53,7 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
     """Score the forecasts of one security and column; a second run changes nothing.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         column: The price whose forecasts are scored. The model has its name, such as META-Open.
     """
     seconds = start_run()

@@ -96,7 +96,7 @@ def train(
     `again`; where the previous one was killed before the gate had decided, the gate decides now.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         forecaster: What is trained: a preset with your changes. Leave a field empty to keep the preset's.
         evaluation: Which sessions it is judged on: the newest, or a calendar month.
         again: Train again even if an identical training exists.

@@ -61,7 +61,7 @@ class NetworkConfig(Frozen):
 
     cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
     units: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        (45, 45, 45, 45), description="the size of each layer, one number a layer"
+        (45, 45, 45, 45), description="the size of each layer, one number per layer"
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="the share of each layer's outputs that a step of the fit leaves out"

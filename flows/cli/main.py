@@ -105,7 +105,7 @@ def _fail(error: TomorrowError, as_json: bool) -> int:
 
 def _complain(error: TomorrowError) -> int:
     text = printable(str(error), keep="\n")
-    with contextlib.suppress(OSError):  # a log that is full is no reason to end otherwise
+    with contextlib.suppress(OSError):  # a full log does not change the exit code
         print(f"tomorrow: {text}", file=sys.stderr, flush=True)
     return error.exit_code
 

@@ -46,7 +46,7 @@ def number(text: str | int) -> int:
 def version_number(text: str | int) -> int:
     """The number of a version: 1 or more, and what every database can hold."""
     if not 0 < number(text) < 2**31:
-        raise typer.BadParameter(f"{text!r} is no version's number, which is 1 or more")
+        raise typer.BadParameter(f"{text!r} is not a version's number, which is 1 or more")
     return number(text)
 
 

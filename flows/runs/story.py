@@ -101,7 +101,7 @@ def log_accepted(notes: "Sequence[str]") -> None:
 
 
 def log_windows(split: "Split", rows: int) -> None:
-    """What the network is fitted on, where one forecast needs so many rows."""
+    """The number of windows to train on, where one forecast needs `rows` rows, and the test period."""
     get_run_logger().info(
         f"{len(split.train) - rows} windows to train on; {split.n_test} sessions to test on, {split.first_test} to "
         f"{split.last_test}."
@@ -213,7 +213,7 @@ def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run
 
 
 def _hide_passwords(record: logging.LogRecord) -> bool:
-    """Mask the addresses in a record, and in the trace that it carries: the pages show both to whoever opens them."""
+    """Mask the addresses in a record, and in the trace that it carries: everybody who opens the pages sees both."""
     record.msg, record.args = masked(record.getMessage()), None
     if record.exc_info:
         record.exc_text, record.exc_info = masked(logging.Formatter().formatException(record.exc_info)), None

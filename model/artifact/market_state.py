@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from .scale import MovementScale, Table, Values, newest_movements
 
-# The same weekday so many days before the next session: one quarter, and four quarters, which is a year. Companies
-# report their earnings in the same weeks of each quarter.
+# Days back from the next session to the same weekday of the last four quarters, the fourth of which is a year ago.
+# Companies report their earnings in the same weeks of each quarter.
 QUARTERS = (91, 182, 273, 364)
 NEAR, AROUND, JUMP, LARGEST_MOVE = 3, 7, 2.5, 8.0
 FURTHEST_BACK = QUARTERS[-1] + AROUND + NEAR

@@ -1,9 +1,8 @@
-"""How raw prices become a network's inputs, and its outputs a distribution in dollars.
+"""How raw prices become a network's inputs, and its outputs a distribution of prices.
 
-A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares; `Date` is
+A table is what is known: column name -> (n,) float64, one value per session, oldest first, prices or shares; `Date` is
 in days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about
-an origin is computed from the sessions up to it: later sessions change no digit, nor do earlier ones that are further
-back than it looks.
+an origin is computed from the sessions of its windows: neither later nor older sessions change a digit.
 """
 
 import json

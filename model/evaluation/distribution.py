@@ -1,6 +1,6 @@
 """Scores of predictive distributions, session by session; docs/measures.md holds the formulas and their sources.
 
-actual:    (n,) prices, what happened
+actual:    (n,) the actual prices
 quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
 
 Scores are (n,), NaN where there is no distribution.
@@ -63,7 +63,7 @@ def crps(actual: Values, quantiles: Values) -> Values:
 
 
 def log_density(actual: Values, quantiles: Values) -> Values:
-    """The logarithm of the density of the log price at what happened: higher is better."""
+    """The logarithm of the forecast density at the actual log price: higher is better."""
     from scipy.special import log_expit
 
     height, slope = _logit_at(actual, quantiles)

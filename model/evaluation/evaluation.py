@@ -27,7 +27,7 @@ class Evaluation:
     """One forecast a session, made with what was known at the close of the session before.
 
     sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
-    actual:      (n,) prices, what happened
+    actual:      (n,) the actual prices
     forecast:    (n,) prices, the point forecasts
     naive:       name -> (n,) prices, point forecasts made at the same moment with the same knowledge
     statistical: likewise, if there are any; they are reported, but never count as the best naive forecast

@@ -98,7 +98,7 @@ class Champion:
     age:     how many sessions the candidate's training knew beyond its own; below 0 where it is the newer one
     proof:   of its configuration, on the candidate's prices; None where there is none
     proven:  whether its configuration had been proven when it was put there
-    same:    whether it has the candidate's configuration, but for the seed
+    same:    whether it has the candidate's configuration, apart from the seed
     """
 
     version: int

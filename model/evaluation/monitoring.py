@@ -48,7 +48,7 @@ class Monitoring(Frozen):
 class Window:
     """The newest forecasts up to one session, at most as many as a window has.
 
-    judged:   those forecasts beside what happened
+    judged:   those forecasts with the actual prices
     drift:    distance of the returns up to then from the training part's, 0 to 1; NaN where it is not known
     breaches: a sentence for each limit that it breaches; empty where the window is not full
     """

@@ -54,7 +54,7 @@ class VolatilityForecast:
     student: Values | None = None
 
     def exact_log_density(self, actual: Values) -> Values:
-        """(n,) the log density of the log price at what happened, (n,) prices; NaN where none is known exactly."""
+        """(n,) the log density of the log price at the actual prices, (n,); NaN where none is known exactly."""
         if self.student is None:
             return np.full(len(self.close), np.nan)
         mean, deviation, freedom = self.student.T

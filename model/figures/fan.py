@@ -1,4 +1,4 @@
-"""Distributions by session: the fan over what happened, and their width over how far the price moved."""
+"""Distributions by session: the fan and the actual prices, and their width and how far the price moved."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ FEWEST_COMPARED = 20
 
 
 def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
-    """Draw the median, the 80 and 95 % intervals, what happened, and the best naive forecast.
+    """Draw the median, the 80 and 95 % intervals, the actual prices, and the best naive forecast.
 
     Each price outside the wider intervals has a mark.
     """
@@ -126,7 +126,7 @@ def half_widths(evaluation: Evaluation) -> Values:
 
 
 def realised_moves(evaluation: Evaluation) -> Values:
-    """(n,) how far the price came to lie from where moves start, up or down, in % of that."""
+    """(n,) the distance of the actual price from where moves start, up or down, in % of that."""
     start = _start(evaluation)
     return np.asarray(100 * np.abs(evaluation.actual - start) / start)
 

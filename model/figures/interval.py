@@ -20,7 +20,7 @@ def interval_svg(
     """Draw one forecast on an axis of prices.
 
     intervals: level in per cent -> lower and upper bound
-    what:      what was forecast, such as `META Open on 2020-02-03`, for whoever cannot see the picture
+    what:      what was forecast, such as `META Open on 2020-02-03`, for people who cannot see the picture
     """
     prices = [forecast, naive, *(bound for pair in intervals.values() for bound in pair)]
     low, high = min(prices), max(prices)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # The statistical distribution that ours is drawn beside: the field's usual first choice.
 PEER = "garch_t"
-# With so many sessions, each of twenty bars has ten and more.
+# From this many sessions on, each of twenty bars has ten or more.
 FEW_BARS, MANY_BARS, SESSIONS_FOR_MANY = 10, 20, 200
 CHANCE = 0.95
 LINES: tuple[Literal["-", "--"], ...] = ("-", "--")

@@ -36,8 +36,8 @@ class ExchangeCalendar:
 
     exchange: `observed` for one without a calendar: its sessions are the days that prices have
     zone:     the time zone of such an exchange; for any other its calendar gives it
-    seen:     the sessions that prices have, as `ExchangeCalendar.bytes_of` makes them: they decide, from the first to
-              the last of them, on the days of which the calendar is not sure
+    seen:     the sessions that prices have, as `ExchangeCalendar.bytes_of` makes them: from the first to the last of
+              them, they decide on the days that the calendar is not sure of
     """
 
     exchange: str = "XNYS"
@@ -101,7 +101,7 @@ class ExchangeCalendar:
         return self.next_session(last)
 
     def is_sure(self, days: Days) -> Mask:
-        """(n,) of which days, increasing, the calendar is sure: on the others a missing or an extra row is no fault."""
+        """(n,) whether it is sure of each day, (n,) increasing: on the others a missing or extra row is no fault."""
         return sure_days(self.exchange, days)
 
     def sessions(self, first: date, last: date) -> Days:

@@ -86,7 +86,7 @@ def sure_days(exchange: str, days: Days) -> Mask:
 
 
 def sure_sessions(exchange: str, days: Days) -> Mask:
-    """(n,) of which days are sessions by an exchange's calendar."""
+    """(n,) whether each day is a session by an exchange's calendar."""
     return np.isin(days, known_sessions(exchange, *years(_date(days[0]), _date(days[-1]))).sessions)
 
 
@@ -106,7 +106,7 @@ def load(
 
     zone: where an exchange without a calendar is
     seen: the sessions that prices have, as bytes of datetime64[D]; from the first to the last of them they decide on
-          all days of which the calendar is not sure
+          all days that the calendar is not sure of
     """
     days = np.frombuffer(seen, dtype="<M8[D]")
     known = NOTHING if exchange == OBSERVED else known_sessions(exchange, first_year, last_year)

@@ -117,7 +117,7 @@ def known_sessions(exchange: str, first_year: int, last_year: int) -> KnownSessi
 
 
 def moments(days: Days, seconds: int, zone: ZoneInfo) -> Moments:
-    """(n,) datetime64[s] in UTC: so many seconds after each day's midnight by the clocks of a time zone."""
+    """(n,) datetime64[s] in UTC: the moments `seconds` after each day's midnight by the clocks of a time zone."""
     import pandas as pd
 
     there = pd.DatetimeIndex(days.astype("datetime64[s]") + np.timedelta64(seconds, "s"))

@@ -97,7 +97,7 @@ class _Days:
         return 1.4826 * float(np.median(np.abs(near))) if len(near) >= _FEWEST else 0.0
 
     def exceeds(self, values: Values, row: int, times: float) -> bool:
-        """Whether a row's value is so many times the median around it."""
+        """Whether a row's value is at least `times` the median around it."""
         near = self.around(values, row)
         return len(near) >= _FEWEST and values[row] > 0 and bool(values[row] >= times * np.median(near))
 

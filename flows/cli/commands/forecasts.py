@@ -96,7 +96,7 @@ def forecasts(
         option("--last", "N", f"Only the newest N (default: all; on a terminal {SHOWN}).", parser=positive),
     ] = None,
 ) -> CommandResult:
-    """List the forecasts in the ledger: what was forecast, what happened, and the score."""
+    """List the forecasts in the ledger, with the actual prices and the scores."""
     settings, _ = prepare()
     from tasks.forecasts.listing import list_forecasts, write_csv
 

@@ -54,7 +54,7 @@ class LiveAnswer(Answer):
     evidence:         the highest odds reached that they are better than the naive ones: 46.0 is 46 to 1
     evidence_against: the same that they are worse
     claim:            what may be said of them, in words
-    skill:            the CRPS skill over the newest "21", "63" and "250", where there are so many
+    skill:            the CRPS skill over the newest "21", "63" and "250", where there are that many
     pit_ks:           the Kolmogorov-Smirnov distance of their PIT from the uniform distribution
     """
 

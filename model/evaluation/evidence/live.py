@@ -52,7 +52,7 @@ class LiveRecord:
 
     @property
     def skills(self) -> dict[int, float]:
-        """The CRPS skill over the newest 21, 63 and 250 forecasts, where there are so many."""
+        """The CRPS skill over the newest 21, 63 and 250 forecasts, where there are that many."""
         newest = {span: float(self.rolling_skill(span)[-1]) for span in SPANS}
         return {span: skill for span, skill in newest.items() if math.isfinite(skill)}
 
