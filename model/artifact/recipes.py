@@ -2,7 +2,7 @@
 
 A table is what is known: column name -> (n,) float64, one value per session, oldest first, prices or shares; `Date` is
 in days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about
-an origin is computed from the sessions of its windows: neither later nor older sessions change a digit.
+an origin is computed from a fixed number of sessions up to it: neither later nor older ones change a digit.
 """
 
 import json
