@@ -1,7 +1,7 @@
 """Trainings of several securities side by side: processes of one thread each, which share one Prefect server.
 
 A network as small as ours keeps one processor busy, and hardly a second one. A process trains one security after the
-other and has loaded everything once; weights and forecasts are those of a training by itself.
+other and loads everything only once; weights and forecasts are the same as from a separate training.
 """
 
 import functools
@@ -18,7 +18,7 @@ from tasks.settings import read_settings
 from tasks.system.prefect_server import OrchestrationServer, orchestrated, prepare_environment
 from tasks.system.process_pool import Workers
 
-# What a process holds open for as long as it lives: the block in which it may run flows.
+# A process keeps this open for as long as it lives: the block in which it may run flows.
 _life = ExitStack()
 
 
@@ -34,7 +34,7 @@ class Training:
 
 
 def train_all(trainings: Sequence[Training], jobs: int, pause: float) -> CommandResult:
-    """Train them in so many processes at most, with one result for all in the order in which they were given.
+    """Train them in at most `jobs` processes, with one result for all in the given order.
 
     pause: seconds between two that begin, since each begins with fetching
     """
@@ -58,7 +58,7 @@ def train_security(training: Training) -> CommandResult:
 
 
 def _train_one(given: tuple[OrchestrationServer, Training]) -> CommandResult:
-    """The same of one among several, reported to a server; what went wrong with it is its result."""
+    """One of several trainings, reported to a server; a failure becomes its result."""
     server, training = given
     _join(server)
     return attempt(training.request, lambda _: train_security(training))
@@ -72,6 +72,6 @@ def _load() -> None:
 
 @functools.cache
 def _join(server: OrchestrationServer) -> None:
-    """Have this process run its flows against the server, which Prefect asks for when it is imported."""
+    """Make this process run its flows against the server; Prefect reads its address when it is imported."""
     server.use()
     _life.enter_context(orchestrated())

@@ -1,4 +1,4 @@
-"""A backtest in figures: what it saves against the naive ones, by month and summed up; calibration; the forecasts."""
+"""Figures of a backtest: skill against the naive forecasts by month and summed up, calibration, the forecasts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
@@ -118,11 +118,11 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
     """Draw the squared error saved against the naive forecast, summed up from the first session on."""
     naive, money = result.reference.best_naive, result.reference.money
     squared = f"squared {'dollars' if money.unit == 'USD' else money.unit or 'prices'}"
-    # As many digits as the square of half a cent asks for, or of half of whatever digit is the last.
+    # As many digits as the square of half a cent has, or of half the last digit.
     digits = max(money.digits, 2 * money.digits - 2)
     figure = new_figure(
         f"{result.subject}, {result.period}: cumulated squared error",
-        f"of {naive_label(naive)}, less the forecast's own: rising is better than naive"
+        f"of {naive_label(naive)} minus that of the forecast: rising is better than naive"
         + ("   ·   thin: seed by seed" if _several_seeds(result) else ""),
         _height(result),
     )
@@ -140,7 +140,7 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
 
 
 def calibration_figure(result: BacktestResult) -> "Figure":
-    """Draw the share of prices within the intervals and the share that was promised, in all and over time."""
+    """Draw the share of prices within the intervals beside the promised share, in all and over time."""
     figure = new_figure(
         f"{result.subject}, {result.period}: calibration of the intervals",
         "share of the prices within the intervals; dashed: the share that they promise",
@@ -149,7 +149,7 @@ def calibration_figure(result: BacktestResult) -> "Figure":
     figure.subplots_adjust(wspace=0.2, top=0.8)
     style(whole, "held (%)")
     style(course, "", result.reference.sessions)
-    whole.set_xlabel("meant to hold (%)", fontsize=11)
+    whole.set_xlabel("promised (%)", fontsize=11)
     for preset, colour in zip(result.presets, cycle(COLOURS), strict=False):
         _calibration(whole, preset, colour)
         _course(course, preset, colour)

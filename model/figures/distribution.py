@@ -17,11 +17,11 @@ FEWEST_FOR_PIT = 20
 
 
 def distribution_figures(evaluation: Evaluation, subject: str) -> Mapping[str, "Figure"]:
-    """Figures by name, those that the sessions suffice for: forecast, scale, crps, pit and reliability.
+    """Figures by name: forecast, scale, crps, pit and reliability, each where there are enough sessions for it.
 
     `forecast` is of the newest sessions, with their intervals.
 
-    Without any distribution there is none.
+    Without distributions there are no figures.
     """
     with_any = given(evaluation.quantiles)
     if not with_any.any():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Chance reaches such odds in 1 of 20 cases at most, however long one looks.
 ENOUGH = 20.0
-# Up to it, odds on the axis are written in full: 1,000,000 to 1.
+# Up to this power of ten, odds on the axis are written in full: 1,000,000 to 1.
 _WRITTEN_OUT = 6
 
 

@@ -1,4 +1,4 @@
-"""Distributions by session: the fan over what happened, and their width over how far the price moved."""
+"""Distributions by session: the fan and the actual prices, and their width and how far the price moved."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 FAN_SESSIONS = 63
 NARROW, WIDE = 0.8, 0.95
 NEWEST = "newest_Close"
-# So many moves at most, each so many times the widest interval, are cut off.
+# At most this many moves are cut off, all above this many times the widest interval.
 MOST_CUT, CUT = 3, 2.5
-# Fewer sessions have no fifths that could be compared.
+# With fewer sessions there are no fifths to compare.
 FEWEST_COMPARED = 20
 
 
 def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
-    """Draw the median, the 80 and 95 % intervals, what happened, and the best naive forecast.
+    """Draw the median, the 80 and 95 % intervals, the actual prices, and the best naive forecast.
 
     Each price outside the wider intervals has a mark.
     """
@@ -103,7 +103,7 @@ def scale_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> 
 
 
 def _cut_off(axes: "Axes", evaluation: Evaluation, widths: Values, moves: Values) -> None:
-    """End the vertical axis where up to three moves that would press all others flat are cut off; name these."""
+    """Set the vertical axis; cut off up to three moves that would flatten all others, and name them."""
     known = np.sort(moves[~np.isnan(moves)])
     widest = float(np.nanmax(widths))
     if len(known) < FEWEST_COMPARED or known[-1] <= (usual := max(CUT * widest, float(known[-1 - MOST_CUT]))):
@@ -126,7 +126,7 @@ def half_widths(evaluation: Evaluation) -> Values:
 
 
 def realised_moves(evaluation: Evaluation) -> Values:
-    """(n,) how far the price came to lie from where moves start, up or down, in % of that."""
+    """(n,) the distance of the actual price from where moves start, up or down, in % of that."""
     start = _start(evaluation)
     return np.asarray(100 * np.abs(evaluation.actual - start) / start)
 

@@ -20,8 +20,8 @@ LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 def gradients_figure(norms: GradientNorms, subject: str) -> "Figure | None":
     """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale.
 
-    Where all are zero there is nothing to draw: with fresh weights, where the output's weights start at zero; after
-    the fit, where the weights of such a start were kept. None where both are.
+    A panel whose gradients are all zero is left out: with fresh weights, if the output's weights start at zero; after
+    the fit, if the weights of such a start were kept. None if both are left out.
     """
     when = {"gradient_ratio_start": "with fresh weights", "gradient_ratio": "after the fit"}
     parts = [f"{ratio:.1e} {when[name]}" for name, ratio in norms.ratios().items()]

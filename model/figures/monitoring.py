@@ -33,7 +33,7 @@ from model.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Of the spans over which the skill is shown, the shortest, which jumps about most, the palest.
+# The shortest span, whose skill varies most, has the palest colour.
 SPAN_COLOURS = dict(zip(SPANS, (NAIVE, COLOURS[1], FORECAST), strict=True))
 
 
@@ -46,9 +46,7 @@ def monitoring_figures(windows: Sequence[Window], subject: str, monitoring: Moni
 def monitoring_figure(windows: Sequence[Window], subject: str, monitoring: Monitoring) -> "Figure":
     """Draw every full window at its last session, with the shares promised; those that breach a limit are marked.
 
-    Where no window is full yet, the one that is the fullest is drawn.
-
-    Forecasts without any distribution are drawn with their RMSE.
+    Where no window is full yet, the fullest one is drawn. Forecasts without distributions are drawn with their RMSE.
     """
     full = [window for window in windows if len(window.judged.sessions) >= monitoring.window]
     waits = "" if full else f" ({len(windows[-1].judged.sessions)} so far)"

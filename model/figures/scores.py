@@ -1,4 +1,4 @@
-"""Whether distributions keep their word, and whether they beat others: PIT histogram, and CRPS saved by session."""
+"""Whether distributions are calibrated, and whether they beat others: PIT histogram, and CRPS saved by session."""
 
 import math
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The statistical distribution that ours is drawn beside: the one that the field takes first.
+# The statistical distribution that ours is drawn beside: the field's usual first choice.
 PEER = "garch_t"
-# With so many sessions, each of twenty bars has ten and more.
+# From this many sessions on, each of twenty bars has ten or more.
 FEW_BARS, MANY_BARS, SESSIONS_FOR_MANY = 10, 20, 200
 CHANCE = 0.95
 LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
@@ -69,7 +69,7 @@ def pit_figure(panels: Sequence[Panel], title: str) -> "Figure":
         axes.set_ylabel("sessions", fontsize=11)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    figure.supxlabel("probability given to prices up to what happened", fontsize=11, y=0.02)
+    figure.supxlabel("forecast probability of prices up to the actual one", fontsize=11, y=0.02)
     return figure
 
 
@@ -169,7 +169,7 @@ def crps_figure(panels: Sequence[Panel], title: str) -> "Figure":
 
 
 def beside(evaluation: Evaluation) -> dict[str, Values]:
-    """What the forecast is drawn beside, by label: the best naive distribution and GARCH, those that are there."""
+    """The distributions drawn beside the forecast, by label: the best naive one and GARCH, where they exist."""
     others = {}
     if (naive := evaluation.best_naive_distribution) is not None:
         others[naive_label(naive)] = evaluation.naive_quantiles[naive]

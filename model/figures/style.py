@@ -23,7 +23,7 @@ NAIVE = "#8c8c8c"
 QUIET = "#5f6368"
 MISS = "#b3261e"
 BARS = "#b5b5b5"
-# Of presets that are compared, in their order.
+# For presets that are compared, in their order.
 COLOURS = (FORECAST, "#c0562a", "#4c7a34", "#7b4a9e")
 
 # In longer periods, markers and pairs of bars would cover each other.

@@ -1,6 +1,6 @@
 """A training in figures: the prices, the loss, the forecasts scaled and as prices, their errors and distributions.
 
-Each function makes a new figure of 1000 x 500 pixels, but for the inputs', which is higher.
+Each function makes a new figure of 1000 x 500 pixels; only the one of the inputs is higher.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ def training_figures(
 ) -> Mapping[str, "Figure"]:
     """Every figure of a training by name.
 
-    `scaled` shows what the recipe makes of prices: levels with one, changes with the other.
+    `scaled` shows what the recipe makes of prices: scaled levels or changes.
 
     Where there are distributions, the forecast is drawn with their intervals, and they have figures of their own.
     """

@@ -59,7 +59,7 @@ def up(
     if pages_only and (wanted or at_once):
         raise UsageError(
             "--pages",
-            have="beside an option for the runs of the worker",
+            have="together with an option for the worker's runs",
             need="one or the other: with --pages there is no worker",
             remedy="leave out --pages, or the other options",
         )
@@ -84,7 +84,7 @@ def up(
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
             if not pages_only:
-                # What the deployments fetch in place of what their flows fetch by themselves.
+                # What the deployments fetch, in place of their flows' defaults.
                 parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
                 running.deploy(parameters, calendar)
             running.start_worker()
@@ -126,9 +126,9 @@ def _request(
 
 
 def _make_database(settings: "Settings", planned: "Stack") -> None:
-    """See to MLflow's database before its server does, which would migrate an older one without asking.
+    """Prepare MLflow's database before its server starts, which would migrate an older one without asking.
 
-    In a process of its own: what MLflow takes in memory this one would hold for as long as the stack runs.
+    In a separate process: this one would keep MLflow's memory for as long as the stack runs.
     """
     from tasks.operations.stack.parts import store_of_server
     from tasks.system.process_pool import Workers
@@ -144,7 +144,7 @@ def _nothing() -> None:
 
 
 def pages(planned: "Stack", experiment: str) -> list[str]:
-    """Where the pages are, for whoever watches alone: links with a key are for a terminal, and for no log."""
+    """Where the pages are; links with a key are shown on a terminal only, so that none gets into a log."""
     from tasks.operations.stack.mlflow_pages import HINT, PREFECT_HINT, runs_link
 
     lines, keys = [], planned.keys if sys.stderr.isatty() else None
