@@ -3,8 +3,8 @@
 The run also has the live proof, skill and evidence, over all forecasts of the model so far, those of earlier versions
 included.
 
-A metric's step is the session's proleptic Gregorian ordinal, its time the end of that day in UTC; so logging a metric
-again gives the same row. Tags of the version hold the run's id and the newest session written.
+A metric's step is the session's day number, counted from the year 1, its time the end of that day in UTC; so logging a
+metric again gives the same row. Tags of the version hold the run's id and the newest session written.
 """
 
 import json

@@ -21,7 +21,7 @@ class ForecastSummary:
     rows:    all forecasts, those of the naive distribution included
     counted: those made before their session began, by the exchange's calendar, whose price is filled in
     judged:  the evaluation of those in `counted` that versions made; None, like most figures, where there are none
-    live:    their skill and the evidence for it; None where there is no `judged`
+    live:    their skill and the evidence for it; None where none of them is a distribution
     needed:  the odds, to 1, that count as proof
     """
 

@@ -203,7 +203,7 @@ class StageWriter:
                 self._mlflow.point(model, alias, wanted)
 
     def _highest(self, model: str, stage: str, named: int | None) -> int | None:
-        """The highest version in a stage on record and in MLflow, which is not asked for the alias's version."""
+        """The highest version in a stage on record and in MLflow; the one that the alias names needs no check."""
         for number in self.history.in_stage(model, stage):
             if number == named:
                 return number
