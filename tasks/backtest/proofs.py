@@ -84,7 +84,7 @@ def prove(
 ) -> KeptProof | NoProof:
     """The proof of a configuration up to the newest of `prices`, or why none can be made from them.
 
-    Once no skill is shown, the configuration is not fitted further: that result stands.
+    A configuration that was shown to have no skill is not fitted further: that result is final.
     """
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
@@ -150,7 +150,7 @@ def _trial(
 
 
 def _is_settled(proof: Proof, settings: Settings) -> bool:
-    """Whether no skill is shown, so that no further period needs a fit."""
+    """Whether the configuration was shown to have no skill, so that no further period needs a fit."""
     needed = settings.gate.needed
     return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
 

@@ -36,7 +36,7 @@ def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
         place, origin = places.get(str(row.session)), places.get(str(row.as_of))
         ratio = None if place is None or origin is None else _ratio(row, prices)
         if place is None or ratio is None:
-            why = "these prices lack that session" if place is None else "these prices have another past"
+            why = "these prices lack that session" if place is None else "it was made from other prices"
             notes.append(f"The forecast of {row.session} ({row.named}) is not scored: {why}.")
             continue
         if ratio != 1:

@@ -79,9 +79,9 @@ class RecordedForecast:
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{value} is no price")
         if len({value is None for value in (self.lower, self.upper, self.level)}) > 1:
-            raise ValueError("lower, upper and level stand together or not at all")
+            raise ValueError("lower, upper and level are given together or not at all")
         if (self.observed is None) != (self.observed_at is None):
-            raise ValueError("observed and observed_at stand together or not at all")
+            raise ValueError("observed and observed_at are given together or not at all")
         for moment in (self.made_at, self.observed_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError("a time without a zone")

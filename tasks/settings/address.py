@@ -29,7 +29,7 @@ class Address(str):
 
     @property
     def secret(self) -> str:
-        """The whole address, for whoever connects to it."""
+        """The whole address, with its password, for connecting."""
         return str.__str__(self)
 
     @property

@@ -127,7 +127,7 @@ def _is_out_of_memory(cause: BaseException) -> bool:
 def _no_memory(cause: BaseException) -> ConfigurationError:
     return ConfigurationError(
         "memory",
-        have=f"this process got no more of it ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
+        have=f"this process could not get more of it ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
         need="enough memory and address space for the libraries and their computations",
         remedy="end other programs, or raise the limit (ulimit -v, or the container's); --jobs 1 needs the least",
     )

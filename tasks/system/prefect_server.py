@@ -213,7 +213,7 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
         raise ConfigurationError(
             "Prefect's server",
             have="PREFECT_API_URL is not set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE does not allow starting one",
-            need="a server that runs, or leave to start one",
+            need="a server that runs, or permission to start one",
             remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
         )
 
@@ -241,7 +241,7 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 raise ConfigurationError(
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
                     have="it ended while it started, twice",
-                    need="a database of Prefect's that this release can open and write",
+                    need="a Prefect database that this release can open and write",
                     remedy="see why with `prefect server start`, or move it away: only Prefect's list of runs is lost",
                 )
             # Ctrl-C goes to every process of a terminal. If it ended the server, Prefect would try for minutes to

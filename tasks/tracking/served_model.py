@@ -92,7 +92,7 @@ class ServedForecaster(PythonModel):
             order = days.argsort(kind="stable")
             days, dates = days[order], dates[order]
             if (twice := days[1:] == days[:-1]).any():
-                raise ValueError(f"{dates[1:][twice][0]:%Y-%m-%d} stands in more than one row")
+                raise ValueError(f"{dates[1:][twice][0]:%Y-%m-%d} occurs in more than one row")
             if day is not None and (days >= day).any():
                 raise ValueError(f"next_session is {following}, and the newest row is of {dates[-1]:%Y-%m-%d}")
             table = {name: values[order] for name, values in table.items()} | {DATE: days}

@@ -31,9 +31,9 @@ def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
 def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetime) -> None:
     """Complete what killed trainings left; to be called under the lock that every training of a model holds.
 
-    An interrupted move of stages is completed, and so are the runs that are still RUNNING: whoever wrote them held this
-    lock, so their process has ended. If the version was registered, all was logged before, and the run is FINISHED;
-    else it is KILLED.
+    An interrupted move of stages is completed. Runs that are still RUNNING are closed: their processes held this lock,
+    so they have ended. If the version was registered, all was logged before, and the run is FINISHED; else it is
+    KILLED.
 
     at: the time now
     """

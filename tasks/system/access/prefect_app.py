@@ -41,9 +41,9 @@ def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:
 
 
 def server_variables(door: Door, key: str) -> dict[str, str]:
-    """The environment of a server, beside Prefect's own settings.
+    """The environment of a server, in addition to Prefect's own settings.
 
-    key: what it asks its clients for
+    key: that its clients have to send
     """
     return {
         **door.variables(),

@@ -61,7 +61,7 @@ def test_a_past_that_is_another_now_scores_nothing() -> None:
     found = find_outcomes([forecast(40)], restated)
     assert found.known == ()
     assert found.notes == (
-        f"The forecast of {PRICES.day(40)} (version 1) is not scored: these prices have another past.",
+        f"The forecast of {PRICES.day(40)} (version 1) is not scored: it was made from other prices.",
     )
 
 
