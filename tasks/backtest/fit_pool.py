@@ -1,4 +1,4 @@
-"""The fits of a backtest, in processes of their own: each one alone with its thread, and as if it were the first."""
+"""The fits of a backtest, in worker processes: each fit has one thread, and no state of the fits before it."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ _at_hand: ContextVar[Workers[Assignment, Fitted] | None] = ContextVar("workers a
 
 @contextmanager
 def fitting_workers(jobs: int | None = None) -> Iterator[Workers[Assignment, Fitted]]:
-    """Processes that carry out fits: as many as are asked for, else one for each processor that we may use.
+    """Worker processes for fits: `jobs` of them, by default one per usable processor.
 
-    Within a block of it, it gives that block's: they load Keras while others are still loading Prefect and MLflow,
-    and once for all securities.
+    A nested call gives the workers of the outer block. So one outer block can serve all securities, and its workers
+    load Keras while this process loads Prefect and MLflow.
     """
     already = _at_hand.get()
     if already is not None:
@@ -38,16 +38,16 @@ def usable_processors() -> int:
 
 
 def prepare_fitting() -> None:
-    """Load Keras and its backend, once in a process."""
-    # Whatever is set for a training by itself: the digits are not to depend on how many processes there are.
+    """Load Keras and its backend, once per process."""
+    # Whatever the user has set: the results must not depend on the number of processes.
     os.environ.update(ONE_THREAD)
     load_backend()
-    # Every fit is of a new network, which TensorFlow takes for a mistake and warns of.
+    # Each fit traces a new network, at which TensorFlow warns.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def fit_afresh(given: Assignment) -> Fitted:
-    """Carry out one fit, with nothing left of those before it in this process but a traced step, if it fits."""
+    """Carry out one fit; of earlier fits in this process only a traced training step is reused, if it fits."""
     import keras
 
     keras.backend.clear_session()

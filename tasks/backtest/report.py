@@ -1,4 +1,4 @@
-"""What a backtest leaves with its MLflow run: figures, metrics, tables and a page that shows all of it."""
+"""The results of a backtest in its MLflow run: figures, metrics, tables, and a page that shows all of them."""
 
 import csv
 import io
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "comparison.csv"
-# The figures whose course over the months MLflow shows as a line.
+# The metrics that MLflow shows as a line over the months.
 BY_MONTH = ("crps", "naive_crps", "crps_skill", "rmse", "naive_rmse", "skill")
 SPREAD = ("crps", "crps_skill", "rmse", "mae", "skill")
 LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
 def log_report(run: TrackedRun, result: BacktestResult) -> None:
-    """Log the results: figures, tables, metrics, the page, and the note that shows first."""
+    """Log the results: figures, tables, metrics, the page, and the note above the run."""
     figures = {name: _png(figure) for name, figure in backtest_figures(result).items()}
     with TemporaryDirectory() as folder:
         for name, png in figures.items():
@@ -48,7 +48,7 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
 
 
 def comparison_csv(result: BacktestResult) -> str:
-    """The table of all that is compared as CSV: CRPS first, RMSE second, and every other metric of the page."""
+    """The comparison of all forecasts as CSV: CRPS first, RMSE second, then every other metric of the page."""
     names = [name for name, _, _ in METRICS]
     rows = comparison_rows(result)
     return _csv(
@@ -61,7 +61,11 @@ def comparison_csv(result: BacktestResult) -> str:
 
 
 def forecasts_csv(preset: PresetResult) -> str:
-    """Every forecast of a preset as CSV: what happened, each seed's CRPS, forecasts and quantiles, and the others'."""
+    """Every forecast of a preset as CSV, one row per session.
+
+    Its columns: the price that came; CRPS, forecast and quantiles of each seed; CRPS and forecasts of the naive and
+    statistical methods.
+    """
     first = preset.evaluations[0]
     columns: dict[str, Sequence[object]] = {
         "session": [str(session) for session in first.sessions],
@@ -89,7 +93,7 @@ def _csv(columns: Mapping[str, Sequence[object]]) -> str:
 
 
 def backtest_note(result: BacktestResult) -> str:
-    """Write the note that MLflow shows above the run, in Markdown; the verdicts come first, since it is folded."""
+    """The note that MLflow shows above the run, in Markdown; verdicts come first, since MLflow folds the rest."""
     plan = result.plan
     lines = [
         f"**Backtest of {result.subject}, {result.period}**: {len(plan.origins)} origins, "
@@ -98,7 +102,7 @@ def backtest_note(result: BacktestResult) -> str:
         *(f"- {verdict(preset)}" for preset in result.presets),
         *(f"- {remark}" for remark in result.remarks),
         "",
-        f"All of it is in `{REPORT_FILE}` among the artifacts.",
+        f"The whole report is `{REPORT_FILE}` among the artifacts.",
         "",
         "| forecast | CRPS | RMSE | CRPS skill | RMSE skill |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -113,7 +117,7 @@ def _row(label: str, metrics: Mapping[str, float], money: Money) -> str:
 
 
 def _monthly(preset: PresetResult) -> "Iterator[Metric]":
-    """Each month as a step, counted as MLflow's time, too, so that the order is the months'."""
+    """Metrics by month; the month's number is both step and time, so that MLflow keeps their order."""
     from mlflow.entities import Metric
 
     for step, month in enumerate(preset.months):

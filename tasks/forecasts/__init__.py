@@ -1,1 +1,1 @@
-"""Forecasts made, filled in with what happened, and scored."""
+"""Makes forecasts, fills in the prices that came, and scores them."""

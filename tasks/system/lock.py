@@ -1,4 +1,4 @@
-"""Locks in the state directory that hold between processes."""
+"""Locks between processes, in the state directory."""
 
 import getpass
 import os
@@ -30,7 +30,7 @@ def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> I
 
     It belongs to the thread that took it, and is released when its process ends.
 
-    patience: how many seconds to wait for another holder
+    patience: how many seconds to wait for another holder; then ConfigurationError
     """
     lock = _acquire(settings, name, patience)
     if lock is None:
@@ -43,9 +43,10 @@ def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> I
 
 @contextmanager
 def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold the lock of that name, after waiting for the present holder, whom `say` is called with.
+    """Hold the lock of that name, after waiting for the present holder; ConfigurationError after too long.
 
-    since: the time now, which is written down for those who wait
+    since: the time now; those who wait are told it
+    say:   called before waiting, with a sentence that names the holder
     """
     lock = _acquire(settings, name, 0)
     holder = _folder(settings) / f"{quote(name, safe='')}.holder"
@@ -63,7 +64,7 @@ def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], 
 
 
 def state_id(settings: Settings) -> str:
-    """A name for this state directory that stays the same wherever it is moved to or used from."""
+    """A name for this state directory that stays the same if the directory is moved or used from elsewhere."""
     file = _folder(settings) / "id"
     if not file.exists():
         with locked(settings, "id"):
@@ -73,7 +74,7 @@ def state_id(settings: Settings) -> str:
 
 
 def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | None":
-    """The lock, held; None if another holder kept it for so long."""
+    """The lock, held; None if another holder kept it for that many seconds."""
     from filelock import FileLock, Timeout
 
     try:
@@ -99,7 +100,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _holder(file: Path) -> str:
-    """Who wrote the file last; a process that has just taken the lock may not have written it yet."""
+    """The holder that the file names; a process that has just taken the lock may not have written it yet."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError:
@@ -116,7 +117,7 @@ def _taken(settings: Settings, name: str, seconds: float) -> ConfigurationError:
 
 
 def user_name() -> str:
-    """Who runs this, for the record of a decision; a user without a name, as in a container, by number."""
+    """The user who runs this, for the record of a decision; by number where there is no name, as in a container."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,7 +1,7 @@
-"""Processes that prepare themselves once and then carry out one assignment after the other.
+"""Worker processes: each prepares itself once and then carries out one assignment after the other.
 
 They are spawned, since neither TensorFlow nor Prefect's threads survive a fork. Each ends when the process that started
-it ends, for whatever reason.
+it ends or is killed.
 """
 
 import functools
@@ -24,20 +24,20 @@ from tasks.system.disk_errors import storage_fault
 Given = TypeVar("Given")
 R = TypeVar("R")
 
-AGAIN = "run the same command again: it does what is not done yet"
+AGAIN = "run the same command again: it continues where it stopped"
 
 
 class _Reply(NamedTuple):
-    """What a process sends back: an answer, or why there is none."""
+    """What a worker process sends back: an answer, or the error in its place."""
 
     answer: object
     error: TomorrowError | None
 
 
 class Workers(Generic[Given, R]):
-    """A number of processes; to be used in a `with` statement, which ends them.
+    """A number of worker processes; to be used in a `with` statement, which ends them.
 
-    work:    called in a process for each assignment; what it takes and gives travels between processes
+    work:    called in a process for each assignment; argument and result must be picklable
     prepare: called in each process when it starts
     """
 
@@ -55,9 +55,9 @@ class Workers(Generic[Given, R]):
     def run(
         self, assignments: Sequence[Given], started: Callable[[Given], object] = lambda _: None
     ) -> Iterator[tuple[Given, R]]:
-        """Each assignment with its answer, in the order in which they come in.
+        """Each assignment with its answer, in the order in which they finish; the first that fails raises its error.
 
-        started: called when a process has been given an assignment. The first that fails ends the iteration.
+        started: called when a process has been given an assignment
         """
         waiting = list(reversed(assignments))
         busy: dict[Connection, Given] = {}
@@ -73,7 +73,7 @@ class Workers(Generic[Given, R]):
                     self._hand_out(connection, waiting, busy, started)
                     yield given, reply.answer  # type: ignore[misc] # it is what `work` gave
         finally:
-            # The next call must not get the answers of this one.
+            # New processes: the next call must not get the answers of this one.
             for connection in busy:
                 self._start(self._end(connection))
 
@@ -81,15 +81,16 @@ class Workers(Generic[Given, R]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._work, self._prepare), name=name, daemon=True)
-        # Ctrl-C goes to every process of a terminal: blocked here, it is blocked in the one that is started, which
-        # would end with a trace until it ignores it. The tracker unblocks it when it starts, so it has to run already.
+        # Ctrl-C goes to every process of a terminal. A new process would end with a trace before it ignores the signal,
+        # so it is blocked here and thereby in the new process. Starting the resource tracker unblocks it, so that has
+        # to run already.
         resource_tracker.ensure_running()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        # Held here too, the other end would never be seen to close when the process is gone.
+        # If it stayed open here, too, the end of the process would not close the connection.
         theirs.close()
         self._processes[ours] = process
 
@@ -147,7 +148,7 @@ class Workers(Generic[Given, R]):
 
 
 def _serve(connection: Connection, work: Callable[[Given], R], prepare: Callable[[], object]) -> None:
-    """What a process does: it leaves Ctrl-C and standard output to the process that started it."""
+    """The main loop of a worker process; it leaves Ctrl-C and standard output to the process that started it."""
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -182,5 +183,5 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-    # Nothing gentler ends a fit that is in the middle of native code.
+    # A gentler way would not end a fit that is in native code.
     os._exit(1)

@@ -1,8 +1,8 @@
-"""MLflow's database: looked at before it is used, and made where there is none.
+"""Checks MLflow's database before it is used, and makes it where there is none.
 
-MLflow itself would migrate an older database without asking, and two processes that make a new one at once break
-it. Here a database that is not of this library's version is refused, and a new SQLite file is made under a lock and
-under another name that it sheds when it is complete, so that a process killed meanwhile leaves nothing half-made.
+MLflow itself would migrate an older database without asking, and two processes that make a new one at once would break
+it. Here a database of another version is refused. A new SQLite file is made under a lock, under a temporary name, and
+renamed when it is complete, so that a killed process leaves no incomplete database.
 """
 
 import logging
@@ -24,9 +24,9 @@ from tasks.system.state_directory import state_directory
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-# MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
+# The MLflow that we ship with, and the newest revision of its schema: looking that up takes half a second.
 NEWEST = ("3.17.2", "dc11669786a5")
-# The models; their versions, each with what was decided on it last; the models that have one in Production.
+# Queries: the models; their versions, each with its newest decision; the models with a version in Production.
 REGISTERED = (
     "SELECT name FROM registered_models ORDER BY name",
     "SELECT v.name, v.version, t.value FROM model_versions v LEFT JOIN model_version_tags t "
@@ -39,9 +39,10 @@ REGISTERED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What is registered: model -> its versions -> what was decided on each last, in a word.
+    """What is registered.
 
-    in_production: the models of which a version is in Production, by the alias or by its stage
+    decisions:     model -> version -> its newest decision, in a word; empty where there is none
+    in_production: the models with a version in Production, by the alias or by its stage
     """
 
     decisions: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
@@ -56,8 +57,8 @@ def ready_database(settings: Settings) -> None:
         if _is_there(url):
             return
     except ConfigurationError:
-        # What looks unusable may be a database server's that another process is filling at this moment. A file gets
-        # its name when it is complete; and on a read-only disk there is no lock to be had.
+        # A database on a server may look unusable while another process makes its tables. An SQLite file cannot, since
+        # it gets its name when it is complete; and on a read-only disk no lock can be taken.
         if url.get_backend_name() == "sqlite":
             raise
     with locked(settings, "database"):
@@ -68,7 +69,8 @@ def ready_database(settings: Settings) -> None:
 def read_registered(settings: Settings) -> Registered | None:
     """What is registered, read without MLflow, which takes seconds to import.
 
-    None where a server keeps it, and where the database cannot be read or is of another MLflow: opening it says why.
+    None where a server keeps it, and where the database cannot be read or is of another MLflow; `ready_database` then
+    says why.
     """
     if settings.tracking_uri.is_server:
         return None
@@ -114,18 +116,18 @@ def _parse(uri: str) -> "URL":
 
 
 def _is_there(url: "URL") -> bool:
-    """Whether the database holds MLflow's tables in this library's version; ConfigurationError for any other."""
+    """Whether the database holds MLflow's tables; False where it is new, ConfigurationError where it is unusable."""
     if url.get_backend_name() == "sqlite":
         file = sqlite_file(str(url.database))
         _check_place(url, file)
-        # SQLite would make the file by looking.
+        # Opening it would make the file.
         if not file.exists() or (file.is_file() and file.stat().st_size == 0):
             return False
     tables, revision = _contents(url)
     if "experiments" in tables:
         _check_version(url, revision)
         return True
-    # On a database server the ledger may stand in the same place, which does no harm.
+    # On a database server the ledger may share the database, which does no harm.
     if "alembic_version" in tables or (tables and url.get_backend_name() == "sqlite"):
         raise _refusal(
             url,
@@ -154,7 +156,7 @@ def _check_place(url: "URL", file: Path) -> None:
 
 
 def _contents(url: "URL") -> tuple[set[str], str | None]:
-    """The names of the tables, and the revision of the schema as Alembic has noted it."""
+    """The names of the tables, and the schema's revision as Alembic noted it; None without one."""
     from sqlalchemy import create_engine, inspect, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
@@ -228,7 +230,7 @@ def _make(url: "URL", settings: Settings) -> None:
 
 @contextmanager
 def _quiet(*names: str) -> Iterator[None]:
-    """Only warnings from these loggers meanwhile."""
+    """In this block, these loggers log warnings and errors alone."""
     before = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)

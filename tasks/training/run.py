@@ -1,4 +1,4 @@
-"""What a training leaves behind: its MLflow run, and the registered version."""
+"""The records of a training: its MLflow run, and the registered version."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,17 +27,17 @@ from tasks.tracking.run_inputs import RunConfig, log_inputs
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"
-# The metrics that MLflow's pages show first: those that say what a training came to.
+# The metrics that MLflow's pages are to show first.
 FIRST = ("crps_skill", "crps", "naive_crps", "skill", "rmse", "naive_rmse")
 
 
 class TrainingResults(BaseModel):
     """The results of a training, as they are stored with the run.
 
-    rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
-    epochs:         of all networks; the first and the last one's mean loss
+    rows, features: how many sessions one forecast needs, and how many numbers the network gets for each
+    epochs:         of all networks together; first_loss, last_loss: the mean loss in the first and last of them
     fit_seconds:    the wall time of the fit
-    metrics:        in the unit of the prices, on the test period
+    metrics:        on the test period; errors in the unit of the prices
     """
 
     rows: int
@@ -53,7 +53,7 @@ class TrainingResults(BaseModel):
 def start_training_run(
     tracking: Tracking, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
 ) -> TrackedRun:
-    """Open the run of a training; it closes when its `with` statement is left."""
+    """Open the run of a training; it is closed at the end of its `with` statement."""
     changed = preset_label(forecaster, SHORT).removeprefix(forecaster.preset)
     name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset} {split.prices.last}{changed}"
     return start_run(
@@ -73,7 +73,7 @@ def log_setup(run: TrackedRun, settings: Settings, split: Split, config: RunConf
 def log_results(
     run: TrackedRun, settings: Settings, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
 ) -> TrainingResults:
-    """Log the results: metrics, figures, the table of predictions, and the note that sums it up."""
+    """Log the results: metrics, figures, the table of predictions, and the note that summarises them."""
     from keras import backend
 
     column = forecaster.config.column
@@ -99,12 +99,12 @@ def log_results(
     note = run_note(split, forecaster.config, judged, model_uri)
     norms = gradient_norms(forecaster, split.train)
     if norms is None:
-        note += "\nThere is no figure of gradients: it is made where the backend is TensorFlow.\n"
+        note += "\nThere is no figure of gradients: only the TensorFlow backend makes one.\n"
     else:
         run.log_metrics(norms.ratios())
         drawn = gradients_figure(norms, f"{split.prices.security.ticker} {column}")
         if drawn is None:
-            note += "\nThere is no figure of gradients: all are zero, since the weights kept are those of the start.\n"
+            note += "\nThere is no figure of gradients: all are zero, since the fit kept its first weights.\n"
         else:
             figures = {**figures, "gradients": drawn}
     log_figures(run, figures)
@@ -122,7 +122,10 @@ def register_trained(
     model_uri: str,
     tags: Mapping[str, str],
 ) -> RegisteredVersion:
-    """Register a run's model as the next version of its security and column, with tags besides its own."""
+    """Register a run's model as the next version of its security and column.
+
+    tags: further tags of the version
+    """
     prices, config = split.prices, forecaster.config
     return registry.register(
         settings.model_name(prices.security.ticker, config.column),

@@ -178,7 +178,7 @@ def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run
         "generation": 0,
         "version": None,
         "run_id": None,
-        "reason": "Starts afresh: nothing is in Production to start from.",
+        "reason": "Starts afresh: no version is in Production to start from.",
     }
     run("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from")
 

@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml, made or renewed on a Prefect server."""
+"""Makes or updates the deployments of prefect.yaml on a Prefect server."""
 
 import subprocess
 import sys
@@ -18,9 +18,9 @@ from tasks.system import durations
 
 WORK_POOL = "local-pool"
 SHOWN_LINES = 8
-# What the worker makes of every run: Prefect's own command, in the worker's environment and a folder of the run's own.
-# Prefect's template has a variable for each of them, which a run or a deployment may fill; this one has none, and
-# refuses them. It names no `env` either: Prefect would add what a run brings to it, variable or not.
+# The job template: every run uses Prefect's own command, the worker's environment and a folder of its own. Prefect's
+# own template has variables for these, which a run or a deployment may set; this one has none and refuses them. It also
+# leaves out `env`, since Prefect would add a run's variables to it in any case.
 JOBS: Mapping[str, Any] = {
     "job_configuration": {"stream_output": True},
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
@@ -36,12 +36,15 @@ def deploy(
     calendar: ExchangeCalendar | None = None,
     places: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
+    """Make or update the work pool and the deployments; returns a line for each schedule that stays paused.
 
-    parameters: in place of those of the same names in the file
-    is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
-    calendar:   of the exchange whose close and open the schedules follow, if it is not New York's
-    places:     tags that say where the runs work: elsewhere they refuse
+    variables:  the environment of the `prefect deploy` command
+    parameters: in place of those of the same names in prefect.yaml
+    is_ours:    whether the server is part of the stack; on any other, a pool of that name is left unchanged
+    calendar:   of the exchange whose open and close the schedules follow; None: New York's
+    places:     tags that name the stores of the runs, which refuse to work on others
+
+    ConfigurationError where prefect.yaml is missing or damaged, or Prefect refuses it.
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
@@ -103,7 +106,7 @@ def _complete(
 
 
 def _paused(api: PrefectApi) -> dict[str, list[str]]:
-    """The schedules that somebody has paused: deploying makes all of them anew, and active."""
+    """Deployment -> its paused schedules, to be paused again, since deploying makes all of them active."""
     return {
         name: [schedule["slug"] for schedule in deployment["schedules"] if not schedule["active"] and schedule["slug"]]
         for name, deployment in api.deployments().items()
@@ -119,7 +122,7 @@ def _prefect(project: Path, variables: Mapping[str, str], *arguments: str) -> No
         capture_output=True,
         text=True,
         timeout=durations.DEPLOY,
-        # Ctrl-C is for the stack, which waits for this and then ends.
+        # Ctrl-C reaches only the stack, which waits for this command and then ends.
         start_new_session=True,
         check=False,
     )

@@ -1,4 +1,4 @@
-"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how each is started and asked how it is."""
+"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how to start and check each of them."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ from tasks.tracking.client import key_variables
 
 WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
-# A server listens on what it finds as its standard input: the only file that `mlflow server` hands on to its own.
+# Servers get their listening socket as standard input, the only file descriptor that `mlflow server` passes on.
 LENT = ("--fd", "0")
 
 
@@ -31,10 +31,10 @@ LENT = ("--fd", "0")
 class Part:
     """One process that is kept running.
 
-    variables:  what it finds in its environment beside the supervisor's own
-    is_healthy: asked now and then, with the time of its start; None where the part that would know is away
-    address:    where people see it; host and port of a server, and the setting that names the port
-    spares:     whether the processes that it started may end by themselves when it dies
+    variables:  its environment, in addition to the supervisor's
+    is_healthy: checks it, given the time of its start; None where the part that would know does not answer
+    address:    of its pages; host, port: where a server listens; setting: the setting for the port
+    spares:     whether the processes that it started go on when it dies, until they end by themselves
     """
 
     name: str
@@ -52,10 +52,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
+    """The parts in the order of their start, and the addresses of MLflow and Prefect, part of the stack or elsewhere.
 
-    keys: what those servers ask for that are parts of it
-    salt: another one for each stack, so that no link or cookie lets anybody in after its end
+    variables: the environment that all parts share
+    keys:      of the servers that are parts of the stack
+    salt:      random, so that links and cookies are useless after the stack has ended
     """
 
     parts: tuple[Part, ...]
@@ -67,7 +68,7 @@ class Stack:
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
-    """What is to be started for these settings; servers elsewhere that they or the environment name are used."""
+    """The stack for these settings; a server that they or the environment name elsewhere is used, not started."""
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
@@ -86,7 +87,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "TOMORROW_HOME": str(settings.home),
         "MLFLOW_TRACKING_URI": tracking.secret,
         "PREFECT_API_URL": api.address,
-        # What is read in a log while it is written must not wait in a buffer.
+        # Lines must reach the logs at once.
         "PYTHONUNBUFFERED": "1",
     }
     parts = (
@@ -98,12 +99,12 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
 
 
 def _numbered(address: str) -> str:
-    """The address as our own servers are named."""
+    """The address in the form of our own servers' addresses: 127.0.0.1 for localhost, no slash at the end."""
     return address.rstrip("/").replace(LOCALHOST, NUMBER, 1)
 
 
 def store_of_server(settings: Settings) -> Settings:
-    """The settings by which MLflow's server opens its database: an address of a server is none."""
+    """The settings with which MLflow's server opens its database, also where `tracking.uri` names that server."""
     if not settings.tracking_uri.is_server:
         return settings
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
@@ -118,16 +119,16 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
         command=(
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", settings.server.host, "--port", str(settings.server.port)),
-            # Its default, four workers and a runner of jobs, takes five times the memory.
+            # MLflow's default, four workers and a job runner, takes five times the memory.
             *("--workers", "1", "--uvicorn-opts", f"--log-level warning {' '.join(LENT)}"),
-            # Commands that run without a server put artifacts there, too.
+            # Commands without a server store artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
-            # Ours, which stands before it, asks for the key, and knows which hosts are meant.
+            # Our application: it puts the guard before MLflow's, which checks the key and the host.
             *("--app-name", mlflow_app.NAME),
             *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
             *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
         ),
-        # An address may hold a password, which the list of processes would show; the environment does not.
+        # In the environment, not on the command line: an address may hold a password, and anybody can list commands.
         variables={
             **shared,
             "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
@@ -154,11 +155,11 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            # A page that another machine shows has to ask the address that it came from.
+            # A page opened on another machine has to send requests to the address that it was loaded from.
             "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
-            # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
+            # Prefect copies its pages, by default into the installed packages, which others may share.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
-            # Flow runs and their logs would be kept for ever; events go after a week by themselves.
+            # By default flow runs and their logs are kept for ever, and events for a week.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),
         },
@@ -179,7 +180,7 @@ def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared:
             *(sys.executable, "-m", "prefect", "worker", "start"),
             *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
         ),
-        # The runs that it starts have the same environment: the work pool lets nobody add to it.
+        # The runs that it starts have the same environment; the work pool does not let anybody add to it.
         variables={
             **shared,
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT),
@@ -188,6 +189,6 @@ def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared:
         },
         log=settings.home / "logs" / "worker.log",
         is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
-        # A flow run goes on without the worker that started it, and tells the server how it ended.
+        # Flow runs go on without the worker that started them, and report to the server how they ended.
         spares=True,
     )

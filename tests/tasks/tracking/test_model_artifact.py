@@ -158,7 +158,7 @@ def test_sessions_are_read_from_the_index_or_a_column_and_may_be_missing(both: B
         np.testing.assert_array_equal(quantiles(given), expected.quantiles)
     twice = frame.set_index(pd.DatetimeIndex([*frame.index[:-1], frame.index[-2] + pd.Timedelta(hours=3)]))
     for given, said in (
-        (twice, "2021-01-08 stands in more than one row"),
+        (twice, "2021-01-08 occurs in more than one row"),
         (read.assign(Date="soon"), "Date holds something that is no day"),
         (read.assign(Open="dear"), "Open holds something that is no number"),
         (read.drop(columns="Open"), "no column Open: forecasts are made from"),
