@@ -53,7 +53,7 @@ def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run
     assert run_.data.metrics["rmse"] == metrics["rmse"]
     # MLflow shows the few that decide; the answer and `results.json` have all.
     assert {name: metrics[name] for name in SHOWN} | {"loss": run_.data.metrics["loss"]} == run_.data.metrics
-    assert len(metrics) > 30
+    assert len(metrics) > 2 * len(SHOWN)
     tags = run_.data.tags
     assert (tags["security"], tags["column"], tags["preset"], tags["source"]) == (
         "SAMPLE",
