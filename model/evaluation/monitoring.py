@@ -152,10 +152,21 @@ def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring)
     return Advice(retrain=True, reasons=reasons)
 
 
+def crps_is_too_high(judged: Evaluation, monitoring: Monitoring) -> bool:
+    """Whether the CRPS of a window is above its limit; where it lacks a distribution, it is NaN and above nothing."""
+    best = judged.best_naive_distribution
+    return best is not None and judged.crps > monitoring.max_crps_ratio * judged.naive_crps
+
+
+def coverage_gap(judged: Evaluation, level: float) -> float:
+    """How far the coverage of the intervals is below their level on a window, chance allowed for; negative if not."""
+    held = judged.coverage_as_quoted(level)
+    return level - held.bounds[1] if held.n else 0.0
+
+
 def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
-    ours, naive, best = judged.crps, judged.naive_crps, judged.best_naive_distribution
-    # Where either has no distribution, its CRPS is NaN, and a comparison with NaN is false.
-    if best is not None and ours > monitoring.max_crps_ratio * naive:
+    if crps_is_too_high(judged, monitoring):
+        ours, naive, best = judged.crps, judged.naive_crps, str(judged.best_naive_distribution)
         money = judged.money
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
@@ -163,9 +174,9 @@ def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
             f"at most {monitoring.max_crps_ratio:g} allowed."
         )
     for level in sorted(judged.intervals):
-        held = judged.coverage_as_quoted(level)
-        gap = level - held.bounds[1] if held.n else 0.0
+        gap = coverage_gap(judged, level)
         if gap > monitoring.max_coverage_gap:
+            held = judged.coverage_as_quoted(level)
             yield (
                 f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices; even allowing for chance that is "
                 f"{100 * gap:.1f} points too low; limit {100 * monitoring.max_coverage_gap:g}."

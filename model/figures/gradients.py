@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.figures.style import QUIET, new_figure, panel_title, style
+from model.figures.style import QUIET, legend_of_all, new_figure, panel_title, style
 from model.market.prices import Values
 from model.training.gradients import GradientNorms
 
@@ -40,7 +40,7 @@ def gradients_figure(norms: GradientNorms, subject: str) -> "Figure | None":
 def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Figure":
     """Draw gradient norms, (layers, steps) a panel, side by side on one scale."""
     figure = new_figure(title, subtitle)
-    figure.subplots_adjust(top=0.8)
+    figure.subplots_adjust(left=0.11)  # room for powers of ten with a factor
     (row,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
     for axes, (name, values) in zip(row, panels.items(), strict=True):
         style(axes, "mean norm of dL/dh (log scale)" if axes is row[0] else "")
@@ -49,7 +49,7 @@ def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Fi
     drawn = [axes for axes in row if axes.get_lines()]
     if drawn:
         drawn[-1].set_yscale("log")
-        drawn[-1].legend(frameon=False)
+        legend_of_all(figure, *drawn[-1].get_legend_handles_labels())
     return figure
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +16,7 @@ from model.figures.backtest import backtest_figures
 from model.market.money import Money
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
+from tasks.tracking.shown_metrics import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
 
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "comparison.csv"
+METRICS_FILE = "metrics.json"
 # The metrics that MLflow shows as a line over the months.
-BY_MONTH = ("crps", "naive_crps", "crps_skill", "rmse", "naive_rmse", "skill")
+BY_MONTH = ("crps_skill", "skill")
 SPREAD = ("crps", "crps_skill", "rmse", "mae", "skill")
 LIBRARIES = ("keras", "numpy", "tensorflow")
 
@@ -36,11 +40,12 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
         run.client.log_artifacts(run.run_id, folder, "figures")
     for preset in result.presets:
         run.client.log_text(run.run_id, forecasts_csv(preset), f"forecasts-{preset.name}.csv")
-        run.log_metrics({f"{preset.name}/{name}": value for name, value in preset.metrics.items()})
+        run.log_metrics({f"{preset.name}/{name}": value for name, value in shown(preset.metrics).items()})
         spread = preset.spread
         run.log_metrics({f"{preset.name}/{name}_sd": spread[name].sd for name in SPREAD if name in spread})
         run.client.log_batch(run.run_id, metrics=list(_monthly(preset)))
     run.client.log_text(run.run_id, comparison_csv(result), COMPARISON_FILE)
+    run.client.log_text(run.run_id, metrics_json(result), METRICS_FILE)
     made_with = {"code": code_version(), **{name: library_versions().get(name, "") for name in LIBRARIES}}
     page = report_page(result, figures, made_with)
     run.client.log_text(run.run_id, page, REPORT_FILE)
@@ -60,10 +65,28 @@ def comparison_csv(result: BacktestResult) -> str:
     )
 
 
+def metrics_json(result: BacktestResult) -> str:
+    """Every metric of each preset: the mean over its seeds, and how far these stray; null where it is not finite."""
+    return json.dumps(
+        {
+            preset.name: {
+                "metrics": {name: _finite(value) for name, value in preset.metrics.items()},
+                "sd": {name: _finite(spread.sd) for name, spread in preset.spread.items()},
+            }
+            for preset in result.presets
+        },
+        indent=2,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def forecasts_csv(preset: PresetResult) -> str:
     """Every forecast of a preset as CSV, one row per session.
 
-    Its columns: the price that came; CRPS, forecast and quantiles of each seed; CRPS and forecasts of the naive and
+    Its columns: the actual price; CRPS, forecast and quantiles of each seed; CRPS and forecasts of the naive and
     statistical methods.
     """
     first = preset.evaluations[0]

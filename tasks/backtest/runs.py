@@ -23,6 +23,7 @@ from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import Status, TrackedRun, start_run
+from tasks.tracking.shown_metrics import shown
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -151,7 +152,7 @@ class BacktestRuns:
 
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
         run.log_params({"origin": key.origin, "preset": self.plan.label(key.forecaster), "seed": key.seed, **params})
-        run.log_metrics(evaluation.metrics())
+        run.log_metrics(shown(evaluation.metrics()))
         log_evaluation(run, self._settings, evaluation)
         run.end()
         self.done[key] = evaluation

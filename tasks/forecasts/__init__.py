@@ -1,1 +1,1 @@
-"""Makes forecasts, fills in the prices that came, and scores them."""
+"""Makes forecasts, fills in the actual prices, and scores them."""

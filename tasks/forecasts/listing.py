@@ -1,4 +1,4 @@
-"""Lists the ledger's forecasts, each with the price that came and its score, for people and as CSV."""
+"""Lists the ledger's forecasts, each with the actual price and its score, for people and as CSV."""
 
 import csv
 import math
@@ -43,7 +43,7 @@ class ListedForecast:
 
     @property
     def error(self) -> float | None:
-        """The price that came minus the forecast."""
+        """The actual price minus the forecast."""
         return None if self._happened is None else self._happened - self.row.forecast
 
     @cached_property

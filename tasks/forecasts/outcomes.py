@@ -13,7 +13,7 @@ from tasks.ledger.forecasts import RecordedForecast
 class Outcomes:
     """The outcomes of forecasts that have no price filled in yet.
 
-    known:   (forecast, price that came)
+    known:   (forecast, actual price)
     waiting: how many forecasts are of sessions that are not over
     notes:   sentences on splits that were undone, and on forecasts that cannot be scored with these prices
     """
@@ -24,7 +24,7 @@ class Outcomes:
 
 
 def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
-    """Look up the prices that came; those that a later split has rescaled are scaled back to the forecast's own."""
+    """Look up the actual prices; those that a later split has rescaled are scaled back to the forecast's own."""
     known, notes, waiting = [], [], 0
     places = {str(day): row for row, day in enumerate(prices.sessions)}
     for row in rows:

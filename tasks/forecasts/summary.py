@@ -1,4 +1,4 @@
-"""Summarises a model's forecasts: which of them count, and how they compare with the prices that came."""
+"""Summarises a model's forecasts: which of them count, and how they compare with the actual prices."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class ForecastSummary:
 
     @property
     def log_score(self) -> float | None:
-        """The mean log density at the price that came; higher is better."""
+        """The mean log density at the actual price; higher is better."""
         return None if self.judged is None else _finite(self.judged.log_score)
 
     @property

@@ -12,6 +12,8 @@ from tasks.tracking.client import Tracking
 NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
 # Tag: the newest session of the proof that a run shows.
 UNTIL = "x.proof.until"
+# What a training's run shows of its proof, beside the metrics of its own; the proof's run shows all.
+OF_A_TRAINING = ("proof_evidence", "proof_evidence_against", "proof_crps_skill", "proof_sessions")
 
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
@@ -35,6 +37,9 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         if run.data.tags.get(UNTIL, "") > proof.last.isoformat():
             continue  # the run already shows a later proof; this one was made as of an earlier day
         at, step = run.info.start_time, proof.last.toordinal()
+        trained = run_id == version.run_id
+        figures = proof_metrics(proof)
+        logged = {name: figures[name] for name in OF_A_TRAINING if name in figures} if trained else figures
         tags = {
             "verdict": str(proof.verdict(needed)),
             "proof.claim": claim,
@@ -45,8 +50,8 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         client.log_batch(
             run_id,
             metrics=[
-                Metric(name, value, at, step, model_id=version.model_id if run_id == version.run_id else None)
-                for name, value in proof_metrics(proof).items()
+                Metric(name, value, at, step, model_id=version.model_id if trained else None)
+                for name, value in logged.items()
             ],
             tags=[RunTag(name, text) for name, text in tags.items()],
         )

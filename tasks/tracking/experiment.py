@@ -16,10 +16,14 @@ above 0 the whole forecast beats the naive one; `skill` says the same of its med
 # A shared view, as MLflow's "Share" stores it: in a tag; an address with its key opens it.
 VIEW_KEY = "tomorrow"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
-# The newest session is among them, since the narrow column of names cuts it off. More would not fit a window.
+# The newest session is one of them, since the names of changed presets are cut off. More would not fit a window.
 COLUMNS = (
     *("metrics.`crps_skill`", "metrics.`crps`", "metrics.`rmse`"),
     *("tags.`decision`", "tags.`test.last`"),
 )
+# MLflow's own width, 190 pixels, cuts the date at the end of `META Open anchored 2020-01-31`. It applies the widths of
+# those columns that the order names.
+NAME, NAME_WIDTH = "attributes.`Run Name`", 300
+VIEW = {"selectedColumns": COLUMNS, "columnOrder": [NAME], "columnWidths": {NAME: NAME_WIDTH}}
 
-EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps({"selectedColumns": COLUMNS})}
+EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps(VIEW)}

@@ -24,11 +24,10 @@ from tasks.tracking.datasets import dataset_of_test
 from tasks.tracking.provenance import FINGERPRINT, training_tags
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, log_inputs
+from tasks.tracking.shown_metrics import shown
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"
-# The metrics that MLflow's pages are to show first.
-FIRST = ("crps_skill", "crps", "naive_crps", "skill", "rmse", "naive_rmse")
 
 
 class TrainingResults(BaseModel):
@@ -37,7 +36,8 @@ class TrainingResults(BaseModel):
     rows, features: how many sessions one forecast needs, and how many numbers the network gets for each
     epochs:         of all networks together; first_loss, last_loss: the mean loss in the first and last of them
     fit_seconds:    the wall time of the fit
-    metrics:        on the test period; errors in the unit of the prices
+    metrics:        all of them, on the test period; errors in the unit of the prices. MLflow shows a few
+    gradients:      the oldest step's gradient over the newest's, as `GradientNorms.ratios` names them
     """
 
     rows: int
@@ -48,6 +48,7 @@ class TrainingResults(BaseModel):
     fit_seconds: float
     backend: str
     metrics: dict[str, float]
+    gradients: dict[str, float] = {}
 
 
 def start_training_run(
@@ -77,6 +78,7 @@ def log_results(
     from keras import backend
 
     column = forecaster.config.column
+    norms = gradient_norms(forecaster, split.train)
     results = TrainingResults(
         rows=forecaster.recipe.rows,
         features=forecaster.recipe.features,
@@ -86,22 +88,18 @@ def log_results(
         fit_seconds=forecaster.fit_seconds,
         backend=str(backend.backend()),
         metrics=judged.metrics(),
+        gradients={} if norms is None else norms.ratios(),
     )
-    model_id = logged_model_id(model_uri)
-    in_order = {name: results.metrics[name] for name in (*FIRST, *results.metrics) if name in results.metrics}
-    run.log_metrics(in_order, model_id=model_id, dataset=dataset_of_test(split))
-    run.log_metrics({"fit_seconds": forecaster.fit_seconds}, model_id=model_id)
+    run.log_metrics(shown(results.metrics), model_id=logged_model_id(model_uri), dataset=dataset_of_test(split))
     with TemporaryDirectory() as folder:
         Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
     figures = training_figures(split, forecaster.recipe, forecaster.courses, judged)
     note = run_note(split, forecaster.config, judged, model_uri)
-    norms = gradient_norms(forecaster, split.train)
     if norms is None:
         note += "\nThere is no figure of gradients: only the TensorFlow backend makes one.\n"
     else:
-        run.log_metrics(norms.ratios())
         drawn = gradients_figure(norms, f"{split.prices.security.ticker} {column}")
         if drawn is None:
             note += "\nThere is no figure of gradients: all are zero, since the fit kept its first weights.\n"
