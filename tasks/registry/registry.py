@@ -49,10 +49,10 @@ class Registry:
     def locked(self, model: str) -> AbstractContextManager[None]:
         """Hold the model's stages still, to read, decide and move as one step; `move` may be called within it.
 
-        The lock belongs to the thread, and reaches as far as the state directory does: whoever promotes on one
-        server from several machines is kept to one Production version by the alias and the healing alone.
+        The lock belongs to the thread. It holds among all who share the ledger, on whatever machine, where that is on
+        PostgreSQL, and else among the processes on the state directory.
         """
-        return locked(self._settings, f"registry-{model}")
+        return locked(self._settings, f"registry-{model}", among=self._settings.ledger_uri)
 
     def register(
         self, model: str, *, run_id: str, model_uri: str, tags: Mapping[str, str] | None = None

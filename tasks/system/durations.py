@@ -8,6 +8,7 @@ tasks/operations/stack/orphans.py has two of its own, since it runs as a program
 LOCK = 600  # a promotion scores two versions while it holds it, a minute at most; several may queue
 QUEUE_OF_TRAININGS = 4 * 3600  # each takes minutes; what takes longer hangs
 STACK_LOCK = 2.0  # `tomorrow status` takes it for a moment, to see whether it is held
+LOOK_AT_LOCK = 0.1  # between two looks at a lock in a database
 LEDGER = 30  # one row a day and short transactions: what takes longer hangs
 
 # For a server that is asked for something, or told of something.

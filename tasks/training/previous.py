@@ -33,7 +33,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
 
     A move that was left half done is completed, as whoever looks next at the stages would do at the time `at`.
 
-    What of them still says RUNNING cannot be: whoever wrote it held the lock of this state directory. Where the
+    What of them still says RUNNING cannot be: whoever wrote it, on this state directory, held that lock. Where the
     version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
     """
     registry.settle(model, at)
