@@ -1,6 +1,7 @@
 """The parts of a stack: MLflow's server, Prefect's server, and the worker; how each is started and asked how it is."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
 from tasks.system.access.own_servers import LOCALHOST, NUMBER, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
+from tasks.system.lock import state_id
 from tasks.system.prefect_server import environment
 from tasks.tracking.client import key_variables
 
-WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
 # A server listens on what it finds as its standard input: the only file that `mlflow server` hands on to its own.
 LENT = ("--fd", "0")
@@ -54,14 +55,16 @@ class Part:
 class Stack:
     """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
 
-    keys: what those servers ask for that are parts of it
-    salt: another one for each stack, so that no link or cookie lets anybody in after its end
+    worker: the name by which Prefect knows its worker
+    keys:   what those servers ask for that are parts of it
+    salt:   another one for each stack, so that no link or cookie lets anybody in after its end
     """
 
     parts: tuple[Part, ...]
     tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
+    worker: str = ""
     keys: Keys | None = None
     salt: str = ""
 
@@ -75,7 +78,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     is_ours = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     elsewhere = None if is_ours else prefect_elsewhere
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    keys, salt = state_keys(settings), token_hex(16)
+    keys, salt, worker = state_keys(settings), token_hex(16), worker_name(settings)
     if elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
@@ -92,9 +95,17 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     parts = (
         *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
         *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if elsewhere is None else ()),
-        _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
+        _worker(settings, worker, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, worker=worker, keys=keys, salt=salt)
+
+
+def worker_name(settings: Settings) -> str:
+    """The name of a state directory's worker, which no other one on a shared Prefect server has.
+
+    With the machine's, too, since a state directory may have been copied to another.
+    """
+    return f"{platform.node()}-{state_id(settings)[:8]}"
 
 
 def _numbered(address: str) -> str:
@@ -171,13 +182,13 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     )
 
 
-def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
+def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         title="the worker",
         command=(
             *(sys.executable, "-m", "prefect", "worker", "start"),
-            *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
+            *("--pool", WORK_POOL, "--type", "process", "--name", name, "--install-policy", "never"),
         ),
         # The runs that it starts have the same environment: the work pool lets nobody add to it.
         variables={
@@ -187,7 +198,7 @@ def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared:
             **(key_variables(mlflow_key) if mlflow_key else {}),
         },
         log=settings.home / "logs" / "worker.log",
-        is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
+        is_healthy=lambda since: api.is_online(WORK_POOL, name, since),
         # A flow run goes on without the worker that started it, and tells the server how it ended.
         spares=True,
     )

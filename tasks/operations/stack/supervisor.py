@@ -99,11 +99,12 @@ class Supervisor:
         self._start(lambda name: name != "worker")
 
     def deploy(self, parameters: Mapping[str, object], calendar: ExchangeCalendar | None = None) -> None:
-        """Make the deployments, and set the runs that a previous stack left unfinished to crashed.
+        """Make the deployments, and set the runs that this worker left unfinished in a previous stack to crashed.
 
         calendar: of the exchange by whose close and open they run
         """
-        for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
+        ended = "The stack that ran it has ended."
+        for run in self._stack.api.crash_unfinished(WORK_POOL, self._stack.worker, ended):
             self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
         names, api = {part.part.name for part in self._parts}, self._stack.api
@@ -239,15 +240,15 @@ class Supervisor:
 
     def _end_runs(self, worker: PartProcess) -> None:
         """End the runs that are not finished, while the worker can still report that to Prefect."""
-        api = self._stack.api
+        api, name = self._stack.api, self._stack.worker
         with suppress(ConfigurationError):  # the stack ends though Prefect does not answer
-            going_on = worker.condition == "healthy" and api.running(WORK_POOL)
+            going_on = worker.condition == "healthy" and api.running(WORK_POOL, name)
             if not going_on:
                 return
             self.tell(f"ends {going_on} runs that go on; Prefect calls them crashed")
             worker.end_children(durations.END_RUNS)
             deadline = time.monotonic() + durations.REPORT_ENDED_RUNS
-            while api.running(WORK_POOL) and time.monotonic() < deadline:
+            while api.running(WORK_POOL, name) and time.monotonic() < deadline:
                 time.sleep(durations.LOOK)
 
     def _start_watchdog(self) -> None:
