@@ -15,6 +15,7 @@ from tasks.operations.stack.orphans import mark_of, marked
 from tasks.settings import Settings
 from tasks.system.access.stack_state import read_stack
 from tests.running_stack import PATIENCE, Running, run, running_stack, wait_until
+from tests.servers import asked
 from tests.tasks.operations.test_alarms import HIDDEN
 
 pytestmark = pytest.mark.servers
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.servers
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack that makes its first forecast at once."""
-    with running_stack(tmp_path_factory.mktemp("stack"), "--now", until="catchup runs now") as running:
+    options = ("--now", "--allowed-hosts", "tomorrow.example,other.example:8443")
+    with running_stack(tmp_path_factory.mktemp("stack"), *options, until="catchup runs now") as running:
         yield running
 
 
@@ -36,6 +38,20 @@ def test_both_servers_answer_with_their_pages(stack: Running) -> None:
     mlflow = stack.state.part("mlflow")
     assert mlflow is not None
     assert mlflow.address == f"http://127.0.0.1:{stack.mlflow}"
+
+
+@pytest.mark.parametrize("host", ["tomorrow.example", "tomorrow.example:5000", "other.example:8443"])
+def test_both_servers_answer_for_the_names_that_they_were_given_and_to_their_pages(stack: Running, host: str) -> None:
+    for address, auth in (
+        (f"{stack.mlflow_address}/api/2.0/mlflow/experiments/search", ("tomorrow", stack.keys.mlflow)),
+        (f"{stack.api.address}/deployments/filter", stack.prefect_auth),
+    ):
+        question = {"max_results": 1} if "mlflow" in address else {}
+        for origin in (f"http://{host}", f"https://{host}"):
+            headers = {"Host": host, "Origin": origin}
+            assert asked("POST", address, headers=headers, auth=auth, json=question).status_code == 200, origin
+        for headers in ({"Host": f"evil.{host}"}, {"Host": host, "Origin": "https://evil.example"}):
+            assert asked("POST", address, headers=headers, auth=auth, json=question).status_code == 403, headers
 
 
 def test_with_now_the_first_forecast_is_made_without_waiting_for_the_schedule(stack: Running) -> None:

@@ -92,9 +92,11 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         # What is read in a log while it is written must not wait in a buffer.
         "PYTHONUNBUFFERED": "1",
     }
+    mlflow_door = Door(mlflow_address, keys.proof, settings.server.allowed_hosts)
+    prefect_door = Door(prefect_address, keys.proof, settings.prefect.allowed_hosts)
     parts = (
-        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
-        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if elsewhere is None else ()),
+        *((_mlflow(settings, mlflow_door, keys, salt, shared),) if own_mlflow else ()),
+        *((_prefect(settings, prefect_door, api, shared),) if elsewhere is None else ()),
         _worker(settings, worker, api, keys.mlflow if own_mlflow else None, shared),
     )
     return Stack(parts=parts, tracking=tracking, api=api, variables=shared, worker=worker, keys=keys, salt=salt)
@@ -122,7 +124,7 @@ def store_of_server(settings: Settings) -> Settings:
 
 def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
-    host = urlsplit(door.address).netloc
+    hosts, pages = _as_mlflow_checks(door)
     return Part(
         name="mlflow",
         title="MLflow",
@@ -135,8 +137,8 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
             # Ours, which stands before it, asks for the key, and knows which hosts are meant.
             *("--app-name", mlflow_app.NAME),
-            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
-            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
+            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else hosts),
+            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else pages),
         ),
         # An address may hold a password, which the list of processes would show; the environment does not.
         variables={
@@ -157,6 +159,14 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
     )
 
 
+def _as_mlflow_checks(door: Door) -> tuple[str, str]:
+    """The hosts and the origins of pages that MLflow's own checks let pass, by patterns: those of the guard."""
+    patterns = [pattern for name in door.names for pattern in (name, f"{name.replace('[', '[[]', 1)}:*")]
+    hosts = [urlsplit(door.address).netloc, *patterns]
+    pages = [door.address, *(f"{scheme}://{pattern}" for pattern in patterns for scheme in ("http", "https"))]
+    return ",".join(hosts), ",".join(pages)
+
+
 def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="prefect",
@@ -166,7 +176,7 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
             **shared,
             **server_variables(door, str(api.key)),
             # A page that another machine shows has to ask the address that it came from.
-            "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
+            "PREFECT_SERVER_UI_API_URL": "/api" if door.names or is_everywhere(settings.prefect.host) else api.address,
             # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # Flow runs and their logs would be kept for ever; events go after a week by themselves.
