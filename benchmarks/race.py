@@ -1,11 +1,12 @@
-"""Race it: processes train, promote, roll back and predict at once, on one state directory that is empty at first.
+"""Race it: processes train, promote, roll back and predict at once, on state directories that are empty at first.
 
     .venv/bin/python -m benchmarks.race --seconds 120 --processes 8
 
-Once with everything on SQLite, and once on a separate PostgreSQL server, where one is installed. Meanwhile MLflow's
-tables are looked at, in one statement, so at one moment. At the end all that a process was told has to stand in the
-ledger, the registry and the history. Ends with 1 if it does not, if two versions ever had the stage Production or the
-alias did not name exactly one, or if a user would have seen any error other than a refusal.
+Once with everything on SQLite, and, where it is installed, on a PostgreSQL server of its own: once from one state
+directory, and once from two that share MLflow's database and the ledger, as two machines would. Meanwhile another
+process looks at MLflow's tables, in one statement, so at one moment. At the end all that a process was told has to
+stand in the ledger, the registry and the history. Ends with 1 where it does not, where two versions ever had the stage
+Production or the alias did not name exactly one, or where a user would have seen any error but a refusal.
 """
 
 import argparse
@@ -46,7 +47,11 @@ if TYPE_CHECKING:
 # Imported before the processes are forked, so that all the time goes into the race.
 STORES = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.pyfunc"]
 PRELOADED = [*IMPORTED, *STORES, "flows.promote", "exchange_calendars", "git", "psycopg"]
-# How often each is chosen: few trainings, since those of one model wait for each other.
+# Where they race, and from how many state directories.
+HOMES = {"sqlite": 1, "postgresql": 1, "two-directories": 2}
+# On the sample market a network of one epoch forecasts what would be refused as a damaged version's.
+ANYTHING = {"TOMORROW_PRICES__LARGEST_MOVE": "9"}
+# How often each is chosen: trainings of one model wait for each other, and whoever waits does nothing else.
 ACTIONS = {"train": 1, "promote": 3, "rollback": 2, "predict": 4}
 BEGINNERS = 2  # processes that begin with a training, so that there is something to race for
 # Errors that a user can mend. A ConfigurationError is not among them, since a locked ledger would be one.
@@ -87,8 +92,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=120, help="a flow that has begun by then is finished")
     parser.add_argument("--processes", type=int, default=8)
-    parser.add_argument("--databases", default="sqlite,postgresql", metavar="KIND,...")
-    parser.add_argument("--seed", type=int, default=0, help="seed of what each process does")
+    parser.add_argument("--databases", default=",".join(HOMES), metavar="KIND,...")
+    parser.add_argument("--seed", type=int, default=0, help="of what each process does")
     options = parser.parse_args()
     for name in [
         name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME", "TOMORROW_LEDGER"))
@@ -107,7 +112,8 @@ def main() -> int:
         for kind in options.databases.split(","):
             try:
                 with _databases(kind) as addresses:
-                    answers[kind] = _race(options, {**addresses, "TOMORROW_HOME": str(Path(folder, kind))})
+                    homes = [str(Path(folder, kind, str(number))) for number in range(HOMES[kind])]
+                    answers[kind] = _race(options, [{**addresses, **ANYTHING, "TOMORROW_HOME": home} for home in homes])
             except pytest.skip.Exception as absent:
                 answers[kind] = {"skipped": str(absent)}
     print(json.dumps(answers, indent=2))
@@ -126,15 +132,21 @@ def _databases(kind: str) -> Iterator[dict[str, str]]:
         yield {"MLFLOW_TRACKING_URI": tracking, "TOMORROW_LEDGER_URI": ledger}
 
 
-def _race(options: argparse.Namespace, place: dict[str, str]) -> dict[str, Any]:
-    """Let the processes race in one place, and compare what they were told with what stands there."""
+def _race(options: argparse.Namespace, places: list[dict[str, str]]) -> dict[str, Any]:
+    """Let the processes race, in turn on each of the places, and compare what they were told with what stands there.
+
+    places: environments that name one MLflow and one ledger, each with a state directory of its own
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     end, begun = Event(), time.perf_counter()
     with ThreadPoolExecutor(1) as observer, ProcessPoolExecutor(options.processes, mp_context=context) as racers:
-        seen = observer.submit(_watch, place, end)
+        seen = observer.submit(_watch, places[0], end)
         try:
-            racing = [racers.submit(_work, number, options, place) for number in range(options.processes)]
+            racing = [
+                racers.submit(_work, number, options, places[number % len(places)])
+                for number in range(options.processes)
+            ]
             works = [racer.result() for racer in racing]
         finally:
             end.set()

@@ -112,7 +112,7 @@ def train(
     tracking = connect_task(settings)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load_backend_task())
-    with queued(settings, f"train-{model}", now(), log_waiting):
+    with queued(settings, f"train-{model}", now(), log_waiting, among=settings.ledger_uri):
         if anew:
             ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
             begin_anew_task(Registry(tracking), model, ruling)

@@ -88,7 +88,7 @@ def prove(
     """
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
-    with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS):
+    with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS, among=settings.ledger_uri):
         found = _trial(settings, model, configuration, prices, at)
         if isinstance(found, NoProof):
             return found

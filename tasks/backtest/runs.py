@@ -166,7 +166,7 @@ def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> It
     """
     key = plan_key(plan)
     with (
-        locked(tracking.settings, f"backtest-{key[:16]}", patience=0),
+        locked(tracking.settings, f"backtest-{key[:16]}", patience=0, among=tracking.settings.ledger_uri),
         parent_run(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
     ):
         runs = BacktestRuns(parent, plan, tracking.settings)

@@ -65,7 +65,7 @@ def score_forecasts(
         production = registry.production(model, now)
     except NothingInProduction:
         production = None
-    with locked(tracking.settings, f"score-{model}"):
+    with locked(tracking.settings, f"score-{model}", among=tracking.settings.ledger_uri):
         windows, runs = {}, {}
         for number in _lately(summary, production):
             version = registry.find(model, number)

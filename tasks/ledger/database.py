@@ -18,6 +18,7 @@ from tasks.ledger.triggers import missing_triggers, triggers
 from tasks.settings import Address, sqlite_file
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle, room
+from tasks.system.postgresql import only_utf8
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -265,7 +266,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     else:
         patience = {"connect_timeout": durations.LEDGER}
     try:
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the ledger {_shown(url)}",
@@ -273,3 +274,4 @@ def _engine(url: sa.URL) -> sa.Engine:
             need="the driver for PostgreSQL",
             remedy="install tomorrow[postgresql]",
         ) from None
+    return only_utf8(engine, f"the ledger {_shown(url)}")

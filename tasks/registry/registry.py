@@ -50,10 +50,10 @@ class Registry:
     def locked(self, model: str) -> AbstractContextManager[None]:
         """Lock the model's stages, to read, decide and move as one step; `move` may be called meanwhile.
 
-        The lock belongs to the thread, and covers one state directory. If several machines promote on one MLflow
-        server, only the alias and the repair of stages keep Production to one version.
+        The lock belongs to the thread. It holds among all who share the ledger, on whatever machine, where that is on
+        PostgreSQL, and else among the processes on the state directory.
         """
-        return locked(self._settings, f"registry-{model}")
+        return locked(self._settings, f"registry-{model}", among=self._settings.ledger_uri)
 
     def register(
         self, model: str, *, run_id: str, model_uri: str, tags: Mapping[str, str] | None = None

@@ -51,6 +51,11 @@ class Address(str):
         return self.secret.partition(":")[0] in SERVERS
 
     @property
+    def is_postgresql(self) -> bool:
+        """Whether it is that of a PostgreSQL database."""
+        return self.secret.partition(":")[0].partition("+")[0] == "postgresql"
+
+    @property
     def file(self) -> Path | None:
         """The file of an SQLite database; None for any other address."""
         scheme, between, rest = self.secret.partition(":///")

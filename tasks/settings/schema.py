@@ -1,5 +1,6 @@
 """The keys of mlflow.yaml, section by section, with their defaults."""
 
+import re
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +15,10 @@ from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 from tasks.settings.address import Address, in_folder
 
-# A hundred years, for what is never to be removed.
+# The name of a host, or its number in the network, with or without a port.
+HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+# A hundred years: what nobody wants removed.
 MOST_DAYS = 36500
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
@@ -51,11 +55,22 @@ def _number(host: str) -> str:
         ) from None
 
 
+def _host_name(name: str) -> str:
+    """A name as a browser asks for it. None stands for all: somebody else could give one of his our address."""
+    if not HOST_NAME.fullmatch(name.lower()):
+        raise ValueError("a host's name such as mlflow.example.org, or with a port: mlflow.example.org:8443")
+    return name.lower()
+
+
 class ServerSettings(Section):
-    """Where MLflow's server listens."""
+    """Where MLflow's server listens.
+
+    allowed_hosts: the names, beside its address, by which it may be asked for: with any port, or with the one named
+    """
 
     host: Annotated[str, AfterValidator(_number)] = "127.0.0.1"
     port: int = Field(5000, ge=1, le=65535)
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
 
     @property
     def address(self) -> str:

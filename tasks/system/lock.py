@@ -1,40 +1,61 @@
-"""Locks between processes, in the state directory."""
+"""Locks that hold between processes: on one state directory, or among all who share a database on PostgreSQL.
+
+What is in one state directory alone is guarded by a file in it. What several may share, the stages and all that is
+read and then written in the ledger and in MLflow, is guarded in the ledger's database where that is PostgreSQL; where
+it is an SQLite file, nobody shares it who does not share the state directory.
+"""
 
 import getpass
 import os
-import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import Protocol
 from uuid import uuid4
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system import durations
-from tasks.system.disk_errors import folder_fault
+from tasks.system.database_lock import DatabaseLock, this_process
+from tasks.system.directory_lock import DirectoryLock, locks_folder
 from tasks.system.durable_file import write_durably
-from tasks.system.removed_locks import wait_for_removed
-from tasks.system.state_directory import state_directory
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+
+class Lock(Protocol):
+    """A lock that belongs to the thread that took it, which may take it again; it goes when its process ends."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    def acquire(self, seconds: float) -> bool:
+        """Take it; False if another holder kept it for so long."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+    def sign(self, mine: str) -> None:
+        """Let others see who holds it."""
+
+    def holder(self) -> str:
+        """Who holds it."""
 
 
 @contextmanager
-def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> Iterator[None]:
-    """Hold the lock of that name among all processes on one state directory; the holder may take it again.
+def locked(
+    settings: Settings, name: str, patience: float = durations.LOCK, *, among: Address | None = None
+) -> Iterator[None]:
+    """Hold the lock of that name; the holder may take it again.
 
     It belongs to the thread that took it, and is released when its process ends.
 
-    patience: how many seconds to wait for another holder; then ConfigurationError
+    patience: how many seconds to wait for another holder
+    among:    the database whose users are kept apart, wherever they are, if it is on PostgreSQL; else, and without one,
+              all processes on this state directory are
     """
-    lock = _acquire(settings, name, patience)
-    if lock is None:
-        raise _taken(settings, name, patience)
+    lock = _lock(settings, name, among)
+    if not lock.acquire(patience):
+        raise _taken(lock, name, patience, lock.holder() if isinstance(lock, DatabaseLock) else "another process")
     try:
         yield
     finally:
@@ -42,30 +63,29 @@ def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> I
 
 
 @contextmanager
-def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold the lock of that name, after waiting for the present holder; ConfigurationError after too long.
+def queued(
+    settings: Settings, name: str, since: datetime, say: Callable[[str], object], *, among: Address | None = None
+) -> Iterator[None]:
+    """Hold the lock of that name, after waiting for the present holder, whom `say` is called with.
 
-    since: the time now; those who wait are told it
-    say:   called before waiting, with a sentence that names the holder
+    since: the time now, which is written down for those who wait
+    among: as for `locked`
     """
-    lock = _acquire(settings, name, 0)
-    holder = _folder(settings) / f"{quote(name, safe='')}.holder"
-    if lock is None:
-        say(f"waiting for {_holder(holder)}, which holds the lock {name!r}")
-        lock = _acquire(settings, name, durations.QUEUE_OF_TRAININGS)
-    if lock is None:
-        raise _taken(settings, name, durations.QUEUE_OF_TRAININGS)
+    lock = _lock(settings, name, among)
+    if not lock.acquire(0):
+        say(f"waiting for {lock.holder()}, which holds the lock {name!r}")
+        if not lock.acquire(durations.QUEUE_OF_TRAININGS):
+            raise _taken(lock, name, durations.QUEUE_OF_TRAININGS, lock.holder())
     try:
-        mine = f"process {os.getpid()} on {platform.node()}, since {since:%Y-%m-%d %H:%M} UTC"
-        write_durably(holder, lambda file: file.write_text(mine, encoding="utf-8"))
+        lock.sign(f"{this_process()}, since {since:%Y-%m-%d %H:%M} UTC")
         yield
     finally:
         lock.release()
 
 
 def state_id(settings: Settings) -> str:
-    """A name for this state directory that stays the same if the directory is moved or used from elsewhere."""
-    file = _folder(settings) / "id"
+    """A name for this state directory that stays the same wherever it is moved to or used from."""
+    file = locks_folder(settings) / "id"
     if not file.exists():
         with locked(settings, "id"):
             if not file.exists():
@@ -73,44 +93,16 @@ def state_id(settings: Settings) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | None":
-    """The lock, held; None if another holder kept it for that many seconds."""
-    from filelock import FileLock, Timeout
-
-    try:
-        # One object for each file in a process, so that a thread that holds the lock may take it again elsewhere.
-        file = _folder(settings) / f"{quote(name, safe='')}.lock"
-        lock = FileLock(file, is_singleton=True)
-        had_it, deadline = lock.is_locked, time.monotonic() + seconds
-        lock.acquire(timeout=seconds)
-        if not had_it and not wait_for_removed(file, deadline - time.monotonic()):
-            lock.release()
-            return None
-    except Timeout:
-        return None
-    except OSError as error:
-        raise folder_fault(f"lock {name!r} in {settings.home}", error) from None
-    return lock
+def _lock(settings: Settings, name: str, among: Address | None) -> Lock:
+    if among is not None and among.is_postgresql:
+        return DatabaseLock(among, name)
+    return DirectoryLock(settings, name)
 
 
-def _folder(settings: Settings) -> Path:
-    folder = state_directory(settings) / "locks"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _holder(file: Path) -> str:
-    """The holder that the file names; a process that has just taken the lock may not have written it yet."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
-        return "another process"
-
-
-def _taken(settings: Settings, name: str, seconds: float) -> ConfigurationError:
+def _taken(lock: Lock, name: str, seconds: float, holder: str) -> ConfigurationError:
     return ConfigurationError(
-        f"lock {name!r} in {settings.home}",
-        have=f"another process has held it for {seconds // 60:g} minutes" if seconds else "another process holds it",
+        f"lock {name!r} in {lock.place}",
+        have=f"{holder} has held it for {seconds // 60:g} minutes" if seconds else f"{holder} holds it",
         need="one change at a time",
         remedy="wait for the process that holds it, or end it",
     )

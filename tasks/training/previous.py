@@ -35,7 +35,8 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
     so they have ended. If the version was registered, all was logged before, and the run is FINISHED; else it is
     KILLED.
 
-    at: the time now
+    What of them still says RUNNING cannot be: whoever wrote it, on this state directory, held that lock. Where the
+    version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
     """
     registry.settle(model, at)
     wanted = f"tags.{MODEL} = {quoted(model)} and tags.`{STATE}` = '{state_id(tracking.settings)}'"

@@ -8,6 +8,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import ValidationError
+
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import Exchange, PriceFiles, count, flag, option
@@ -36,6 +38,15 @@ def up(
     prefect_port: Annotated[
         int | None, count("--prefect-port", "For Prefect's pages (prefect.port in mlflow.yaml).")
     ] = None,
+    allowed_hosts: Annotated[
+        list[str],
+        option(
+            "--allowed-hosts",
+            "NAME,...",
+            "Names by which both servers may be asked for, beside 127.0.0.1, as behind a proxy "
+            "(server.allowed_hosts and prefect.allowed_hosts in mlflow.yaml).",
+        ),
+    ] = [],  # noqa: B006 - typer makes a list of its own
     ticker: Annotated[
         str | None, option("--ticker", "TICKER", "The security that the schedules use (default: META).")
     ] = None,
@@ -65,6 +76,7 @@ def up(
         )
     settings, _ = prepare(() if wanted is None else (wanted,))
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
+    settings = _with_hosts(settings, [name.strip() for names in allowed_hosts for name in names.split(",")])
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import taken
@@ -108,6 +120,26 @@ def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
             )
         settings = settings.model_copy(update={name: section.model_copy(update={"port": port})})
     return settings
+
+
+def _with_hosts(settings: "Settings", names: list[str]) -> "Settings":
+    """The settings with the names of the command line, if there are any, in place of the file's, for both servers."""
+    if not names:
+        return settings
+    try:
+        changed = {
+            part: type(section).model_validate({**section.model_dump(), "allowed_hosts": names})
+            for part, section in (("server", settings.server), ("prefect", settings.prefect))
+        }
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UsageError(
+            f"--allowed-hosts {fault['input']}",
+            have="no name of a host",
+            need="names such as mlflow.example.org, with commas between them, each with a port or without",
+            remedy="name each host; none stands for all of them",
+        ) from None
+    return settings.model_copy(update=changed)
 
 
 def _request(

@@ -1,6 +1,7 @@
 """The parts of a stack: MLflow's server, Prefect's server, and the worker; how to start and check each of them."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
 from tasks.system.access.own_servers import LOCALHOST, NUMBER, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
+from tasks.system.lock import state_id
 from tasks.system.prefect_server import environment
 from tasks.tracking.client import key_variables
 
-WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
 # Servers get their listening socket as standard input, the only file descriptor that `mlflow server` passes on.
 LENT = ("--fd", "0")
@@ -54,15 +55,16 @@ class Part:
 class Stack:
     """The parts in the order of their start, and the addresses of MLflow and Prefect, part of the stack or elsewhere.
 
-    variables: the environment that all parts share
-    keys:      of the servers that are parts of the stack
-    salt:      random, so that links and cookies are useless after the stack has ended
+    worker: the name by which Prefect knows its worker
+    keys:   what those servers ask for that are parts of it
+    salt:   another one for each stack, so that no link or cookie lets anybody in after its end
     """
 
     parts: tuple[Part, ...]
     tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
+    worker: str = ""
     keys: Keys | None = None
     salt: str = ""
 
@@ -76,7 +78,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     is_ours = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     elsewhere = None if is_ours else prefect_elsewhere
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    keys, salt = state_keys(settings), token_hex(16)
+    keys, salt, worker = state_keys(settings), token_hex(16), worker_name(settings)
     if elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
@@ -90,12 +92,22 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         # Lines must reach the logs at once.
         "PYTHONUNBUFFERED": "1",
     }
+    mlflow_door = Door(mlflow_address, keys.proof, settings.server.allowed_hosts)
+    prefect_door = Door(prefect_address, keys.proof, settings.prefect.allowed_hosts)
     parts = (
-        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
-        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if elsewhere is None else ()),
-        _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
+        *((_mlflow(settings, mlflow_door, keys, salt, shared),) if own_mlflow else ()),
+        *((_prefect(settings, prefect_door, api, shared),) if elsewhere is None else ()),
+        _worker(settings, worker, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, worker=worker, keys=keys, salt=salt)
+
+
+def worker_name(settings: Settings) -> str:
+    """The name of a state directory's worker, which no other one on a shared Prefect server has.
+
+    With the machine's, too, since a state directory may have been copied to another.
+    """
+    return f"{platform.node()}-{state_id(settings)[:8]}"
 
 
 def _numbered(address: str) -> str:
@@ -112,7 +124,7 @@ def store_of_server(settings: Settings) -> Settings:
 
 def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
-    host = urlsplit(door.address).netloc
+    hosts, pages = _as_mlflow_checks(door)
     return Part(
         name="mlflow",
         title="MLflow",
@@ -125,8 +137,8 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
             # Our application: it puts the guard before MLflow's, which checks the key and the host.
             *("--app-name", mlflow_app.NAME),
-            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
-            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
+            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else hosts),
+            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else pages),
         ),
         # In the environment, not on the command line: an address may hold a password, and anybody can list commands.
         variables={
@@ -147,6 +159,14 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
     )
 
 
+def _as_mlflow_checks(door: Door) -> tuple[str, str]:
+    """The hosts and the origins of pages that MLflow's own checks let pass, by patterns: those of the guard."""
+    patterns = [pattern for name in door.names for pattern in (name, f"{name.replace('[', '[[]', 1)}:*")]
+    hosts = [urlsplit(door.address).netloc, *patterns]
+    pages = [door.address, *(f"{scheme}://{pattern}" for pattern in patterns for scheme in ("http", "https"))]
+    return ",".join(hosts), ",".join(pages)
+
+
 def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="prefect",
@@ -155,9 +175,9 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            # A page opened on another machine has to send requests to the address that it was loaded from.
-            "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
-            # Prefect copies its pages, by default into the installed packages, which others may share.
+            # A page that another machine shows has to ask the address that it came from.
+            "PREFECT_SERVER_UI_API_URL": "/api" if door.names or is_everywhere(settings.prefect.host) else api.address,
+            # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # By default flow runs and their logs are kept for ever, and events for a week.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -172,13 +192,13 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     )
 
 
-def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
+def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         title="the worker",
         command=(
             *(sys.executable, "-m", "prefect", "worker", "start"),
-            *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
+            *("--pool", WORK_POOL, "--type", "process", "--name", name, "--install-policy", "never"),
         ),
         # The runs that it starts have the same environment; the work pool does not let anybody add to it.
         variables={
@@ -188,7 +208,7 @@ def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared:
             **(key_variables(mlflow_key) if mlflow_key else {}),
         },
         log=settings.home / "logs" / "worker.log",
-        is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
-        # Flow runs go on without the worker that started them, and report to the server how they ended.
+        is_healthy=lambda since: api.is_online(WORK_POOL, name, since),
+        # A flow run goes on without the worker that started it, and tells the server how it ended.
         spares=True,
     )

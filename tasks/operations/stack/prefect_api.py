@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
@@ -89,21 +90,41 @@ class PrefectApi:
                 first[name] = ScheduledRun(deployment=name, name=run["name"], at=at)
         return tuple(first.values())
 
-    def crash_unfinished(self, pool: str, reason: str) -> tuple[str, ...]:
-        """Set every unfinished run of a pool to crashed; returns their names. To be called while no worker runs.
+    def crash_unfinished(self, pool: str, worker: str, reason: str) -> tuple[str, ...]:
+        """Set every unfinished run of a worker to crashed; their names. To be called while that worker does not run.
 
-        Else a run whose process died with its worker would count as running for ever, and its deployment, which may
-        have only one run at a time, would start no other.
+        A run whose process died together with its worker would count as running for ever, and its deployment, which
+        may have one run at a time, would start no other. What another worker of the pool runs is left alone.
         """
-        runs = self._ask("flow_runs/filter", {**_unfinished(pool), "limit": MOST})
+        runs = self._unfinished(pool, worker, self._ask)
         for run in runs:
             state = {"type": "CRASHED", "name": "Crashed", "message": reason}
             self._ask(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         return tuple(run["name"] for run in runs)
 
-    def running(self, pool: str) -> int:
-        """How many runs of a pool are not finished."""
-        return int(self._ask_once("flow_runs/count", _unfinished(pool)))
+    def running(self, pool: str, worker: str) -> int:
+        """How many runs of a worker are not finished."""
+        return len(self._unfinished(pool, worker, self._ask_once))
+
+    def _unfinished(self, pool: str, worker: str, ask: Callable[[str, object], Any]) -> list[dict[str, Any]]:
+        """The unfinished runs of a worker.
+
+        A worker writes its name on a run when it has taken it. One that died in between left a run without a name: it
+        may be anybody's, and is this worker's where no other one of the pool is heard from.
+        """
+        runs: list[dict[str, Any]] = []
+        for start in count(0, MOST):
+            page = ask("flow_runs/filter", {**_unfinished(pool), "limit": MOST, "offset": start})
+            runs += page
+            if len(page) < MOST:
+                break
+        ours = [run for run in runs if _worker_of(run) == worker]
+        nobodys = [run for run in runs if _worker_of(run) is None]
+        if nobodys:
+            known = ask(f"work_pools/{pool}/workers/filter", {})
+            is_alone = not any(found["name"] != worker and found["status"] == "ONLINE" for found in known)
+            return [*ours, *(nobodys if is_alone else ())]
+        return ours
 
     def create_run(self, deployment: str, key: str) -> tuple[str, str]:
         """Start a run of a deployment now; returns its name and id. A repeated key gives the same run again."""
@@ -164,6 +185,11 @@ def _may_end(error: BaseException) -> bool:
     import httpx
 
     return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+
+
+def _worker_of(run: Mapping[str, Any]) -> str | None:
+    name = (run.get("labels") or {}).get("prefect.worker.name")
+    return None if name is None else str(name)
 
 
 def _unfinished(pool: str) -> dict[str, Any]:

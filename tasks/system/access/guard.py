@@ -23,6 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ADDRESS, PROOF, TOKEN, COOKIE_SALT = "TOMORROW_GUARD_AT", "TOMORROW_GUARD_PROOF", "TOMORROW_GUARD_TOKEN", "TOMORROW_RUN"
+NAMES = "TOMORROW_GUARD_NAMES"
 CHALLENGE, ANSWER = b"x-tomorrow-challenge", b"x-tomorrow-answer"
 LONGEST_CHALLENGE = 128
 # A page may load only from its own server, or what it makes itself. So the browser contacts no other host, although the
@@ -34,6 +35,7 @@ OWN_HOST_ALONE = (
 )
 # The Host header for an address that is a number: the number, and the port if it is not 80.
 HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
+PORT = re.compile(r":[0-9]{1,5}$")
 OPEN = "/open"
 HEALTH = "/health"
 
@@ -53,10 +55,14 @@ def link_token(key: str, salt: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a server listens, and the key with which it proves that it is the one that was started there."""
+    """Where a server listens, and by what it shows that it is the one that was started there.
+
+    names: by which it is asked for beside its address, in small letters: NAME with any port or none, or NAME:PORT
+    """
 
     address: str
     proof: str = field(repr=False)
+    names: tuple[str, ...] = ()
 
     def answer(self, challenge: str) -> str:
         """The answer to a challenge: only this server knows it, and it is valid for this address alone."""
@@ -68,20 +74,34 @@ class Door:
         Somebody else's page may let its host name resolve to our address, but the request then still carries that name.
         If the server listens on every address of the machine, any IP address is right: no page can redefine a number.
         """
+        if self.is_named(host):
+            return True
         place, given = urlsplit(self.address), HOST.fullmatch(host)
         if given is None or (given["port"] or "80") != str(place.port):
             return False
         number = given["six"] or given["four"]
         return _is_number(number) if is_everywhere(place.hostname or "") else number.lower() == place.hostname
 
+    def is_named(self, host: str) -> bool:
+        """Whether a request asks for one of the names that the user has given this server."""
+        name, port = host.lower(), PORT.search(host)
+        return name in self.names or (port is not None and name[: port.start()] in self.names)
+
+    def is_own_page(self, origin: str, host: str) -> bool:
+        """Whether a page of this origin is one of the server that the request asks for.
+
+        Before a name there may stand a proxy that speaks TLS, of whose pages the browser says https.
+        """
+        return origin == f"http://{host}" or (origin == f"https://{host}" and self.is_named(host))
+
     @classmethod
     def here(cls) -> "Door":
-        """The door that the environment describes; KeyError where a variable is missing."""
-        return cls(os.environ[ADDRESS], os.environ[PROOF])
+        """As the environment says."""
+        return cls(os.environ[ADDRESS], os.environ[PROOF], tuple(os.environ.get(NAMES, "").split()))
 
     def variables(self) -> dict[str, str]:
-        """The environment variables that describe it, for `here`."""
-        return {ADDRESS: self.address, PROOF: self.proof}
+        """The environment that says so."""
+        return {ADDRESS: self.address, PROOF: self.proof, NAMES: " ".join(self.names)}
 
 
 class Guard:
@@ -101,9 +121,10 @@ class Guard:
         headers = {name.lower(): value for name, value in scope["headers"]}
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
         if len(hosts) != 1 or not self._door.is_host(hosts[0]):
-            return await refuse(scope, send, 403, f"This server is at {self._door.address}, and answers for no other.")
+            why = f"This server is at {self._door.address}. Other names for it: `tomorrow up --allowed-hosts NAME`."
+            return await refuse(scope, send, 403, why)
         origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1") != f"http://{hosts[0]}":
+        if origin is not None and not self._door.is_own_page(origin.decode("latin-1"), hosts[0]):
             return await refuse(scope, send, 403, "A page of another origin may not use this server.")
         refused = self.refusal(scope, headers)
         if refused is not None:

@@ -94,23 +94,23 @@ def _open_at_once(settings: Settings) -> str:
     return open_tracking(settings).experiment_id()
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    settings = Settings(home=tmp_path / "var")
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.servers)])
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Settings]]:
+    """A file in one state directory, for all who open it, or a database that several state directories share."""
     if request.param == "SQLite":
-        yield settings
+        yield [Settings(home=tmp_path / "var")] * RACERS
         return
     with postgres_server() as server, database_on(server) as address:
-        yield with_uri(settings, address)
+        yield [with_uri(Settings(home=tmp_path / f"var{number}"), address) for number in range(RACERS)]
 
 
 @pytest.mark.slow
-def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: Settings) -> None:
-    settings, spawn = new_place, multiprocessing.get_context("spawn")
+def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: list[Settings]) -> None:
+    spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
-        numbers = [future.result() for future in [pool.submit(_open_at_once, settings) for _ in range(RACERS)]]
+        numbers = [future.result() for future in [pool.submit(_open_at_once, place) for place in new_place]]
     assert len(set(numbers)) == 1
-    names = sorted(experiment.name for experiment in open_tracking(settings).client.search_experiments())
+    names = sorted(experiment.name for experiment in open_tracking(new_place[0]).client.search_experiments())
     assert names == ["Default", "tomorrow"]
 
 
