@@ -2,11 +2,11 @@
 
     .venv/bin/python -m benchmarks.race --seconds 120 --processes 8
 
-Once with everything on SQLite, and, where it is installed, on a PostgreSQL server of its own: once from one state
-directory, and once from two that share MLflow's database and the ledger, as two machines would. Meanwhile another
-process looks at MLflow's tables, in one statement, so at one moment. At the end all that a process was told has to
-stand in the ledger, the registry and the history. Ends with 1 where it does not, where two versions ever had the stage
-Production or the alias did not name exactly one, or where a user would have seen any error but a refusal.
+Once with everything on SQLite. Where PostgreSQL is installed, also on a separate server of it: once from one state
+directory, and once from two that share MLflow's database and the ledger, as two machines would. Meanwhile MLflow's
+tables are looked at, in one statement, so at one moment. At the end all that a process was told has to stand in the
+ledger, the registry and the history. Ends with 1 if it does not, if two versions ever had the stage Production or the
+alias did not name exactly one, or if a user would have seen any error other than a refusal.
 """
 
 import argparse
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 # Imported before the processes are forked, so that all the time goes into the race.
 STORES = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.pyfunc"]
 PRELOADED = [*IMPORTED, *STORES, "flows.promote", "exchange_calendars", "git", "psycopg"]
-# Where they race, and from how many state directories.
+# The stores, and the number of state directories that share them.
 HOMES = {"sqlite": 1, "postgresql": 1, "two-directories": 2}
-# On the sample market a network of one epoch forecasts what would be refused as a damaged version's.
+# On the sample market a network of one epoch makes forecasts that would be refused as implausible.
 ANYTHING = {"TOMORROW_PRICES__LARGEST_MOVE": "9"}
-# How often each is chosen: trainings of one model wait for each other, and whoever waits does nothing else.
+# How often each is chosen: few trainings, since those of one model wait for each other.
 ACTIONS = {"train": 1, "promote": 3, "rollback": 2, "predict": 4}
 BEGINNERS = 2  # processes that begin with a training, so that there is something to race for
 # Errors that a user can mend. A ConfigurationError is not among them, since a locked ledger would be one.
@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120, help="a flow that has begun by then is finished")
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--databases", default=",".join(HOMES), metavar="KIND,...")
-    parser.add_argument("--seed", type=int, default=0, help="of what each process does")
+    parser.add_argument("--seed", type=int, default=0, help="seed of what each process does")
     options = parser.parse_args()
     for name in [
         name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME", "TOMORROW_LEDGER"))

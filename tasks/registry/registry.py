@@ -50,8 +50,8 @@ class Registry:
     def locked(self, model: str) -> AbstractContextManager[None]:
         """Lock the model's stages, to read, decide and move as one step; `move` may be called meanwhile.
 
-        The lock belongs to the thread. It holds among all who share the ledger, on whatever machine, where that is on
-        PostgreSQL, and else among the processes on the state directory.
+        The lock belongs to the thread. If the ledger is on PostgreSQL, it holds among all who share the ledger, on
+        whatever machine; otherwise among the processes on the state directory.
         """
         return locked(self._settings, f"registry-{model}", among=self._settings.ledger_uri)
 

@@ -9,7 +9,7 @@ LOCK = 600  # a promotion scores two versions while it holds the lock, a minute 
 QUEUE_OF_TRAININGS = 4 * 3600  # each training takes minutes; one that takes longer hangs
 STACK_LOCK = 2.0  # `tomorrow status` takes it for a moment, to see whether it is held
 LOOK_AT_LOCK = 0.1  # between two looks at a lock in a database
-LEDGER = 30  # one row a day and short transactions: what takes longer hangs
+LEDGER = 30  # one row a day and short transactions: one that takes longer hangs
 
 # For requests to a server: to read, and to change something.
 ASK_PREFECT = 3.0

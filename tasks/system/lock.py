@@ -1,8 +1,8 @@
 """Locks that hold between processes: on one state directory, or among all who share a database on PostgreSQL.
 
-What is in one state directory alone is guarded by a file in it. What several may share, the stages and all that is
-read and then written in the ledger and in MLflow, is guarded in the ledger's database where that is PostgreSQL; where
-it is an SQLite file, nobody shares it who does not share the state directory.
+A file in the state directory guards what is in that directory alone. Several state directories may share the stages,
+the ledger and MLflow: these are guarded in the ledger's database, if that is PostgreSQL. An SQLite file is shared only
+by processes that share the state directory.
 """
 
 import getpass
@@ -49,9 +49,9 @@ def locked(
 
     It belongs to the thread that took it, and is released when its process ends.
 
-    patience: how many seconds to wait for another holder
-    among:    the database whose users are kept apart, wherever they are, if it is on PostgreSQL; else, and without one,
-              all processes on this state directory are
+    patience: how many seconds to wait for another holder; then ConfigurationError
+    among:    the database whose users exclude each other, on whatever machine, if it is on PostgreSQL; otherwise the
+              processes on this state directory do
     """
     lock = _lock(settings, name, among)
     if not lock.acquire(patience):
@@ -66,9 +66,10 @@ def locked(
 def queued(
     settings: Settings, name: str, since: datetime, say: Callable[[str], object], *, among: Address | None = None
 ) -> Iterator[None]:
-    """Hold the lock of that name, after waiting for the present holder, whom `say` is called with.
+    """Hold the lock of that name, after waiting for the present holder; ConfigurationError after too long.
 
-    since: the time now, which is written down for those who wait
+    since: the time now; those who wait are told it
+    say:   called before waiting, with a sentence that names the holder
     among: as for `locked`
     """
     lock = _lock(settings, name, among)
@@ -84,7 +85,7 @@ def queued(
 
 
 def state_id(settings: Settings) -> str:
-    """A name for this state directory that stays the same wherever it is moved to or used from."""
+    """A name for this state directory that stays the same if the directory is moved or used from elsewhere."""
     file = locks_folder(settings) / "id"
     if not file.exists():
         with locked(settings, "id"):

@@ -1,9 +1,8 @@
 """Checks MLflow's database before it is used, and makes it where there is none.
 
-MLflow itself would migrate an older database without asking, and two processes that make a new one at once break
-it. Here a database that is not of this library's version is refused, and a new one is made under a lock: on PostgreSQL
-one in that database, which holds for every machine. How one is made, and what a killed process leaves of it:
-new_database.py.
+MLflow itself would migrate an older database without asking, and two processes that make a new one at once would break
+it. Here a database of another version is refused, and a new one is made under a lock. On PostgreSQL that lock is in the
+database itself, so that it holds for every machine. new_database.py makes it.
 """
 
 import os
@@ -40,9 +39,9 @@ REGISTERED = (
 )
 
 
-# What MLflow makes at first, all of them at once, before it changes them into those of today.
+# The tables that MLflow makes first, in one step, before it migrates them to today's.
 FIRST_TABLES = {"experiments", "runs", "tags", "metrics", "params"}
-# Whether a session, other than this one, is changing the tables of this PostgreSQL database: no reader locks them so.
+# Whether another session is changing the tables of this PostgreSQL database; no reader takes such a lock.
 CHANGING = (
     "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' "
     "AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -51,12 +50,12 @@ CHANGING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Contents:
-    """What stands in a database.
+    """The contents of a database.
 
-    tables:         their names
-    revision:       of the schema, as Alembic has noted it
+    tables:         the names of the tables
+    revision:       the schema's revision as Alembic noted it; None without one
     has_experiment: whether there is an experiment: MLflow makes the first one when all tables are there
-    is_changing:    whether somebody changes its tables at this moment
+    is_changing:    whether another session is changing the tables now
     """
 
     tables: set[str]
@@ -66,7 +65,7 @@ class _Contents:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is one of MLflow's that is being made, or was left half made, and not one of an older MLflow."""
+        """Whether MLflow's tables are being made, or were left incomplete; False for those of an older MLflow."""
         return (
             self.tables >= FIRST_TABLES
             and not self.has_experiment
@@ -91,12 +90,12 @@ def ready_database(settings: Settings) -> None:
     url = _parse(settings.tracking_uri.secret)
     state_directory(settings)
     if url.get_backend_name() == "sqlite":
-        # A file gets its name when it is complete; and on a read-only disk there is no lock to be had.
+        # An SQLite file gets its name when it is complete; and on a read-only disk no lock can be taken.
         if _is_there(url):
             return
     else:
         found = _contents(url)
-        # What looks unusable may be filled by another process at this moment: under the lock it is looked at again.
+        # It may look unusable while another process makes its tables: it is checked again under the lock.
         with suppress(ConfigurationError):
             if _is_whole(url, found):
                 return
@@ -108,7 +107,7 @@ def ready_database(settings: Settings) -> None:
 
 
 def _wait_for_others(url: "URL") -> None:
-    """Wait while somebody changes the tables who does not heed our lock, such as a server of MLflow's that starts."""
+    """Wait while a program that does not use our lock changes the tables, such as MLflow's server when it starts."""
     deadline = time.monotonic() + durations.LOCK
     while _contents(url).is_changing and time.monotonic() < deadline:
         time.sleep(durations.LOOK)
@@ -180,7 +179,7 @@ def _is_whole(url: "URL", found: _Contents) -> bool:
             return False
         _check_version(url, found.revision)
         return True
-    # On a database server the ledger may stand in the same place, which does no harm.
+    # On a database server the ledger may share the database, which does no harm.
     if "alembic_version" in found.tables or (found.tables and url.get_backend_name() == "sqlite"):
         raise _refusal(
             url,

@@ -35,8 +35,7 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
     so they have ended. If the version was registered, all was logged before, and the run is FINISHED; else it is
     KILLED.
 
-    What of them still says RUNNING cannot be: whoever wrote it, on this state directory, held that lock. Where the
-    version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
+    at: the time now
     """
     registry.settle(model, at)
     wanted = f"tags.{MODEL} = {quoted(model)} and tags.`{STATE}` = '{state_id(tracking.settings)}'"

@@ -55,9 +55,10 @@ class Part:
 class Stack:
     """The parts in the order of their start, and the addresses of MLflow and Prefect, part of the stack or elsewhere.
 
-    worker: the name by which Prefect knows its worker
-    keys:   what those servers ask for that are parts of it
-    salt:   another one for each stack, so that no link or cookie lets anybody in after its end
+    worker:    the name by which Prefect knows its worker
+    variables: the environment that all parts share
+    keys:      of the servers that are parts of the stack
+    salt:      random, so that links and cookies are useless after the stack has ended
     """
 
     parts: tuple[Part, ...]
@@ -103,9 +104,9 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
 
 
 def worker_name(settings: Settings) -> str:
-    """The name of a state directory's worker, which no other one on a shared Prefect server has.
+    """A name for the state directory's worker that is unique on a shared Prefect server.
 
-    With the machine's, too, since a state directory may have been copied to another.
+    It has the machine's name, too, since a state directory may have been copied to another machine.
     """
     return f"{platform.node()}-{state_id(settings)[:8]}"
 
@@ -175,9 +176,9 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            # A page that another machine shows has to ask the address that it came from.
+            # A page opened on another machine has to send requests to the address that it was loaded from.
             "PREFECT_SERVER_UI_API_URL": "/api" if door.names or is_everywhere(settings.prefect.host) else api.address,
-            # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
+            # Prefect copies its pages, by default into the installed packages, which others may share.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
             # By default flow runs and their logs are kept for ever, and events for a week.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -209,6 +210,6 @@ def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | No
         },
         log=settings.home / "logs" / "worker.log",
         is_healthy=lambda since: api.is_online(WORK_POOL, name, since),
-        # A flow run goes on without the worker that started it, and tells the server how it ended.
+        # Flow runs go on without the worker that started them, and report to the server how they ended.
         spares=True,
     )

@@ -91,10 +91,10 @@ class PrefectApi:
         return tuple(first.values())
 
     def crash_unfinished(self, pool: str, worker: str, reason: str) -> tuple[str, ...]:
-        """Set every unfinished run of a worker to crashed; their names. To be called while that worker does not run.
+        """Set every unfinished run of a worker to crashed; returns their names. To be called while it does not run.
 
-        A run whose process died together with its worker would count as running for ever, and its deployment, which
-        may have one run at a time, would start no other. What another worker of the pool runs is left alone.
+        Else a run whose process died with its worker would count as running for ever, and its deployment, which may
+        have only one run at a time, would start no other. The runs of other workers of the pool are left alone.
         """
         runs = self._unfinished(pool, worker, self._ask)
         for run in runs:
@@ -109,8 +109,8 @@ class PrefectApi:
     def _unfinished(self, pool: str, worker: str, ask: Callable[[str, object], Any]) -> list[dict[str, Any]]:
         """The unfinished runs of a worker.
 
-        A worker writes its name on a run when it has taken it. One that died in between left a run without a name: it
-        may be anybody's, and is this worker's where no other one of the pool is heard from.
+        A worker writes its name on a run when it has taken it. A worker that died before that left a run without a
+        name. Such a run counts as this worker's if Prefect hears from no other worker of the pool.
         """
         runs: list[dict[str, Any]] = []
         for start in count(0, MOST):

@@ -99,14 +99,14 @@ class Supervisor:
         self._start(lambda name: name != "worker")
 
     def deploy(self, parameters: Mapping[str, object], calendar: ExchangeCalendar | None = None) -> None:
-        """Make the deployments, and set the runs that this worker left unfinished in a previous stack to crashed.
+        """Make the deployments, and set the runs that this worker left unfinished in an earlier stack to crashed.
 
         parameters: for the flows that take them
         calendar:   of the exchange whose open and close the schedules follow; None: New York's
         """
         ended = "The stack that ran it has ended."
         for run in self._stack.api.crash_unfinished(WORK_POOL, self._stack.worker, ended):
-            self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
+            self.tell(f"the run {run!r} had not ended when the last stack did; it is marked as crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
         names, api = {part.part.name for part in self._parts}, self._stack.api
         # Runs may also use the database of our own server directly.
@@ -240,9 +240,9 @@ class Supervisor:
             os.close(nowhere)
 
     def _end_runs(self, worker: PartProcess) -> None:
-        """End the runs that are not finished, while the worker can still report that to Prefect."""
+        """End the unfinished runs of the worker, while it can still report that to Prefect."""
         api, name = self._stack.api, self._stack.worker
-        with suppress(ConfigurationError):  # the stack ends though Prefect does not answer
+        with suppress(ConfigurationError):  # the stack ends even if Prefect does not answer
             going_on = worker.condition == "healthy" and api.running(WORK_POOL, name)
             if not going_on:
                 return

@@ -55,9 +55,9 @@ def link_token(key: str, salt: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a server listens, and by what it shows that it is the one that was started there.
+    """Where a server listens, and the key with which it proves that it is the one that was started there.
 
-    names: by which it is asked for beside its address, in small letters: NAME with any port or none, or NAME:PORT
+    names: other names for the server, in small letters: NAME means any port or none, NAME:PORT that port
     """
 
     address: str
@@ -83,24 +83,24 @@ class Door:
         return _is_number(number) if is_everywhere(place.hostname or "") else number.lower() == place.hostname
 
     def is_named(self, host: str) -> bool:
-        """Whether a request asks for one of the names that the user has given this server."""
+        """Whether the host of a request is one of the names that the user has given this server."""
         name, port = host.lower(), PORT.search(host)
         return name in self.names or (port is not None and name[: port.start()] in self.names)
 
     def is_own_page(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin is one of the server that the request asks for.
+        """Whether a page of this origin comes from the server that the request is for.
 
-        Before a name there may stand a proxy that speaks TLS, of whose pages the browser says https.
+        A name may belong to a proxy with TLS: then the origin of its pages begins with https.
         """
         return origin == f"http://{host}" or (origin == f"https://{host}" and self.is_named(host))
 
     @classmethod
     def here(cls) -> "Door":
-        """As the environment says."""
+        """The door that the environment describes; KeyError where a variable is missing."""
         return cls(os.environ[ADDRESS], os.environ[PROOF], tuple(os.environ.get(NAMES, "").split()))
 
     def variables(self) -> dict[str, str]:
-        """The environment that says so."""
+        """The environment variables that describe it, for `here`."""
         return {ADDRESS: self.address, PROOF: self.proof, NAMES: " ".join(self.names)}
 
 
