@@ -16,9 +16,9 @@ from uuid import uuid4
 from model.errors import ConfigurationError
 from tasks.settings import Address, Settings
 from tasks.system import durations
-from tasks.system.database_lock import DatabaseLock, this_process
-from tasks.system.directory_lock import DirectoryLock, locks_folder
 from tasks.system.durable_file import write_durably
+from tasks.system.locks.in_database import DatabaseLock, this_process
+from tasks.system.locks.in_directory import DirectoryLock, locks_folder
 
 
 class Lock(Protocol):

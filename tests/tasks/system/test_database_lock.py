@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.settings.schema import LedgerSettings
-from tasks.system.database_lock import key_of
 from tasks.system.lock import locked, queued
+from tasks.system.locks.in_database import key_of
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
 

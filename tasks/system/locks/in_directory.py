@@ -8,7 +8,7 @@ from urllib.parse import quote
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
-from tasks.system.removed_locks import wait_for_removed
+from tasks.system.locks.removed import wait_for_removed
 from tasks.system.state_directory import state_directory
 
 if TYPE_CHECKING:
