@@ -24,7 +24,7 @@ from model.errors import ConfigurationError
 from tasks.settings import Address, Settings, in_folder, part_credentials, read_settings
 from tasks.system import durations
 from tasks.system.access.guard import Door
-from tasks.system.access.own_servers import prefect_key, proves_itself
+from tasks.system.access.own_servers import prefect_key, start_own
 from tasks.system.access.prefect_app import ENDS_WITH_STARTER, server_command, server_variables
 from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault, inodes_are_gone
@@ -274,16 +274,9 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
         sys.stderr.write("starting a Prefect server for this run: ten seconds or more (none with PREFECT_API_URL)\n")
     with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
         server = OwnServer()
-        started = pool.submit(server.start)
+        started = pool.submit(start_own, server, keys)
         meanwhile()
         started.result()
-    if not proves_itself(Door(server.address, keys.proof), "/api"):
-        raise ConfigurationError(
-            f"Prefect's server at {server.api_url}",
-            have="another program answers there",
-            need="the server that this command has started",
-            remedy="run it again, which chooses another port, or find out which program listens there",
-        )
     return str(server.api_url)
 
 

@@ -9,8 +9,10 @@ import os
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
@@ -18,6 +20,9 @@ from tasks.system import durations
 from tasks.system.access.guard import ANSWER, CHALLENGE, HEALTH, Door
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.access.stack_state import PartState, read_stack
+
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
 
 LOCALHOST, NUMBER = "//localhost:", "//127.0.0.1:"
 
@@ -54,6 +59,30 @@ def proves_itself(door: Door, base: str = "") -> bool:
     except (OSError, ValueError, HTTPException):  # urllib's own errors among them
         return False
     return hmac.compare_digest(said.encode(), door.answer(challenge).encode())
+
+
+def start_own(server: "SubprocessASGIServer", keys: Keys) -> None:
+    """Start a Prefect server for this process, and wait for it; ConfigurationError if it does not prove itself.
+
+    Prefect's own wait fails when an answer takes longer than five seconds, as it may on a busy machine.
+    """
+    import httpx
+
+    # A server that is only slow still starts, and one that has ended is named below.
+    with suppress(RuntimeError, httpx.HTTPError):
+        server.start()
+    deadline = time.monotonic() + durations.START_PREFECT
+    while not proves_itself(Door(server.address, keys.proof), "/api"):
+        ended = server.server_process is None or server.server_process.poll() is not None
+        if ended or time.monotonic() >= deadline:
+            raise ConfigurationError(
+                f"Prefect's server at {server.api_url}",
+                have="it ended while it started" if ended else "it does not answer, or another program answers there",
+                need=f"the server that this command has started, within {durations.START_PREFECT} s",
+                remedy="run it again when this machine is less busy, or with a server that runs: tomorrow up",
+            )
+        time.sleep(durations.LOOK)
+    server.running = True
 
 
 def _keys_of(settings: Settings, part: str, address: str, base: str, patience: float) -> Keys | None:
