@@ -14,9 +14,9 @@ from model.backtest.html_report import METRICS, report_page, verdict, written
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
 from model.market.money import Money
+from tasks.tracking.experiment import shown
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
-from tasks.tracking.shown_metrics import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

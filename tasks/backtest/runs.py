@@ -22,8 +22,8 @@ from tasks.backtest.parent_run import KEY, KIND, parent_run
 from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
+from tasks.tracking.experiment import shown
 from tasks.tracking.run import Status, TrackedRun, start_run
-from tasks.tracking.shown_metrics import shown
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -1,6 +1,7 @@
-"""Our experiment on MLflow's pages: its description, and the columns of its list of runs."""
+"""Our experiment on MLflow's pages: its description, the columns of its list of runs, and the metrics of a run."""
 
 import json
+from collections.abc import Mapping
 
 # The type of experiment, as MLflow's own selector sets it. Some releases choose the experiment's pages by it; MLflow
 # 3.17 ignores it, and uses its own switch or the `workflowType` of an address, which run_url sets.
@@ -27,3 +28,16 @@ NAME, NAME_WIDTH = "attributes.`Run Name`", 300
 VIEW = {"selectedColumns": COLUMNS, "columnOrder": [NAME], "columnWidths": {NAME: NAME_WIDTH}}
 
 EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps(VIEW)}
+
+# The metrics that MLflow shows of a run: the few that a person compares, the most interesting first. All others are in
+# the `results.json` of a training, the `metrics.json` of a backtest, and the evaluation stored with each of its origins.
+SHOWN = (
+    *("crps_skill", "crps", "naive_crps"),
+    *("skill", "rmse", "naive_rmse", "mae"),
+    *("coverage_80", "coverage_95"),
+)
+
+
+def shown(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those of `Evaluation.metrics` that MLflow shows; an undefined one is in neither."""
+    return {name: metrics[name] for name in SHOWN if name in metrics}

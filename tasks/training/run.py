@@ -21,10 +21,10 @@ from tasks.tracking.artifacts import log_figures, log_predictions
 from tasks.tracking.checked_files import log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.datasets import dataset_of_test
+from tasks.tracking.experiment import shown
 from tasks.tracking.provenance import FINGERPRINT, training_tags
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, log_inputs
-from tasks.tracking.shown_metrics import shown
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"

@@ -16,8 +16,8 @@ from model.config import ForecasterConfig
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
 from tasks.tracking.client import Tracking
+from tasks.tracking.experiment import SHOWN
 from tasks.tracking.run_inputs import reload_test
-from tasks.tracking.shown_metrics import SHOWN
 from tests.flows.conftest import LEARNS, SMALL, Run
 from tests.project import program
 

@@ -17,8 +17,8 @@ from tasks.backtest.runs import TAKEN_FROM, BacktestRuns, open_backtest
 from tasks.ledger.kept_files import KeptFiles
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking, open_tracking
+from tasks.tracking.experiment import SHOWN
 from tasks.tracking.run_inputs import PRICES_FILE
-from tasks.tracking.shown_metrics import SHOWN
 from tests.project import ROOT
 from tests.tasks.backtest.planned import carry_out, children, plan, same
 

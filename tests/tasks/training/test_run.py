@@ -9,8 +9,8 @@ from model.training.fit import train_forecaster
 from tasks.ledger.kept_files import Trained
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.client import Tracking
+from tasks.tracking.experiment import SHOWN
 from tasks.tracking.model_artifact import log_forecaster
-from tasks.tracking.shown_metrics import SHOWN
 from tasks.training.previous import read_results
 from tasks.training.run import TrainingResults, log_results, start_training_run
 from tests.market import make_prices
