@@ -30,7 +30,7 @@ VIEW = {"selectedColumns": COLUMNS, "columnOrder": [NAME], "columnWidths": {NAME
 EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps(VIEW)}
 
 # The metrics that MLflow shows of a run: the few that a person compares, the most interesting first. All others are in
-# the `results.json` of a training, the `metrics.json` of a backtest, and the evaluation stored with each of its origins.
+# the `results.json` of a training, the `metrics.json` of a backtest, and the evaluation of each of its origins.
 SHOWN = (
     *("crps_skill", "crps", "naive_crps"),
     *("skill", "rmse", "naive_rmse", "mae"),
