@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation
@@ -39,6 +39,9 @@ class TrainingResults(BaseModel):
     metrics:        all of them, on the test period; errors in the unit of the prices. MLflow shows a few
     gradients:      the oldest step's gradient over the newest's, as `GradientNorms.ratios` names them
     """
+
+    # By default an infinite number is written as null, which no number can be read from.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     rows: int
     features: int

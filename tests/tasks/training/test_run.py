@@ -1,5 +1,7 @@
 """What came out of a training is shown with its run, and with the model that it logged."""
 
+import math
+
 import pytest
 
 from model.config import EvaluationConfig, ForecasterConfig, NetworkConfig, TrainingConfig
@@ -46,3 +48,11 @@ def test_results_of_a_training_without_gradients_are_read() -> None:
     assert (
         TrainingResults.model_validate({**written, "backend": "tensorflow", "metrics": {"rmse": 1.0}}).gradients == {}
     )
+
+
+def test_the_results_of_a_training_on_prices_that_stand_still_are_read_as_they_were_written() -> None:
+    """The naive forecast is perfect there, and the skill of any other is minus infinity."""
+    metrics = {"rmse": 1.0, "naive_rmse": 0.0, "skill": -math.inf}
+    values = {"rows": 5, "features": 1, "epochs": 1, "first_loss": math.inf, "last_loss": 0.5, "fit_seconds": 1.0}
+    written = TrainingResults.model_validate({**values, "backend": "tensorflow", "metrics": metrics})
+    assert TrainingResults.model_validate_json(written.model_dump_json()) == written
