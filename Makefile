@@ -16,12 +16,12 @@ TESTS := -q -n $(WORKERS) --dist loadfile
 # What the product needs to run: the first part of the lock.
 setup: $(DONE)
 
-# And the tools to work on it.
+# The product, and the tools to work on it.
 dev: $(DEV)
 
 # --no-deps: the lock is complete, and pip check says so afterwards.
 $(DONE): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "tomorrow needs Python 3.11 to 3.13, and found none: make PYTHON=/its/place setup"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "tomorrow needs Python 3.11 to 3.13; none was found: make PYTHON=/its/place setup"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	.ci/lock-part product >$(VENV)/product.lock
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/product.lock
@@ -58,18 +58,18 @@ lint: dev
 types: dev
 	$(BIN)/mypy
 
-# The documentation as pages, in build/docs: open build/docs/index.html. Ends with an error at any warning, at a link that
-# leads nowhere, and at anything that a browser would load from another host. Needs no internet.
+# The documentation as pages, in build/docs: open build/docs/index.html. Fails on any warning, broken link, or anything
+# that a browser would load from another host. Needs no internet.
 docs: dev
 	$(BIN)/zensical build --strict --clean
 	$(BIN)/python -m docs.check_pages build/docs
 
-# Asks the Python Packaging Advisory Database, through the package index, for known faults of all that the lock names;
-# what cannot be asked for is an error, too.
+# Asks the Python Packaging Advisory Database, through the package index, for known faults of all that the lock names.
+# A package that cannot be checked is an error.
 audit: dev
 	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
-# Needs uv; everything else needs only what the lock names. UPGRADE= keeps the versions that are there.
+# Needs uv; everything else needs only what the lock names. UPGRADE= keeps the locked versions.
 UPGRADE ?= --upgrade
 lock:
 	.ci/lock $(UPGRADE)

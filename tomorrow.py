@@ -1,7 +1,7 @@
-"""Where the console command begins: it sees that flows, tasks and model are this installation's, and hands over.
+"""Where the console command begins: it checks that flows, tasks and model are this installation's, and hands over.
 
-Their names are ordinary ones. Somebody else's folder or package of the same name, earlier on Python's path, would be
-imported in place of ours and fail somewhere inside it.
+Their names are common. Somebody else's folder or package of the same name, earlier on Python's path, would be
+imported in place of ours, and the command would fail somewhere inside it.
 """
 
 import json
@@ -38,7 +38,7 @@ def _found(package: str) -> Path | None:
 
 
 def _fail(package: str, ours: Path, found: Path | None, *, as_json: bool) -> int:
-    """Say what is in the way; model.errors, which has the words for everything else, may be what is."""
+    """Say what is in the way; not by model.errors, since that may be somebody else's too."""
     error = {
         "kind": "ConfigurationError",
         "subject": f"the Python package `{package}`",

@@ -5,12 +5,12 @@
 
 For each security: deployments as `tomorrow up --ticker` makes them; a version that is trained in a moment and put into
 Production by force; then the runs of `predict` and `score` that Prefect's scheduler has planned from these schedules,
-in their order, each with the clock at the time when it is due. Yahoo's answers come through the real client, and hold
-what would be known then. One session comes late everywhere, for one run or, of exchange rates, for its first tries;
-exchange rates lack two holidays, and have a Close that is a hair above its High.
+in order, each with the clock at the time when it is due. Yahoo's answers come through the real client, and hold what
+would be known then. One session's prices come late: for one run, or for exchange rates only for its first tries.
+Exchange rates lack two holidays, and have a Close that is a hair above its High.
 
-Ends with 1 unless every session has exactly one forecast, which was made by the version before it was too late, and
-has what happened beside it. Prefect starts no run before its time: the days have to be past.
+Ends with 1 unless every session has exactly one forecast, made by the version and in time, with the actual price filled
+in. Prefect starts no run before its time: the days have to be past.
 """
 
 import argparse
@@ -49,13 +49,13 @@ MOST = 200  # runs that Prefect gives in one answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """What a month has left of one security.
+    """What a month has left for one security.
 
-    sessions: that are looked at
+    sessions: those that are looked at
     rows:   all forecasts in the ledger
     runs:   by deployment and the name of their last state
     shown:  one forecast, as a reader sees it
-    wrong:  what is otherwise than it should be
+    wrong:  what is not as it should be
     """
 
     sessions: list[date]
@@ -66,7 +66,7 @@ class Month:
 
 
 def main() -> int:
-    """Go through the months, and print what came of them."""
+    """Go through the months, and print the results."""
     options = _options()
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_"))]:
         del os.environ[name]
@@ -112,7 +112,7 @@ def _month(ticker: str, first: date, last: date, yahoo: FakeYahoo) -> Month:
         version = train(request=request, forecaster=QUICK).version
         promote(model=version.model, version=version.version, force=True, reason=REASON)
     flows, ended, shown = {"predict": predict, "score": score}, Counter[str](), ""
-    # No calendar tells a holiday of an exchange rate from a day that is late; the pauses between its tries would do so.
+    # No calendar tells an exchange rate's holiday from a late day; in use the pauses between the tries would.
     waits = next((at for at, *_ in planned if at >= market.is_over(late)), None) if ticker in RATES else None
     for at, name, run in planned:
         market.show(yahoo, at)
@@ -170,7 +170,7 @@ def _planned(ticker: str, start: datetime, end: datetime) -> "list[tuple[datetim
     calendar = resolve(PriceRequest(ticker=ticker), settings, start).calendar
     with get_client(sync_client=True) as client:
         for deployment in client.read_deployments():
-            client.delete_deployment(deployment.id)  # another security's, whose runs would count as the last ones
+            client.delete_deployment(deployment.id)  # another security's: its runs would count as the last ones
         request = {"request": {"ticker": ticker}}
         api = PrefectApi(os.environ["PREFECT_API_URL"])
         places = place_tags(settings, (settings.tracking_uri,), api.address)
@@ -207,7 +207,7 @@ def _run(flow: Any, run: "FlowRun") -> tuple[str, str]:
 
 
 def _wrong(market: Abroad, sessions: list[date], rows: "tuple[RecordedForecast, ...]", runs: Counter[str]) -> list[str]:
-    """What is otherwise than it should be, a sentence each."""
+    """What is not as it should be, a sentence each."""
     wrong = []
     for session in sessions:
         made = [row for row in rows if row.session == session]
@@ -220,7 +220,7 @@ def _wrong(market: Abroad, sessions: list[date], rows: "tuple[RecordedForecast, 
         if row.version != 1:
             wrong.append(f"{session} was forecast by {row.named}")
         if row.observed != market.open_of(session):
-            wrong.append(f"{session} has {row.observed} as what happened, not {market.open_of(session)}")
+            wrong.append(f"{session} has {row.observed} as its actual price, not {market.open_of(session)}")
     # On the day whose prices come late nothing can be scored; the next run makes up for it.
     failed = sum(number for name, number in runs.items() if name.endswith(("Failed", "Crashed")))
     if failed > runs["score Failed"] or failed > 1:

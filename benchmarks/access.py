@@ -1,9 +1,9 @@
-"""What the guard before MLflow's server costs a training: the same calls to a server with it and to one without.
+"""What the guard in front of MLflow's server costs a training: the same calls to a server with and without it.
 
 python -m benchmarks.access --rounds 7
 
-Each round does both, in turns of order: 60 log_batch of two metrics, 60 log_metric, ten small artifacts, 60 searches.
-Artifacts go through the server here, which is the dearest way; `tomorrow up` has clients write them themselves.
+Each round does both, in alternating order: 60 log_batch of two metrics, 60 log_metric, ten small artifacts, 60
+searches. Artifacts go through the server here, which is the slowest way; under `tomorrow up` clients write them.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     prepare_environment()
     key = token_hex(32)
-    os.environ |= key_variables(key)  # sent to either; the one without a guard does not look at it
+    os.environ |= key_variables(key)  # sent to both; the server without a guard ignores it
     times: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="tomorrow-access-") as folder, ExitStack() as running:
         places = {}
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def behind_guard(key: str) -> Callable[[str], tuple[list[str], dict[str, str]]]:
-    """What a server at an address is started with, beside the rest, to be behind the guard."""
+    """The further arguments and variables with which a server at an address is behind the guard."""
 
     def more(address: str) -> tuple[list[str], dict[str, str]]:
         door = Door(address, token_hex(32))

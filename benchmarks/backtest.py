@@ -1,9 +1,9 @@
-"""What the backtest of 35 months takes, by five seeds with yearly refits, and how much of that is no fitting.
+"""How long the backtest of 35 months takes, with five seeds and yearly refits, and how much of that is not fitting.
 
     .venv/bin/python -m benchmarks.backtest
     .venv/bin/python -m benchmarks.backtest --presets tutorial --epochs 3 --json
 
-One preset after the other, each as a whole process against a running Prefect server, in a home of its own. Prices:
+One preset after the other, each as a whole process against a running Prefect server, in a separate home. Prices:
 --prices, else FB_2012_2020.csv in the folder that TOMORROW_TEST_DATA names or in ../shared/data, else the sample
 market.
 
@@ -25,9 +25,9 @@ PERIOD = ("--from", "2018-01", "--to", "2020-11", "--every", "month", "--refit",
 
 
 def main() -> None:
-    """Measure, and print what came out."""
+    """Measure, and print the results."""
     options = _options()
-    # Nothing that this shell is set up for may decide where the runs go.
+    # This shell's settings must not decide where the runs go.
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
         del os.environ[name]
     figures = {}

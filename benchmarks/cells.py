@@ -3,13 +3,13 @@
     .venv/bin/python -m benchmarks.cells --keep cells.jsonl
     .venv/bin/python -m benchmarks.cells --fresh --seeds 3 --picture gradients.png
 
-Facebook's Open of 2015 to 2019, tested on January 2020; the preset `tutorial` but for what a row says. One seed after
-the other, and each row of it one fit in this process. What is in the file of --keep is not fitted again; with --fresh
-nothing is fitted, and only the gradients of fresh weights are measured. Prices: --data, else the folder that
+Facebook's Open of 2015 to 2019, tested on January 2020; the preset `tutorial` with each row's changes. Seed after seed,
+each row is one fit in this process. Results in the file of --keep are not fitted again; with --fresh nothing is fitted,
+and only the gradients of fresh weights are measured. Prices: --data, else the folder that
 TOMORROW_TEST_DATA names, else ../shared/data; it holds FB_training_data.csv and FB_test_data.csv.
 
-Each fit has one thread. Times are of the processor, so that a busy machine changes them little, as multiples of the
-lstm's of the same seed.
+Each fit has one thread. Times are processor times, which a busy machine changes little, as multiples of the lstm's of
+the same seed.
 """
 
 import argparse
@@ -80,10 +80,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--rows", help="some of the table's, separated by semicolons")
-    parser.add_argument("--keep", type=Path, help="a file of results, one JSON object a line: read, and added to")
+    parser.add_argument("--rows", help="only these rows of the table, separated by semicolons")
+    parser.add_argument("--keep", type=Path, help="a file of results, one JSON object per line: read, and added to")
     parser.add_argument("--fresh", action="store_true", help="only the gradients of fresh weights")
-    parser.add_argument("--picture", type=Path, help="with --fresh: draw those of PICTURED")
+    parser.add_argument("--picture", type=Path, help="with --fresh: draw those of PICTURED to this file")
     parser.add_argument("--data", type=Path)
     return parser.parse_args()
 

@@ -1,10 +1,10 @@
-"""What a start from earlier weights is worth and costs: `daily` beside `anchored`, 35 months, a refit in each.
+"""What a start from earlier weights is worth and costs: `daily` beside `anchored`, 35 months, a refit in each month.
 
     .venv/bin/python -m benchmarks.daily --keep daily-figures
     .venv/bin/python -m benchmarks.daily --keep daily-figures --sides daily --from 2018-01 --to 2018-03
 
-Month by month, in turns, so that a busy machine slows both sides alike: the preset `anchored` fitted from the
-beginning, and `daily`, which is the same network, started from its own fit of the month before. Each is fitted on the
+Month by month, in turns, so that a busy machine slows both sides alike: the preset `anchored`, fitted from fresh
+weights, and `daily`, the same network started from its own fit of the month before. Each is fitted on the
 sessions before the month and judged on the month. One thread, as in a backtest. Prices: --prices, else
 FB_2012_2020.csv in the folder that TOMORROW_TEST_DATA names or in ../shared/data.
 

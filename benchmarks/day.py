@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from model.config import ForecasterConfig, NetworkConfig, PriceRequest, TrainingConfig
 
 NEW_YORK = ZoneInfo("America/New_York")
-# Fitted in a moment: what is measured and broken here does not depend on the network.
+# Fitted in a moment: what these benchmarks measure and break does not depend on the network.
 QUICK = ForecasterConfig(
     preset="quick",
     lookback=5,
@@ -49,9 +49,10 @@ def cycle(
     force: bool = False,
     begins: Callable[[str], object] = lambda _: None,
 ) -> dict[str, float]:
-    """Carry out the cycle of one session; the seconds of each flow, which `begins` is told beforehand.
+    """Carry out the cycle of one session; gives the seconds of each flow.
 
-    force: promote what was trained whatever the gate says
+    begins: called with each flow's name before it
+    force:  promote what was trained whatever the gate says
     """
     from flows.predict import predict
     from flows.promote import promote
@@ -91,7 +92,7 @@ def process_of_its_own() -> Iterator[None]:
 
 
 def score_after(day: date, prices: PriceRequest) -> None:
-    """Score once more when the session that was forecast on a day is over."""
+    """Score once more after the session that was forecast on that day."""
     from flows.runs.clock import clock_at
     from flows.score import score
     from model.market.calendar import ExchangeCalendar

@@ -1,8 +1,8 @@
-"""What it costs a fit to log the loss of every epoch: on SQLite, and through an MLflow server.
+"""How much of a fit's time logging the loss of every epoch takes: on SQLite, and through an MLflow server.
 
     .venv/bin/python -m benchmarks.epoch_log --runs 5
 
-Real fits of the tutorial's preset on the sample market, whose watchers are timed. Prints their share of the fit.
+Real fits of the preset `tutorial` on the sample market, with their watchers timed. Prints the watchers' share.
 """
 
 import argparse

@@ -43,7 +43,7 @@ class Made:
     close:     (n,) dollars, the newest Close at each origin
     quantiles: (n, 25) dollars
     point:     (n,) dollars
-    density:   (n,) the logarithm of the density of the log price at what happened; exact where the method has one
+    density:   (n,) the logarithm of the forecast density at the actual log price; exact where the method has one
     seconds:   of processor time, fits included
     """
 
@@ -135,7 +135,7 @@ def _year_starts(used: "Prices", start: int) -> list[int]:
 
 
 def _yearly(used: "Prices", start: int, fit: "Callable[[Prices], Forecaster]") -> "tuple[Values, Values]":
-    """Forecasts by fits at the beginning of each year on everything known then."""
+    """Forecasts by one fit per year, at its beginning, on everything known then."""
     years = _year_starts(used, start)
     made = []
     for begin, end in zip(years, [*years[1:], len(used)], strict=True):
@@ -193,7 +193,7 @@ def _without_inputs(train: "Prices", config: "ForecasterConfig", names: tuple[st
 
 
 class _Silent:
-    """A network that says nothing: the scale is not corrected, and there is no shift."""
+    """A network whose outputs are 0: no correction of the scale, and no shift."""
 
     def predict_on_batch(self, windows: "Values") -> "Values":
         return np.zeros((len(windows), 2))

@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.gate --data FOLDER --home HOME [--jobs 2]
     .venv/bin/python -m benchmarks.gate --data FOLDER --home HOME --tables
 
-FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. HOME keeps what
-each proof forecast: the same command goes on where it was stopped, and with --tables it makes nothing, and prints what
-there is. With --pictures FOLDER the figures of that page are drawn, too.
+FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. HOME keeps
+the forecasts of each proof: run the same command again to continue. With --tables nothing new is made, and the tables
+of what there is are printed. With --pictures FOLDER the figures of that page are drawn too.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--tables", action="store_true", help="make nothing, and print what there is")
+    parser.add_argument("--tables", action="store_true", help="make nothing new; print the tables of what there is")
     parser.add_argument("--pictures", type=Path, help="the folder to draw the figures in")
     return parser.parse_args()
 

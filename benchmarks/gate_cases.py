@@ -1,4 +1,4 @@
-"""The proofs that docs/gate-measured.md is about: of those who look for a promotion by chance, and of real prices."""
+"""The proofs behind docs/gate-measured.md: of people who try to get a promotion by chance, and on real prices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ DAILY, BY_SEED, BY_CONFIGURATION = "a training a day, 60 days", "5 seeds on a da
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Somebody who looks for a promotion in a market in which nothing can be forecast.
+    """Somebody who tries to get a promotion in a market in which nothing can be forecast.
 
-    kind:   how they look for it
-    wanted: what they prove, in this order
+    kind:   how they try it
+    wanted: the proofs that they make, in order
     """
 
     kind: str
@@ -25,7 +25,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """The hundred cases, on sixty markets: on forty of them somebody tries something else besides on the first day."""
+    """The hundred cases, on sixty markets: on forty, a second case tries other seeds or configurations on one day."""
     for number in range(20):
         for market in NAIVE:
             name = f"{market} {number}"

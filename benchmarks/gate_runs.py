@@ -1,6 +1,6 @@
 """The proofs behind docs/gate-measured.md: each made as a training makes it, and kept in a file.
 
-A run goes on where it was stopped. A configuration whose lack of skill is shown is not fitted further, as in a
+A run that was stopped continues. A configuration that is shown to have no skill is not fitted further, as in a
 training.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from model.market.prices import Prices, Values
 
 AS_OF = date(2020, 1, 31)
-# A proof begins with the 1,250 newest of so many sessions.
+# The sessions on the first day, of which a proof begins with the newest 1,250; the days that follow.
 FIRST_DAY, DAYS = 1750, 60
 NEEDED, WANTED = Gate().needed, ProofConfig()
 TRUE_NAME = "true_distribution"
@@ -41,7 +41,7 @@ SEEDS = ("anchored", *(f"seed {seed}" for seed in range(1, 5)))
 class Wanted:
     """A proof that is wanted: of a configuration on a market, such as `FB Close` or `clusters 7`.
 
-    days: how many days, the first included, it is looked at; each adds a session
+    days: on how many days, the first included, it is looked at; each day adds a session
     """
 
     market: str
@@ -101,7 +101,7 @@ def cost(home: Path) -> "list[tuple[str, float]]":
 
 
 def measure_cost(data: Path, home: Path) -> None:
-    """Measure it, unless it is measured; in a state directory of its own, which is removed."""
+    """Measure it, if it was not measured yet; in a separate state directory, which is removed."""
     from tasks.backtest.proofs import prove
     from tasks.settings import read_settings
     from tasks.tracking.client import open_tracking
@@ -187,7 +187,7 @@ def _make(wanted: Wanted, data: Path) -> Kept:
 
 
 def _proof(wanted: Wanted, data: Path, kept: Kept) -> Proof:
-    """The proof of what was forecast, beside what is naive on the market."""
+    """The proof from kept forecasts, beside the market's naive ones."""
     from model.backtest.proof import PeriodForecasts, assemble_proof
     from model.forecaster.forecasts import Forecasts
 
@@ -216,6 +216,6 @@ def _prices(wanted: Wanted, data: Path) -> "Prices":
 
 
 def until_day(proof: Proof, day: int) -> Proof:
-    """A walk's proof as it stood on a day, counted from 0; one that was given up before stays as it is."""
+    """A walk's proof as it stood on a day, counted from 0; one that had ended before stays as it is."""
     known = WANTED.sessions + day
     return proof if known >= proof.sessions else replace(proof, judged=proof.judged.part(slice(known)))

@@ -45,7 +45,7 @@ class Found:
 
 
 def chance(found: Found) -> Iterator[Sequence[str]]:
-    """How often somebody who looks for it is promoted in a market in which nothing can be forecast."""
+    """How often somebody who tries gets a promotion in a market in which nothing can be forecast."""
     yield (
         "",
         "the naive distributions are",
@@ -67,11 +67,11 @@ def chance(found: Found) -> Iterator[Sequence[str]]:
 
 
 class _Outcome(NamedTuple):
-    """What came of a case.
+    """The outcome of a case.
 
     promoted: whether the gate let anything pass on any day
-    odds:     the highest that were reached by any proof up to the last day
-    no_skill: whether some proof ended with the word
+    odds:     the highest that any proof reached up to the last day
+    no_skill: whether some proof ended with the verdict `no skill`
     by_month: whether the RMSE was below the best naive forecast's on the newest 21 sessions of any day
     """
 
@@ -99,10 +99,10 @@ def _outcome(case: Case, proofs: Sequence[Proof]) -> _Outcome:
 
 
 def _passes(proof: Proof, day: int) -> bool:
-    """Whether the gate lets pass what a proof says on a day.
+    """Whether the gate passes a version with the proof as it stood on a day.
 
-    A version's own forecasts of its test period are taken to be those of the proof, so that nothing is refused for a
-    fit that went wrong: that is as lenient as the gate can be.
+    The version's own forecasts of its test period are taken to be those of the proof, so nothing is refused because a
+    fit went wrong: that is the gate at its most lenient.
     """
     needed = math.log(proof.needed_odds(NEEDED))
     if proof.evidence is None or proof.evidence.log_odds[: WANTED.sessions + day].max() < needed:
@@ -123,7 +123,7 @@ def _counts(outcomes: Sequence[_Outcome]) -> Sequence[str]:
 
 
 def lifetime() -> Iterator[Sequence[str]]:
-    """What each rule ever lets pass in 1,250 sessions, of forecasters that know less than what they are beside."""
+    """How many forecasters each rule ever passes in 1,250 sessions, all knowing less than what they compare with."""
     yield (
         "of 500 walks, passed on some day",
         "odds of 20 to 1",
@@ -154,7 +154,7 @@ def _rules(ours: "Values", truth: "Values", actual: "Values") -> list[bool]:
 
 
 def windows(found: Found) -> Iterator[Sequence[str]]:
-    """How often a forecaster is better than the best naive one in a window of so many sessions."""
+    """How often a forecaster is better than the best naive one in windows of several lengths."""
     sizes = (MONTH, 63, 250, 500)
     yield ("", *(f"CRPS, {size} sessions" for size in sizes), *(f"RMSE, {size}" for size in sizes))
     looked: dict[str, list[Proof]] = {}
@@ -180,7 +180,7 @@ def _share(held: Sequence[bool]) -> str:
 
 
 def power(found: Found) -> Iterator[Sequence[str]]:
-    """What the proofs of `anchored` come to on real prices."""
+    """The results of the proofs of `anchored` on real prices."""
     yield (
         "",
         "sessions",
@@ -210,7 +210,7 @@ def power(found: Found) -> Iterator[Sequence[str]]:
 
 
 def tutorial(found: Found) -> Iterator[Sequence[str]]:
-    """What those of the tutorial's network come to, and when they end."""
+    """The results of the proofs of the tutorial's network, and when they end."""
     yield ("", "verdict", "sessions", "evidence against it", "CRPS of the best naive", "processor seconds")
     for one, proof in found.every(TUTORIAL):
         yield (
@@ -224,7 +224,7 @@ def tutorial(found: Found) -> Iterator[Sequence[str]]:
 
 
 def equal(found: Found) -> Iterator[Sequence[str]]:
-    """How often two seeds of one configuration replace each other, by the rule, and if seeds had their own proofs."""
+    """How often two seeds of a configuration replace each other: by the rule, and if each seed had its own proof."""
     yield ("", "exchanges", "if each seed had its own proof", "smallest ratio of their CRPS")
     for one, other in zip(POWER, SECOND_SEED, strict=True):
         proofs = [found.proof(one), found.proof(other)]
@@ -234,7 +234,7 @@ def equal(found: Found) -> Iterator[Sequence[str]]:
 
 
 def _exchanges(first: Proof, second: Proof, *, same: bool) -> tuple[int, float]:
-    """How often one took the other's place in the newest 100 days, and the smallest ratio there was."""
+    """How often one replaced the other in the newest 100 days, and the smallest ratio."""
     there, waits, since, count, ratios = first, second, 0, 0, []
     for day in range(100):
         stop = first.sessions - 99 + day
@@ -254,7 +254,7 @@ def _exchanges(first: Proof, second: Proof, *, same: bool) -> tuple[int, float]:
 
 
 def times(found: Found) -> Iterator[Sequence[str]]:
-    """What proofs take."""
+    """The time that proofs take."""
     yield ("", "sessions", "fits", "processor seconds")
     for one, proof in found.every(POWER):
         taken = seconds(one, found.home)

@@ -4,11 +4,11 @@
     .venv/bin/python -m benchmarks.growth --epochs 2 --runs 1 --dimensions lookback --multiples 1,2 --json
 
 One dimension at a time; the other two stay at the tutorial's (BASE says what is multiplied). Each point is a whole
-`tomorrow train` against one running Prefect server, on a random walk over the exchange's own sessions, of a security
-of its own, so that the gate never has a champion to judge. Points take turns, so that a busy machine slows all alike.
+`tomorrow train` against one running Prefect server, on a random walk over the exchange's own sessions. It has its own
+security, so that the gate never has a champion to judge. Points take turns, so that a busy machine slows all alike.
 The exponent is the slope of log(figure) over log(multiple): 1 is in proportion, 0 not at all.
 
-Then two processes of their own look at the memory of windows: what `make_windows` takes, and what a fit takes on top.
+Then two separate processes measure the memory of windows: what `make_windows` takes, and what a fit takes on top.
 Prints Markdown tables, or all runs as JSON.
 """
 
@@ -58,7 +58,7 @@ def main() -> None:
     if options.fit:
         print(json.dumps(_fitted(options.fit)))
         return
-    # Nothing that this shell is set up for may decide where the runs go.
+    # This shell's settings must not decide where the runs go.
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tomorrow-growth-") as folder:
@@ -80,12 +80,12 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=3, help="of one there is no time without compilation")
+    parser.add_argument("--epochs", type=int, default=3, help="with 1 there is no time without compilation")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--dimensions", default=",".join(BASE))
     parser.add_argument("--multiples", default="1,2,4,8")
     parser.add_argument("--json", action="store_true")
-    # What the processes are asked that this one starts.
+    # For the processes that this one starts.
     parser.add_argument("--windows", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--fit", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -127,7 +127,7 @@ def _train(size: dict[str, int], ticker: str, epochs: int, folder: Path, server:
 
 
 def _epoch_seconds(run_id: str) -> float | None:
-    """The mean epoch after the first, in which the network is compiled, by the times of the losses in MLflow."""
+    """The mean seconds of an epoch, by the losses' times in MLflow; without the first, which compiles the network."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{os.environ['TOMORROW_HOME']}/mlflow.db")
@@ -136,12 +136,12 @@ def _epoch_seconds(run_id: str) -> float | None:
 
 
 def _exchange_sessions(n: int) -> Days:
-    """The newest n until LAST: the checks want every one of them, and the calendar knows them all since 1970."""
+    """The newest n sessions up to LAST: the checks need each of them, and the calendar knows all since 1970."""
     return ExchangeCalendar().sessions(date(1970, 1, 1), LAST)[-n:]
 
 
 def _walk(sessions: Days) -> Prices:
-    """A random walk that goes about as far, a factor of e, however long it is."""
+    """A random walk that goes about a factor of e far, however long it is."""
     rng, n = np.random.default_rng(0), len(sessions)
     opened = 100 * np.exp(np.cumsum(rng.standard_normal(n)) / n**0.5)
     close = opened * np.exp(0.005 * rng.standard_normal(n))
@@ -151,12 +151,12 @@ def _walk(sessions: Days) -> Prices:
 
 
 def _days(n: int) -> Days:
-    """As many days as are wanted, of no exchange's calendar, which would need four thousand years for a million."""
+    """(n,) days from 1970 on, of no calendar: a million of an exchange's sessions would take four thousand years."""
     return np.datetime64("1970-01-01", "D") + np.arange(n).astype("timedelta64[D]")
 
 
 def _one_unit() -> ForecasterConfig:
-    """The tutorial's preset with a network so small that what a fit takes is its data."""
+    """The tutorial's preset with a network so small that a fit's memory is that of its data."""
     raw = preset("tutorial").model_dump()
     raw["network"]["units"] = [1]
     raw["training"] |= {"epochs": 1, "batch_size": BATCH}
@@ -164,7 +164,7 @@ def _one_unit() -> ForecasterConfig:
 
 
 def _windows(n: int) -> tuple[Windows, dict[str, float]]:
-    """The tutorial's windows of n days, and what making them took, in megabytes."""
+    """The tutorial's windows of n days, and the megabytes that making them took."""
     config, prices = _one_unit(), _walk(_days(n))
     recipe = fit_recipe(prices, config)
     before = _resident()
@@ -190,7 +190,7 @@ def _made(n: int) -> Row:
 
 
 def _fitted(n: int) -> Row:
-    """The most that one epoch of `fit` takes beyond what there was before it, of n windows."""
+    """The peak memory of one epoch of `fit` on n windows, beyond the memory in use before it."""
     from random import Random
 
     from model.network.build import build_network
@@ -213,7 +213,7 @@ def _resident() -> float:
 
 
 def _summary(rows: list[Row]) -> dict[str, Row]:
-    """By dimension: the multiples, and of each figure the medians and the exponent."""
+    """By dimension: the multiples, and the medians and the exponent of each figure."""
     summary: dict[str, Row] = {}
     for dimension in dict.fromkeys(row["dimension"] for row in rows):
         of_it = [row for row in rows if row["dimension"] == dimension]
@@ -228,7 +228,7 @@ def _summary(rows: list[Row]) -> dict[str, Row]:
 
 
 def _print_points(summary: dict[str, Row]) -> None:
-    """One table a dimension: a line a multiple, and the exponents below."""
+    """One table per dimension: a line per multiple, and the exponents below."""
     for dimension, of_it in summary.items():
         print(f"\n| {dimension} | " + " | ".join(title for title, _ in FIGURES.values()) + " |")
         print("| ---: |" + " ---: |" * len(FIGURES))

@@ -1,8 +1,8 @@
-"""Kill it: SIGKILL at a random moment of a day's cycle, start it again, and compare with a day that nobody disturbed.
+"""Kill it: SIGKILL at a random moment of a day's cycle, start it again, and compare with an undisturbed day.
 
     .venv/bin/python -m benchmarks.kill --rounds 100
 
-Each round begins with one and the same state directory, in which a first day is done. A process carries out the
+Each round begins with the same state directory, in which a first day is done. A process carries out the
 second day and is killed, up to three times in a row; the next one does it to its end. Then versions, stages, aliases,
 tags, ledger rows and how runs ended have to be what the undisturbed day left. Ends with 1 where they are not.
 Processes are forked from one that has imported everything, which Linux and macOS can do.
@@ -33,10 +33,10 @@ MOST_KILLS = 3
 
 
 def main() -> int:
-    """Kill and compare, as often as is wanted."""
+    """Kill and compare, round after round."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0, help="of the random moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     options = parser.parse_args()
     given = os.environ.get("PREFECT_API_URL")
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
@@ -105,7 +105,7 @@ def _day(day: date, step: str) -> None:
 
 
 def _state() -> dict[str, Any]:
-    """All that has to be the same: versions with their runs, aliases, the ledger; and what must not be."""
+    """What has to be the same: versions with their runs, aliases, the ledger; and what must not exist."""
     from dataclasses import asdict
 
     from tasks.ledger.forecasts import Ledger

@@ -1,4 +1,4 @@
-"""The daily cycle on a machine that has far too much to do: every command has to end well, however long it takes.
+"""The daily cycle on an overloaded machine: every command has to end well, however long it takes.
 
     .venv/bin/python -m benchmarks.load --rounds 10 --busy 8
 
@@ -34,7 +34,7 @@ LONGEST = 3600.0
 
 @contextmanager
 def busy(number: int) -> Iterator[None]:
-    """So many processes that compute without a pause."""
+    """Run this many processes that compute without a pause, while the block lasts."""
     processes = [multiprocessing.Process(target=_compute, daemon=True) for _ in range(number)]
     for process in processes:
         process.start()
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=8, help="processes that compute beside it")
     parser.add_argument("--stacks", type=int, default=1, help="rounds that start the stack, too")
     arguments = parser.parse_args()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job of the background, and so in all that it starts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job, whose setting its children inherit
         signal.signal(signal.SIGINT, signal.default_int_handler)
     calendar, session = ExchangeCalendar(SAMPLE.exchange, ()), FIRST
     rounds: list[Round] = []

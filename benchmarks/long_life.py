@@ -1,4 +1,4 @@
-"""The daily commands in a home of ten years beside the same in a new one, in pairs.
+"""The daily commands in a home of ten years beside the same commands in a new home, in pairs.
 
     .venv/bin/python -m benchmarks.long_life --home /tmp/long-life
     .venv/bin/python -m benchmarks.long_life --home /tmp/long-life --runs 5 --commands predict,status
@@ -8,9 +8,9 @@ once, which takes some ten minutes, and kept in the folder that --home names. In
 and 59 forecasts, all of the same security. In both the product itself trained the two newest versions.
 
 Each command is a process against one Prefect server that runs already; small and large take turns. Before each `score`
-something has happened that it fills in; before each `clean` a week's worth has expired, 25 runs and 5 versions;
-`promote` gives Production from one of the two versions to the other, past the gate, which is asked all the same. Prints
-a table: medians, ranges, the ratio, and whether it is within what is wanted.
+there are new prices to fill in; before each `clean` a week's worth has expired, 25 runs and 5 versions; `promote`
+gives Production from one of the two versions to the other by --force, which still asks the gate. Prints a table:
+medians, ranges, the ratio, and whether it is within the limits.
 """
 
 import argparse
@@ -38,7 +38,7 @@ COMMANDS = {
     "train": TRAIN,
     "catchup": [*TOMORROW, "catchup", *SAMPLE, "--preset", "daily", "--json"],
 }
-# At most so many times the time in the small home, and so many seconds more.
+# The limits: this many times the time in the small home, and this many seconds more.
 WANTED = {name: (3.0, 5.0) if name in ("score", "clean") else (1.5, 0.0) for name in COMMANDS}
 SIDES = ("small", "large")
 
@@ -46,7 +46,7 @@ SIDES = ("small", "large")
 def main() -> None:
     """Build what is missing, measure, and print the table."""
     options = _options()
-    # Nothing that this shell is set up for may decide where the runs go.
+    # This shell's settings must not decide where the runs go.
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_"))]:
         del os.environ[name]
     options.home.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
 
 
 def _build(folder: Path) -> None:
-    """Make the seed, the small home and the large one, as far as they are not there."""
+    """Make the seed, the small home and the large one, where they are missing."""
     seed = folder / "seed"
     if not (seed / "done").exists():
         _train_two(seed)

@@ -10,7 +10,7 @@ version has a run of its training and one of its scores; the other 5,980 runs ar
 runs have no files: no command that is measured reads them.
 """
 
-# ruff: noqa: S608 - statements are put together of this script's own names
+# ruff: noqa: S608 - statements are put together from this script's own names
 import sqlite3
 import sys
 from bisect import bisect_right
@@ -29,7 +29,7 @@ from tasks.ledger.forecasts import RecordedForecast
 MODEL, VERSIONS, OTHERS, OTHER_VERSIONS = "SAMPLE-Open", 1810, 19, 10
 FORECASTS, RUNS, FITS = 2500, 10_000, 64  # forecasts a model; runs in all; runs of a backtest
 RECENT = 60  # of the newest sessions: forecast by the version that is in Production when the home is done
-WATCHED = 30  # of these, the first so many have happened, and are scored
+WATCHED = 30  # of these, the first 30 are over, and are scored
 DAY = 86_400_000
 
 Map = dict[str, Any]
@@ -124,7 +124,7 @@ def _score_of(template: Map, version: Map) -> Map:
 
 
 def _proofs(template: Map, versions: list[Map]) -> list[Map]:
-    """One proof a model; the trainings of the model are proven by it."""
+    """One proof per model, by which all its trainings are proven."""
     made = {}
     for version in versions:
         if version["model"] not in made:
@@ -189,7 +189,7 @@ def _copy_runs(connection: sqlite3.Connection, home: Path, seed: Path, state: st
         WHERE parent IS NOT NULL AND new_run NOT IN (SELECT run_uuid FROM main.tags WHERE key = 'mlflow.parentRunId')"""
     )
     connection.execute("INSERT INTO main.datasets SELECT * FROM seed.datasets")
-    # An input's id has no meaning: of the seed's and the run's together it has no other.
+    # An input's id has no meaning; one made from the seed's and the run's is unique.
     new_input = "substr(t.input_uuid, 1, 8) || substr(m.new_run, 1, 24)"
     _copied(connection, "inputs", "m ON m.old_run = t.destination_id", input_uuid=new_input, destination_id="m.new_run")
     outputs = "m ON m.old_run = t.source_id AND m.new_model IS NOT NULL"
@@ -223,7 +223,7 @@ def _copy_models(connection: sqlite3.Connection, home: Path, seed: Path) -> None
 
 
 def _copy_versions(connection: sqlite3.Connection) -> None:
-    """The versions, archived but for the newest of the other models, which is in Production."""
+    """The versions, all archived, except the newest of each other model, which is in Production."""
     connection.execute(
         """INSERT INTO main.registered_models SELECT DISTINCT m.model, max(m.end), max(m.end), t.description,
         t.workspace FROM seed.registered_models t JOIN m ON m.version IS NOT NULL GROUP BY m.model"""
@@ -317,7 +317,7 @@ def _fill_kept(uri: str, seed: Path, template: Map, versions: list[Map]) -> None
 
 
 def _fill_ledger(uri: str, versions: list[Map], sessions: list[date], row: RecordedForecast) -> None:
-    """Ten years of forecasts a model, all of sessions that are over; those of the newest sessions come later."""
+    """Ten years of forecasts per model, all of sessions that are over; those of the newest sessions come later."""
     import numpy as np
 
     rng = np.random.default_rng(17)
@@ -421,7 +421,7 @@ def _naives(prices: Any) -> dict[str, float]:
 
 
 def add_expired(home: Path, n_runs: int, n_versions: int) -> None:
-    """What a week leaves for `clean`: runs that nothing uses any more, the first of them with a version each."""
+    """What a week leaves for `clean`: runs that nothing uses any more, the first `n_versions` with a version each."""
     old = int((datetime.now(UTC) - timedelta(days=800)).timestamp() * 1000)
     with sqlite3.connect(home / "mlflow.db") as connection:
         run, number = connection.execute(
@@ -454,14 +454,14 @@ def _again(connection: sqlite3.Connection, table: str, which: str, **changed: An
 
 
 def check_copies(home: Path, seed: Path) -> None:
-    """End unless MLflow's client gives of a copy what it gives of the run and version that it was copied from."""
+    """End unless MLflow's client gives for a copy what it gives for the run and version that it was copied from."""
     copy, first = _seen(home, "7"), _seen(seed, "1")
     if different := [name for name in first if first[name] != copy[name]]:
         sys.exit(f"a copy is not what MLflow itself writes: {', '.join(different)}")
 
 
 def _seen(home: Path, number: str) -> Map:
-    """What MLflow's client gives of a version, its run and its logged model, without what is its own."""
+    """What MLflow's client gives for a version, its run and its logged model, without what must differ."""
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{home}/mlflow.db"

@@ -5,9 +5,9 @@
     .venv/bin/python -m benchmarks.many --securities 4 --epochs 2 --runs 1
 
 Whole processes: `tomorrow train` of one security, which may use every processor, against `tomorrow train` of all of
-them, with embedded databases. A loopback server answers in Yahoo's place: every training is of a security of its own,
-equally long. Each run makes some trainings by themselves (--singles) and then all at once; sixteen single trainings
-are taken to cost sixteen times their mean. --server has all of them use one Prefect server that runs already.
+them, with embedded databases. A loopback server answers in Yahoo's place: each training has its own security, all
+equally long. Each run makes some separate trainings (--singles) and then all at once; sixteen separate trainings are
+taken to cost sixteen times their mean. With --server all of them use one Prefect server that runs already.
 """
 
 import argparse
@@ -32,7 +32,7 @@ SESSIONS = 1_300  # about as many as the tutorial's
 def main() -> None:
     """Measure in turns, and print a table."""
     options = _options()
-    # Nothing that this shell is set up for may decide where the runs go.
+    # This shell's settings must not decide where the runs go.
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tomorrow-many-") as folder, ExitStack() as running:
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--preset", default="daily")
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--securities", type=int, default=16)
-    parser.add_argument("--singles", type=int, default=3, help="trainings by themselves in a run")
+    parser.add_argument("--singles", type=int, default=3, help="separate trainings in a run")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--server", action="store_true", help="against one Prefect server that runs already")
     parser.add_argument("--json", action="store_true")

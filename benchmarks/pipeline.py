@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.processes import HERE, TOMORROW, Measured, measure, mlflow_server, prefect_server, script, told
 
-# Our steps by what they are for; what no step accounts for is the start: interpreter, imports, Prefect.
+# Our steps by purpose; the time outside all steps is the start: interpreter, imports, Prefect.
 PARTS = {
     "fetch": ("fetch", "split", "compare with earlier prices"),
     "fit": ("fit",),
@@ -47,9 +47,9 @@ class Data:
 
 
 def main() -> None:
-    """Measure, and print what came out."""
+    """Measure, and print the results."""
     options = _options()
-    # Nothing that this shell is set up for may decide where the runs go.
+    # This shell's settings must not decide where the runs go.
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tomorrow-benchmark-") as folder:
@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter that has PyTorch and JAX")
-    parser.add_argument("--without-jax", action="store_true", help="of the peers, PyTorch alone")
+    parser.add_argument("--without-jax", action="store_true", help="with --peers: PyTorch alone")
     parser.add_argument("--data", type=Path, help="the folder that holds FB_training_data.csv and FB_test_data.csv")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -149,7 +149,7 @@ def _train(
 
 
 def _start(data: Data, options: argparse.Namespace, server: dict[str, str]) -> Figures:
-    """The help, and what a training of one epoch takes without a Prefect server running and with one."""
+    """The times of the help, and of a training of one epoch without a running Prefect server and with one."""
     figures = Figures(list)
     for run in range(options.runs):
         figures["help"].append(measure([TOMORROW, "--help"]).seconds)
@@ -182,7 +182,7 @@ def _predict(data: Data, options: argparse.Namespace, server: dict[str, str]) ->
 
 
 def _script(figures: Figures, measured: Measured) -> None:
-    """Note what a plain script has told of itself."""
+    """Note what a plain script printed about itself."""
     answer = json.loads(measured.output)
     for step, seconds in answer["seconds"].items():
         figures[step].append(seconds)

@@ -1,4 +1,4 @@
-"""The well-known tutorial as a plain script: what the pipeline is paired with.
+"""The well-known tutorial as a plain script, with which the pipeline is compared.
 
     .venv/bin/python benchmarks/plain_script.py ../shared/data/FB_training_data.csv ../shared/data/FB_test_data.csv
 
@@ -15,7 +15,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("train", help="the training part, a CSV file in the layout of Yahoo's export")
-parser.add_argument("test", help="the test period, likewise")
+parser.add_argument("test", help="the test period, in the same layout")
 parser.add_argument("--epochs", type=int, default=100)
 parser.add_argument("--column", default="Open")
 parser.add_argument("--seed", type=int, default=0)

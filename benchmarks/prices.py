@@ -55,9 +55,9 @@ Work = Callable[[], object]
 
 
 def main() -> None:
-    """Measure, and print what came out."""
+    """Measure, and print the results."""
     options = _options()
-    warnings.simplefilter("ignore")  # yfinance's, of pandas
+    warnings.simplefilter("ignore")  # yfinance's warnings about pandas
     market = _market(options.data)
     with tempfile.TemporaryDirectory(prefix="tomorrow-benchmark-") as folder:
         settings = Settings(home=Path(folder), securities=(ROW,), prices=PriceSettings(pause=0))
@@ -114,7 +114,7 @@ def _fetch(market: Prices, settings: Settings, yahoo: FakeYahoo, session: YahooS
 
     def bare() -> None:
         ticker = yfinance.Ticker("META", session=session)
-        ticker._tz = "America/New_York"  # which saves it a request of its own
+        ticker._tz = "America/New_York"  # which saves yfinance a request
         ticker.history(start="2012-05-18", auto_adjust=False)
 
     def obtain() -> None:
@@ -167,7 +167,7 @@ def _megabytes() -> float:
 
 
 def _in_turns(work: dict[str, Work], runs: int) -> dict[str, list[float]]:
-    """Milliseconds of each piece of work, once untimed and then so many times, one after the other."""
+    """Milliseconds of each piece of work: all once untimed, and then in turns, `runs` times."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for run in range(runs + 1):
         for name, piece in work.items():

@@ -30,7 +30,7 @@ class Measured:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a program to its end; its peak memory is its own, or that of the largest program it started."""
+    """Run a program to its end; the peak memory is its own, or that of the largest program it started."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as talk:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=talk, env={**os.environ, **(environment or {})})
@@ -61,7 +61,7 @@ def benchmark(name: str, *arguments: str) -> list[str]:
 
 @contextmanager
 def prefect_server(home: Path) -> Iterator[dict[str, str]]:
-    """A server of its own for this block; what a program's environment needs in order to use it."""
+    """A separate server for this block; gives the variables with which a program uses it."""
     quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     port = _free_port()
     address = f"http://127.0.0.1:{port}/api"
@@ -74,7 +74,7 @@ def prefect_server(home: Path) -> Iterator[dict[str, str]]:
 def mlflow_server(
     folder: Path, more: Callable[[str], tuple[list[str], dict[str, str]]] | None = None
 ) -> Iterator[dict[str, str]]:
-    """The same of MLflow, on SQLite.
+    """The same for MLflow, on SQLite.
 
     more: gives further arguments and variables for a server at an address
     """

@@ -1,11 +1,12 @@
-"""Race it: processes train, promote, roll back and predict at once, on one state directory that is empty at first.
+"""Race it: processes train, promote, roll back and predict at once, on state directories that are empty at first.
 
     .venv/bin/python -m benchmarks.race --seconds 120 --processes 8
 
-Once with everything on SQLite, and once on a PostgreSQL server of its own, where one is installed. Meanwhile MLflow's
+Once with everything on SQLite. Where PostgreSQL is installed, also on a separate server of it: once from one state
+directory, and once from two that share MLflow's database and the ledger, as two machines would. Meanwhile MLflow's
 tables are looked at, in one statement, so at one moment. At the end all that a process was told has to stand in the
-ledger, the registry and the history. Ends with 1 where it does not, where two versions ever had the stage Production
-or the alias did not name exactly one, or where a user would have seen any error but a refusal.
+ledger, the registry and the history. Ends with 1 if it does not, if two versions ever had the stage Production or the
+alias did not name exactly one, or if a user would have seen any error other than a refusal.
 """
 
 import argparse
@@ -43,15 +44,19 @@ if TYPE_CHECKING:
     from tasks.registry.registry import Registry
     from tasks.registry.stage_history import StageChange
 
-# Before the processes are forked, so that the time goes into the race.
+# Imported before the processes are forked, so that all the time goes into the race.
 STORES = ["mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.pyfunc"]
 PRELOADED = [*IMPORTED, *STORES, "flows.promote", "exchange_calendars", "git", "psycopg"]
-# How often each is chosen: trainings of one model wait for each other, and whoever waits does nothing else.
+# The stores, and the number of state directories that share them.
+HOMES = {"sqlite": 1, "postgresql": 1, "two-directories": 2}
+# On the sample market a network of one epoch makes forecasts that would be refused as implausible.
+ANYTHING = {"TOMORROW_PRICES__LARGEST_MOVE": "9"}
+# How often each is chosen: few trainings, since those of one model wait for each other.
 ACTIONS = {"train": 1, "promote": 3, "rollback": 2, "predict": 4}
 BEGINNERS = 2  # processes that begin with a training, so that there is something to race for
-# What a user is told and can mend. A ConfigurationError is none of them: a locked ledger would be one.
+# Errors that a user can mend. A ConfigurationError is not among them, since a locked ledger would be one.
 REFUSALS = (UsageError, NothingInProduction, PromotionRefused)
-# So few sessions are forecast that several processes are to write the same row.
+# The sessions to forecast are so few that several processes write the same row.
 TRAINED, FORECAST = (date(2018, 10, 1), date(2018, 12, 31)), (date(2019, 1, 2), date(2019, 1, 31))
 LOOK = """SELECT
     (SELECT count(*) FROM model_versions WHERE current_stage = 'Production'),
@@ -83,12 +88,12 @@ class Work:
 
 
 def main() -> int:
-    """Race on each kind of database, and print what came of it."""
+    """Race on each kind of database, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=120, help="a flow that has begun by then is finished")
     parser.add_argument("--processes", type=int, default=8)
-    parser.add_argument("--databases", default="sqlite,postgresql", metavar="KIND,...")
-    parser.add_argument("--seed", type=int, default=0, help="of what each process does")
+    parser.add_argument("--databases", default=",".join(HOMES), metavar="KIND,...")
+    parser.add_argument("--seed", type=int, default=0, help="seed of what each process does")
     options = parser.parse_args()
     for name in [
         name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME", "TOMORROW_LEDGER"))
@@ -102,12 +107,13 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="tomorrow-race-") as folder,
         prefect_server(Path(folder, "prefect")) as server,
     ):
-        # Prefect is imported before a racer can say what it is to find in its environment.
+        # Prefect is imported before a racer could set what Prefect reads from its environment.
         os.environ |= environment(read_settings({"TOMORROW_HOME": folder}), quiet=True) | server
         for kind in options.databases.split(","):
             try:
                 with _databases(kind) as addresses:
-                    answers[kind] = _race(options, {**addresses, "TOMORROW_HOME": str(Path(folder, kind))})
+                    homes = [str(Path(folder, kind, str(number))) for number in range(HOMES[kind])]
+                    answers[kind] = _race(options, [{**addresses, **ANYTHING, "TOMORROW_HOME": home} for home in homes])
             except pytest.skip.Exception as absent:
                 answers[kind] = {"skipped": str(absent)}
     print(json.dumps(answers, indent=2))
@@ -126,15 +132,21 @@ def _databases(kind: str) -> Iterator[dict[str, str]]:
         yield {"MLFLOW_TRACKING_URI": tracking, "TOMORROW_LEDGER_URI": ledger}
 
 
-def _race(options: argparse.Namespace, place: dict[str, str]) -> dict[str, Any]:
-    """Let the processes race in one place, and compare what they were told with what stands there."""
+def _race(options: argparse.Namespace, places: list[dict[str, str]]) -> dict[str, Any]:
+    """Let the processes race, in turn on each of the places, and compare what they were told with what stands there.
+
+    places: environments that name one MLflow and one ledger, each with a state directory of its own
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     end, begun = Event(), time.perf_counter()
     with ThreadPoolExecutor(1) as observer, ProcessPoolExecutor(options.processes, mp_context=context) as racers:
-        seen = observer.submit(_watch, place, end)
+        seen = observer.submit(_watch, places[0], end)
         try:
-            racing = [racers.submit(_work, number, options, place) for number in range(options.processes)]
+            racing = [
+                racers.submit(_work, number, options, places[number % len(places)])
+                for number in range(options.processes)
+            ]
             works = [racer.result() for racer in racing]
         finally:
             end.set()
@@ -142,8 +154,8 @@ def _race(options: argparse.Namespace, place: dict[str, str]) -> dict[str, Any]:
         seconds = time.perf_counter() - begun
         try:
             left, missing = racers.submit(_compare, works).result()
-        except Exception as error:  # noqa: BLE001 - what the race has shown is told all the same
-            left, missing = {}, [f"what it left cannot be compared: {type(error).__name__}: {error}"[:600]]
+        except Exception as error:  # noqa: BLE001 - what the race has shown is still told
+            left, missing = {}, [f"the result cannot be compared: {type(error).__name__}: {error}"[:600]]
     errors = sum((work.errors for work in works), Counter())
     counts = [in_production for in_production, _, _ in looks]
     if max(counts, default=0) > 1:
@@ -166,15 +178,15 @@ def _race(options: argparse.Namespace, place: dict[str, str]) -> dict[str, Any]:
 
 
 def _watch(place: dict[str, str], end: Event) -> tuple[Counter[tuple[int, int, int]], list[str]]:
-    """How often the store said what: versions in Production, aliases `production`, those that name such a version.
+    """How often each was seen: (versions in Production, aliases `production`, those of them that name such a version).
 
-    Counted from when the alias is first there: no flow of this race takes Production away. And what went wrong.
+    Counted from when the alias first exists: no flow of this race takes Production away. And what went wrong.
     """
     from tasks.settings import read_settings
 
     url = sa.make_url(read_settings({**os.environ, **place}).tracking_uri)
     if url.get_backend_name() == "sqlite":
-        # Looking is not to make the file.
+        # Opening must not create the file.
         url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true", "timeout": "30"})
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     looks: Counter[tuple[int, int, int]] = Counter()
@@ -194,7 +206,7 @@ def _watch(place: dict[str, str], end: Event) -> tuple[Counter[tuple[int, int, i
 
 
 def _work(number: int, options: argparse.Namespace, place: dict[str, str]) -> Work:
-    """Run flows at random for as long as is wanted, from the end of the first, which loads what all of them need."""
+    """Run flows at random for --seconds, counted from the end of the first, which loads what all of them need."""
     os.environ |= place
     chance, work, end = random.Random(f"{options.seed} {number}"), Work(), float("inf")
     with process_of_its_own():
@@ -261,7 +273,7 @@ def _opened() -> "tuple[MlflowClient, Registry, str]":
 
 
 def _compare(works: list[Work]) -> tuple[dict[str, Any], list[str]]:
-    """What is left behind, counted, and what of it is otherwise than the processes were told."""
+    """Counts of what is left behind, and where it differs from what the processes were told."""
     from flows.runs.clock import now
     from tasks.ledger.forecasts import KEY, Ledger
     from tasks.settings import read_settings
@@ -279,13 +291,13 @@ def _compare(works: list[Work]) -> tuple[dict[str, Any], list[str]]:
     running = client.search_runs(experiments, "attributes.status = 'RUNNING'")
     by_hand = registry.settle(model, now())
     wrong = {
-        f"{len(lost)} forecasts that were reported are not in the ledger, or otherwise": lost,
+        f"{len(lost)} forecasts that were reported are not in the ledger, or differ there": lost,
         f"{len(rows)} rows for {len(keys)} keys, {created} reported as new": not len(rows) == len(keys) == created,
         f"versions {trained} were reported": trained != [version.version for version in versions],
         f"{moves} moves into Production were reported, {recorded} are on record": moves != recorded,
-        f"changed by hand, it says: {by_hand}": by_hand,
+        f"changes reported as made by hand: {by_hand}": by_hand,
         f"in stages: {dict(stages)}": stages["Production"] != 1,
-        f"{len(running)} runs are RUNNING still": running,
+        f"{len(running)} runs are still RUNNING": running,
         **dict.fromkeys(_breaks(changes), True),
     }
     left = {"ledger_rows": len(rows), "forecasts_reported": len(told), "versions": len(versions), "moves": moves}

@@ -4,8 +4,9 @@
 
 Each fits the same three networks twice in one process: an LSTM of 16 units on 1,600 random windows of 20 sessions by 5,
 with the pinball loss at 20 levels, 16 epochs in batches of 64 on all but the newest 250, which judge each epoch. The
-first time includes what a process does once: compilation here, next to nothing there. Imports are not counted. Both are
-started in turn, and the medians are printed. PyTorch is no dependency: PYTHON-WITH-TORCH is another environment's.
+first fit includes what a process does once: compilation for ours, almost nothing for PyTorch. Imports are not counted.
+Both are started in turn, and the medians are printed. PyTorch is no dependency: PYTHON-WITH-TORCH is in another
+environment.
 """
 
 import argparse

@@ -13,7 +13,7 @@ import time
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("train", help="the training part, a CSV file in the layout of Yahoo's export")
-parser.add_argument("test", help="the test period, likewise")
+parser.add_argument("test", help="the test period, in the same layout")
 parser.add_argument("--epochs", type=int, default=100)
 parser.add_argument("--column", default="Open")
 parser.add_argument("--seed", type=int, default=0)
@@ -48,7 +48,7 @@ marks.append(time.perf_counter())
 class Network(nn.Module):  # type: ignore[misc] # noqa: D101 - a plain script; PyTorch need not be here
     def __init__(self) -> None:
         super().__init__()
-        # nn.LSTM's own dropout leaves out the last layer's, which the tutorial has.
+        # nn.LSTM has no dropout after its last layer; the tutorial has.
         self.layers = nn.LSTM(1, UNITS, num_layers=4, dropout=0.2, batch_first=True)
         self.dropout = nn.Dropout(0.2)
         self.output = nn.Linear(UNITS, 1)

@@ -1,8 +1,8 @@
-"""Markets in which nothing can be forecast, and what the naive distributions would have to say to know all of it.
+"""Markets in which nothing can be forecast, and the true distributions of their prices.
 
 Prices are random walks, made of small steps within each session. `constant` has the same volatility at all times. In
-`clusters` and in `known` the naive distributions are replaced by the truth: the very distribution that the next price
-is drawn from. So whoever forecasts anything else is worse, by however little, and has no skill.
+`clusters` and in `known` the naive distributions are replaced by the truth: the distribution that the next price is
+drawn from. So any other forecast is worse, however little, and has no skill.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def walk(kind: str, number: int, n: int) -> Walk:
 
 
 def unskilled(count: int, sessions: int) -> Iterator[tuple[str, Values, Values, Values]]:
-    """Forecasters without skill, each with the true distributions and what happened; `count` walks of each.
+    """Forecasters without skill, each with the true distributions and the actual values; `count` walks of each.
 
     Yields label, (count, sessions, 25) of ours and of the truth, and (count, sessions); all of changes, not of prices.
     """

@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.year
     .venv/bin/python -m benchmarks.year --first 2019-11-04 --days 22 --preset daily
 
-A process for each day, one Prefect server, MLflow on SQLite. Prints what a year has left behind, and whether its last
+A process for each day, one Prefect server, MLflow on SQLite. Prints what a year leaves behind, and whether its last
 month took longer than its first. Prices: Facebook's where they are to be had (day.py), else the sample market.
 Processes are forked from one that has imported everything, which Linux and macOS can do.
 """
@@ -35,7 +35,7 @@ MONTH = 21  # sessions
 
 
 def main() -> None:
-    """Run a year, and print what came of it."""
+    """Run a year, and print the results."""
     options = _options()
     given = os.environ.get("PREFECT_API_URL")
     for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
@@ -55,7 +55,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--first", type=date.fromisoformat, default=YEAR[0], help="the first evening (2018-12-31)")
-    parser.add_argument("--days", type=int, help="only the first so many sessions")
+    parser.add_argument("--days", type=int, help="only this many sessions")
     parser.add_argument("--preset", help="a named training configuration (default: a network fitted in a moment)")
     parser.add_argument("--epochs", type=int, help="epochs of the preset")
     return parser.parse_args()
@@ -78,7 +78,7 @@ def _year(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, mp_context=processes, max_tasks_per_child=1) as days:
         for number, day in enumerate(sessions):
-            # The quick network has no skill, and without a version in Production its forecasts are not exercised.
+            # Forced, since the quick network has no skill, and the year is to exercise the forecasts of a version.
             force = number == 0 and forecaster == QUICK
             taken.append(days.submit(_day, day, prices, forecaster, force=force).result())
             sizes.append(_megabytes(folder))
@@ -109,7 +109,7 @@ def _score_after(day: date, prices: PriceRequest) -> None:
 
 
 def _left_behind(sessions: list[date]) -> dict[str, Any]:
-    """What stands in the ledger and the registry, and whether that is all there should be."""
+    """What stands in the ledger and the registry, and whether it is complete."""
     from model.market.calendar import ExchangeCalendar
     from tasks.ledger.forecasts import Ledger
     from tasks.registry.registry import Registry

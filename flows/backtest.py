@@ -57,12 +57,12 @@ def backtest(
     forecasters: WrittenConfigs = (ForecasterConfig(),),
     jobs: int | None = None,
 ) -> BacktestReport:
-    """Forecast every session of some months as if it were then, and report how good that was.
+    """Forecast every session of some months with what was known then, and report how good the forecasts were.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         backtest: Which months are forecast, how often everything is fitted again, and with how many seeds.
-        forecasters: What is fitted: one preset or several, each once, and what you change of it. Leave a field empty
+        forecasters: What is fitted: one or several presets, each at most once, with your changes. Leave a field empty
             to keep the preset's.
         jobs: How many processes fit at the same time. None: one for each processor. An existing Dask cluster (the key
             `cluster` of mlflow.yaml) has its own number.

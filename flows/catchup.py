@@ -49,16 +49,16 @@ def catchup(
     forecaster: WrittenConfig = ForecasterConfig(),
     evaluation: EvaluationConfig = EvaluationConfig(),
 ) -> CatchupReport:
-    """Make the forecasts that are missing in the ledger, each as of its own session; at first that of the newest one.
+    """Make the forecasts that the ledger lacks, each as of its own session; the first time only the newest one.
 
     Before each forecast a version is trained as of that session, unless a newer version has trained on that day:
     comparing the two on it would be unfair. With nothing in Production, or a version that knows later sessions, the
-    forecast is the best naive distribution; a session that has no other forecast is caught up where no version has been
-    trained as of it or later.
+    forecast is the best naive distribution. A session with only that forecast still counts as missed, unless a version
+    has been trained as of it or later.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
-        forecaster: What is trained: a preset, and what you change of it. Leave a field empty to keep the preset's.
+        request: The prices to use: of which security, from which source, as known on which day.
+        forecaster: What is trained: a preset with your changes. Leave a field empty to keep the preset's.
         evaluation: Which sessions a training is judged on: the newest, or a calendar month.
     """
     start_run()

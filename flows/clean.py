@@ -1,4 +1,4 @@
-"""Clean: remove what is old and that neither a stage nor the ledger refers to."""
+"""Clean: remove old things that neither a stage nor the ledger refers to."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class CleanReport:
 
 @flow(name="clean", persist_result=False, on_failure=[alarm_failure], on_crashed=[alarm_failure])
 def clean(older_than: int | None = None, dry_run: bool = False) -> CleanReport:
-    """Remove versions, runs, prices and logs older than mlflow.yaml says, or than so many days.
+    """Remove versions, runs, prices and logs that are older than mlflow.yaml says, or than the given days.
 
     Args:
         older_than: Remove what is older than this many days. None: the ages in mlflow.yaml.

@@ -61,7 +61,7 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     """Forecast the session after the newest one, with the version that is in Production.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         column: The price that is forecast. The model has its name, such as META-Open.
         or_naive: With nothing in Production, or a version that knows later sessions, record the best naive
             distribution. Otherwise the run fails then.

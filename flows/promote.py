@@ -64,7 +64,7 @@ def promote(model: str, version: int, to: str = "Production", force: bool = Fals
         version: The number of the version to move.
         to: The stage to move it to: Production, Staging, Archived or None. The gate is asked for Production alone.
         force: Move it into Production even if the gate refuses. It needs a reason.
-        reason: Why you do it. It is recorded on the version for whoever asks later.
+        reason: Why you do it. It is recorded on the version.
     """
     start_run()
     stage = parse_stage(to)
@@ -116,7 +116,7 @@ def approve(model: str, version: int, reason: str = "") -> PromotionReport:
 
 @flow(name="reject", flow_run_name="reject {model} {version}", persist_result=False)
 def reject(model: str, version: int, reason: str = "") -> PromotionReport:
-    """Note on a version that waits that a person keeps it out of Production, and why; it stays in its stage.
+    """Record that a person keeps a version that waits out of Production, and why; it stays in its stage.
 
     Args:
         model: The registered model, such as META-Open.
@@ -162,7 +162,7 @@ def _is(current: RegisteredVersion | None, version: int) -> bool:
 
 
 def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
-    """What is missing of the proofs that the gate will ask for, made before anybody has to wait for a stage."""
+    """The proofs that the gate will ask for; those missing are made now, so that nobody waits for a stage meanwhile."""
     current = champion(Registry(tracking), version.model, now())
     with proof_progress() as show:
         proofs = prove_task(tracking, version, current, now(), show)
@@ -179,8 +179,8 @@ def consider(
 
     notes: what a person has accepted of its prices, which stays on record
 
-    A decision that is on record stands, and no proof is made. Where a previous run was killed before it had one, this
-    continues.
+    A decision that is on record stands, and no proof is made. If a previous run was killed before its decision, this
+    continues it.
     """
     registry, settings = Registry(tracking), tracking.settings
     model, version = trained.model, trained.version

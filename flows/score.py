@@ -1,4 +1,4 @@
-"""Score: fill in what happened, judge the forecasts beside the naive ones, request retraining where it is needed."""
+"""Score: fill in the actual prices, judge the forecasts beside the naive ones, request retraining where needed."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
     """Score the forecasts of one security and column; a second run changes nothing.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
+        request: The prices to use: of which security, from which source, as known on which day.
         column: The price whose forecasts are scored. The model has its name, such as META-Open.
     """
     seconds = start_run()

@@ -96,11 +96,11 @@ def train(
     `again`; where the previous one was killed before the gate had decided, the gate decides now.
 
     Args:
-        request: The prices to use: of which security, from where, and as known on which day.
-        forecaster: What is trained: a preset, and what you change of it. Leave a field empty to keep the preset's.
+        request: The prices to use: of which security, from which source, as known on which day.
+        forecaster: What is trained: a preset with your changes. Leave a field empty to keep the preset's.
         evaluation: Which sessions it is judged on: the newest, or a calendar month.
         again: Train again even if an identical training exists.
-        anew: Begin a model again that was deleted in MLflow: why, which is recorded. Empty for any other model.
+        anew: To begin a model that was deleted in MLflow again: the reason. It is recorded. Empty for any other model.
     """
     seconds = start_run()
     settings, at = read_settings(), now()
@@ -112,7 +112,7 @@ def train(
     tracking = connect_task(settings)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
     key = training_key(split, forecaster, evaluation, load_backend_task())
-    with queued(settings, f"train-{model}", now(), log_waiting):
+    with queued(settings, f"train-{model}", now(), log_waiting, among=settings.ledger_uri):
         if anew:
             ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
             begin_anew_task(Registry(tracking), model, ruling)

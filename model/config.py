@@ -16,7 +16,7 @@ Penalty = Annotated[float, Field(ge=0)]
 
 
 def _is_text(raw: Any) -> Any:
-    """A ticker as it was written: YAML makes something else of some of them."""
+    """A ticker as text: YAML reads some tickers as another type."""
     if isinstance(raw, bool | int | float | date):
         raise ValueError(
             "a text in quotes: without them YAML reads ON, OFF, YES, NO, TRUE and FALSE as yes or no, and digits as a "
@@ -25,7 +25,7 @@ def _is_text(raw: Any) -> Any:
     return raw
 
 
-# What may be said of a file's columns, and how its dates may be written besides Python's signs.
+# The columns that a file may have, and the signs for dates besides Python's own.
 FILE_COLUMNS = ("date", "open", "high", "low", "close", "adj close", "volume", "ticker")
 _DATE_SIGNS = {"yyyy": "%Y", "yy": "%y", "mmmm": "%B", "mmm": "%b", "mm": "%m", "dd": "%d", "d": "%d", "m": "%m"}
 
@@ -50,7 +50,7 @@ def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     for part in path[:-1]:
         field = kind.model_fields.get(str(part))
         inner = field.annotation if field else None
-        inner = next(iter(get_args(inner)), inner)  # of a list: what it is a list of
+        inner = next(iter(get_args(inner)), inner)  # for a list, the type of its elements
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             kind = inner
     return [field.alias or name for name, field in kind.model_fields.items()]
@@ -61,14 +61,14 @@ class NetworkConfig(Frozen):
 
     cell: Cell = Field("lstm", description="what the layers are made of, as docs/cells.md compares them")
     units: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        (45, 45, 45, 45), description="the size of each layer, one number a layer"
+        (45, 45, 45, 45), description="the size of each layer, one number per layer"
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="the share of each layer's outputs that a step of the fit leaves out"
     )
     kernel_initializer: str = Field("glorot_uniform", description="Keras's name for the input weights' start")
     recurrent_initializer: str = Field("orthogonal", description="Keras's name for the recurrent weights' start")
-    output_initializer: str | None = Field(None, description="the dense layer's, if not as the input weights start")
+    output_initializer: str | None = Field(None, description="Keras's name for the dense layer's start, if different")
     l1: Penalty = Field(0.0, description="penalty on the weights' absolute size")
     l2: Penalty = Field(0.0, description="penalty on the weights' squared size")
 
@@ -83,23 +83,23 @@ class TrainingConfig(Frozen):
     loss: Literal["mean_squared_error", "mean_absolute_error", "huber", "pinball"] = Field(
         "mean_squared_error", description="pinball with inputs: changes, one of the others with inputs: level"
     )
-    clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="longest gradient, by its norm")
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(None, description="largest norm of an array's gradient")
     clip_value: Annotated[float, Field(gt=0)] | None = Field(None, description="largest element of a gradient")
     patience: Count | None = Field(
-        None, description="stop after so many epochs without a better loss on the held-back windows"
+        None, description="stop after this many epochs without a better loss on the held-back windows"
     )
     held_back: Count = Field(
-        250, description="with patience: how many of the training part's newest windows are not fitted on"
+        250, description="with patience: how many of the training part's newest windows are held back from the fit"
     )
     members: Count = Field(1, description="number of networks, each from its own seed, whose outputs are averaged")
     warm_start: bool = Field(
         False, description="start from the weights of the version in Production, if they have the same shape"
     )
     cold_start_every: Count = Field(
-        20, description="with warm_start: one training in so many starts from fresh weights all the same"
+        20, description="with warm_start: one training in this many still starts from fresh weights"
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="of the random numbers: the same seed gives the same weights on the same machine"
+        0, description="for all random numbers: the same seed gives the same weights on the same machine"
     )
 
     @model_validator(mode="after")
@@ -147,18 +147,18 @@ class ForecasterConfig(Frozen):
 class EvaluationConfig(Frozen):
     """Which sessions the forecaster is judged on: the newest, or a calendar month."""
 
-    test_sessions: Count = Field(21, description="judge on so many of the newest sessions")
+    test_sessions: Count = Field(21, description="how many of the newest sessions to judge on")
     test_month: Month | None = Field(None, description="judge on this month instead, such as 2020-01")
 
 
 def python_date_format(form: str) -> str:
-    """A format as Python writes it, of one such as DD/MM/YYYY; ValueError where it does not give a whole day."""
+    """Python's form of a date format such as DD/MM/YYYY; ValueError unless it has day, month and year."""
     written = form
     if "%" not in form:
         written = re.sub(r"[A-Za-z]+", lambda word: _DATE_SIGNS.get(word[0].lower(), word[0]), form)
     day = date(1999, 11, 23)
     try:
-        if datetime.strptime(day.strftime(written), written).date() == day:  # noqa: DTZ007 - it is a day alone
+        if datetime.strptime(day.strftime(written), written).date() == day:  # noqa: DTZ007 - a date without a time
             return written
     except ValueError:
         pass
@@ -183,7 +183,7 @@ class PriceRequest(Frozen):
     )
     date_format: str | None = Field(None, description="with csv: how dates are written, such as DD/MM/YYYY")
     as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
-    first: date | None = Field(None, description="use no price of a day before that one")
+    first: date | None = Field(None, description="use no price before that day")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
         None, description="with yahoo: exactly the snapshot whose name begins with this"
     )
@@ -194,15 +194,15 @@ class PriceRequest(Frozen):
     )
     exchange: str | None = Field(
         None,
-        description="the exchange's calendar, such as XETR; 24/7 for coins; `observed`: its sessions are the days that "
-        "the prices have",
+        description="the exchange's calendar, such as XETR; 24/7 for coins; `observed`: every day with prices is a "
+        "session",
     )
     market_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="with sample: which synthetic market")
 
     @model_validator(mode="before")
     @classmethod
     def _without_an_empty_ticker(cls, raw: Any) -> Any:
-        """A form may give null for what was left empty, which is as good as not given."""
+        """A form may send null for an empty field: it counts as not given."""
         if isinstance(raw, Mapping) and raw.get("ticker", "") is None:
             return {key: value for key, value in raw.items() if key != "ticker"}
         return raw
@@ -224,7 +224,7 @@ class PriceRequest(Frozen):
         return form
 
 
-# A form begins without a ticker: one that was filled in for Yahoo would be sent with a file of another company, too.
+# A form begins without a ticker: a prefilled one for Yahoo would also be sent with a file of another company.
 WrittenRequest = Annotated[PriceRequest, Field(json_schema_extra={"default": {"source": "yahoo"}})]
 
 

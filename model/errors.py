@@ -15,7 +15,7 @@ TomorrowError                  1  a fault of ours
 └── NothingInProduction        5  no version to forecast with
 
 Each names its subject, what was found, what was needed and what to do about it, and keeps them as data. None of them
-shows a password: whatever text they are made of, addresses in it are masked.
+shows a password: addresses in their texts are masked.
 """
 
 import re
@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any, ClassVar
 from unicodedata import category
 
-# Parameters of addresses that are no secret. Whatever else stands behind a `?` may be one, under whatever name.
+# Parameters of addresses that are not secret. Any other parameter after a `?` may be secret, whatever its name.
 PLAIN_PARAMETERS = (
     *("workflowType", "host", "port", "user", "dbname", "application_name", "client_encoding", "charset"),
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "target_session_attrs", "connect_timeout"),
@@ -32,11 +32,11 @@ PLAIN_PARAMETERS = (
 )
 HIDDEN_NAMES = "password|passwd|passphrase|passcode|pwd|secret|token|api[-_]?key|access[-_]?key|credential|signature"
 HIDDEN = "***"
-# Unicode's categories of what controls: control, format, surrogate, private, unknown; line and paragraph ends.
+# Unicode's categories of invisible characters: control, format, surrogate, private, unknown; line and paragraph ends.
 CONTROLS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
-# A password may hold a slash, an @ or a quote, so all up to the last @ of the word is hidden; but not what our own
-# texts call USER and PASSWORD.
+# A password may hold a slash, an @ or a quote, so all up to the last @ of the word is hidden. The placeholders USER and
+# PASSWORD in our own texts stay.
 _USER = re.compile(r"(?<=://)(?!/)(?!USER(?::PASSWORD)?@)[^\s<>]*@")
 _QUERY = re.compile(r"(://[^\s?<>]*\?)([^\s<>]+)")
 _YET = r"(?!\*\*\*(?!\w))"  # not hidden yet
@@ -54,10 +54,10 @@ def masked(text: str) -> str:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text whose control characters and line ends, but for those to keep, are written as Python writes them.
+    """A text whose control characters and line ends are escaped as Python does it, except those in `keep`.
 
-    What a person has typed, or somebody has written into a tag, is so shown on one line, and moves no cursor, colours
-    nothing and turns nothing around.
+    So text that a person typed or wrote into a tag stays on one line, and cannot move the cursor, change colours or
+    reverse the direction of writing.
     """
     return "".join(
         at if at in keep or category(at) not in CONTROLS else at.encode("unicode_escape").decode() for at in text
@@ -104,9 +104,9 @@ class TomorrowError(Exception):
 
 
 def did_you_mean(given: str, known: Iterable[str], shown: Mapping[str, str] | None = None) -> str:
-    """A question that names the likeliest of the known names, to stand behind what was found; else an empty text.
+    """`. Did you mean 'train'?` with the known name nearest to the given one; empty if none is near.
 
-    shown: how a name is written, where it is not as it is compared
+    shown: known name -> how to write it, where that differs
     """
     from difflib import get_close_matches
 
@@ -170,7 +170,7 @@ class WrongSecurity(PricesError):
 
 
 class RestatedPrices(PricesError):
-    """The source has changed prices of the past in no regular way."""
+    """The source has changed past prices irregularly."""
 
 
 class PromotionRefused(TomorrowError):

@@ -9,15 +9,12 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_m
 from model.config import PRESETS, ForecasterConfig, Frozen, merged
 
 DEFAULT = "tutorial"
-# In a list of runs more than these would hide the rest of a name.
+# More changes than this would hide the rest of a name in a list of runs.
 SHORT = 3
 
 
 def fill_in(raw: Any) -> Any:
-    """A configuration written by hand, completed from the preset that it names; what is empty is as in the preset.
-
-    ValueError where there is no preset of that name: its network would be another one's.
-    """
+    """A configuration written by hand, completed from the preset that it names; ValueError for an unknown preset."""
     if not isinstance(raw, Mapping):
         return raw
     written = _without_empty(ForecasterConfig, raw)
@@ -28,7 +25,7 @@ def fill_in(raw: Any) -> Any:
 
 
 def differences(config: ForecasterConfig) -> dict[str, Any]:
-    """What a configuration has otherwise than the preset whose name it bears, part by part; empty for another name."""
+    """How a configuration differs from the preset that it is named after, part by part; empty for an unknown name."""
     known = PRESETS.get(config.preset)
     return {} if known is None else _differences(known.model_dump(mode="json"), config.model_dump(mode="json"))
 
@@ -41,7 +38,7 @@ def changes(config: ForecasterConfig) -> dict[str, str]:
 def preset_label(config: ForecasterConfig, most: int | None = None) -> str:
     """What a configuration is called wherever people see it: `anchored`, or `anchored, changed: training.epochs=2`.
 
-    most: so many changes are written out, and the others counted
+    most: how many changes to write out; the others are only counted
     """
     changed = [f"{key}={value}" for key, value in changes(config).items()]
     left = 0 if most is None else max(0, len(changed) - most)
@@ -51,7 +48,7 @@ def preset_label(config: ForecasterConfig, most: int | None = None) -> str:
 
 
 def _without_empty(kind: type[BaseModel], raw: Mapping[Any, Any]) -> dict[Any, Any]:
-    """What is written, without what a person left empty; None stays where it is a value, such as no patience."""
+    """The written values without those left empty; None stays where it is a value, such as no patience."""
     found: dict[Any, Any] = {}
     for key, value in raw.items():
         field = kind.model_fields.get(str(key))
@@ -92,8 +89,8 @@ def _text(value: Any) -> str:
 def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[BaseModel]:
     """A configuration whose every field may be left empty.
 
-    Prefect's form fills in what has a default, and sends a switch that nobody touched as false. So nothing has a
-    default here, and yes or no is a choice.
+    Prefect's form fills in every default, and sends a switch that nobody touched as false. So no field has a default
+    here, and a field of yes or no is a list to choose from.
     """
     fields: dict[str, Any] = {}
     for key, field in kind.model_fields.items():
@@ -121,7 +118,7 @@ def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[
 
 
 def _in_the_presets(path: tuple[str, ...]) -> str:
-    """What a field is in each preset: `tutorial 100, anchored and daily 16`."""
+    """A field's value in each preset: `tutorial 100, anchored and daily 16`."""
     names: dict[str, list[str]] = {}
     for name, config in PRESETS.items():
         value: Any = config
@@ -143,7 +140,7 @@ _PRESET = (
 ForecasterForm = _form(ForecasterConfig, "ForecasterForm")
 
 # What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name. A form begins
-# with no more than the name, whatever the flow's default is in full.
+# with the name alone, not with the whole default configuration.
 WrittenConfig = Annotated[
     ForecasterConfig,
     BeforeValidator(fill_in, json_schema_input_type=ForecasterForm),

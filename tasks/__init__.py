@@ -1,1 +1,1 @@
-"""The edges: each module crosses one boundary of the program."""
+"""What reaches the outside world: each package talks to one store, service or part of the system."""

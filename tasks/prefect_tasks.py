@@ -1,8 +1,8 @@
-"""Every Prefect task of the product, in one list: its work, its name, its tags; retries where the network is.
+"""Every Prefect task of the product, in one list: its work, its name, its tags; only the fetch of prices is retried.
 
-The work itself stands in the rooms that are imported here. No task caches or persists its result: they hand over
-arrays and networks, and Prefect would pickle those. A tag stands where somebody may want to limit how many run at once
-(`prefect concurrency-limit create yahoo 1`); each costs a question to the server.
+The work itself is in the packages that are imported here. No task caches or persists its result: results hold arrays
+and networks, and Prefect would pickle those. A task has a tag where users may want to limit how many run at once
+(`prefect concurrency-limit create yahoo 1`); each tag costs a request to the server.
 """
 
 import functools
@@ -56,7 +56,7 @@ _seconds: ContextVar[dict[str, float]] = ContextVar("seconds")
 
 
 def start_timing() -> dict[str, float]:
-    """A new table of seconds by step, filled in as this flow's steps end."""
+    """A new table, step -> seconds, filled in as this flow's steps end."""
     seconds: dict[str, float] = {}
     _seconds.set(seconds)
     return seconds
@@ -66,7 +66,8 @@ def start_timing() -> dict[str, float]:
 def timed(name: str) -> Iterator[None]:
     """Add the block's wall time to the flow's table of seconds by step.
 
-    An error of a disk that is full or read-only says so.
+    Errors of memory, disks and servers are raised as ConfigurationError; an unexpected one whose text holds a password
+    as a TomorrowError that masks it.
     """
     start = time.perf_counter()
     try:
@@ -74,7 +75,7 @@ def timed(name: str) -> Iterator[None]:
     except Exception as error:
         fault: TomorrowError | None = storage_fault(error)
         if fault is None and not isinstance(error, TomorrowError) and masked(str(error)) != str(error):
-            # What a run says of its end is kept in Prefect's database, and shown.
+            # Prefect keeps the text of a run's error in its database, and shows it.
             fault = fault_of_ours(error)
         if fault is None:
             raise
@@ -96,7 +97,7 @@ def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
 
 
 def connect(settings: Settings) -> Tracking:
-    """The tracking store; a deployment's run waits longer for a server than somebody at the command line."""
+    """The tracking store; a deployment's run waits longer for a server than a command does."""
     return open_tracking(settings, durations.REACH if runtime.deployment.id is None else durations.RIDE_OUT)
 
 
@@ -177,7 +178,7 @@ remove_task = step(remove_expired, "remove")
 
 
 def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:
-    """The fetch with its retries: a deployment's run waits longer between them than somebody at the command line."""
+    """The fetch with its retries; a deployment's run waits longer between them than a command does."""
     scheduled = runtime.deployment.id is not None
     retried = 0
 

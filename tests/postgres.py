@@ -32,12 +32,15 @@ def postgres_server() -> Iterator[sa.URL]:
 
 
 @contextmanager
-def database_on(server: sa.URL) -> Iterator[str]:
-    """Make an empty database, give its address, and remove it afterwards."""
+def database_on(server: sa.URL, how: str = "") -> Iterator[str]:
+    """Make an empty database, give its address, and remove it afterwards.
+
+    how: what stands after CREATE DATABASE and its name
+    """
     name = f"tomorrow_{uuid4().hex}"
     engine = sa.create_engine(server, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} {how}")
     try:
         yield server.set(database=name).render_as_string(hide_password=False)
     finally:

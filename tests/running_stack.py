@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tasks.operations.stack.orphans import mark_of, marked
+from tasks.operations.stack.parts import worker_name
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.settings import Settings
 from tasks.system.access.secret import Keys, state_keys
@@ -44,6 +46,11 @@ class Running:
         return found
 
     @property
+    def worker(self) -> str:
+        """The name of its worker."""
+        return worker_name(Settings(home=self.home))
+
+    @property
     def keys(self) -> Keys:
         """What its servers ask for."""
         return state_keys(Settings(home=self.home))
@@ -64,11 +71,24 @@ class Running:
         user, _, password = self.keys.prefect.partition(":")
         return user, password
 
-    def ask(self, path: str, question: dict[str, Any]) -> Any:
+    def ask(self, path: str, question: dict[str, Any], method: str = "POST") -> Any:
         """Ask Prefect's server."""
-        answer = asked("POST", f"{self.api.address}/{path}", json=question, auth=self.prefect_auth)
+        answer = asked(method, f"{self.api.address}/{path}", json=question, auth=self.prefect_auth)
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
+
+    def running_run(self, worker: str | None) -> dict[str, Any]:
+        """A run that goes on, as Prefect sees it, on the worker of that name, or on none that has written it down."""
+        question = {"state": {"type": "RUNNING"}, "parameters": {"model": "META-Open", "version": 1}}
+        run = self.ask(f"deployments/{self.api.deployments()['promote']['id']}/create_flow_run", question)
+        if worker is not None:
+            self.ask(f"flow_runs/{run['id']}/labels", {"prefect.worker.name": worker}, "PATCH")
+        return dict(run)
+
+    def state_of(self, run: dict[str, Any]) -> tuple[str, str]:
+        """The type and the message of a run's state."""
+        state = self.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})[0]["state"]
+        return state["type"], state["message"]
 
 
 def command(home: Path, *arguments: str, **variables: str) -> tuple[list[str], dict[str, str]]:
@@ -92,11 +112,17 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 @contextmanager
 def running_stack(
-    folder: Path, *options: str, until: str = "the stack is up", umask: int = 0o022, within: Sequence[str] = ()
+    folder: Path,
+    *options: str,
+    until: str = "the stack is up",
+    umask: int = 0o022,
+    within: Sequence[str] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
     """The stack on free ports, with the sample market; ended at the end if no test has.
 
     within: a program that runs it, with its arguments
+    more:   what its environment has beside
     """
     mlflow, prefect = free_port(), free_port()
     with webhook(200) as (address, sent), (folder / "shown").open("wb") as shown:
@@ -105,6 +131,7 @@ def running_stack(
             *("up", "--source", "sample", "--json", *options),
             *("--mlflow-port", str(mlflow), "--prefect-port", str(prefect)),
             TOMORROW_WEBHOOK=address,
+            **more,
         )
         process = subprocess.Popen(
             [*within, *words],

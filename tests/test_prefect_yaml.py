@@ -43,7 +43,7 @@ TIMES = {
     "catchup": {(6, 30)},
     "clean": {(6, 0)},
 }
-PATIENCE = 120
+PATIENCE = 400
 SAMPLE = {"ticker": "SAMPLE", "source": "sample"}
 MLFLOW = Address("http://me:geheim@127.0.0.1:5000")
 
@@ -203,6 +203,21 @@ def test_deployments_and_the_runs_that_are_planned_carry_their_places_and_what_t
     planned = _planned(server, "train")
     assert all({"tomorrow", *places} <= set(run["tags"]) for run in planned)
     assert {run["created_by"]["display_value"] for run in planned} == {"after-close"}
+
+
+@pytest.mark.servers
+def test_prefect_never_knows_of_a_deployment_that_is_not_complete(server: dict[str, str]) -> None:
+    """It plans runs at once: those of a deployment that is completed later could lack what it is given."""
+
+    def told_of(event: str) -> list[str]:
+        found: Any = _ask(server, "events/filter", {"filter": {"event": {"name": [f"prefect.deployment.{event}"]}}})
+        return [told["resource"]["prefect.resource.name"] for told in found["events"]]
+
+    deadline = time.monotonic() + PATIENCE
+    while set(told_of("created")) != set(DEPLOYMENTS) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert sorted(told_of("created")) == sorted(DEPLOYMENTS)
+    assert told_of("updated") == []
 
 
 def due(run: dict[str, Any]) -> datetime:

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.servers
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack that makes its first forecast at once."""
-    with running_stack(tmp_path_factory.mktemp("stack"), "--now", until="catchup runs now") as running:
+    options = ("--now", "--allowed-hosts", "tomorrow.example,other.example:8443")
+    with running_stack(tmp_path_factory.mktemp("stack"), *options, until="catchup runs now") as running:
         yield running
 
 
@@ -39,6 +40,20 @@ def test_both_servers_answer_with_their_pages(stack: Running) -> None:
     assert mlflow.address == f"http://127.0.0.1:{stack.mlflow}"
 
 
+@pytest.mark.parametrize("host", ["tomorrow.example", "tomorrow.example:5000", "other.example:8443"])
+def test_both_servers_answer_for_the_names_that_they_were_given_and_to_their_pages(stack: Running, host: str) -> None:
+    for address, auth in (
+        (f"{stack.mlflow_address}/api/2.0/mlflow/experiments/search", ("tomorrow", stack.keys.mlflow)),
+        (f"{stack.api.address}/deployments/filter", stack.prefect_auth),
+    ):
+        question = {"max_results": 1} if "mlflow" in address else {}
+        for origin in (f"http://{host}", f"https://{host}"):
+            headers = {"Host": host, "Origin": origin}
+            assert asked("POST", address, headers=headers, auth=auth, json=question).status_code == 200, origin
+        for headers in ({"Host": f"evil.{host}"}, {"Host": host, "Origin": "https://evil.example"}):
+            assert asked("POST", address, headers=headers, auth=auth, json=question).status_code == 403, headers
+
+
 def test_with_now_the_first_forecast_is_made_without_waiting_for_the_schedule(stack: Running) -> None:
     """One run of catchup, by the worker; the tests below find nothing that goes on."""
     deployed = {found["name"]: found["id"] for found in stack.ask("deployments/filter", {})}
@@ -50,6 +65,7 @@ def test_with_now_the_first_forecast_is_made_without_waiting_for_the_schedule(st
     wait_until(lambda: any(run["state_type"] in ended for run in stack.ask("flow_runs/filter", question)))
     (made,) = stack.ask("flow_runs/filter", question)
     assert made["state_type"] == "COMPLETED", made["state"]
+    assert made["labels"]["prefect.worker.name"] == stack.worker
     assert f"runs/flow-run/{made['id']}" in stack.said
     rows = Ledger(Settings(home=stack.home).ledger_uri).rows()
     assert [row.model for row in rows] == ["SAMPLE-Open"]
@@ -140,7 +156,10 @@ def test_a_run_that_fails_is_told_of(stack: Running) -> None:
 
 def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Running) -> None:
     api = stack.api
-    api.pause(api.deployments()["predict"], ["before-open"])
+    predict = api.deployments()["predict"]
+    (morning,) = [schedule["id"] for schedule in predict["schedules"] if schedule["slug"] == "before-open"]
+    place = f"{api.address}/deployments/{predict['id']}/schedules/{morning}"
+    asked("PATCH", place, json={"active": False}, auth=stack.prefect_auth).raise_for_status()
     variables = {**os.environ, "PREFECT_API_URL": api.address, "PREFECT_HOME": str(stack.home / "prefect")}
     assert deploy(api, variables, {}) == ("predict: before-open stays paused, as it was",)
     active = {schedule["slug"]: schedule["active"] for schedule in api.deployments()["predict"]["schedules"]}
@@ -149,15 +168,28 @@ def test_deployments_that_are_made_anew_keep_what_a_person_has_paused(stack: Run
 
 
 def test_a_run_whose_process_is_gone_no_longer_blocks_its_deployment(stack: Running) -> None:
-    api = stack.api
-    promote = api.deployments()["promote"]["id"]
-    question = {"state": {"type": "RUNNING"}, "parameters": {"model": "META-Open", "version": 1}}
-    run = stack.ask(f"deployments/{promote}/create_flow_run", question)
-    assert api.running(WORK_POOL) == 1
-    assert api.crash_unfinished(WORK_POOL, "It is gone.") == (run["name"],)
-    assert api.running(WORK_POOL) == 0
-    state = asked("GET", f"{api.address}/flow_runs/{run['id']}", auth=stack.prefect_auth).json()["state"]
-    assert (state["type"], state["message"]) == ("CRASHED", "It is gone.")
+    api, named, nameless = stack.api, stack.running_run(stack.worker), stack.running_run(None)
+    assert api.running(WORK_POOL, stack.worker) == 2
+    assert set(api.crash_unfinished(WORK_POOL, stack.worker, "It is gone.")) == {named["name"], nameless["name"]}
+    assert api.running(WORK_POOL, stack.worker) == 0
+    assert {stack.state_of(run) for run in (named, nameless)} == {("CRASHED", "It is gone.")}
+
+
+def test_a_second_stack_on_the_same_prefect_server_leaves_the_runs_of_the_first_alone(
+    stack: Running, tmp_path: Path
+) -> None:
+    theirs, ours = stack.running_run(stack.worker), stack.running_run("killed-0123")
+    on_the_same = {"PREFECT_API_URL": stack.api.address, "PREFECT_API_AUTH_STRING": stack.keys.prefect}
+    with running_stack(tmp_path, more=on_the_same) as second:
+        assert second.worker != stack.worker
+        known = stack.ask(f"work_pools/{WORK_POOL}/workers/filter", {})
+        assert {worker["name"] for worker in known if worker["status"] == "ONLINE"} == {stack.worker, second.worker}
+        assert [part.name for part in second.state.parts] == ["mlflow", "worker"]
+        assert {stack.state_of(run)[0] for run in (theirs, ours)} == {"RUNNING"}
+        # Both workers are there: what neither has put its name to may be the other's.
+        nameless = stack.running_run(None)
+        assert stack.api.crash_unfinished(WORK_POOL, "killed-0123", "It is gone.") == (ours["name"],)
+        assert {stack.state_of(run)[0] for run in (theirs, nameless)} == {"RUNNING"}
 
 
 def test_ctrl_c_ends_everything_and_the_webhooks_secret_is_nowhere(stack: Running) -> None:

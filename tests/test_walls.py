@@ -22,7 +22,10 @@ BREACHES = {
     "flows compute nothing and reach nothing themselves": ("flows/train.py", "numpy"),
     "mlflow only where runs and versions are kept": ("tasks/system/lock.py", "mlflow"),
     "yfinance only where Yahoo is asked": ("tasks/ledger/schema.py", "yfinance"),
-    "sqlalchemy only in the ledger, the history and MLflow's database": ("tasks/prices/fetch.py", "sqlalchemy"),
+    "sqlalchemy only in the ledger, the history, MLflow's database and locks": (
+        "tasks/prices/fetch.py",
+        "sqlalchemy",
+    ),
     "prefect only in flows, the list of its tasks, what starts its server, and what workers report to it": (
         "tasks/prices/fetch.py",
         "prefect",

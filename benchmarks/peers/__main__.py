@@ -4,13 +4,13 @@
     PEERS/bin/pip install -r benchmarks/peers.txt
     OMP_NUM_THREADS=1 PEERS/bin/python -m benchmarks.peers --data FOLDER --out KEPT --ours QUANTILES.npz
 
-An environment of its own: these libraries are no dependencies of the product, and some refuse the versions it needs.
+A separate environment: these libraries are no dependencies of the product, and some refuse the versions it needs.
 FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. KEPT keeps each
 method's quantiles and processor seconds: the same command goes on where it was stopped. QUANTILES.npz is what
 `benchmarks.evidence` writes: `FB_Close` and so on, (sessions, 25) dollars each. Without it the peers stand alone.
 
 Ten series, the Open and the Close of five securities, 2018-01 to 2020-11, one session ahead, fitted anew for each year
-on all that came before. The settings were found on 2015 to 2017 (`--years 2015,2016,2017`), and on nothing later.
+on all earlier sessions. The settings were found on 2015 to 2017 (`--years 2015,2016,2017`), and on nothing later.
 """
 
 import argparse

@@ -34,7 +34,7 @@ def aparch(market: Market, years: Sequence[int]) -> Quantiles:
 
 
 def _arch(series: Series, rows: slice, **model: Any) -> Values:
-    """Fitted on the changes before the year, and led through its sessions with the parameters kept."""
+    """Fitted on the changes before the year, and applied to its sessions with the same parameters."""
     percent = 100 * series.change[1 : rows.stop]
     first = rows.start - 1  # the year's first session among `percent`
     made = arch_model(percent, mean="Constant", p=1, q=1, **model)
@@ -46,7 +46,7 @@ def _arch(series: Series, rows: slice, **model: Any) -> Values:
 
 
 def conformal(market: Market, years: Sequence[int]) -> Quantiles:
-    """No change is forecast; the width is conformal, normalised by the month's mean movement."""
+    """The forecast change is 0; the width is conformal, normalised by the month's mean movement."""
     return yearly(market, years, _conformal)
 
 

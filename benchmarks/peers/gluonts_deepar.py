@@ -1,6 +1,6 @@
 """GluonTS: DeepAR with Student's t, one network over all series, the mean of three seeds.
 
-Its forecasts are 100 samples, whose quantiles cost a per cent of CRPS; here they are those of the distribution itself.
+Its forecasts are 100 samples, whose quantiles would cost a per cent of CRPS; here the distribution's own are used.
 """
 
 import tempfile

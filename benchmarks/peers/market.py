@@ -21,7 +21,7 @@ FILES = {"FB": "FB_2012_2020.csv"} | {ticker: f"{ticker}_2010_2020.csv" for tick
 COLUMNS = ("Open", "Close")
 LAST = np.datetime64("2020-11-30")
 LEVELS = np.array(PROBABILITIES)
-# The level of a session's movement is the mean of its means over so many sessions.
+# The level of a session's movement is the mean of its means over these numbers of sessions.
 SPANS = (1, 3, 10, 39)
 
 
@@ -54,7 +54,7 @@ class Series:
 
     @property
     def level(self) -> Values:
-        """How far sessions moved of late, the session itself among them; NaN for the first ones."""
+        """How far the newest sessions moved, the session itself included; NaN for the first ones."""
         return np.asarray(np.mean([trailing(self.movement, sessions) for sessions in SPANS], axis=0))
 
     def year(self, year: int) -> slice:
@@ -97,7 +97,7 @@ def judged(series: Series, years: Sequence[int]) -> slice:
 
 
 def yearly(market: Market, years: Sequence[int], forecast: Callable[[Series, slice], Values]) -> Quantiles:
-    """All quantiles by what forecasts the rows of one year of one series."""
+    """All quantiles, by a function that forecasts the rows of one year of one series."""
     return {series.name: np.concatenate([forecast(series, series.year(year)) for year in years]) for series in market}
 
 

@@ -13,7 +13,7 @@ from model.market.prices import Values
 SEEDS = (1, 2, 3)
 LOOKBACK = 20
 LEAST = 0.05  # levels, of what a logarithm is taken
-# What Lightning is told by every library that uses it: one thread of one processor, and nothing on the screen or disk.
+# Lightning's settings for every library that uses it: one thread of one processor, nothing on the screen or disk.
 TRAINER = {
     "accelerator": "cpu",
     "logger": False,
@@ -51,7 +51,7 @@ class Scaled:
 
 
 def scaled(series: Series) -> Scaled:
-    """The series in levels; the level at t is that of t - 1, so that none is scaled by what it did itself."""
+    """The series in levels; the level at t is that of t - 1, so that no session is scaled by its own movement."""
     level = np.concatenate([[math.nan], series.level[:-1]])
     first = int(np.flatnonzero(np.isfinite(level))[0])
     known = {name: (getattr(series, name) / level)[first:] for name in ("change", "reach", "overnight")}

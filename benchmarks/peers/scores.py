@@ -30,7 +30,7 @@ class Scores:
     def p_value(self, method: str, other: str, year: int | None = None) -> float:
         """Diebold and Mariano's, two-sided, of the daily CRPS: each series in units of the other's mean, then averaged.
 
-        Daily means, since what happens on a day happens to all series.
+        The series are averaged day by day, since they share each day's events.
         """
         ours, theirs = (np.array(list(self._losses(name, year))) for name in (method, other))
         units = theirs.mean(axis=1, keepdims=True)
@@ -48,7 +48,7 @@ class Scores:
         return float(np.mean(np.divide(ours, theirs)))
 
     def best(self, methods: Sequence[str], other: str) -> str:
-        """The method whose CRPS is the smallest share of another's: in hindsight, on these very sessions."""
+        """The method whose CRPS is the smallest share of another's, chosen in hindsight on the same sessions."""
         return min(methods, key=lambda method: float(self.shares(method, other).mean()))
 
     def _losses(self, method: str, year: int | None) -> Iterator[Values]:

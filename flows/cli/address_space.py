@@ -1,7 +1,7 @@
 """The address space that a command may take, where somebody has limited it (`ulimit -v`).
 
-Below what they take when they are loaded, libraries end the process in ways that nobody can catch, one of them with a
-line of its own and another without any. So the limit is looked at before they are.
+With less than they need, libraries end the process while they are loaded, in ways that nobody can catch, some without
+any message. So the limit is checked before that.
 """
 
 import sys
@@ -17,7 +17,7 @@ NEEDED = {
 
 
 def check_address_space(command: str) -> None:
-    """ConfigurationError where a command is given less than it takes."""
+    """ConfigurationError where a command is given less than it needs."""
     if sys.platform == "win32":
         return
     import resource
@@ -28,6 +28,6 @@ def check_address_space(command: str) -> None:
         raise ConfigurationError(
             "the address space of this process",
             have=f"it is limited to {limit / 1e6:,.0f} MB",
-            need=f"{needed:,} MB for `tomorrow {command}` (hardly a third of it is memory that is in use)",
-            remedy="ulimit -v unlimited, or a limit of memory in use in its place, as containers and systemd have it",
+            need=f"{needed:,} MB for `tomorrow {command}` (less than a third of that becomes memory in use)",
+            remedy="ulimit -v unlimited, or limit the memory in use instead, as containers and systemd do",
         )

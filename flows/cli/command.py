@@ -63,7 +63,7 @@ def _flat(function: Callable[..., CommandResult]) -> Callable[..., CommandResult
 
     @functools.wraps(function)
     def flat(**options: Any) -> CommandResult:
-        del options["as_json"]  # whoever prints the result looks for it, and for errors of the parser as well
+        del options["as_json"]  # the code that prints the result reads it from the arguments, since the parser may fail
         made = {
             name: kind(**{field.name: options.pop(field.name) for field in fields(kind)})
             for name, kind in groups.items()

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tasks.settings import Settings
 
-# Of a text that is wrong, so many characters.
+# How many characters of a wrong text are shown.
 SHOWN = 100
 # More processes than this take all of a machine's memory, unless it has many processors.
 MOST_JOBS = 64
 
-# By which options people give these keys.
+# The options that set these keys.
 OPTIONS = {
     "source": "--source",
     "ticker": "--ticker",
@@ -61,12 +61,12 @@ def parse_column(name: str) -> Column:
 
 
 def jobs(wanted: int | None) -> int:
-    """The number of processes: as it is given, else one for each processor that we may use."""
+    """The number of processes: the given one, else one for each processor that we may use."""
     from tasks.system.cluster.processors import usable_processors
 
     most = max(MOST_JOBS, 2 * usable_processors())
     if wanted is not None and not 1 <= wanted <= most:
-        remedy = "give a number of processes; more than there are processors gain nothing"
+        remedy = "give a number in that range; more processes than processors gain nothing"
         raise UsageError("--jobs", have=str(wanted), need=f"at least one process, {most} at most", remedy=remedy)
     return wanted or usable_processors()
 
@@ -105,7 +105,7 @@ def cluster_address(wanted: str | None, settings: "Settings") -> str | None:
 def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[PriceRequest, ...]]":
     """Read the settings and set up this process; a wrong request for prices fails before anything starts.
 
-    Of requests for one security, under its present ticker or another, the first is left.
+    Of several requests for one security, under its present ticker or another, the first is kept.
     """
     from tasks.settings import read_settings
     from tasks.system.prefect_server import prepare_environment
@@ -120,7 +120,7 @@ def prepare(wanted: Sequence[PriceRequest] = ()) -> "tuple[Settings, tuple[Price
     from tasks.prices.request import resolve, wanted_security
 
     one = wanted[0]
-    # Of several, each says for itself what is impossible. Without a day or an exchange none is asked for a calendar.
+    # Of several, each fails later by itself. Without a day or an exchange no calendar has to be loaded.
     if len(wanted) == 1 and (one.as_of or one.first or one.exchange):
         resolve(one, settings, now())
     first: dict[str, PriceRequest] = {}
@@ -173,7 +173,7 @@ def _value(assignment: str, text: str) -> Any:
 
     try:
         return _number(yaml.safe_load(text))
-    # The last two are YAML's own of a day such as 2020-13-45, and of a thousand brackets.
+    # YAML raises the last two for a day such as 2020-13-45, and for a thousand brackets.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(
             f"--set {assignment if len(assignment) < SHOWN else f'{assignment[:SHOWN]}...'}",
@@ -184,7 +184,7 @@ def _value(assignment: str, text: str) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """YAML takes 1e-4 for a text; nobody who writes it means one."""
+    """The number that a person means by 1e-4, which YAML reads as text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -192,7 +192,7 @@ def _number(value: Any) -> Any:
 
 
 def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str] | None = None) -> Config:
-    """A configuration from its values; UsageError names the option, or the key where it has none of its own."""
+    """A configuration from its values; UsageError names the option, or the key if no option sets it."""
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
@@ -218,7 +218,7 @@ def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str
 
 
 def _meant(kind: type[BaseModel], key: str) -> str:
-    """The key that is meant, where another one ends as an unknown one does, or is written nearly so."""
+    """`. Did you mean ...?` for an unknown key: one with the same ending, or one spelt nearly the same."""
     keys = list(_dotted(kind))
     ends = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
     return f". Did you mean {ends[0]!r}?" if ends else did_you_mean(key, keys)
@@ -235,14 +235,14 @@ def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _near_part(part: str, key: str, raw: Mapping[str, Any]) -> str:
-    """The key that is meant, where the name of a part of the configuration is written nearly right."""
+    """`. Did you mean ...?` for a part of the configuration whose name is spelt nearly right."""
     rest = key.partition(f"{part}.")[2]
     names = {name: f"{name}.{rest}" for name, inner in raw.items() if isinstance(inner, dict)}
     return did_you_mean(part, names, names) if part else ""
 
 
 def _near_choice(fault: "ErrorDetails") -> str:
-    """The choice that is meant by a value that is none of them."""
+    """`. Did you mean ...?` for a value that is none of the choices."""
     choices = re.findall(r"'([^']*)'", fault.get("ctx", {}).get("expected", ""))
     return did_you_mean(str(fault["input"]), choices)
 

@@ -15,8 +15,8 @@ from flows.cli.working_directory import leave_working_directory
 from model.errors import TomorrowError, UsageError, masked, printable
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
-# New objects before Python looks for cycles among them. At its own 700 a forecast spends a quarter of its time looking
-# through what Prefect, MLflow and pandas have just loaded, none of which will ever go, most of it when it ends.
+# How many new objects make Python look for cycles among them. With its default of 700 a forecast spends a quarter of
+# its time, mostly at its end, looking through what Prefect, MLflow and pandas have loaded, none of which is ever freed.
 UNTIL_COLLECTED = 500_000
 
 
@@ -68,10 +68,10 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Let a standard stream that is closed lead nowhere.
+    """Open closed standard streams to the null device.
 
-    Otherwise what is meant for it would be printed with the answer, and the next file that is opened would get its
-    number, and what libraries write to it.
+    Otherwise text meant for one would be printed with the answer, and the next file that is opened would get the
+    stream's number, and with it what libraries write to the stream.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -80,13 +80,13 @@ def _open_closed_streams() -> None:
 
 
 def _write(text: str) -> TomorrowError | None:
-    """Print what is asked for; the error to show where it cannot be written, though what it describes is done."""
+    """Print the answer; the error to show if it cannot be written, although the command's work is done."""
     try:
         print(text, flush=True)
     except OSError as error:
         # Python would try once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader has ended
             return None
         return UsageError(
             "the answer on standard output",
@@ -105,19 +105,19 @@ def _fail(error: TomorrowError, as_json: bool) -> int:
 
 def _complain(error: TomorrowError) -> int:
     text = printable(str(error), keep="\n")
-    with contextlib.suppress(OSError):  # a log that is full is no reason to end otherwise
+    with contextlib.suppress(OSError):  # a full log does not change the exit code
         print(f"tomorrow: {text}", file=sys.stderr, flush=True)
     return error.exit_code
 
 
 def _trace(error: Exception) -> None:
-    """Show where a fault of ours was raised, if somebody wants to know."""
+    """Show where a fault of ours was raised, if TOMORROW_DEBUG is set."""
     if os.environ.get("TOMORROW_DEBUG"):
         print(masked("".join(traceback.format_exception(error))), file=sys.stderr)
 
 
 def _described(error: Exception) -> TomorrowError:
-    """The words for an error that has none yet: a disk that is full, or a fault of ours."""
+    """Any other error as one of ours: a full disk, or a fault of ours."""
     from tasks.system.disk_errors import fault_of_ours, storage_fault
 
     _trace(error)

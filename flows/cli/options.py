@@ -15,7 +15,7 @@ from model.config import PRESETS, ForecasterConfig, PriceRequest
 from model.errors import PricesUnavailable, UsageError
 from model.market.security import SAMPLE, check_sample
 
-# What heads the column of tickers in a list that is a table.
+# The headings of the column of tickers in a list that is a table.
 TICKER_TITLES = ("ticker", "tickers", "symbol", "symbols", "ticker symbol")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&_-]*")
 
@@ -46,12 +46,12 @@ def number(text: str | int) -> int:
 def version_number(text: str | int) -> int:
     """The number of a version: 1 or more, and what every database can hold."""
     if not 0 < number(text) < 2**31:
-        raise typer.BadParameter(f"{text!r} is no version's number, which is 1 or more")
+        raise typer.BadParameter(f"{text!r} is not a version's number, which is 1 or more")
     return number(text)
 
 
 def path(text: str) -> str:
-    """A file by its whole path, since it is opened from another folder; an address stays one."""
+    """A file by its absolute path, since it is opened from another folder; an address stays as it is."""
     return os.path.abspath(os.path.expanduser(text)) if text and "://" not in text else text
 
 
@@ -106,8 +106,8 @@ Exchange = Annotated[
     option(
         "--exchange",
         "CODE",
-        "The exchange's calendar, such as XETR, or 24/7; `observed`: its sessions are the days that the prices have "
-        "(default: what source and ticker tell).",
+        "The exchange's calendar, such as XETR, or 24/7; `observed`: every day with prices is a session "
+        "(default: by source and ticker).",
     ),
 ]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
@@ -168,7 +168,7 @@ class PriceOptions:
             for ticker in named:
                 check_sample(ticker)
         if self.source == "csv" and not named:
-            _check_there(self.prices)  # before anybody is asked for the ticker of a file that is not there
+            _check_there(self.prices)  # before an error asks for the ticker of a file that is not there
         shared = given(
             source=self.source,
             columns=tuple(self.columns) or None,
@@ -197,7 +197,7 @@ class PriceOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
-    """What a preset is changed by."""
+    """The options that change a preset."""
 
     column: ColumnName = "Open"
     epochs: Annotated[int | None, count("--epochs", "Passes over the training part.")] = None

@@ -40,12 +40,12 @@ COMMANDS = {
     "rollback": ("promote", "Give Production back to the version that was there before."),
     "history": ("history", "Show which version was in which stage when, by whose decision and why."),
     "predict": ("predict", "Forecast the next session with the version in Production."),
-    "score": ("score", "Fill in what happened, score the forecasts, and request retraining where it is due."),
-    "forecasts": ("forecasts", "List the forecasts in the ledger, what happened and how they scored."),
+    "score": ("score", "Fill in the actual prices, score the forecasts, and request retraining where it is due."),
+    "forecasts": ("forecasts", "List the forecasts in the ledger, the actual prices and the scores."),
     "prices": ("prices", "Show which prices are stored and how fresh they are, or fetch them."),
     "up": ("up", "Start the servers and a worker with the schedules, and keep them running."),
     "status": ("status", "Show what runs, what is next, and how prices and forecasts are."),
-    "clean": ("clean", "Remove versions, runs, prices and logs that are old and not in use."),
+    "clean": ("clean", "Remove old versions, runs, prices and logs that nothing refers to."),
 }
 # Typer's words for a mistake, and ours.
 WORDS = (
@@ -64,7 +64,7 @@ Call = Callable[[], "CommandResult"]
 
 
 class LateCommand(TyperCommand):
-    """A command whose file is imported when it is used: nothing else waits for what it imports."""
+    """A command whose file is imported when it is used, so that no other command waits for its imports."""
 
     def __init__(self, name: str, place: str, summary: str) -> None:
         super().__init__(name, short_help=summary)
@@ -77,7 +77,7 @@ class LateCommand(TyperCommand):
 
 
 def parse(arguments: Sequence[str]) -> Call | int:
-    """The call of a command, or the exit code where nothing is left to do, as after --help; UsageError if wrong."""
+    """The call of a command, or the exit code if nothing is left to do, as after --help; UsageError if wrong."""
     try:
         return parser().main(list(arguments), prog_name="tomorrow", standalone_mode=False)  # type: ignore[no-any-return]
     except typer.TyperException as error:
@@ -118,7 +118,7 @@ def _top(
 
 
 def _wrong_use(error: typer.TyperException) -> UsageError:
-    """Typer's error in our words, with the name that is likely meant."""
+    """Typer's error in our words, with the name that was probably meant."""
     context: typer.Context | None = getattr(error, "ctx", None)
     program = context.command_path if context else "tomorrow"
     named, near = getattr(error, "option_name", None), getattr(error, "possibilities", None)
@@ -137,7 +137,7 @@ def _wrong_use(error: typer.TyperException) -> UsageError:
 
 
 def _needed(error: typer.TyperException, context: "typer.Context | None") -> str:
-    """What the option that is wrong is for, or how the whole command is written."""
+    """The value that the wrong option needs, or how the whole command is written."""
     if context is None or isinstance(context.command, TyperGroup):
         return f"one of {', '.join(COMMANDS)}"
     named = getattr(error, "option_name", None)
@@ -150,7 +150,7 @@ def _needed(error: typer.TyperException, context: "typer.Context | None") -> str
 
 
 def _remedy(message: str, program: str, context: "typer.Context | None") -> str:
-    """The option that a ticker belongs to, where a word alone stands in its place; else where the help is."""
+    """For a ticker without its option, that option; else where the help is."""
     extra = re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \(([A-Z0-9.^=&_-]+)\)\.?", message)
     if extra and context and any("--ticker" in part.opts for part in context.command.params):
         return f"name a security with --ticker: {program} --ticker {extra[1]}"

@@ -1,4 +1,4 @@
-"""What a command comes to: one JSON object for programs, the same as text for people, an exit code."""
+"""A command's result: one JSON object for programs, the same as text for people, an exit code."""
 
 import json
 import math
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from tasks.settings import Settings
 
-# Lines are never wrapped: whoever reads them has a terminal that does it, or a program that is better off without.
+# Lines are never wrapped: a terminal wraps them itself, and a program needs them whole.
 WIDTH = 10_000
 
 
-# A time as JSON has it, and the length of what a report holds itself.
+# A time as JSON has it, and the length of a list that a report holds.
 Moment = Annotated[datetime, PlainSerializer(datetime.isoformat)]
 Count = Annotated[int, BeforeValidator(len)]
 # A figure that may be undefined, which JSON has no number for.
@@ -58,7 +58,7 @@ def of(path: str, *default: Any, **more: Any) -> Any:
 
 
 class FetchAnswer(Answer):
-    """How the prices were fetched that a command has worked with, and what was noticed about them."""
+    """How a command's prices were fetched, and what was noticed about them."""
 
     notes: tuple[str, ...] = of("prices.notes")
     verdict: str
@@ -95,7 +95,7 @@ def for_each(
 ) -> CommandResult:
     """Run one security after the other, with a pause between; a failure does not stop the others.
 
-    One alone answers, or fails, as if there were no others.
+    A single one answers, or fails, by itself.
     """
     if len(wanted) == 1:
         return run(wanted[0])
@@ -108,7 +108,7 @@ def for_each(
 
 
 def attempt(request: PriceRequest, run: Callable[[PriceRequest], CommandResult]) -> CommandResult:
-    """The result for one security of several, or what kept it from being one."""
+    """The result for one security of several, or its failure."""
     try:
         return run(request)
     except TomorrowError as error:
@@ -142,7 +142,7 @@ def lines(*parts: "RenderableType") -> "RenderableType":
 
 
 def say(line: str) -> None:
-    """Write a line for whoever watches, beside the answer."""
+    """Write a line to standard error, beside the answer."""
     shown = printable(line, keep="\n")
     sys.stderr.write(f"tomorrow: {shown}\n")
 
@@ -156,7 +156,7 @@ def look(run_url: str, settings: "Settings") -> tuple[str, ...]:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: bool = False, indent: int = 0
 ) -> "RenderableType":
-    """A table without rules; with `figures` every column but the first is flush right."""
+    """A table without lines; with `figures` every column except the first is aligned right."""
     from rich.padding import Padding
     from rich.table import Table
 

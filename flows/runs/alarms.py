@@ -18,13 +18,13 @@ SHOWN_CHANGES = 20
 
 
 def alarm_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
-    """A hook of flows: a deployment's run has failed or crashed; at the command line somebody has seen it."""
+    """A hook of flows: a deployment's run has failed or crashed; at the command line the user sees it."""
     if flow_run.deployment_id is None:
         return
     alarm = Alarm(
         kind="flow.failed",
         subject=flow.name,
-        message=f"The run {flow_run.name!r} of {flow.name} is {state.name}: {state.message or 'nothing is said'}",
+        message=f"The run {flow_run.name!r} of {flow.name} is {state.name}: {state.message or 'no message'}",
         at=now(),
         details={"flow_run_id": str(flow_run.id), "state": state.name or state.type.value},
     )

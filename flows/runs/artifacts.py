@@ -1,4 +1,4 @@
-"""Artifacts in Prefect's pages: what a run came to, and the links between flow runs and MLflow runs."""
+"""Artifacts in Prefect's pages: a run's result, and the links between flow runs and MLflow runs."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ from tasks.training.previous import WITHIN
 def artifact_key(kind: str, subject: str) -> str:
     """The key of an artifact about a model or a ticker, such as `forecast-meta-open`: each has a history of its own.
 
-    Prefect takes lower-case letters, digits and dashes; where a name has others, a digest of it stands behind.
+    Prefect takes lower-case letters, digits and dashes; where a name has others, a digest of it is added.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")
     if plain != subject.lower():
@@ -53,7 +53,7 @@ def link_training(
     sessions: int,
     decision: Decision,
 ) -> None:
-    """Show in Prefect what a training came to in so many sessions, and where MLflow shows all of it."""
+    """Show in Prefect a training's result on its test sessions, and where MLflow shows all of it."""
     create_link_artifact(
         url,
         link_text=f"MLflow run of {version.model} version {version.version}",
@@ -63,7 +63,7 @@ def link_training(
         f"**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
         f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{markdown_table(decision.checks)}",
         key=artifact_key("training", version.model),
-        description=f"what {version.model} version {version.version} came to",
+        description=f"the result of {version.model} version {version.version}",
     )
 
 

@@ -1,7 +1,7 @@
 """The time, as the flows see it: the only place that reads the clock.
 
-Tests and benchmarks give the flows another time. It is no parameter of theirs: whoever can start a flow run could then
-backdate a forecast, and it would count among those made before their session.
+Tests and benchmarks give the flows another time. It is not a parameter of the flows: otherwise anybody who can start a
+flow run could backdate a forecast, and it would count among those made before their session.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def now() -> datetime:
 
 @contextmanager
 def clock_at(moment: datetime) -> Iterator[None]:
-    """Give the flows that this block calls a time at which the clock stands; ValueError without a time zone."""
+    """Stop the clock at a moment for the flows that this block calls; ValueError without a time zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     before = _given.set(moment.astimezone(UTC))

@@ -1,4 +1,4 @@
-"""The final state of a run that has done its work: its message says what it came to, and a refusal has its own name."""
+"""The final state of a run that has done its work: its message gives the result, and a refusal has its own name."""
 
 from typing import TypeVar, cast
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def completed(result: R, message: str, name: str | None = None) -> R:
-    """What a flow returns so that its run is Completed with this message; whoever called it gets the result."""
+    """What a flow returns so that its run is Completed with this message; its caller gets the result."""
     shown = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 3].rstrip()}..."
     return cast("R", Completed(name=name, message=masked(shown), data=result))
 

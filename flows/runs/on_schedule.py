@@ -53,7 +53,7 @@ def on_schedule(function: Callable[P, R]) -> Callable[P, R]:
         given.apply_defaults()
         request: PriceRequest = given.arguments["request"]
         settings, at = read_settings(), now()
-        # Elsewhere a run that finds nothing to do would count as the last one.
+        # Otherwise a run for other places that finds nothing to do would count as the last one.
         check_places_of_run(settings)
         calendar = resolve(request, settings, at).calendar
         found = occasion(calendar, due, at, timedelta(minutes=settings.schedules.late_minutes), _since(due))
@@ -83,7 +83,7 @@ def _due() -> datetime | None:
 
 
 def _since(due: datetime) -> datetime | None:
-    """When the last run of the same schedule was due that has completed; None for a run that no deployment has."""
+    """When the last completed run of the same schedule was due; None for a run without a deployment."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None or run.deployment_id is None:
@@ -98,7 +98,7 @@ def _since(due: datetime) -> datetime | None:
             flow_run_filter=question, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=MOST_RUNS
         )
     same = (found.expected_start_time for found in before if found.auto_scheduled and _slug(found) == _slug(run))
-    # Whatever it never did is done now.
+    # Without one, every session counts as ended since then.
     return next((at for at in same if at is not None), due - NEVER)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from model.training.fit import OnEpoch
     from tasks.backtest.proofs import OnPeriod
 
-LOGGED = 10  # so many lines show how the loss falls
+LOGGED = 10  # lines that show how the loss falls
 LOG_EVERY_SECONDS = 10.0  # while securities are fetched
 
 # Called with how much is done, and the text beside it.

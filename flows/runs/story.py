@@ -1,8 +1,8 @@
 """The story of a run in the log that Prefect's pages show: one line for each thing that a reader wants to know.
 
 The pages show states as states, so the lines in which Prefect repeats them are dropped. What `tasks` and `model` log
-by Python's loggers goes to the same log: not by PREFECT_LOGGING_EXTRA_LOGGERS, which works only if it is set before
-Prefect is imported, and a worker or anybody's script may start a run.
+by Python's loggers goes to the same log. PREFECT_LOGGING_EXTRA_LOGGERS is not used for that: it works only if it is set
+before Prefect is imported, and a worker or anybody's script may start a run.
 """
 
 import copy
@@ -63,7 +63,7 @@ _handler = _RunLogHandler()
 def start_run() -> dict[str, float]:
     """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end.
 
-    ConfigurationError where its deployment is for other places.
+    ConfigurationError where its deployment is for another state directory, MLflow or ledger.
     """
     for name in PREFECTS_LOGGERS:
         logging.getLogger(name).addFilter(_is_news)
@@ -95,13 +95,13 @@ def log_prices(fetched: "FetchedPrices") -> None:
 
 
 def log_accepted(notes: "Sequence[str]") -> None:
-    """What the prices contradict of those that an earlier version was trained on, and who has accepted it."""
+    """How the prices contradict those that an earlier version was trained on, and who has accepted that."""
     for note in notes:
         get_run_logger().warning(note)
 
 
 def log_windows(split: "Split", rows: int) -> None:
-    """What the network is fitted on, where one forecast needs so many rows."""
+    """The number of windows to train on, where one forecast needs `rows` rows, and the test period."""
     get_run_logger().info(
         f"{len(split.train) - rows} windows to train on; {split.n_test} sessions to test on, {split.first_test} to "
         f"{split.last_test}."
@@ -109,12 +109,12 @@ def log_windows(split: "Split", rows: int) -> None:
 
 
 def log_preset(forecaster: "ForecasterConfig") -> None:
-    """The preset, and what is changed of it."""
+    """The preset, with its changes."""
     get_run_logger().info(f"Preset: {preset_label(forecaster)}.")
 
 
 def log_waiting(line: str) -> None:
-    """That a run waits, and for whom: at the command line on the terminal, too, which Prefect's log does not reach."""
+    """That a run waits, and for whom; at the command line also on the terminal, which Prefect's log does not reach."""
     get_run_logger().warning(line)
     if runtime.deployment.id is None:
         sys.stderr.write(f"tomorrow: {line}\n")
@@ -153,7 +153,7 @@ def log_pulled(model: str, version: "RegisteredVersion | None") -> None:
 
 
 def log_too_new(version: "RegisteredVersion", prices: "Prices", newest: "date") -> None:
-    """That a version knows what came after the day that is forecast from, up to its `newest`, and does not forecast."""
+    """That a version does not forecast, since it knows sessions after the newest price, up to `newest`."""
     get_run_logger().warning(
         f"{version.model} {version.named} knows the sessions up to {newest}: as of {prices.last} the best naive "
         "distribution is recorded in its place."
@@ -177,7 +177,7 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
 def log_score(scored: "Scored", filled: int) -> None:
     """How many prices were filled in, how the forecasts have done, and whether retraining is requested."""
     logger, judged = get_run_logger(), scored.judged
-    logger.info(f"Filled in what happened for {filled} of {len(scored.rows)} forecasts.")
+    logger.info(f"Filled in the actual price of {filled} of {len(scored.rows)} forecasts.")
     if judged is None:
         logger.info("No version's forecast to judge yet." if scored.counted else "Nothing to score yet.")
     else:
@@ -213,7 +213,7 @@ def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run
 
 
 def _hide_passwords(record: logging.LogRecord) -> bool:
-    """Mask the addresses in a record, and in the trace that it carries: the pages show both to whoever opens them."""
+    """Mask the addresses in a record, and in the trace that it carries: everybody who opens the pages sees both."""
     record.msg, record.args = masked(record.getMessage()), None
     if record.exc_info:
         record.exc_text, record.exc_info = masked(logging.Formatter().formatException(record.exc_info)), None

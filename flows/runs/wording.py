@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def score_sentences(metrics: Mapping[str, float], money: Money) -> tuple[str, ...]:
     """How the distributions did beside the best naive one, if there were any, and then their medians likewise.
 
-    metrics: those of `Evaluation.metrics`, where nothing but naive forecasts stands beside ours
+    metrics: those of `Evaluation.metrics`, with only naive forecasts beside ours
     """
     distributions = [name for name in CONSTANT if f"{name}_crps" in metrics]
     points = [name.removesuffix("_rmse") for name in metrics if name.endswith("_rmse") and name != "naive_rmse"]
@@ -39,13 +39,13 @@ def live_text(claim: str, skills: Mapping[int, float]) -> str:
 
 
 def intervals_in_brackets(made: RecordedForecast) -> str:
-    """The intervals of a forecast, behind it; nothing where it has none."""
+    """The intervals of a forecast, to write after it; nothing where it has none."""
     bounds = [f"{level}%: {made.money.span(low, high)}" for level, (low, high) in made.intervals.items()]
     return f" ({', '.join(bounds)})" if bounds else ""
 
 
 def made_by(made: RecordedForecast) -> str:
-    """Who made a forecast: a version, or which naive distribution for want of one."""
+    """Who made a forecast: a version, or the naive distribution that was used without one."""
     if made.version is not None:
         return f"{made.model} {made.named}"
     kind = next((f", {naive_label(name)}" for name, row in made.naive_quantiles.items() if row == made.quantiles), "")

@@ -1,1 +1,1 @@
-"""What travels inside every registered version: it imports nothing of ours."""
+"""The code that is stored inside every registered version: it imports nothing else of this project."""

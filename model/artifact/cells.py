@@ -97,10 +97,10 @@ class PeepholeLSTMCell(MemoryCell):
         h_t = o_t * tanh(c_t)
 
     Gers and Schmidhuber, "Recurrent nets that time and count" (IJCNN 2000); Gers, Schraudolph and Schmidhuber,
-    "Learning precise timing with LSTM recurrent networks" (JMLR 3, 2002). The output gate sees the new c, the others
-    the one before. As in today's LSTMs, and other than in the papers, both squashing functions are tanh.
+    "Learning precise timing with LSTM recurrent networks" (JMLR 3, 2002). The output gate sees c_t, the other gates
+    c_(t-1). As in today's LSTMs, but unlike in the papers, both squashing functions are tanh.
 
-    The peepholes start at 0 and the forget gate's bias at 1: the network starts as an LSTM of Keras's.
+    The peepholes start at 0 and the forget gate's bias at 1: the network starts as Keras's LSTM.
     """
 
     blocks = 4

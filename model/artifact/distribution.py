@@ -1,7 +1,7 @@
 """A predictive distribution: the probabilities whose quantiles are kept, and the quantiles of past errors.
 
-A forecaster's error is what the price was, less the centre of its forecast, in units of the forecast's own width. The
-newest errors that are known at an origin say how the next price may lie around the centre there.
+A forecaster's error is the actual price minus the centre of its forecast, in units of the forecast's own width. The
+newest errors that are known at an origin show how the next price may lie around the centre of its forecast.
 """
 
 from dataclasses import dataclass
@@ -51,9 +51,9 @@ NO_ERRORS = Errors(days=np.empty(0), values=np.empty(0))
 class Calibration:
     """How past errors become quantiles.
 
-    windows:   a quantile is the mean of the empirical quantiles of so many newest errors each
+    windows:   numbers of newest errors: a quantile is the mean of the empirical quantiles over each
     symmetric: whether only the errors' sizes count, so that the median is the centre itself
-    largest:   errors count as so many widths at most; None for no limit
+    largest:   a larger error counts as this many widths; None for no limit
     days:      the sessions of the errors that were known when the forecaster was fitted, in days since 1970
     errors:    these errors; sessions after them are forecast again and their errors added
     """
@@ -66,7 +66,7 @@ class Calibration:
 
     @property
     def kept(self) -> int:
-        """How many errors count at most."""
+        """The largest number of errors that count."""
         return max(self.windows)
 
     def stored(self) -> Errors:
@@ -76,8 +76,8 @@ class Calibration:
     def quantiles(self, known: Values) -> Values:
         """(len(PROBABILITIES),) without unit, ascending, from the errors known; NaN where they are too few.
 
-        At a probability p stands the error of rank (n + 1) p of n, so that exchangeable errors stay below it with that
-        probability (Vovk, Gammerman and Shafer, 2005); the outermost error where that rank lies beyond it.
+        The quantile at p is the error of rank (n + 1) p among n: exchangeable errors stay below it with probability p
+        (Vovk, Gammerman and Shafer, 2005). Where that rank is below 1 or above n, it is the outermost error.
         """
         if len(known) < FEWEST_ERRORS:
             return np.full(len(PROBABILITIES), np.nan)

@@ -23,10 +23,11 @@ def network_output(network: Any, windows: Inputs, outputs: int) -> Values:
 def forecast(
     network: Any, recipe: Recipe, table: Table, origins: int = 1, following: float | None = None
 ) -> dict[str, Values]:
-    """Forecasts made at the newest sessions of a table, each for the session after: (origins,) dollars by name.
+    """Forecasts made at the newest sessions of a table, each for the session after: (origins,) prices by name.
 
     `forecast` is the median; `lower_80`, `upper_80` and so on bound the interval of each level; `quantile_0.005` and so
-    on are the distribution. All but `forecast` are NaN where the table or the known errors are too few.
+    on are the distribution. Where the table holds too little for a distribution, or too few errors are known,
+    `forecast` is the centre and the others are NaN.
 
     network:   a Keras model or a NumpyNetwork, from (n, lookback, features) to (n, members * outputs). Each window is
                computed by itself, so that no digit of a forecast depends on how many others are made beside it.
@@ -50,9 +51,9 @@ def forecast(
 
 
 def errors_of(recipe: Recipe, table: Table, placed: Placed) -> Errors:
-    """The errors of forecasts made at the newest sessions of a table but the newest one, whose outcome is not known.
+    """The errors of the forecasts made at a table's newest sessions, without the newest: its outcome is not known.
 
-    placed: where the forecasts stand that were made at the newest sessions, the newest one among them
+    placed: the forecasts made at the newest sessions, the newest one included
     """
     n = len(placed.centre) - 1
     if n < 1 or recipe.column not in table:
@@ -65,9 +66,9 @@ def errors_of(recipe: Recipe, table: Table, placed: Placed) -> Errors:
 
 
 def _made(recipe: Recipe, table: Table, origins: int) -> int:
-    """How many forecasts are made: those asked for, and before them as many as the calibration lacks errors of.
+    """How many forecasts to make: those asked for, and earlier ones whose errors the calibration needs.
 
-    It lacks those of the sessions after the stored ones, of which each origin counts the newest.
+    It needs the errors of the sessions after the stored errors, at most `calibration.kept` of them for each origin.
     """
     if "Date" not in table or origins < 1:
         return origins

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from .scale import MovementScale, Table, Values, newest_movements
 
-# The same weekday so many days before the next session: one quarter, and four quarters, which is a year. Companies
-# report their earnings in the same weeks of each quarter.
+# Days back from the next session to the same weekday of the last four quarters, the fourth of which is a year ago.
+# Companies report their earnings in the same weeks of each quarter.
 QUARTERS = (91, 182, 273, 364)
 NEAR, AROUND, JUMP, LARGEST_MOVE = 3, 7, 2.5, 8.0
 FURTHEST_BACK = QUARTERS[-1] + AROUND + NEAR
@@ -37,7 +37,7 @@ def market_state(table: Table, origins: int, following: float | None, scale: Mov
 
     following: the date of the session after the newest one, in days since 1970; else the next weekday
 
-    Sessions further back than a year and the scale before it change nothing.
+    Nothing older than one year plus the scale's own sessions has any effect.
     """
     n = min(len(table["Close"]), origins + FURTHEST_BACK + scale.rows)
     newest = {name: np.asarray(values[-n:], dtype=np.float64) for name, values in table.items()}
@@ -62,9 +62,9 @@ def next_weekday(day: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateBranch:
-    """The linear branch: what the market's state says of the logarithm of the scale's correction.
+    """The linear branch: from the market's state to the logarithm of the scale's correction.
 
-    constant, weights: of the standardised state; means, deviations: of the training part. One number an input.
+    constant, weights: of the standardised state; means, deviations: of the training part. One number per input.
     """
 
     constant: float
@@ -139,7 +139,7 @@ def _volumes(table: Table, origins: int) -> list[Values]:
 
 
 def _rolling_mean(values: Values, window: int, origins: int) -> Values:
-    """(origins,) means of the newest `window` values; of those there are, if at least half of them are there."""
+    """(origins,) means of the newest `window` values without missing ones; NaN if more than half are missing."""
     padded = np.concatenate([np.full(max(0, origins + window - 1 - len(values)), np.nan), values])
     windows = np.lib.stride_tricks.sliding_window_view(padded[-(origins + window - 1) :], window)
     there = np.isfinite(windows)

@@ -1,9 +1,8 @@
-"""How raw prices become a network's inputs, and its outputs a distribution in dollars.
+"""How raw prices become a network's inputs, and its outputs a distribution of prices.
 
-A table is what is known: column name -> (n,) float64, one value a session, oldest first, dollars or shares; `Date` is
+A table is what is known: column name -> (n,) float64, one value per session, oldest first, prices or shares; `Date` is
 in days since 1970. An origin is a session at whose close a forecast is made, for the session after it. Everything about
-an origin is computed from the sessions up to it: later sessions change no digit, nor do earlier ones that are further
-back than it looks.
+an origin is computed from a fixed number of sessions up to it: neither later nor older ones change a digit.
 """
 
 import json
@@ -29,7 +28,7 @@ LARGEST_CORRECTION = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Placed:
-    """Where forecasts stand: an error is what the price was, less the centre, in units of the width.
+    """The place of forecasts: an error is the actual price minus the centre, in units of the width.
 
     centre, width: (n,) in the recipe's own measure of prices
     usual:         (n,) the width by which the errors' median moves the centre
@@ -85,7 +84,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:
-        """Where the forecasts stand that the network's outputs (n, outputs) at the newest n sessions make."""
+        """The forecasts' places, from the network's outputs (n, outputs) at the newest n sessions."""
 
     @abstractmethod
     def measure(self, dollars: Values) -> Values:
@@ -114,14 +113,14 @@ class Recipe(ABC):
         return RECIPES[raw.pop("inputs")](**raw)
 
     def _newest(self, table: Table, name: str, origins: int, least: float = 0.0) -> Values:
-        """What `origins` windows need of a column; ValueError where it has less, or values not above `least`."""
+        """A column's newest values for `origins` windows; ValueError for too few, or one that is not above `least`."""
         needed = self.rows + origins - 1
         if name not in table:
             raise ValueError(f"no column {name}: forecasts are made from {', '.join(self.columns)}")
         if origins < 1 or len(table[name]) < needed:
             raise ValueError(
                 f"{origins} forecast(s) from {len(table[name])} sessions of {name}: "
-                f"needed are at least {max(needed, self.rows)} sessions, {self.rows} a forecast"
+                f"at least {max(needed, self.rows)} sessions are needed, {self.rows} for one forecast"
             )
         newest = np.asarray(table[name][-needed:], dtype=np.float64)
         if not np.isfinite(newest).all() or (newest <= least).any():
@@ -189,11 +188,11 @@ class ChangeRecipe(Recipe):
     """The network's inputs are changes from the Close before; its outputs say how far the next price may lie from it.
 
     All of them are logarithmic and divided by the scale of the day before, so that calm and volatile years look alike.
-    The first output, added to the linear branch's, is the logarithm of a factor: so many scales wide is the
-    distribution. The second is the distribution's shift from the newest Close, in scales.
+    The first output plus the linear branch's is the logarithm of the distribution's width, in scales. The second is the
+    distribution's shift from the newest Close, in scales.
 
-    What can be foreseen of the direction does not grow with volatility, but the errors do: shift and median count with
-    at most the scale of an ordinary market.
+    The predictable part of the direction does not grow with volatility, but the errors do. So shift and median are
+    measured in at most the scale of an ordinary market.
 
     shrinkage: the share of the shift that is used; 0 would leave the newest Close
     ordinary:  the scale of an ordinary market: the training part's median

@@ -38,7 +38,7 @@ class MovementScale:
     """The weighted mean of the movements of the newest sessions.
 
     sessions:  how many sessions the mean is taken over
-    half_life: after so many sessions the recent part of the weights has halved
+    half_life: the sessions after which the recent part of the weights has halved
     recent:    the share of the recent part; the rest is spread evenly
     """
 
@@ -56,7 +56,7 @@ class MovementScale:
         moves = newest_movements(table, origins + self.sessions - 1)
         with np.errstate(all="ignore"):
             windows = np.lib.stride_tricks.sliding_window_view(moves, self.sessions)
-            # Summed row by row: a product of matrices rounds by how many rows it has.
+            # Summed row by row: how a matrix product rounds depends on its number of rows.
             means = (windows * self._weights()).sum(axis=1)
         return np.where(np.isfinite(means), np.maximum(means, LEAST_SCALE), np.nan)
 

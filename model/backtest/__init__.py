@@ -1,1 +1,1 @@
-"""The same at many origins of the past: plan, fits, result, report."""
+"""Backtests, which train and forecast at many past dates: plan, fits, result, report."""

@@ -93,7 +93,7 @@ def _statistical(fit: Fit, prices: Prices) -> Fitted:
 
 
 def _statistical_forecasts(fit: Fit, known: Prices, origins: int) -> dict[str, Forecasts]:
-    """By name; those of volatility forecast their median, and where they have no distribution the newest Close."""
+    """By name. A volatility forecast's point is its median; the newest Close where it has no distribution."""
     made: dict[str, Forecasts] = {}
     if AUTO_LABELS.keys() & fit.names:
         points = statistical_forecasts(known, fit.column, origins, refit_every=origins)

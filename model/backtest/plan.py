@@ -128,7 +128,7 @@ class Plan:
         return self.forecasters[0].column
 
     def label(self, forecaster: str, most: int | None = None) -> str:
-        """What people call one of its forecasters: a preset, with what is changed of it, or a statistical one."""
+        """The name that people read for a forecaster: a preset with its changes, or a statistical forecast."""
         found = next((config for config in self.forecasters if config.preset == forecaster), None)
         return forecaster if found is None else preset_label(found, most)
 
@@ -150,7 +150,7 @@ def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[
     statistical forecasts are wanted and none of their libraries is installed.
     """
     if len({forecaster.column for forecaster in forecasters}) != 1:
-        raise ValueError("a backtest needs forecasters of one and the same column")
+        raise ValueError("all forecasters of a backtest need the same column")
     if len({forecaster.preset for forecaster in forecasters}) != len(forecasters):
         raise ValueError("a backtest takes each preset once")
     origins = tuple(_origins(prices, config))

@@ -1,8 +1,8 @@
 """The backtest behind a proof: a configuration fitted again and again, each time on what was known then.
 
 The sessions of a proof lie in periods of a year. Each period is forecast by one fit on all sessions before it, and each
-session with what was known at the close of the session before. A later session only adds to the newest period, so that
-a proof grows by a session a day and nothing of it is ever computed again.
+session with what was known at the close of the session before. A new session only extends the newest period, so a
+proof grows by one session a day and no part of it is computed again.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ NOTHING = PeriodForecasts(made=Forecasts.points(np.empty(0)), alone=Forecasts.po
 
 
 def configuration_of(config: ForecasterConfig) -> ForecasterConfig:
-    """What a proof belongs to: the configuration, but for its name, its seed, and where its weights start."""
+    """What a proof belongs to: the configuration without its name, its seed and where its weights start."""
     usual = TrainingConfig()
     aside = {name: getattr(usual, name) for name in ("seed", "warm_start", "cold_start_every")}
     return config.model_copy(update={"preset": NAME, "training": config.training.model_copy(update=aside)})
@@ -83,7 +83,7 @@ def is_preset(config: ForecasterConfig) -> bool:
 def first_row(prices: Prices, config: ForecasterConfig, wanted: ProofConfig, first: date | None = None) -> int | None:
     """The row of the first session of a proof; None where the prices are too few for any.
 
-    first: the session that the proof began with before: it stays, and no other will do
+    first: the first session of the proof that exists: it begins there again, or not at all
     """
     least = max(wanted.history, sessions_needed(config) + 1)
     row = max(least, len(prices) - wanted.sessions)
@@ -132,7 +132,7 @@ def forecast_period(fitted: Fitted, prices: Prices, period: Period, done: Period
 def assemble_proof(
     prices: Prices, start: int, found: Sequence[PeriodForecasts], config: ForecasterConfig, tried: int
 ) -> Proof:
-    """The proof from the forecasts of its periods, from row `start` on, beside what happened and what is naive."""
+    """The proof from its periods' forecasts, from row `start` on, with the actual prices and the naive forecasts."""
     made = _joined(*(period.made for period in found))
     alone = _joined(*(period.alone for period in found))
     stop = start + len(made.values)
@@ -144,7 +144,7 @@ def assemble_proof(
 
 
 class _Silent:
-    """A network that says nothing: the scale is not corrected, and there is no shift."""
+    """A network whose outputs are 0: no correction of the scale, and no shift."""
 
     def predict_on_batch(self, windows: Values) -> Values:
         return np.zeros((len(windows), 2))

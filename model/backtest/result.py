@@ -27,8 +27,8 @@ class SeedSpread:
 class MonthResult:
     """One calendar month: the figures' means over the seeds, and each seed's skill.
 
-    Both compare with the naive forecast and distribution that are best over all months, not in this month, which nobody
-    could know.
+    Both compare with the naive forecast and distribution that are best over all months. Those best in this month alone
+    nobody could know beforehand.
     """
 
     month: str
@@ -39,7 +39,7 @@ class MonthResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PresetResult:
-    """One preset over all sessions: an evaluation a seed."""
+    """One preset over all sessions: one evaluation per seed."""
 
     config: ForecasterConfig
     by_seed: Mapping[int, Evaluation]
@@ -51,12 +51,12 @@ class PresetResult:
 
     @property
     def label(self) -> str:
-        """What people call it: the preset's name, with what is changed of it."""
+        """The name that people read: the preset's, with its changes."""
         return preset_label(self.config)
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """One a seed, in the order of the seeds."""
+        """One per seed, in the order of the seeds."""
         return tuple(self.by_seed.values())
 
     @property
@@ -140,9 +140,9 @@ class BacktestResult:
 
 
 def comparison_rows(result: BacktestResult) -> tuple[ComparisonRow, ...]:
-    """Every forecast over all sessions: the presets, then what is naive, then what is statistical.
+    """Every forecast over all sessions: the presets, then the naive forecasts, then the statistical ones.
 
-    The point forecast of a distribution that stands alone is its median.
+    A distribution without a point forecast counts with its median.
     """
     found = [
         ComparisonRow(name=preset.name, label=preset.label, kind="preset", metrics=preset.metrics)
@@ -159,7 +159,7 @@ def statistical_label(name: str) -> str:
 
 
 def _others(result: BacktestResult) -> Iterator[tuple[str, str, str, Evaluation]]:
-    """Name, label and kind of all that is compared with the presets, each in the place of the reference's forecasts."""
+    """Name, label, kind and evaluation of each forecast that the presets are compared with."""
     reference = result.reference
     none = no_distributions(len(reference.sessions))
     for preset in result.presets:
@@ -205,7 +205,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
 
 
 def _beside_the_best(evaluation: Evaluation, reference: Evaluation) -> Evaluation:
-    """The evaluation beside the naive forecast and the naive distribution that are best for the reference."""
+    """The evaluation with only the naive forecast and the naive distribution that are best for the reference."""
     forecast, quantiles = reference.best_naive, reference.best_naive_distribution
     return replace(
         evaluation,

@@ -9,10 +9,10 @@ from model.market.prices import Prices, Values
 Naive = dict[str, Values]
 
 AVERAGED = 5
-# The naive distributions by name, each with the number of past changes that it is made of, and the fewest that do.
+# The naive distributions by name, each with its number of past changes; and the fewest changes that are enough.
 CONSTANT = {f"constant_{changes}": changes for changes in (250, 500, 1000)}
 FEWEST_CHANGES = 20
-# On so many of the newest sessions it shows which naive distribution is the best.
+# The number of newest sessions on which the best naive distribution is chosen.
 COMPARED = 500
 NAIVE_LABELS = {
     **{name: f"the newest Close with its last {changes:,} changes" for name, changes in CONSTANT.items()},
@@ -47,8 +47,8 @@ def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
     """The naive distributions made at the newest `origins` sessions, each for the session after it.
 
     Each is (origins, len(PROBABILITIES)) prices: the newest Close, moved by the quantiles of the last 250, 500 and
-    1,000 changes, which are log(column / Close of the session before). With fewer changes it is made of those there
-    are; a row is NaN throughout where they are too few to say anything.
+    1,000 changes, which are log(column / Close of the session before). Where there are fewer, all of them count; a row
+    is NaN throughout where there are fewer than 20.
     """
     if not 1 <= origins <= len(prices):
         raise ValueError(f"{origins} origins in {len(prices)} sessions")
@@ -62,8 +62,8 @@ def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
 def best_naive_distribution(prices: Prices, column: str) -> tuple[str, Values]:
     """The naive distribution for the session after the newest one: its name, and (len(PROBABILITIES),) prices.
 
-    Of the three it is the one with the smallest CRPS on the newest 500 sessions, or on as many as there are; the first
-    of them where they are equal, or where none can be judged yet. NaN throughout where there are too few changes.
+    It is the one of the three with the smallest CRPS on the newest 500 sessions, or on all if there are fewer; the
+    first one if they are equal or none can be judged yet. NaN throughout where there are too few changes.
     """
     origins = min(COMPARED + 1, len(prices))
     made = naive_distributions(prices, column, origins)

@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 
 
 class Result(StrEnum):
-    """What a check comes to; INFO where it decides nothing."""
+    """The result of a check; INFO decides nothing."""
 
     PASS = "PASS"  # noqa: S105 - no password
     FAIL = "FAIL"
@@ -40,7 +40,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether it keeps no version from passing."""
+        """Whether a version may pass: the result is not FAIL."""
         return self.result != Result.FAIL
 
     def __str__(self) -> str:
@@ -61,12 +61,12 @@ def info(name: str, measured: str) -> Check:
 
 
 def note(sentence: str) -> Check:
-    """A sentence beside the checks: a person's reason, or one that was kept before there were checks."""
+    """A sentence beside the checks: a person's reason, or one that was stored before checks existed."""
     return Check(result=Result.INFO, name="", measured=sentence)
 
 
 def read_check(sentence: str) -> Check:
-    """The check that a sentence was kept of; a note where it is none."""
+    """The check that a stored sentence was made from; a note where the sentence is no check."""
     found = _SENTENCE.fullmatch(sentence)
     if found is None:
         return note(sentence)
@@ -98,5 +98,5 @@ def _cells(check: Check) -> tuple[str, ...]:
 
 
 def as_markdown(text: str) -> str:
-    """The text as a page of Markdown and HTML shows it, letter by letter."""
+    """The text escaped, so that a page of Markdown and HTML shows it letter by letter."""
     return _MARKUP.sub(r"\\\1", html.escape(text, quote=False))

@@ -1,4 +1,4 @@
-"""What can be decided on a version, by which checks, and what a person adds to the gate's reasons."""
+"""The decisions on a version, the checks behind them, and a person's reasons beside the gate's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class DecisionWord(StrEnum):
 
     The gate says promoted, refused, watched (mode dry_run: it passes, and stays where it is) or waiting (mode manual:
     for a person). A person approves or rejects a version that waits, forces one past the gate, rolls back, or moves
-    one to a stage that the gate has no say in. What makes room in Production is superseded.
-    What another ledger has the decision of, and this one has not, is found. A move that MLflow refused is taken back.
+    one to a stage that the gate does not guard. A version that is replaced in Production is superseded. A decision that
+    stands in another ledger and not in this one is found. A move that MLflow refused is taken back.
     """
 
     PROMOTED = "promoted"
@@ -42,7 +42,7 @@ class DecisionWord(StrEnum):
 
     @property
     def promotes(self) -> bool:
-        """Whether it puts a version into Production after the gate was asked, with its consent or against it."""
+        """Whether it puts a version into Production after the gate was asked, whatever the gate said."""
         return self in (DecisionWord.PROMOTED, DecisionWord.APPROVED, DecisionWord.FORCED)
 
     @property
@@ -80,7 +80,7 @@ class Decision:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """The sentences of these."""
+        """The failed checks as sentences."""
         return tuple(map(str, self.failed))
 
     @property

@@ -1,6 +1,6 @@
 """Scores of predictive distributions, session by session; docs/measures.md holds the formulas and their sources.
 
-actual:    (n,) prices, what happened
+actual:    (n,) the actual prices
 quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
 
 Scores are (n,), NaN where there is no distribution.
@@ -17,15 +17,15 @@ _EDGES = (0.0, *np.convolve(PROBABILITIES, (0.5, 0.5), mode="valid"), 1.0)
 # The share of all probabilities that lies nearest to each of PROBABILITIES; they sum to 1.
 CRPS_WEIGHTS: Values = np.diff(_EDGES)
 LOGITS: Values = np.log(np.array(PROBABILITIES) / (1 - np.array(PROBABILITIES)))
-# So many of the outermost segments between quantiles give the slope of a tail. With one, two quantiles of a sample that
-# happen to be near each other make the tail so thin that a single price in it outweighs all other sessions.
+# The number of outermost segments between quantiles that give a tail's slope. With only one, two quantiles that happen
+# to be close make the tail so thin that a single price in it outweighs all other sessions.
 TAIL_SEGMENTS = 2
-# Neighbouring quantiles of the log price are at least so far apart: a hundredth of a cent at 100 dollars.
+# Neighbouring quantiles of the log price are at least this far apart: a hundredth of a cent at 100 dollars.
 LEAST_GAP = 1e-6
 
 
 def no_distributions(n: int) -> Values:
-    """Rows that say that there is no distribution, for n sessions."""
+    """(n, len(PROBABILITIES)) NaN: no distribution for n sessions."""
     return np.full((n, len(PROBABILITIES)), np.nan)
 
 
@@ -40,7 +40,7 @@ def check(quantiles: Values) -> None:
         raise ValueError(f"{len(PROBABILITIES)} quantiles a session are needed, got an array of {quantiles.shape}")
     found = quantiles[given(quantiles)]
     if not bool(np.isnan(quantiles[~given(quantiles)]).all()) or bool((np.diff(found, axis=1) < 0).any()):
-        raise ValueError("quantiles must be ascending, all of a session given or none")
+        raise ValueError("quantiles must be ascending, and a session's either all given or all missing")
 
 
 def median(quantiles: Values) -> Values:
@@ -63,7 +63,7 @@ def crps(actual: Values, quantiles: Values) -> Values:
 
 
 def log_density(actual: Values, quantiles: Values) -> Values:
-    """The logarithm of the density of the log price at what happened: higher is better."""
+    """The logarithm of the forecast density at the actual log price: higher is better."""
     from scipy.special import log_expit
 
     height, slope = _logit_at(actual, quantiles)
@@ -71,9 +71,9 @@ def log_density(actual: Values, quantiles: Values) -> Values:
 
 
 def pit(actual: Values, quantiles: Values) -> Values:
-    """The probability integral transform, the probability that was given to prices up to what happened.
+    """The probability integral transform: the forecast probability of prices up to the actual one.
 
-    Of a distribution that keeps its word all values from 0 to 1 are equally likely.
+    For a calibrated forecast all values from 0 to 1 are equally likely.
     """
     from scipy.special import expit
 
@@ -84,7 +84,7 @@ def _logit_at(actual: Values, quantiles: Values) -> tuple[Values, Values]:
     """The logit of the distribution function as a function of the log price: its value and its slope, each (n,).
 
     A monotone cubic through the quantiles (PCHIP, as `scipy.interpolate.PchipInterpolator` has it, which takes one row
-    at a time). Beyond the outermost ones it goes on straight, with the mean slope of the last segments.
+    at a time). Beyond the outermost ones it is a straight line, with the mean slope of the last segments.
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # where a quantile is not above 0 there is no log price
         at, knots = np.log(actual), _apart(np.log(np.where(quantiles > 0, quantiles, np.nan)))
@@ -118,7 +118,7 @@ def _slopes_at_knots(knots: Values, gaps: Values, slopes: Values) -> Values:
 
 
 def _apart(knots: Values) -> Values:
-    """The same ascending knots, equal neighbours put apart to both sides."""
+    """The same ascending knots, with neighbours that are too close moved apart to both sides."""
     steps = LEAST_GAP * np.arange(knots.shape[1])
     up = np.maximum.accumulate(knots - steps, axis=1)
     down = np.minimum.accumulate((knots - steps)[:, ::-1], axis=1)[:, ::-1]

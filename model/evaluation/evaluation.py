@@ -27,7 +27,7 @@ class Evaluation:
     """One forecast a session, made with what was known at the close of the session before.
 
     sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
-    actual:      (n,) prices, what happened
+    actual:      (n,) the actual prices
     forecast:    (n,) prices, the point forecasts
     naive:       name -> (n,) prices, point forecasts made at the same moment with the same knowledge
     statistical: likewise, if there are any; they are reported, but never count as the best naive forecast
@@ -69,7 +69,7 @@ class Evaluation:
 
     @property
     def intervals(self) -> Intervals:
-        """Level, such as 0.8, -> the lower and the upper bounds, each (n,); empty where no session has any."""
+        """Level, such as 0.8 -> the lower and the upper bounds, each (n,); empty where no session has any."""
         if not distribution.given(self.quantiles).any():
             return {}
         return {level / 100: distribution.interval(self.quantiles, level) for level in LEVELS}
@@ -128,7 +128,7 @@ class Evaluation:
     def crps(self) -> float:
         """The mean CRPS; NaN without distributions.
 
-        Where there are naive distributions: over the sessions on which all of them and ours are there.
+        Where there are naive distributions: over the sessions that have all of them and ours.
         """
         return metrics.mean_given(self.crps_of(self.quantiles)[self._compared()])
 
@@ -144,12 +144,12 @@ class Evaluation:
 
     @property
     def log_score(self) -> float:
-        """The mean logarithm of the density that the log price was given: higher is better."""
+        """The mean logarithm of the forecast density at the actual log price: higher is better."""
         return metrics.mean_given(distribution.log_density(self.actual, self.quantiles))
 
     @property
     def pit(self) -> Values:
-        """(n,) the probability that was given to prices up to what happened; NaN where there is no distribution."""
+        """(n,) the forecast probability of prices up to the actual one; NaN where there is no distribution."""
         return distribution.pit(self.actual, self.quantiles)
 
     def against_distribution(self, other: Values) -> DieboldMariano:
@@ -157,7 +157,7 @@ class Evaluation:
         return metrics.diebold_mariano(self.crps_of(self.quantiles), self.crps_of(other))
 
     def _compared(self) -> npt.NDArray[np.bool_]:
-        """(n,) the sessions on which every naive distribution is there, and ours, if we have any."""
+        """(n,) the sessions that have every naive distribution, and ours if there are any of ours."""
         every = [distribution.given(quantiles) for quantiles in (self.quantiles, *self.naive_quantiles.values())]
         return np.asarray(np.logical_and.reduce([found for found in every if found.any()] or every))
 
@@ -172,7 +172,7 @@ class Evaluation:
     def direction(self) -> Share:
         """How often the price moved from the newest Close in the direction of the forecast.
 
-        Where the newest Close is no naive forecast of the column: from the column's own newest price.
+        Where the newest Close is not among the column's naive forecasts, from the column's own newest price.
         """
         reference = "newest_Close" if "newest_Close" in self.naive else next(iter(self.naive))
         return metrics.directional_accuracy(self.actual, self.forecast, self.naive[reference])
@@ -192,7 +192,7 @@ class Evaluation:
         return metrics.coverage(self.actual, lower - tolerance, upper + tolerance)
 
     def coverage_as_quoted(self, level: float) -> Share:
-        """The same, where an interval that ends nearer than half a cent, or half the last digit, does not miss."""
+        """The same, where a price outside by at most half a cent, or half the last digit, counts as within."""
         return self.coverage(level, self.money.half_a_digit)
 
     def metrics(self) -> dict[str, float]:
@@ -242,7 +242,7 @@ def evaluate(forecast: Callable[[Prices, int], Forecasts | Values], split: Split
     """Forecast each session of the test period with what was known at the close of the one before.
 
     forecast: a function of prices and a number of origins that returns prices, such as Forecaster.forecast, or whole
-              distributions, such as Forecaster.predict; a distribution that lacks a quantile is none
+              distributions, such as Forecaster.predict; a distribution that lacks a quantile does not count
     """
     known = split.prices.rows(0, len(split.prices) - 1)
     made = forecast(known, split.n_test)

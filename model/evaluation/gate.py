@@ -1,9 +1,9 @@
 """The gate: whether a version may forecast in Production, and why, in checks with numbers.
 
 It asks three things. Is the version's configuration proven, by what it forecast over years of a backtest? Does the
-version itself keep its word on its test period? Is it better than what is in Production? Each check is one line: what
-was measured, and what was needed. A version passes when no check fails. In the mode `manual` the gate advises, and a
-person decides. The caller acts on the decision: it moves a version, or asks a person.
+version itself forecast as well in its test period? Is it better than the version in Production? Each check is one line:
+what was measured, and what was needed. A version passes when no check fails. In the mode `manual` the gate advises, and
+a person decides. The caller acts on the decision: it moves a version, or asks a person.
 """
 
 import math
@@ -26,10 +26,10 @@ from model.market.prices import Values
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Finite, Field(gt=0)]
 
-# A version shows itself in so many sessions; a calendar month has at least this many.
+# The fewest test sessions that a version can be judged on; a calendar month has at least this many.
 FEWEST_OWN = 15
 TOO_FEW = "the prices are too few for any session of a proof"
-# What failed is read first.
+# Failed checks come first.
 _ORDER = (Result.FAIL, Result.PASS, Result.INFO)
 
 
@@ -40,11 +40,11 @@ class Gate(Frozen):
         "enforce", description="dry_run only reports what it would do; manual advises, and a person decides"
     )
     min_evidence: Annotated[Finite, Field(ge=1)] = Field(
-        20.0, description="the odds that skill is proven at; the k-th configuration tried needs k times as much"
+        20.0, description="odds from which skill counts as proven; the k-th configuration tried needs k times as much"
     )
     min_sessions: int = Field(500, ge=1, description="with fewer sessions of proof nothing is decided")
     recent_sessions: int = Field(
-        250, ge=1, description="on so many of the newest ones the CRPS may not be above the best naive distribution's"
+        250, ge=1, description="on this many of the newest ones the CRPS may not be above the best naive distribution's"
     )
     max_scale_ratio: Positive = Field(
         1.003, description="the CRPS may be at most this share of that of the market's scale without the network"
@@ -53,10 +53,10 @@ class Gate(Frozen):
         0.9975, description="the CRPS must be below this share of the Production version's, on the same sessions"
     )
     refresh_after: int = Field(
-        250, ge=1, description="a Production version so many sessions old is replaced by one that is as good"
+        250, ge=1, description="a Production version this many sessions old is replaced by one that is as good"
     )
     max_refresh_ratio: Positive = Field(
-        1.0025, description="as good is a CRPS below this share of the Production version's"
+        1.0025, description="as good means: a CRPS below this share of the Production version's"
     )
     common_sessions: int = Field(
         250, ge=1, description="the fewest sessions on which a version is compared with the one in Production"
@@ -68,7 +68,7 @@ class Gate(Frozen):
         1.01, description="RMSE / RMSE of the best naive forecast, over the proof and the test period"
     )
     max_coverage_gap: Annotated[Finite, Field(ge=0, le=1)] = Field(
-        0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
+        0.05, description="how far below their level the coverage of intervals may be, after allowing for chance"
     )
 
     @property
@@ -82,7 +82,7 @@ class Candidate:
     """A version that wants to go to Production.
 
     test:  the version itself on its test period
-    proof: of its configuration, up to the end of that period; None where there is none, and `why`
+    proof: of its configuration, up to the end of that period; None where there is none, for the reason `why`
     """
 
     test: Evaluation
@@ -98,7 +98,7 @@ class Champion:
     age:     how many sessions the candidate's training knew beyond its own; below 0 where it is the newer one
     proof:   of its configuration, on the candidate's prices; None where there is none
     proven:  whether its configuration had been proven when it was put there
-    same:    whether it has the candidate's configuration, but for the seed
+    same:    whether it has the candidate's configuration, apart from the seed
     """
 
     version: int
@@ -165,10 +165,10 @@ def _proof(candidate: Candidate, gate: Gate, *, replaces: bool) -> Iterator[Chec
 
 
 def _own(candidate: Candidate, gate: Gate) -> Iterator[Check]:
-    """Whether the version itself forecasts as its configuration did, fitted at other times: some fits go wrong."""
+    """Whether the version itself forecasts as well as its configuration's other fits: some fits go wrong."""
     test, proof = candidate.test, candidate.proof
     if proof is None or proof.evidence is None or proof.verdict(gate.needed) == Verdict.NO_SKILL:
-        return  # it is refused for that, and a proof without skill may end before the test period
+        return  # another check refuses it already, and a proof without skill may end before the test period
     found, name = compare(Proof(judged=test), proof), "CRPS in the test period"
     if found.sessions < FEWEST_OWN:
         few = f"{found.sessions} sessions that its proof has too"
@@ -213,9 +213,10 @@ def _rmse(errors: list[Values]) -> float:
 
 
 def _intervals(candidate: Candidate, gate: Gate) -> Iterator[Check]:
-    """One check a level: it fails where the share of prices within falls short by more than chance explains.
+    """One check per level: it fails where the share of prices within is too low by more than chance explains.
 
-    Judged are its own forecasts of the test period, and before it as many of the proof's as make up recent_sessions.
+    It judges the version's own forecasts of the test period, and as many of the proof's before it as bring their number
+    to recent_sessions.
     """
     test, before = candidate.test, _before(candidate)
     missing = max(0, gate.recent_sessions - len(test.sessions))
@@ -230,7 +231,7 @@ def _intervals(candidate: Candidate, gate: Gate) -> Iterator[Check]:
         name, needed = f"{100 * level:g} % interval", f"at least {100 * least:g} %"
         yield judge(gap <= gate.max_coverage_gap, name, measured, needed)
     if not test.intervals:
-        yield info("intervals", "the forecasts have none, so that their coverage is not judged")
+        yield info("intervals", "the forecasts have none, so their coverage is not judged")
 
 
 def _against_champion(
@@ -271,6 +272,6 @@ def _compared(
         return
     yield judge(compared.ratio < gate.max_crps_ratio, named, measured, f"below {gate.max_crps_ratio:g}")
     if not champion.proven:
-        # Neither is proven: what chance cannot do has to show between the two.
+        # Neither is proven: the difference between the two must be more than chance explains.
         better = f"better than version {champion.version}"
         yield judge(compared.odds >= odds, better, odds_text(compared.odds), odds_text(odds))

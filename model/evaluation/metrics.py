@@ -92,7 +92,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     share, scale = hits / n, 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     reach = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # With no hit, or nothing but hits, the bound is exactly 0 or 1; rounding would miss it by a digit.
+    # Without hits, or with hits only, one bound is exactly 0 or 1; rounding would miss it by a digit.
     return (0.0 if hits == 0 else centre - reach), (1.0 if hits == n else centre + reach)
 
 
@@ -169,7 +169,7 @@ def ks_distance(one: Values, other: Values) -> float:
         return math.nan
     from scipy.stats import ks_2samp
 
-    # The p-value, which is not used, takes long by the exact method.
+    # The exact method would take long for the p-value, which is not used.
     return float(ks_2samp(one, other, method="asymp").statistic)
 
 
@@ -199,9 +199,9 @@ def _mean_ratio(errors: Values, scale: Values) -> float:
 
 @cache
 def scoring_library() -> Any:
-    """The library of scores, imported without Numba where that can be.
+    """The library of scores, imported without Numba if possible.
 
-    Where Numba is installed, the import compiles some forty kernels, which takes five seconds. None is used here.
+    With Numba, the import compiles some forty kernels, which takes five seconds. None of them is used here.
     """
     unseen = "numba" not in sys.modules
     if unseen:

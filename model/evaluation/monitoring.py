@@ -28,19 +28,19 @@ class Monitoring(Frozen):
     window: int = Field(21, ge=2, description="sessions in a rolling window: a trading month")
     windows: int = Field(5, ge=1, description="how many of the newest windows are looked at")
     breaches: int = Field(
-        3, ge=1, description="retraining is needed when so many of them, the newest among them, breach a limit"
+        3, ge=1, description="retraining is needed when this many of them, the newest among them, breach a limit"
     )
     cooldown: int = Field(10, ge=0, description="sessions after a request without another request")
     max_crps_ratio: Limit = Field(1.05, description="CRPS / CRPS of the best naive distribution on the window")
     max_coverage_gap: Limit = Field(
-        0.05, description="how far below their level the coverage of intervals may be, chance allowed for"
+        0.05, description="how far below their level the coverage of intervals may be, after allowing for chance"
     )
     drift_sessions: int = Field(63, ge=2, description="the newest returns: a quarter")
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
         if self.breaches > self.windows:
-            raise ValueError(f"breaches: {self.breaches} of {self.windows} windows can never be")
+            raise ValueError(f"breaches: {self.breaches} of {self.windows} windows is impossible")
         return self
 
 
@@ -48,7 +48,7 @@ class Monitoring(Frozen):
 class Window:
     """The newest forecasts up to one session, at most as many as a window has.
 
-    judged:   those forecasts beside what happened
+    judged:   those forecasts with the actual prices
     drift:    distance of the returns up to then from the training part's, 0 to 1; NaN where it is not known
     breaches: a sentence for each limit that it breaches; empty where the window is not full
     """
@@ -63,9 +63,9 @@ class Window:
         return date.fromisoformat(str(self.judged.sessions[-1]))
 
     def scores(self) -> dict[str, float]:
-        """The CRPS and the PIT of its newest forecast by name, and the CRPS of the best naive distribution; or NaN.
+        """The CRPS and the PIT of its newest forecast by name, and the best naive distribution's CRPS; NaN for none.
 
-        That is the naive distribution that is the best on the window.
+        The naive distribution is the one that is best on the window.
         """
         best, newest = self.judged.best_naive_distribution, self.judged.part(slice(-1, None))
         return {
@@ -75,7 +75,7 @@ class Window:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Its figures, which are called `rolling`, and those of its newest forecast by name, but for undefined ones."""
+        """Its figures (`rolling_...`) and those of its newest forecast, by name; without undefined ones."""
         judged = self.judged
         figures = self.scores() | {
             "rolling_rmse": judged.rmse,
@@ -152,10 +152,21 @@ def advise(windows: Sequence[Window], since: int | None, monitoring: Monitoring)
     return Advice(retrain=True, reasons=reasons)
 
 
+def crps_is_too_high(judged: Evaluation, monitoring: Monitoring) -> bool:
+    """Whether the CRPS of a window is above its limit; where it lacks a distribution, it is NaN and above nothing."""
+    best = judged.best_naive_distribution
+    return best is not None and judged.crps > monitoring.max_crps_ratio * judged.naive_crps
+
+
+def coverage_gap(judged: Evaluation, level: float) -> float:
+    """How far the coverage of the intervals is below their level on a window, chance allowed for; negative if not."""
+    held = judged.coverage_as_quoted(level)
+    return level - held.bounds[1] if held.n else 0.0
+
+
 def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
-    ours, naive, best = judged.crps, judged.naive_crps, judged.best_naive_distribution
-    # Where either has no distribution, its CRPS is NaN, which is above nothing.
-    if best is not None and ours > monitoring.max_crps_ratio * naive:
+    if crps_is_too_high(judged, monitoring):
+        ours, naive, best = judged.crps, judged.naive_crps, str(judged.best_naive_distribution)
         money = judged.money
         share = f"{ours / naive:.2f}" if naive else "infinitely many"
         yield (
@@ -163,9 +174,9 @@ def _breaches(judged: Evaluation, monitoring: Monitoring) -> Iterator[str]:
             f"at most {monitoring.max_crps_ratio:g} allowed."
         )
     for level in sorted(judged.intervals):
-        held = judged.coverage_as_quoted(level)
-        gap = level - held.bounds[1] if held.n else 0.0
+        gap = coverage_gap(judged, level)
         if gap > monitoring.max_coverage_gap:
+            held = judged.coverage_as_quoted(level)
             yield (
                 f"{100 * level:g} % interval: covered {held.hits} of {held.n} prices; even allowing for chance that is "
                 f"{100 * gap:.1f} points too low; limit {100 * monitoring.max_coverage_gap:g}."

@@ -3,7 +3,7 @@
 They use the column's own past and nothing else: for the Open not even the newest Close. The library is an optional
 extra of the product, `statistics`, since it takes some 280 MB.
 
-Beside them stand the forecasts of volatility, which are distributions. What is installed decides which are made.
+The volatility forecasts, which are distributions, belong to them too. Each is made where its library is installed.
 """
 
 from collections.abc import Collection
@@ -28,7 +28,7 @@ SHORTEST = 30
 
 
 class _Model(Protocol):
-    """What is used of statsforecast's models."""
+    """The part of statsforecast's models that is used here."""
 
     def fit(self, y: Values) -> object: ...
 

@@ -1,7 +1,7 @@
-"""What the field forecasts volatility with, as distributions of the next price: GARCH, EGARCH, and a log-HAR.
+"""The field's usual models of volatility, as distributions of the next price: GARCH, EGARCH, and a log-HAR.
 
-All three know the security's own past. What they model is the change of the log price from a session's Close to the
-next session's price: for the Open the overnight move. GARCH(1,1) and EGARCH(1,1,1), with Student t innovations and a
+All three know the security's own past. They model the change of the log price from a session's Close to the next
+session's price: for the Open the overnight move. GARCH(1,1) and EGARCH(1,1,1), with Student t innovations and a
 constant mean, are fitted by the library `arch`, a part of the optional extra `statistics`; the log-HAR regresses the
 log variance of a session, by its range (Garman and Klass), on that of the session before and on the means of 5 and 22.
 """
@@ -31,11 +31,11 @@ SHORTEST_VOLATILITY = 126
 # arch's optimiser wants changes of about unit size: it is given per cent.
 PER_CENT = 100.0
 
-# Of the log-HAR: the sessions that log variances are averaged over; the scaled changes whose quantiles are taken.
+# For the log-HAR: the sessions that log variances are averaged over; the scaled changes whose quantiles are taken.
 HAR_SESSIONS = (1, 5, 22)
 NEWEST_CHANGES, FEWEST_CHANGES = 250, 20
 
-# A log variance or a log price beyond it is no forecast of anything, and its exponential would soon be no number.
+# A log variance or a log price beyond it is no sensible forecast, and its exponential could overflow.
 LARGEST_LOGARITHM = 100.0
 
 
@@ -54,7 +54,7 @@ class VolatilityForecast:
     student: Values | None = None
 
     def exact_log_density(self, actual: Values) -> Values:
-        """(n,) the log density of the log price at what happened, (n,) prices; NaN where none is known exactly."""
+        """(n,) the log density of the log price at the actual prices, (n,); NaN where none is known exactly."""
         if self.student is None:
             return np.full(len(self.close), np.nan)
         mean, deviation, freedom = self.student.T
@@ -79,7 +79,7 @@ class FittedVolatility:
         return (_garch if self.kind == "GARCH" else _egarch)(self.parameters, self.backcast, changes)
 
     def likelihood(self, changes: Values) -> float:
-        """The mean log density that the changes were given; minus infinity where it is no number."""
+        """The mean log density at the changes; minus infinity where it is not finite."""
         mean, *_, freedom = self.parameters
         with np.errstate(all="ignore"):
             deviations = np.sqrt(self.variances(changes)[:-1] * (1 - 2 / freedom))
@@ -106,9 +106,9 @@ def volatility_forecasts(prices: Prices, column: str, origins: int, refit_every:
     """Distributions made at the newest `origins` sessions, each of the price in the session after it, by name.
 
     At the first of them, and at every `refit_every`-th after it, a model is fitted anew on all that was known at its
-    close; in between, the parameters stay, and the model is applied to the newer prices. Where a fit of GARCH or EGARCH
-    fails or does not converge, nor from a second start, the likeliest of what it gave, the parameters before it and a
-    constant width is used. Prices that did not move have no GARCH, and no distribution where there was none before.
+    close; in between, the parameters stay, and the model is applied to the newer prices. Where GARCH or EGARCH does
+    not converge from either of two starts, the likeliest of these is used: what the fits gave, the parameters before,
+    a constant width. Prices that did not move keep the parameters before; without any there is no distribution.
 
     TooFewPrices where the first origin has too little history; ConfigurationError without the extra.
     """
@@ -153,7 +153,7 @@ def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: FittedVolati
     model_of = _library()
     if not np.isfinite(changes).all() or np.ptp(changes) == 0:
         return before
-    # What arch warns of is looked at here; it would stand between a command's lines.
+    # The reasons for arch's warnings are handled here; shown, they would stand between a command's lines.
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         model = model_of(changes, mean="Constant", vol=kind, p=1, o=int(kind == "EGARCH"), q=1, dist="t", rescale=False)
@@ -175,21 +175,21 @@ def _fit(kind: Literal["GARCH", "EGARCH"], changes: Values, before: FittedVolati
 
 
 def _constant(kind: Literal["GARCH", "EGARCH"], changes: Values) -> FittedVolatility:
-    """The same width for every session, near to normal."""
+    """The same width for every session, with an almost normal distribution."""
     mean, variance = float(changes.mean()), float(changes.var())
     widths = (variance, 0.0, 0.0) if kind == "GARCH" else (math.log(variance), 0.0, 0.0, 0.0)
     return FittedVolatility(kind=kind, parameters=(mean, *widths, 500.0), backcast=0.0)
 
 
 def _usual(kind: Literal["GARCH", "EGARCH"], changes: Values) -> Values:
-    """Usual parameters, to start from where arch's own way of finding a start has led nowhere."""
+    """Usual parameters, to start from where arch's own start did not converge."""
     variance = float(changes.var())
     usual = [0.05 * variance, 0.1, 0.85] if kind == "GARCH" else [0.05 * math.log(variance), 0.15, 0.0, 0.95]
     return np.array([float(changes.mean()), *usual, 6.0])
 
 
 def _library() -> Any:
-    """What makes the library's models; the import takes a second."""
+    """The function that makes the library's models; its import takes a second."""
     try:
         from arch import arch_model
     except ModuleNotFoundError as error:
@@ -198,7 +198,7 @@ def _library() -> Any:
 
 
 def missing_library(subject: str, have: str) -> ConfigurationError:
-    """What is raised where a library of the extra is not installed."""
+    """The error for a library of the extra that is not installed."""
     return ConfigurationError(
         subject,
         have=have,

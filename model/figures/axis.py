@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 9
-# With fewer sessions the axis is as long as with so many, or a single bar would fill it.
+# The axis is at least this many sessions long: otherwise a single bar would fill it.
 FEWEST_SHOWN = 7
-# A first tick this much nearer to the second than the others are to each other would run into it.
+# A first gap between ticks smaller than this share of the usual one: their labels would overlap.
 TOO_NEAR = 0.75
 
 Ticks = list[tuple[int, str]]
@@ -75,7 +75,7 @@ def _first_of(groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _apart(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The rows without the first, where that is near the second: what it begins, began before the axis does."""
+    """The rows without the first where it is too near the second; its month, say, began before the axis anyway."""
     gaps = np.diff(rows)
     return rows[1:] if len(gaps) > 1 and gaps[0] < TOO_NEAR * np.median(gaps[1:]) else rows
 

@@ -1,4 +1,4 @@
-"""A backtest in figures: what it saves against the naive ones, by month and summed up; calibration; the forecasts."""
+"""Figures of a backtest: skill against the naive forecasts by month and summed up, calibration, the forecasts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
@@ -20,11 +20,10 @@ from model.figures.style import (
     FORECAST,
     NAIVE,
     QUIET,
-    legend,
     legend_above,
     new_figure,
     panel_title,
-    period,
+    period_of_newest,
     signed,
     style,
 )
@@ -77,8 +76,8 @@ def _widths(result: BacktestResult, panel: Panel) -> Iterator[tuple[str, "Figure
     newest = evaluation.part(slice(-FAN_SESSIONS, None))
     name = _of_first_seed(result, panel)
     if newest.intervals:
-        title = f"{result.subject}, {period(newest.sessions)}: distribution of {name}"
-        yield f"fan-{panel.name}", fan_figure(newest, title, panel.colour)
+        when = period_of_newest(newest.sessions, len(evaluation.sessions))
+        yield f"fan-{panel.name}", fan_figure(newest, f"{result.subject}, {when}: distribution of {name}", panel.colour)
     title = f"{result.subject}, {result.period}: interval width of {name}"
     yield f"scale-{panel.name}", scale_figure(evaluation, title, panel.colour)
 
@@ -118,11 +117,11 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
     """Draw the squared error saved against the naive forecast, summed up from the first session on."""
     naive, money = result.reference.best_naive, result.reference.money
     squared = f"squared {'dollars' if money.unit == 'USD' else money.unit or 'prices'}"
-    # As many digits as the square of half a cent asks for, or of half of whatever digit is the last.
+    # As many digits as the square of half a cent has, or of half the last digit.
     digits = max(money.digits, 2 * money.digits - 2)
     figure = new_figure(
         f"{result.subject}, {result.period}: cumulated squared error",
-        f"of {naive_label(naive)}, less the forecast's own: rising is better than naive"
+        f"of {naive_label(naive)} minus that of the forecast: rising is better than naive"
         + ("   ·   thin: seed by seed" if _several_seeds(result) else ""),
         _height(result),
     )
@@ -140,24 +139,24 @@ def cumulated_figure(result: BacktestResult) -> "Figure":
 
 
 def calibration_figure(result: BacktestResult) -> "Figure":
-    """Draw the share of prices within the intervals and the share that was promised, in all and over time."""
+    """Draw the share of prices within the intervals beside the promised share, in all and over time."""
+    window = min(WINDOW, len(result.reference.sessions))
     figure = new_figure(
         f"{result.subject}, {result.period}: calibration of the intervals",
-        "share of the prices within the intervals; dashed: the share that they promise",
+        "share of the prices within the intervals; dashed: the share that they promise"
+        f"   ·   right: of the {window} sessions before",
     )
     whole, course = figure.subplots(1, 2, width_ratios=(2, 3))
-    figure.subplots_adjust(wspace=0.2, top=0.8)
+    figure.subplots_adjust(wspace=0.2)
     style(whole, "held (%)")
     style(course, "", result.reference.sessions)
-    whole.set_xlabel("meant to hold (%)", fontsize=11)
+    whole.set_xlabel("promised (%)", fontsize=11)
     for preset, colour in zip(result.presets, cycle(COLOURS), strict=False):
         _calibration(whole, preset, colour)
         _course(course, preset, colour)
     low = min(*whole.get_ylim(), *whole.get_xlim())
     whole.plot([low, 100], [low, 100], color=NAIVE, linestyle="--", linewidth=1.1)
-    window = min(WINDOW, len(result.reference.sessions))
-    panel_title(course, f"of the {window} sessions before")
-    legend(whole)
+    legend_above(whole)
     return figure
 
 

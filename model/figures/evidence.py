@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Chance reaches such odds in 1 of 20 cases at most, however long one looks.
 ENOUGH = 20.0
-# Up to it, odds on the axis are written in full: 1,000,000 to 1.
+# Up to this power of ten, odds on the axis are written in full: 1,000,000 to 1.
 _WRITTEN_OUT = 6
 
 
@@ -34,7 +34,7 @@ def evidence_figure(
     """
     figure = new_figure(f"{subject}, {period(sessions)}: evidence", _found(sessions, evidence, needed), height=7.0)
     # The label of the axis needs room left of odds such as "1,000,000 to 1".
-    figure.subplots_adjust(left=0.15, top=0.785, hspace=0.2)
+    figure.subplots_adjust(left=0.15, right=0.92, top=0.785, hspace=0.2)
     better, worse = figure.subplots(2, 1, sharex=True, height_ratios=(5, 3))
     for (name, bets), colour in zip(evidence.better.items(), cycle(COLOURS[1:])):
         _line(better, sessions, bets.log_wealth, f"beside {naive_label(name)}", color=colour, linewidth=0.9, zorder=4)
@@ -75,8 +75,9 @@ def _odds_axis(axes: "Axes", needed: float) -> None:
     axes.axhline(at, color=QUIET, linewidth=1.1, linestyle=":")
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -0.5), max(high, at + 0.5))
-    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
-    axes.annotate(f"needed: {odds_text(needed)}", (1, at), xytext=(-4, 3), fontsize=9, color=QUIET, **where)
+    # Beside the axes, where no line runs through it.
+    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+    axes.annotate(f"needed:\n{odds_text(needed)}", (1, at), xytext=(6, 0), fontsize=9, color=QUIET, **where)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: _power_text(round(power))))
 

@@ -1,5 +1,6 @@
-"""Distributions by session: the fan over what happened, and their width over how far the price moved."""
+"""Distributions by session: the fan and the actual prices, and their width and how far the price moved."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from model.figures.style import (
     legend_above,
     new_figure,
     style,
+    wide_places,
 )
 from model.market.prices import Values
 
@@ -31,14 +33,16 @@ if TYPE_CHECKING:
 FAN_SESSIONS = 63
 NARROW, WIDE = 0.8, 0.95
 NEWEST = "newest_Close"
-# So many moves at most, each so many times the widest interval, are cut off.
+# At most this many moves are cut off, all above this many times the widest interval.
 MOST_CUT, CUT = 3, 2.5
-# Fewer sessions have no fifths that could be compared.
+# The height of a line with such a move's name, as a share of the axis.
+ROW = 0.055
+# With fewer sessions there are no fifths to compare.
 FEWEST_COMPARED = 20
 
 
 def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "Figure":
-    """Draw the median, the 80 and 95 % intervals, what happened, and the best naive forecast.
+    """Draw the median, the 80 and 95 % intervals, the actual prices, and the best naive forecast.
 
     Each price outside the wider intervals has a mark.
     """
@@ -58,8 +62,9 @@ def fan_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> "F
     axes.plot(at, median(evaluation.quantiles), color=colour, label="median", **look)
     axes.plot(at, evaluation.actual, color=ACTUAL, label="actual", **look)
     naive, best = evaluation.naive[evaluation.best_naive], naive_label(evaluation.best_naive)
-    look = {"linewidth": 1.1, "linestyle": "--", "marker": "o" if len(at) == 1 else "", "markersize": 3.5}
-    axes.plot(at, naive, color=NAIVE, label=f"naive: {best}", zorder=1.9, **look)
+    # Of one session a line as wide as its bars, which a median at the same price leaves in sight.
+    naive_at, naives = wide_places(evaluation.sessions), np.broadcast_to(naive, max(len(at), 2))
+    axes.plot(naive_at, naives, color=NAIVE, linewidth=1.1, linestyle="--", label=f"naive: {best}", zorder=1.9)
     lower, upper = evaluation.intervals[WIDE]
     missed = (evaluation.actual < lower) | (evaluation.actual > upper)
     if missed.any():
@@ -103,20 +108,26 @@ def scale_figure(evaluation: Evaluation, title: str, colour: str = FORECAST) -> 
 
 
 def _cut_off(axes: "Axes", evaluation: Evaluation, widths: Values, moves: Values) -> None:
-    """End the vertical axis where up to three moves that would press all others flat are cut off; name these."""
+    """Set the vertical axis; cut off up to three moves that would flatten all others, and name them.
+
+    Each name has a row of its own above nearly all other moves, in front of every bar.
+    """
     known = np.sort(moves[~np.isnan(moves)])
     widest = float(np.nanmax(widths))
-    if len(known) < FEWEST_COMPARED or known[-1] <= (usual := max(CUT * widest, float(known[-1 - MOST_CUT]))):
+    usual = math.inf if len(known) < FEWEST_COMPARED else max(CUT * widest, float(known[-1 - MOST_CUT]))
+    top = usual / (1 - ROW * (int((known > usual).sum()) + 0.5))
+    if known[-1] <= top:
         axes.set_ylim(0, 1.05 * max(widest, float(known[-1])) or 1.0)
         return
     days, (first, last) = places(evaluation.sessions), axes.get_xlim()
-    for place, row in enumerate(np.flatnonzero(moves > usual)):
+    for place, row in enumerate(np.flatnonzero(moves > top)):
         side = "left" if days[row] < (first + last) / 2 else "right"
-        where = (days[row], usual * (0.99 - 0.06 * place))
-        axes.annotate(
-            f" {moves[row]:.1f} % on {evaluation.sessions[row]} ", where, color=QUIET, ha=side, va="top", fontsize=9
-        )
-    axes.set_ylim(0, usual)
+        note = f"{moves[row]:.1f} % on {evaluation.sessions[row]}"
+        # In front of another bar that is cut off, too.
+        look: dict[str, Any] = {"ha": side, "va": "top", "fontsize": 9, "color": QUIET, "textcoords": "offset points"}
+        off, white = (6 if side == "left" else -6, -2), {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        axes.annotate(note, (days[row], top * (1 - ROW * place)), off, bbox=white, **look)
+    axes.set_ylim(0, top)
 
 
 def half_widths(evaluation: Evaluation) -> Values:
@@ -126,7 +137,7 @@ def half_widths(evaluation: Evaluation) -> Values:
 
 
 def realised_moves(evaluation: Evaluation) -> Values:
-    """(n,) how far the price came to lie from where moves start, up or down, in % of that."""
+    """(n,) the distance of the actual price from where moves start, up or down, in % of that."""
     start = _start(evaluation)
     return np.asarray(100 * np.abs(evaluation.actual - start) / start)
 

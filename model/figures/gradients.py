@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.figures.style import QUIET, new_figure, panel_title, style
+from model.figures.style import QUIET, legend_of_all, new_figure, panel_title, style
 from model.market.prices import Values
 from model.training.gradients import GradientNorms
 
@@ -20,8 +20,8 @@ LAYER_COLOURS = ("#135485", "#3f8fc4", "#e08a1e", "#8c8c8c")
 def gradients_figure(norms: GradientNorms, subject: str) -> "Figure | None":
     """Draw every layer's gradient norms with fresh weights and after the fit, on one logarithmic scale.
 
-    Where all are zero there is nothing to draw: with fresh weights, where the output's weights start at zero; after
-    the fit, where the weights of such a start were kept. None where both are.
+    A panel whose gradients are all zero is left out: with fresh weights, if the output's weights start at zero; after
+    the fit, if the weights of such a start were kept. None if both are left out.
     """
     when = {"gradient_ratio_start": "with fresh weights", "gradient_ratio": "after the fit"}
     parts = [f"{ratio:.1e} {when[name]}" for name, ratio in norms.ratios().items()]
@@ -40,7 +40,7 @@ def gradients_figure(norms: GradientNorms, subject: str) -> "Figure | None":
 def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Figure":
     """Draw gradient norms, (layers, steps) a panel, side by side on one scale."""
     figure = new_figure(title, subtitle)
-    figure.subplots_adjust(top=0.8)
+    figure.subplots_adjust(left=0.11)  # room for powers of ten with a factor
     (row,) = figure.subplots(1, len(panels), sharey=True, squeeze=False)
     for axes, (name, values) in zip(row, panels.items(), strict=True):
         style(axes, "mean norm of dL/dh (log scale)" if axes is row[0] else "")
@@ -49,7 +49,7 @@ def norms_figure(panels: Mapping[str, Values], title: str, subtitle: str) -> "Fi
     drawn = [axes for axes in row if axes.get_lines()]
     if drawn:
         drawn[-1].set_yscale("log")
-        drawn[-1].legend(frameon=False)
+        legend_of_all(figure, *drawn[-1].get_legend_handles_labels())
     return figure
 
 

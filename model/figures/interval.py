@@ -1,7 +1,6 @@
 """One forecast as a small picture: its median, its intervals as bands, and the naive forecast beside them.
 
-It is SVG of a few hundred bytes, made without matplotlib: a forecast is made in a moment, and its picture is no reason
-to load a library.
+It is SVG of a few hundred bytes, made without matplotlib, so that a quick forecast need not wait for a library to load.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ def interval_svg(
     """Draw one forecast on an axis of prices.
 
     intervals: level in per cent -> lower and upper bound
-    what:      what was forecast, such as `META Open on 2020-02-03`, for whoever cannot see the picture
+    what:      what was forecast, such as `META Open on 2020-02-03`, for people who cannot see the picture
     """
     prices = [forecast, naive, *(bound for pair in intervals.values() for bound in pair)]
     low, high = min(prices), max(prices)

@@ -1,8 +1,8 @@
-"""Whether distributions keep their word, and whether they beat others: PIT histogram, and CRPS saved by session."""
+"""Whether distributions are calibrated, and whether they beat others: PIT histogram, and CRPS saved by session."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from model.figures.style import (
     FORECAST,
     MARKED_SESSIONS,
     QUIET,
+    legend_above,
+    legend_of_all,
     new_figure,
     panel_title,
     plain_ticks,
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The statistical distribution that ours is drawn beside: the one that the field takes first.
+# The statistical distribution that ours is drawn beside: the field's usual first choice.
 PEER = "garch_t"
-# With so many sessions, each of twenty bars has ten and more.
+# From this many sessions on, each of twenty bars has ten or more.
 FEW_BARS, MANY_BARS, SESSIONS_FOR_MANY = 10, 20, 200
 CHANCE = 0.95
 LINES: tuple[Literal["-", "--"], ...] = ("-", "--")
@@ -69,7 +71,7 @@ def pit_figure(panels: Sequence[Panel], title: str) -> "Figure":
         axes.set_ylabel("sessions", fontsize=11)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    figure.supxlabel("probability given to prices up to what happened", fontsize=11, y=0.02)
+    figure.supxlabel("forecast probability of prices up to the actual one", fontsize=11, y=0.02)
     return figure
 
 
@@ -129,7 +131,7 @@ def reliability_figure(panels: Sequence[Panel], title: str) -> "Figure":
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
     axes.set_xlabel("probability of the quantile (%)", fontsize=11)
-    axes.legend(frameon=False, loc="upper left")
+    legend_above(axes)
     return figure
 
 
@@ -153,7 +155,7 @@ def crps_figure(panels: Sequence[Panel], title: str) -> "Figure":
         + ("   ·   mean of the seeds" if several else ""),
         max(5.0, 1.5 + 2.6 * len(panels)),
     )
-    figure.subplots_adjust(top=figure.subplotpars.top - 0.5 / figure.get_figheight(), hspace=0.35)
+    figure.subplots_adjust(hspace=0.35)
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     others = beside(panels[0].evaluations[0])
     for axes, panel in zip(rows, panels, strict=True):
@@ -161,15 +163,14 @@ def crps_figure(panels: Sequence[Panel], title: str) -> "Figure":
         if axes is not rows[-1]:
             axes.set_xlabel("")
     colour = panels[0].colour if len(panels) == 1 else QUIET
-    lines = [Line2D([], [], color=colour, linestyle=line) for line, _ in zip(LINES, others, strict=False)]
-    labels = [f"beside {label}" for label in others]
-    top = 1 - 0.68 / figure.get_figheight()
-    figure.legend(lines, labels, loc="upper left", bbox_to_anchor=(0.075, top), ncols=len(labels), frameon=False)
+    few = len(panels[0].evaluations[0].sessions) <= MARKED_SESSIONS
+    lines = [Line2D([], [], color=colour, **_look(line, few)) for line, _ in zip(LINES, others, strict=False)]
+    legend_of_all(figure, lines, [f"beside {label}" for label in others])
     return figure
 
 
 def beside(evaluation: Evaluation) -> dict[str, Values]:
-    """What the forecast is drawn beside, by label: the best naive distribution and GARCH, those that are there."""
+    """The distributions drawn beside the forecast, by label: the best naive one and GARCH, where they exist."""
     others = {}
     if (naive := evaluation.best_naive_distribution) is not None:
         others[naive_label(naive)] = evaluation.naive_quantiles[naive]
@@ -203,10 +204,21 @@ def _saved_lines(axes: "Axes", panel: Panel, others: dict[str, Values]) -> None:
     style(axes, panel.evaluations[0].money.in_words or "prices", sessions)
     plain_ticks(axes)
     axes.axhline(0, color=ACTUAL, linewidth=0.9)
-    marker = "o" if len(sessions) <= MARKED_SESSIONS else ""
+    few = len(sessions) <= MARKED_SESSIONS
     ratios = []
     for (label, theirs), line in zip(others.items(), LINES, strict=False):
         saved = saved_crps(panel.evaluations, theirs)
-        axes.plot(places(sessions), saved, line, color=panel.colour, marker=marker, markersize=3.5, label=label)
+        axes.plot(places(sessions), saved, color=panel.colour, label=label, **_look(line, few))
         ratios.append(f"{100 * crps_ratio(panel.evaluations, theirs):.1f} % of that of {label}")
     panel_title(axes, panel.heading(f"CRPS {', '.join(ratios)}"))
+
+
+def _look(line: str, few: bool) -> dict[str, Any]:
+    """Two lines in one colour differ in their markers, too: of a single session there is nothing else."""
+    filled = "full" if line == LINES[0] else "none"
+    return {
+        "linestyle": line,
+        "marker": "o" if few else "",
+        "markersize": 3.5 if line == LINES[0] else 5.0,
+        "fillstyle": filled,
+    }

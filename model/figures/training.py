@@ -1,6 +1,6 @@
 """A training in figures: the prices, the loss, the forecasts scaled and as prices, their errors and distributions.
 
-Each function makes a new figure of 1000 x 500 pixels, but for the inputs', which is higher.
+Each function makes a new figure of 1000 x 500 pixels; only the one of the inputs is higher.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +22,15 @@ from model.figures.style import (
     MINUS,
     NAIVE,
     QUIET,
-    legend,
+    legend_above,
     new_figure,
     panel_title,
     period,
+    room_around_one_session,
     signed,
     signed_price,
     style,
+    wide_places,
 )
 from model.forecaster.forecaster import LossCourse
 from model.market.money import Money
@@ -47,7 +49,7 @@ def training_figures(
 ) -> Mapping[str, "Figure"]:
     """Every figure of a training by name.
 
-    `scaled` shows what the recipe makes of prices: levels with one, changes with the other.
+    `scaled` shows what the recipe makes of prices: scaled levels or changes.
 
     Where there are distributions, the forecast is drawn with their intervals, and they have figures of their own.
     """
@@ -77,7 +79,6 @@ def prices_figure(split: Split, column: str) -> "Figure":
         f"training: {n_train:,} sessions, {split.train.first} to {split.train.last}   ·   "
         f"test: {split.n_test:,} session{'s' if split.n_test > 1 else ''}, {split.first_test} to {split.last_test}",
     )
-    figure.subplots_adjust(top=0.8)
     whole, near = figure.subplots(1, 2, width_ratios=(3, 2))
     for axes, start in ((whole, 0), (near, max(0, n_train - LEAD_IN))):
         style(axes, prices.money.label("price") if axes is whole else "", prices.sessions[start:])
@@ -88,7 +89,7 @@ def prices_figure(split: Split, column: str) -> "Figure":
         # The line is joined at the last session of the training part.
         axes.plot(at[n_train - 1 :], values[n_train - 1 :], color=FORECAST, linewidth=1.6, label="test")
         axes.plot(at[start:n_train], values[start:n_train], color=ACTUAL, linewidth=1.1, label="training")
-    legend(whole, "training", "test")
+    legend_above(whole, "training", "test")
     panel_title(near, "the test period, close up")
     return figure
 
@@ -104,11 +105,12 @@ def scaled_figure(evaluation: Evaluation, subject: str, *, minimum: float, maxim
     axes = figure.subplots()
     style(axes, "scaled price", evaluation.sessions)
     _lines(axes, evaluation.sessions, actual, forecast)
+    room_around_one_session(axes, evaluation.sessions)
     low, high = axes.get_ylim()
     for bound, name in ((0.0, "lowest"), (1.0, "highest")):
         if low < bound < high:
             axes.axhline(bound, color=QUIET, linewidth=0.9, linestyle=":", label=f"the training part's {name} price")
-    legend(axes, "actual", "forecast")
+    legend_above(axes, "actual", "forecast")
     return figure
 
 
@@ -147,14 +149,15 @@ def forecast_figure(evaluation: Evaluation, subject: str) -> "Figure":
         f"RMSE {money.price(evaluation.rmse)} of the forecast, {money.price(evaluation.naive_rmse)} of the naive one"
         f"   ·   skill {signed(evaluation.skill, 3)} ({'better' if evaluation.skill > 0 else 'not better'} than naive)",
     )
-    axes, at = figure.subplots(), places(evaluation.sessions)
+    axes = figure.subplots()
     style(axes, money.label("price"), evaluation.sessions)
     naive = evaluation.naive[evaluation.best_naive]
     label = f"naive: {naive_label(evaluation.best_naive)}"
-    marker = "o" if len(naive) == 1 else ""
-    axes.plot(at, naive, color=NAIVE, linewidth=1.1, linestyle="--", marker=marker, label=label)
+    at = wide_places(evaluation.sessions)
+    axes.plot(at, np.broadcast_to(naive, len(at)), color=NAIVE, linewidth=1.1, linestyle="--", label=label)
     _lines(axes, evaluation.sessions, evaluation.actual, evaluation.forecast)
-    legend(axes, "actual", "forecast")
+    room_around_one_session(axes, evaluation.sessions)
+    legend_above(axes, "actual", "forecast")
     return figure
 
 
@@ -179,7 +182,7 @@ def errors_figure(evaluation: Evaluation, subject: str) -> "Figure":
         axes.bar(days, error, 1.0, color=FORECAST, label="forecast")
         axes.plot(days, naive, color="#9a9a9a", linewidth=1.1, label=label)
     axes.axhline(0, color=ACTUAL, linewidth=0.9)
-    legend(axes, "forecast")
+    legend_above(axes, "forecast")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What a forecaster's own past errors say of the next price: the errors that its distribution is read from."""
+"""A forecaster's own past errors, from which its distribution is read."""
 
 from dataclasses import replace
 from typing import Any

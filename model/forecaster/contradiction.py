@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 _CLOSE, _ADJUSTED, _SHARES = (COLUMNS.index(name) for name in ("Close", "Adj Close", "Volume"))
 _MOST_DECIMALS = 6
-# By how much of itself the share of Adj Close in Close may fall because both are rounded.
+# How far Adj Close / Close may fall, as a share of itself, because both are rounded.
 _ROUNDED_SHARE = 0.002
 
 
 def compare_with_trained(trained: Prices, given: Prices) -> Comparison:
     """How prices contradict those that a forecaster was trained on; the verdict is `same` where they do not.
 
-    `units` are prices that were all multiplied or divided by 100 or 1000, and `restated` is anything else. One of both
-    may be adjusted for dividends where the other is not.
+    `units` are prices that were all multiplied or divided by 100 or 1000, and `restated` is anything else. One of them
+    may be adjusted for dividends and the other not.
     """
     found = _compare(trained, given)
     adjusted = ((_adjusted(trained), given), (trained, _adjusted(given)))
@@ -37,10 +37,10 @@ def compare_with_trained(trained: Prices, given: Prices) -> Comparison:
 
 
 def _adjusted(prices: Prices) -> Prices:
-    """Prices that are adjusted for dividends, as Adj Close is; as they are where it is adjusted for something else.
+    """Prices adjusted for dividends, as Adj Close is; unchanged where Adj Close is adjusted for something else.
 
-    Each dividend makes all prices before it smaller. So Adj Close as a share of Close never falls; where only a Close
-    was rewritten, it does.
+    Each dividend makes all earlier adjusted prices smaller, so Adj Close / Close never falls. If only a Close was
+    rewritten, it does.
     """
     values = prices.values.copy()
     share = values[:, _ADJUSTED] / values[:, _CLOSE]
@@ -77,7 +77,7 @@ def _compare(trained: Prices, given: Prices) -> Comparison:
 
 
 def _rounding(values: Values) -> float:
-    """By how much rounding may have changed prices that have so few decimals."""
+    """By how much rounding may have changed prices, from the number of their decimals."""
     for decimals in range(_MOST_DECIMALS):
         if np.allclose(values, np.round(values, decimals), rtol=1e-9, atol=1e-9):
             return 0.5 * 10.0**-decimals

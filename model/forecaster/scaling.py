@@ -11,16 +11,16 @@ from model.config import ForecasterConfig
 from model.errors import FaultyPrices
 from model.market.prices import Prices
 
-# Newest errors that a quantile is read from. A year follows the market, four years know its tails: the mean of both is
-# better than either. An error of hundreds of widths comes from the end of a halt, when there was no movement to measure
-# a width by; in the width of an ordinary day it would be a multiple of the price.
+# The newest errors that a quantile is read from. One year follows the market, four years hold its tails; the mean of
+# both is better than either. At the end of a halt, without movement to measure a width by, an error may be hundreds of
+# widths: with an ordinary day's width that would be a multiple of the price.
 CHANGES = Calibration(windows=(250, 1000), symmetric=False, largest=20.0)
-# With prices for targets only the newest year counts, and by size, so that the median stays the network's answer.
+# With prices as targets only the newest year counts, and by size, so that the median stays the network's answer.
 LEVELS = Calibration(windows=(250,), symmetric=True)
 
 
 def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
-    """How prices become inputs, and outputs prices; FaultyPrices where the training part's prices do not move."""
+    """The recipe fitted on the training part; FaultyPrices where its prices do not move."""
     series = train.column(config.column)
     if series.min() == series.max():
         raise FaultyPrices(

@@ -23,7 +23,7 @@ __all__ = [
     "same_exchange",
 ]
 
-# Years of which all is known that is asked of an exchange as a whole.
+# The years to load for what does not depend on a day, such as an exchange's hours and time zone.
 _COMMON = years(date(2000, 1, 1), date(2000, 1, 1))
 _SOME_DAYS = np.arange("2010-01-01", "2020-01-01", dtype="datetime64[D]")
 # No exchange is closed for longer: Lunar New Year, Golden Week, the end of Ramadan.
@@ -35,9 +35,9 @@ class ExchangeCalendar:
     """The sessions of one exchange, by its ISO 10383 code, without closures announced at short notice.
 
     exchange: `observed` for one without a calendar: its sessions are the days that prices have
-    zone:     where such an exchange is; else its calendar says it
-    seen:     the sessions that prices have, as `ExchangeCalendar.bytes_of` makes them: they decide, from the first to
-              the last of them, on the days of which the calendar is not sure
+    zone:     the time zone of such an exchange; for any other its calendar gives it
+    seen:     the sessions that prices have, as `ExchangeCalendar.bytes_of` makes them: from the first to the last of
+              them, they decide on the days that the calendar is not sure of
     """
 
     exchange: str = "XNYS"
@@ -72,18 +72,18 @@ class ExchangeCalendar:
 
     @property
     def habit(self) -> Habit:
-        """The time zone, and the days of the week and the hours that it keeps now, but for half days."""
+        """The time zone, and its present days of the week and hours, without half days."""
         return self._common().habit
 
     @property
     def knows_all(self) -> bool:
-        """Whether it is sure of every day of the last twenty years and of all to come; prices add nothing then."""
+        """Whether it is sure of every day from 2010 to 2019 and of all to come; prices add nothing then."""
         return self.good_until is None and bool(self.is_sure(_SOME_DAYS).all())
 
     def due_sessions(self, after: date, until: date) -> tuple[date, ...]:
-        """The sessions after a day, up to another, of which prices must be there.
+        """The sessions after a day, up to another, whose prices must be there.
 
-        One of which the calendar is not sure is due only when there has been none for two weeks.
+        A session that the calendar is not sure of is due only when the two days are more than two weeks apart.
         """
         sessions = self.sessions(after, until)
         sessions = sessions[sessions > np.datetime64(after, "D")]
@@ -94,14 +94,14 @@ class ExchangeCalendar:
     def following(self, last: date, completed: date) -> date:
         """The session after `last`, the newest that prices have, where `completed` is the newest that is over.
 
-        Where no price came of the sessions between, and the calendar is not sure of them, they were none.
+        Sessions between them that the calendar is not sure of, and that have no prices, count as none.
         """
         if last < completed <= last + LONGEST_HOLIDAYS and not self.due_sessions(last, completed):
             return self.next_session(completed)
         return self.next_session(last)
 
     def is_sure(self, days: Days) -> Mask:
-        """(n,) of which days, increasing, the calendar is sure: on the others a missing or an extra row is no fault."""
+        """(n,) whether it is sure of each day, (n,) increasing: on the others a missing or extra row is no fault."""
         return sure_days(self.exchange, days)
 
     def sessions(self, first: date, last: date) -> Days:
@@ -135,8 +135,8 @@ class ExchangeCalendar:
     def opens(self, session: date) -> datetime:
         """From when on a forecast of it comes too late, in UTC: the begin of trading.
 
-        In a market without a night its first hour belongs to the session before, whose prices settle, and from which
-        it is forecast then.
+        In a market without a night it is an hour later: in that hour the prices of the session before settle, and the
+        forecast is made.
         """
         hours, row = self._row(session)
         return _moment(hours.from_when[row])
@@ -197,7 +197,7 @@ class Occasion:
 def occasion(
     calendar: ExchangeCalendar, due: datetime, started: datetime, allowed: timedelta, since: datetime | None = None
 ) -> Occasion:
-    """What a run has to do that was due at one time and started at another; `allowed` is no lateness yet.
+    """What a run has to do, from when it was due and when it started; up to `allowed` it is not late.
 
     since: when the last run was due; by default a day before
     """
@@ -210,9 +210,9 @@ def occasion(
 
 
 def missed_sessions(calendar: ExchangeCalendar, done: Collection[date], last: date) -> tuple[date, ...]:
-    """The sessions up to `last`, oldest first, of which nothing was done though something was done before them.
+    """The sessions up to `last` that are not in `done`, from the oldest in it on; oldest first.
 
-    Where nothing was done at all it is the newest one alone.
+    Where nothing was done yet, the newest one alone.
     """
     if not done:
         return (calendar.newest(last),)

@@ -22,14 +22,14 @@ PRICE_COLUMNS = COLUMNS[:5]
 
 # Sources store prices in single precision and print six decimals: an Open may lie a little above its High.
 _ROUNDING = 1e-6
-# Where nothing is traded under the ticker itself, or the exchange settles a price, the Close is computed apart from the
-# day's range: a hair outside.
+# Where nothing is traded under the ticker itself, or the exchange settles a price, the Close is computed separately and
+# may lie a hair outside the day's range.
 _HAIR = 0.005
 # Exchanges of futures.
 _SETTLED = ("CMES", "IEPA")
-# So many sessions in a row an exchange rate may lack: banks' holidays.
+# An exchange rate may lack up to this many sessions in a row: bank holidays.
 _HOLIDAYS = 3
-# What cheaper prices look like a factor of 100 from is a coin or two.
+# For cheaper prices one or two of the smallest coins look like a factor of 100.
 _CHEAP = 0.1
 
 Rows = npt.NDArray[np.bool_]
@@ -43,10 +43,10 @@ _MOVES: dict[Reason, str] = {
 
 
 class ChecksConfig(Frozen):
-    """What is looked at, and what was accepted.
+    """The limits of the checks, and what was accepted.
 
     largest_move: a Close that moves by more from one session to the next, as a fraction, is examined
-    accepted:     days that a person has taken for right, and by whom, when and why, in words
+    accepted:     days that a person has accepted as right, and by whom, when and why, in words
     """
 
     largest_move: Annotated[float, Field(gt=0)] = 0.4
@@ -130,13 +130,13 @@ def _sessions(prices: Prices, calendar: ExchangeCalendar, quiet: Rows) -> Iterat
     yield Finding(what=closed, noun="row", days=days[extra & sure & ~quiet], cause="extra")
     what = f"{closed}, without trade and at the price before"
     yield Finding(what=what, noun="row", days=days[extra & sure & quiet], cause="extra", fault=False)
-    yield Finding(what="missing, a holiday of banks", noun="session", days=holidays, cause="missing", fault=False)
+    yield Finding(what="missing, a bank holiday", noun="session", days=holidays, cause="missing", fault=False)
     yield Finding(what=f"missing, {unsure}", noun="session", days=missing[~lost], cause="missing", fault=False)
     yield Finding(what=f"too many, {unsure}", noun="row", days=days[extra & ~sure], cause="extra", fault=False)
 
 
 def _short_gaps(missing: Days, expected: Days) -> Days:
-    """The missing sessions of which no more stand in a row than an exchange rate may lack."""
+    """The missing sessions in gaps that are short enough for an exchange rate."""
     places = np.searchsorted(expected, missing)
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     short = [run for run in runs if 0 < len(run) <= _HOLIDAYS]
@@ -161,11 +161,11 @@ def _numbers(prices: Prices) -> Iterator[Finding]:
 
 
 def _volumes(prices: Prices, quiet: Rows) -> Iterator[Finding]:
-    """Days without trade, of what is traded."""
+    """Days without trade, in a security that is traded on others."""
     if not prices.has_volume:
         return
     none = prices.column("Volume") == 0
-    # An exchange of futures settles a price each day, whether the nearest contract was traded or not.
+    # A futures exchange settles a price each day, even when the nearest contract was not traded.
     is_settled = _is_future(prices)
     what = "with volume 0: prices as they were settled" if is_settled else "Volume missing, zero or negative"
     yield Finding(
@@ -215,7 +215,7 @@ def _bars(prices: Prices, comparable: Rows) -> Iterator[Finding]:
 
 
 def _by_unit(ratio: Values) -> Rows:
-    """Where one price is another in another unit of money."""
+    """The rows whose ratio of two prices is that of two units of money."""
     size = np.abs(np.log(ratio))
     near: Rows = np.any([np.abs(size - np.log(unit)) < 0.1 for unit in UNITS], axis=0)
     return near

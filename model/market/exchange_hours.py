@@ -27,7 +27,7 @@ _WITHOUT_HOLIDAYS = "24/5"
 # What is presumed of an exchange in a time zone that is known: no exchange keeps longer hours.
 _OPENS, _CLOSES, _DAY = 9 * 3600, 18 * 3600, 86400
 _WEEK = (0, 1, 2, 3, 4)
-# So many of the newest sessions show on which days of the week an exchange trades: three months.
+# How many of the newest sessions show on which days of the week an exchange trades: three months.
 _SHOWN = 60
 
 Mask = npt.NDArray[np.bool_]
@@ -67,7 +67,7 @@ class Hours:
 
 
 def sure_days(exchange: str, days: Days) -> Mask:
-    """(n,) of which days it is certain whether they are sessions, so that one that is missing is a fault."""
+    """(n,) for which days it is certain whether they are sessions: only there a missing row is a fault."""
     if exchange == OBSERVED or not len(days):
         return np.zeros(len(days), dtype=bool)
     known = known_sessions(exchange, *years(_date(days[0]), _date(days[-1])))
@@ -86,14 +86,14 @@ def sure_days(exchange: str, days: Days) -> Mask:
 
 
 def sure_sessions(exchange: str, days: Days) -> Mask:
-    """(n,) of which days are sessions by an exchange's calendar."""
+    """(n,) whether each day is a session by an exchange's calendar."""
     return np.isin(days, known_sessions(exchange, *years(_date(days[0]), _date(days[-1]))).sessions)
 
 
 def years(first: date, last: date) -> tuple[int, int]:
     """The years to load for some days: one load of the common ones serves nearly all.
 
-    A year more at either end: the newest session before the first day, the next one after the last.
+    At least a year more at either end: for the newest session before the first day, and the next one after the last.
     """
     return min(first.year - 1, 1990), max(last.year + 2, 2030)
 
@@ -106,7 +106,7 @@ def load(
 
     zone: where an exchange without a calendar is
     seen: the sessions that prices have, as bytes of datetime64[D]; from the first to the last of them they decide on
-          all days of which the calendar is not sure
+          all days that the calendar is not sure of
     """
     days = np.frombuffer(seen, dtype="<M8[D]")
     known = NOTHING if exchange == OBSERVED else known_sessions(exchange, first_year, last_year)
@@ -126,7 +126,7 @@ def _hours(known: KnownSessions, habit: Habit) -> Hours:
     settling = np.timedelta64(int(SETTLING.total_seconds()), "s")
     gap = opens[1:] - closes[:-1]
     night = gap >= 2 * settling
-    # Where one session follows on another without a night, the first hour is left for forecasts; nothing else would be.
+    # Where one session follows another without a night, its first hour is left for forecasts: there is no other time.
     from_when = np.append(opens[:1], np.where(night, opens[1:], closes[:-1] + 2 * settling))
     if habit.opens + _DAY - habit.closes < 2 * SETTLING.total_seconds():
         # Such a market keeps that hour after a day that ends early as well.

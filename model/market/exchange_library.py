@@ -17,14 +17,14 @@ from model.market.prices import Days
 
 Moments = npt.NDArray[np.datetime64]
 
-# Of exchange rates the library ends a session at midnight in London, but a day of theirs ends in New York.
+# For exchange rates the library ends a session at midnight in London, but their day ends in New York.
 _CURRENCIES, _THEIR_ZONE, _THEIR_CLOSE = "24/5", "America/New_York", time(17)
 
 # The first day from which on a calendar was seen to be right: the library's own default is twenty years back.
 _GOOD_FROM: dict[str, date | None] = {"XNYS": date(1970, 1, 1), _CURRENCIES: None, "24/7": None}
 _OTHERS_GOOD_FROM = date(2000, 1, 1)
 
-# Where one that cannot be loaded is; the library says it only of those that can.
+# The time zones of calendars that may fail to load: the library gives only those of loaded ones.
 _ZONES = {"ASEX": "Europe/Athens", "XBSE": "Europe/Bucharest", "XTAE": "Asia/Jerusalem"}
 
 _one_at_a_time = threading.Lock()
@@ -68,7 +68,7 @@ def resolved(exchange: str) -> str:
             f"exchange {exchange}",
             have="no calendar of that name",
             need="an exchange's ISO 10383 code, such as XNYS or XETR; 24/7 for coins; observed for one without a "
-            "calendar, whose sessions are then the days that the prices have",
+            "calendar: every day with prices is then a session",
             remedy="correct --exchange, or `exchange` under `securities` in mlflow.yaml",
         ) from None
 
@@ -77,12 +77,12 @@ def resolved(exchange: str) -> str:
 def known_sessions(exchange: str, first_year: int, last_year: int) -> KnownSessions:
     """What the library knows of an exchange in these years, fewer if it does not cover all of them.
 
-    ConfigurationError where it has no calendar of that name; one that fails in the library is said to be in trouble.
+    ConfigurationError where it has no calendar of that name. Where loading one fails, `trouble` says why.
     """
     code = resolved(exchange)
     try:
         calendar, good_until = _load(code, first_year, last_year)
-    # Whatever it is, it is the library's fault, and the prices themselves can stand in for the calendar.
+    # Any error here is the library's, and the prices themselves can stand in for the calendar.
     except Exception as error:  # noqa: BLE001
         from importlib.metadata import version
 
@@ -117,11 +117,11 @@ def known_sessions(exchange: str, first_year: int, last_year: int) -> KnownSessi
 
 
 def moments(days: Days, seconds: int, zone: ZoneInfo) -> Moments:
-    """(n,) datetime64[s] in UTC: so many seconds after each day's midnight by the clocks of a time zone."""
+    """(n,) datetime64[s] in UTC: the moments `seconds` after each day's midnight by the clocks of a time zone."""
     import pandas as pd
 
     there = pd.DatetimeIndex(days.astype("datetime64[s]") + np.timedelta64(seconds, "s"))
-    # An hour that is there twice is the first one, an hour that is left out the moment after it.
+    # When clocks change, an hour that occurs twice means the first, and a skipped one the moment after it.
     utc = there.tz_localize(zone, ambiguous=np.ones(len(there), dtype=bool), nonexistent="shift_forward")
     return np.asarray(utc.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]"))
 
@@ -147,7 +147,7 @@ def _load(code: str, first_year: int, last_year: int) -> tuple[Any, date | None]
 
 @contextmanager
 def _holidays_since(year: int) -> Iterator[None]:
-    """Have pandas, by whose rules the library finds holidays, begin with a year: by itself it begins with 1970."""
+    """Make pandas' holiday rules, which the library uses, begin with a year; by default they begin with 1970."""
     from pandas.tseries.holiday import AbstractHolidayCalendar
 
     with _one_at_a_time:

@@ -1,4 +1,4 @@
-"""What checks find in prices, in words: what is wrong, what is odd but right, and what may be done about it."""
+"""The findings of checks, in words: what is wrong with prices, what is odd but right, and what can be done about it."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ DAYS_SHOWN = 5
 
 Cause = Literal["missing", "extra", "number", "negative", "bar", "volume", "move"]
 
-# Days that a source still corrects; the fewest sessions that are worth beginning anew with; more rows on closed days
-# than that do not come from a fault, but from another calendar.
+# Days that a source still corrects; the fewest sessions that are worth using alone; more rows on closed days than this
+# mean another calendar, not a fault.
 _CORRECTED, _WORTH, _MANY = 20, 250, 10
 
 
@@ -61,7 +61,7 @@ class Finding:
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether a person may take its days for right; not what nothing can be computed from."""
+        """Whether a person may accept its days; not where nothing can be computed from the prices."""
         return self.cause not in ("number", "negative")
 
     def without(self, days: Sequence[date]) -> "Finding":
@@ -87,17 +87,17 @@ def apart(findings: Sequence[Finding], accepted: Mapping[date, str]) -> tuple[li
 
 
 def needed(faults: Sequence[Finding]) -> str:
-    """What prices need that have these faults."""
+    """What prices with these faults need."""
     rows = "one correct row for every session of the exchange, and no other row"
     if not any(found.cause == "negative" for found in faults):
         return rows
     return (
-        f"{rows}; every price above 0, since a forecast is made from ratios of prices, even where one below 0 is true"
+        f"{rows}; every price above 0, since a forecast is made from ratios of prices (even if a negative one is true)"
     )
 
 
 def ways_on(prices: Prices, exchange: str, faults: Sequence[Finding]) -> str:
-    """What may be done about faults, one way a line: only what can help with these."""
+    """What can be done about these faults, one way per line."""
     return ";\n          or ".join(_ways(prices, exchange, faults))
 
 
@@ -108,7 +108,7 @@ def _ways(prices: Prices, exchange: str, faults: Sequence[Finding]) -> Iterator[
     # A negative price is rarely an error: a future's was so on two days of April 2020.
     may_be_mended = causes != {"negative"}
     if prices.source == "csv" and may_be_mended:
-        yield "correct the days that are named in the file"
+        yield "correct the days named above in the file"
     after = int(np.searchsorted(prices.sessions, newest, side="right"))
     if prices.source == "yahoo" and may_be_mended and len(prices) - after < _CORRECTED:
         yield "try again later, since Yahoo often corrects its newest days"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Self
 
 POINTS = "points"
-# Where nothing is traded for less than one of them.
+# Currencies whose prices are whole numbers.
 _WHOLE = frozenset({"JPY", "KRW", "VND", "IDR", "CLP", "ISK", "PYG", "UGX", "RWF", "XAF", "XOF", "XPF"})
-# Cents, thousands without them, and prices below ten, which move by less than a cent.
+# Digits after the decimal point, and below ten, where prices move by less than a cent; the most significant digits.
 _CENTS, _BELOW_TEN, _SIGNIFICANT = 2, 4, 6
 
 
@@ -16,8 +16,8 @@ class Money:
     """How the prices of one security are written: `$183.12`, `71.54 GBp`, `2,845 JPY`, `5,998.74 points`, `1.0312`.
 
     unit:   the currency as the source names it (`USD`, `GBp` for pence), `points` of an index; None where prices have
-            none, as an exchange rate has not, or where nobody has said it
-    digits: behind the decimal point; those of scores and differences are one more
+            none, as those of an exchange rate, or where it is not known
+    digits: after the decimal point; scores and differences have one more
     """
 
     unit: str | None
@@ -37,7 +37,7 @@ class Money:
 
     @property
     def half_a_digit(self) -> float:
-        """What is lost at most where a price is written: half a cent of dollars."""
+        """The largest rounding error of a written price: half a cent for dollars."""
         return 0.5 / 10.0**self.digits
 
     @property

@@ -28,7 +28,7 @@ _AROUND, _FEWEST = 20, 5
 _LEFT = 0.25
 # Beyond this factor neither volume nor unrest makes a return believable.
 _BELIEVABLE = 4.0
-# A wild security moves so many of its usual moves (a robust standard deviation) by itself.
+# A wild security moves by this many times its usual move (a robust standard deviation) without a fault.
 _WILD = 6.0
 # Volume and range of a day that something happened on, beside their medians around it.
 _BUSY, _WIDE = 3.0, 3.0
@@ -41,7 +41,7 @@ _SPLITS = {float(count): f"{count}:1" for count in (2, 3, 4, 5, 6, 7, 8, 10, 15,
     1.5: "3:2",
     2.5: "5:2",
 }
-# How near the gap at the open has to be to the split's factor: so many usual gaps, but at least and at most so much.
+# How near the gap at the open has to be to the split's factor: this many usual gaps, but within these two bounds.
 _GAPS, _NEAREST, _FURTHEST = 4.0, 0.01, 0.04
 
 
@@ -62,8 +62,8 @@ class Move:
 def large_moves(prices: Prices, largest: float, wrong: npt.NDArray[np.bool_]) -> tuple[Move, ...]:
     """Every move of the Close by more than `largest`, as a fraction, with the reason why it is wrong, if there is one.
 
-    A fall by which a rise of that size would be undone is examined as well, but is only large where it is wrong. Rows
-    that are known to be `wrong` are left out, with the way back from them.
+    A fall that would undo a rise of that size is examined too, but reported only if it is wrong. Rows that are known to
+    be `wrong` are left out, with the move back from them.
     """
     return tuple(_examine(_Days(prices), largest, wrong)) if len(prices) > 1 else ()
 
@@ -97,7 +97,7 @@ class _Days:
         return 1.4826 * float(np.median(np.abs(near))) if len(near) >= _FEWEST else 0.0
 
     def exceeds(self, values: Values, row: int, times: float) -> bool:
-        """Whether a row's value is so many times the median around it."""
+        """Whether a row's value is at least `times` the median around it."""
         near = self.around(values, row)
         return len(near) >= _FEWEST and values[row] > 0 and bool(values[row] >= times * np.median(near))
 
@@ -110,7 +110,7 @@ class _Days:
         return self.exceeds(self.spread, row, _WIDE)
 
     def is_ordinary(self, row: int) -> bool:
-        """Whether nothing but the price tells that something happened."""
+        """Whether only the price shows that something happened."""
         return not self.is_busy(row) and not self.is_wide(row)
 
     def can_tell(self, row: int) -> bool:
@@ -190,6 +190,6 @@ def _prices(days: _Days, row: int) -> str:
 
 
 def _known(values: Values, *, before: bool = True) -> Values:
-    """Values of each row, those of the first one, which has none before it, and unknown ones being 0."""
+    """The values with 0 for unknown ones, and for the first row if they are changes from the row `before`."""
     rows = np.concatenate([[0.0], values]) if before else values
     return np.where(np.isfinite(rows), rows, 0.0)

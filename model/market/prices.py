@@ -89,7 +89,7 @@ class Prices:
 
     @property
     def has_volume(self) -> bool:
-        """Whether it is known how much was traded: not of an index, nor where the volume is 0 on every day."""
+        """Whether it is known how much was traded: not for an index, nor where the volume is 0 on every day."""
         return self.security.has_volume and bool(self.column("Volume").any())
 
     @property

@@ -3,7 +3,7 @@
 Whole histories are compared, since every dividend and every split rescales everything before it. There are seven
 verdicts, from harmless to worst. A comparison gets the worst that applies, and each change has its own line:
 
-same      the same numbers, but for rounding
+same      the same numbers, apart from rounding
 grown     newer sessions were added at the end
 settled   one of the newest two sessions has been corrected, which is usual for a day or two
 dividend  every older Adj Close has been multiplied by one number
@@ -28,7 +28,7 @@ RowMask = npt.NDArray[np.bool_]
 
 SETTLING_SESSIONS = 2
 
-# A source may rescale the past some days after the split or dividend: so many sessions before the newest may be left.
+# A source may rescale the past some days after the split or dividend: at most this many newest sessions are left as is.
 LATE_SESSIONS = 10
 
 # Prices are single precision and rounded to six decimals; volumes are corrected a little for as long as a year.
@@ -37,10 +37,10 @@ _RELATIVE, _ABSOLUTE, _VOLUME = 1e-4, 1e-6, 0.05
 # Largest correction of a single day; a split changes more.
 _CORRECTION = 0.02
 
-# More days that have vanished at once are no accident of a few rows.
+# More vanished days than this are no accident of a few rows.
 _MOST_VANISHED = 20
 
-_LARGEST_TERM = 20  # of a split's ratio, such as the 3 and 2 of 3:2; beside a 1 any
+_LARGEST_TERM = 20  # in a split's ratio such as 3:2; with a 1, as in 50:1, any
 
 _ADJUSTED, _SHARES = COLUMNS.index("Adj Close"), COLUMNS.index("Volume")
 
@@ -120,10 +120,10 @@ def compare_prices(before: Prices, after: Prices) -> Comparison:
 
 
 def with_vanished(before: Prices, after: Prices, wanted: Days) -> tuple[Prices, Days]:
-    """The newer history with the days of its past that it has lost, taken from the older one; and which these are.
+    """The newer history with the days that it has lost put back from the older one; and which days these are.
 
-    Lost is a day of `wanted` that the newer one lacks, or lacks numbers of, though it has later ones. Its prices are
-    rescaled as splits and dividends have rescaled the days around it; where these do not agree, it stays lost.
+    A day of `wanted` is lost if the newer history lacks it, or some of its numbers, and has later days. Its prices are
+    rescaled as splits and dividends have rescaled the days around it; where those days do not agree, it stays lost.
     """
     whole, known = _whole(after), _whole(before)
     kept = whole.copy()
@@ -157,7 +157,7 @@ def _whole(prices: Prices) -> RowMask:
 
 
 def _factors(old: Values, new: Values) -> Values | None:
-    """By what each column was multiplied on the days of some rows; None where they do not agree."""
+    """The factor of each column from the old rows to the new ones; None where the rows do not agree."""
     if not len(old) or not bool((old[:, :5] > 0).all()):
         return None
     prices = new[:, :5] / old[:, :5]

@@ -1,7 +1,7 @@
 """A synthetic market, made without any real price; its prices carry a note that says so.
 
 How far the next price will lie from the newest Close can be foreseen: volatility comes in clusters of some weeks, and a
-session's range shows it. Where the price will lie cannot, but for a drift that hardly anything can be learnt from.
+session's range shows it. In which direction cannot, except for a drift too small to learn much from.
 """
 
 from datetime import date
@@ -16,8 +16,8 @@ FIRST_SESSION = date(2012, 1, 3)
 
 _START, _DRIFT, _PULL = 40.0, 0.0003, 0.001  # dollars; per session; per session back to the trend
 _VOLATILITY = 0.012  # of a session, the median
-# Its logarithm: what of its distance from the median is left a session later (half after 23); how far it strays, as a
-# standard deviation, and at most; and how much of its change is the day's own move, turned around.
+# Its logarithm: the share of its distance from the median that is left a session later (half after 23); that distance's
+# standard deviation and largest size; the share of its change that is the day's own move with the sign reversed.
 _MEMORY, _STRAY, _FURTHEST, _LEVERAGE = 0.97, 0.5, 1.2, 0.6
 _NIGHT = 0.3  # the night's part of a session's variance
 _JUMP_ABOVE, _JUMP = 2.9, 0.045  # in standard deviations: about one session in 270; its size

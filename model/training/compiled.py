@@ -2,8 +2,8 @@
 
 TensorFlow traces a step before the first one, which takes as long as three epochs of the tutorial's. Another
 security's network, or another member of the same forecaster, can use the same traced step: everything that a fit starts
-with is put back (weights, the seeds of dropout, the optimiser's state, the series), and no digit differs from a fit by
-itself.
+with is put back (weights, the seeds of dropout, the optimiser's state, the series), and no digit differs from a
+separate fit.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""A whole epoch as one compiled program: many small batches cost what their arithmetic costs, and no more.
+"""A whole epoch as one compiled program: many small batches cost no more than their arithmetic.
 
 With a network of a few thousand weights, what is done around a batch takes ten times as long as the batch. Here the
 loop over batches is a part of the program, which XLA compiles once for a shape and keeps: windows, targets and their
 order are its arguments, padded to a few sizes. A further fit starts with everything put back, and no digit differs from
-a fit by itself. Only fitting on TensorFlow's CPU uses it.
+a separate fit. Only fitting on TensorFlow's CPU uses it.
 """
 
 import json
@@ -34,8 +34,8 @@ _kept: "dict[str, EpochProgram]" = {}
 class XlaLSTM(keras.layers.LSTM):  # type: ignore[misc] # Keras comes without types
     """A layer with the weights and outputs of `keras.layers.LSTM`, whose loop over time XLA compiles fast.
 
-    What does not depend on the step before is one product for all steps. As in FusedLSTM: default activations, a bias,
-    no mask, not backwards.
+    The part that does not depend on the step before is one product for all steps. As in FusedLSTM: default activations,
+    a bias, no mask, not backwards.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:  # noqa: ARG002 - Keras names the parameters
@@ -141,7 +141,7 @@ def take(network: keras.Sequential, windows: Windows, config: TrainingConfig, dr
 
 
 def keep(program: EpochProgram) -> None:
-    """Keep it for the next fit of its shape, and of the others those that were used last."""
+    """Keep it for the next fit of its shape, with those of the others that were used last."""
     _kept[program.shape] = program
     for oldest in list(_kept)[:-KEPT]:
         del _kept[oldest]

@@ -53,7 +53,7 @@ def fit_distribution(
 ) -> LossCourse:
     """Fit a network in place; how its loss went.
 
-    With `patience` the weights are kept that were best on the held-back windows, those of the start among them.
+    With `patience`, the weights that were best on the held-back windows are kept; these may be those of the start.
 
     seed:   draws the order of the windows, another one in each epoch
     draws:  the generator of its dropout's seeds

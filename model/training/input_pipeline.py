@@ -1,12 +1,12 @@
-"""What a fit is fed with: rows of a series, of which the network cuts its windows, and batches of these rows.
+"""The input of a fit: rows of a series, from which the network cuts its windows, and batches of these rows.
 
-Given windows, Keras makes one dense array of them: with a lookback of 40 that is forty times the series, and twice
-while it does so. So the network holds the series, is given the number of each window's first row, shuffled in the
+Given windows, Keras makes one dense array of them: with a lookback of 40 that is forty times the series, and for a
+while twice that. So the network holds the series, is given the number of each window's first row, shuffled in the
 same order, and cuts the windows of a batch itself.
 
-TensorFlow tunes how its batches are made in a thread of its own. It slept on after an epoch had ended, for up to a
-third of a second, and the fit waited. Rows of a few bytes leave nothing to tune, so on TensorFlow the batches are made
-here, without such a thread, in the order that Keras would draw: of a seeded fit it is the same in every epoch.
+TensorFlow tunes how its batches are made in a thread of its own. After an epoch that thread slept on for up to a third
+of a second, and the fit waited. Rows of a few bytes leave nothing to tune, so on TensorFlow the batches are made here,
+without such a thread, in the order that Keras would draw: in a seeded fit it is the same in every epoch.
 
 Neither changes a digit of a weight. Only fitting uses this; what is stored and forecasts takes windows.
 """

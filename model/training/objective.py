@@ -18,7 +18,7 @@ from model.artifact.scale import Values
 LEVELS = (np.arange(20) + 0.5) / 20
 # How strongly the linear branch's weights are held near 0; chosen on 2015 to 2017.
 RIDGE = 0.01
-# What an input's values differ by at least, if they differ.
+# An input whose standard deviation is not above this counts as constant.
 LEAST_DEVIATION = 1e-9
 
 
@@ -71,7 +71,7 @@ def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
     counts = np.maximum(there.sum(axis=0), 1)
     means = np.where(there, state, 0.0).sum(axis=0) / counts
     squares = np.where(there, np.square(state - means), 0.0).sum(axis=0) / counts
-    # An input that never differs, but for rounding, says nothing: with a deviation of 1 it is 0 throughout.
+    # A constant input, apart from rounding, says nothing: with a deviation of 1 it is 0 throughout.
     deviations = np.where(np.sqrt(squares) > LEAST_DEVIATION, np.sqrt(squares), 1.0)
     inputs = standardised(state, means.tolist(), deviations.tolist())
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Weights = tuple[npt.NDArray[Any], ...]
 
-# How weights start and are regularised: two networks may differ in it and still have the same shape.
+# How weights start and are regularised: networks that differ only in these have the same shape.
 NO_SHAPE = {"dropout", "kernel_initializer", "recurrent_initializer", "output_initializer", "l1", "l2"}
 
 

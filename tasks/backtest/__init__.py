@@ -1,1 +1,1 @@
-"""One backtest in MLflow: its runs, its report, and the evidence that the gate reads from it."""
+"""Backtests and proofs in MLflow: their runs, the report of a backtest, and the proofs that the gate uses."""

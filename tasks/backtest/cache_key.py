@@ -1,8 +1,8 @@
-"""What makes a result of a backtest the same as one that was computed before.
+"""The keys of a backtest's results; a result with the key of an earlier one need not be computed again.
 
-A key covers all that a forecast depends on: the configuration with its seed, the sessions that were fitted on and
-forecast, every price that was known, the code and the libraries that computed it. Prices after the period are no
-part of it: with a month more of them, the months before need not be computed again.
+A key covers all that a forecast depends on: the configuration with its seed, the sessions used for fitting, the
+sessions forecast, every price known by then, the code and the libraries. It does not cover later prices: after another
+month, the months before need not be computed again.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def plan_key(plan: Plan) -> str:
 
 
 def origin_keys(plan: Plan) -> dict[Key, str]:
-    """The key of each place of a backtest."""
+    """Place in a backtest (forecaster, seed, origin) -> key of its result."""
     known = {origin: plan.prices.until(plan.prices.day(origin.stop - 1)).fingerprint for origin in plan.origins}
     return {
         key: digest(_described(plan, fit, key, origin, known[origin]))
@@ -36,7 +36,7 @@ def origin_keys(plan: Plan) -> dict[Key, str]:
 
 
 def series_key(plan: Plan, forecaster: str) -> str:
-    """The key under which all results of one forecaster for the security and column are found."""
+    """A short key that all results of one forecaster for the security and column have in common."""
     return digest([plan.prices.security.ticker, plan.column, forecaster])[:16]
 
 

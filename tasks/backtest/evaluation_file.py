@@ -1,4 +1,4 @@
-"""An evaluation as JSON: every number to the last bit, so that it need not be computed again."""
+"""An evaluation as JSON, with exact numbers, so that it need not be computed again."""
 
 import json
 import logging
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation under the names of its parts: series as lists, distributions packed."""
+    """The evaluation, field by field: series as lists, distributions packed."""
     return {field.name: _plain(getattr(evaluation, field.name)) for field in fields(Evaluation)}
 
 
 def read_evaluation(raw: Any) -> Evaluation:
-    """The inverse; KeyError, TypeError or ValueError where it is none."""
+    """The inverse of `evaluation_json`; KeyError, TypeError or ValueError for anything else."""
     n = len(raw["sessions"])
     return Evaluation(
         sessions=np.array(raw["sessions"], dtype="datetime64[D]"),
@@ -45,24 +45,24 @@ def read_evaluation(raw: Any) -> Evaluation:
 
 
 def log_evaluation(run: TrackedRun, settings: Settings, evaluation: Evaluation) -> None:
-    """Keep an evaluation with the run of an origin."""
+    """Store an evaluation with the run of an origin."""
     with TemporaryDirectory() as folder:
         Path(folder, EVALUATION_FILE).write_text(json.dumps(evaluation_json(evaluation)), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
 
 
 def stored_evaluation(client: "MlflowClient", settings: Settings, run_id: str) -> Evaluation | None:
-    """What the run of an origin holds; None where it is gone, or not as it was written here, which is no result."""
+    """The evaluation of an origin's run; None where it is gone, or was not written here, so that it does not count."""
     from mlflow.exceptions import MlflowException
 
     try:
         with TemporaryDirectory() as folder:
             content = Path(client.download_artifacts(run_id, EVALUATION_FILE, folder)).read_bytes()
     except (MlflowException, OSError) as error:
-        logger.warning("run %s holds no result that can be read, and counts for none: %s", run_id, error)
+        logger.warning("run %s does not count: its result cannot be read: %s", run_id, error)
         return None
     if not is_kept(settings, run_id, EVALUATION_FILE, content):
-        logger.warning("run %s holds a result that was not written here, and counts for none", run_id)
+        logger.warning("run %s does not count: its result was not written here", run_id)
         return None
     return read_evaluation(json.loads(content))
 
@@ -86,12 +86,12 @@ def _array(values: Any) -> Values:
 
 
 def packed(quantiles: Values) -> str | None:
-    """The distributions in half the room that a list of numbers takes: base64 of doubles, the lowest byte first."""
+    """Distributions as base64 of little-endian doubles, half as long as numbers as text; None where there are none."""
     return b64encode(quantiles.astype("<f8").tobytes()).decode() if given(quantiles).any() else None
 
 
 def unpacked(text: str | None, n: int) -> Values:
-    """The inverse, for n sessions; ValueError where it is none."""
+    """The inverse of `packed`, (n, probabilities); ValueError where the text does not fit."""
     if text is None:
         return no_distributions(n)
     return np.frombuffer(b64decode(text), dtype="<f8").reshape(n, -1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The one run for all of a backtest: opened, or taken over from a previous try, with what is known before any fit."""
+"""The parent run of a backtest: opened, or taken over from an earlier try; and what it logs before any fit."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ KEY, KIND = "x.backtest.key", "backtest.kind"
 
 
 def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, tags: Mapping[str, str]) -> TrackedRun:
-    """The run of a previous try with the same plan, running again, or a new one."""
+    """The run of an earlier try with the same plan, set to RUNNING again; else a new one."""
     filter_ = f"tags.`{KEY}` = '{key}' and tags.`{KIND}` = 'backtest'"
     previous = client.search_runs([experiment], filter_, max_results=1, order_by=["attributes.start_time DESC"])
     if previous:
@@ -42,7 +42,7 @@ def parent_run(client: "MlflowClient", experiment: str, plan: Plan, key: str, ta
 
 
 def log_plan(run: TrackedRun, settings: Settings, plan: Plan) -> None:
-    """Log what is known before anything is fitted; what a previous try has logged stays as it is."""
+    """Log what is known before any fit; values that an earlier try has logged are unchanged."""
     presets = {config.preset: config for config in plan.forecasters}
     run.log_params({"backtest": plan.config.model_dump(mode="json")})
     run.log_params(
@@ -53,6 +53,6 @@ def log_plan(run: TrackedRun, settings: Settings, plan: Plan) -> None:
 
 
 def whole_split(plan: Plan) -> Split:
-    """All that is forecast as one test period, after all that came before it."""
+    """One split: all forecast sessions as the test period, all sessions before them as the training part."""
     first, last = plan.origins[0], plan.origins[-1]
     return period_split(plan.prices, replace(first, stop=last.stop))

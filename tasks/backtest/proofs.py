@@ -1,8 +1,8 @@
-"""The proof of a configuration, kept in an MLflow run of its own: what is there is read, and what is missing is made.
+"""The proof of a configuration, kept in an MLflow run of its own; parts that exist are read, missing ones are computed.
 
-A proof is kept by configuration, code and first session; each of its periods besides by every price that was known. A
-period whose prices were changed since is made again; a dividend, which changes Adj Close alone, changes none. Decisions
-rest on what is kept: a file whose digest the ledger does not have is no part of a proof.
+A proof is identified by configuration, code and first session; each of its periods also by every price known then. A
+period is computed again if one of those prices has changed; a dividend changes only Adj Close, which does not count. A
+file whose digest is not in the ledger is no part of a proof.
 """
 
 import json
@@ -58,7 +58,7 @@ KEY, KIND = "x.proof.key", "proof"
 PRESETS = "presets"
 FORECASTS_FILE, RECIPE_FILE, WEIGHTS_FILE = "forecasts.json", "recipe.json", "weights.npz"
 
-# Called before a fit with how many periods are done, and how many there are.
+# Called before a fit, with the number of periods done and of all periods.
 OnPeriod = Callable[[int, int], None]
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class KeptProof:
 
 @dataclass(frozen=True, slots=True)
 class NoProof:
-    """That there is no proof of a configuration on these prices, and why."""
+    """Why there is no proof of a configuration on these prices."""
 
     why: str
 
@@ -82,13 +82,13 @@ class NoProof:
 def prove(
     tracking: Tracking, prices: Prices, config: ForecasterConfig, at: datetime, show: OnPeriod | None = None
 ) -> KeptProof | NoProof:
-    """The proof of a configuration up to the newest of `prices`, or why none can be made of them.
+    """The proof of a configuration up to the newest of `prices`, or why none can be made from them.
 
-    A configuration with no skill is not fitted further: what was shown stays shown.
+    A configuration that was shown to have no skill is not fitted further: that result is final.
     """
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
-    with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS):
+    with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS, among=settings.ledger_uri):
         found = _trial(settings, model, configuration, prices, at)
         if isinstance(found, NoProof):
             return found
@@ -113,31 +113,31 @@ def prove(
                 try:
                     made.append(kept.complete(prices, period, configuration, done, before_fit))
                 except PricesError as error:
-                    # The newest prices are good: the version is trained. Some of its fits on older ones cannot be made.
+                    # The version could be trained on all prices; but a fit on older ones alone is not possible.
                     day = prices.day(period.start)
-                    return NoProof(f"no fit can be made on the sessions before {day}: {error.subject}: {error.have}")
+                    return NoProof(f"no fit is possible on the sessions before {day}: {error.subject}: {error.have}")
         return KeptProof(proof=assembled(made), run_id=run_id)
 
 
 def trial_key(config: ForecasterConfig) -> str:
-    """What a configuration is known by, its seed set aside."""
+    """The digest that identifies a configuration, whatever its seed."""
     return digest(configuration_of(config).model_dump(mode="json"))
 
 
 def _trial(
     settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime
 ) -> tuple[Trial, Prices, int] | NoProof:
-    """The trial, recorded now if it was not, the prices that it may use, the row of its first session.
+    """The trial (recorded now if it was not), the prices that it may use, and the row of its first session.
 
-    The same history is used as when it was recorded: with another one each fit would be
-    another draw, and somebody who draws often enough is lucky.
+    It uses the same history as when it was recorded: another history would give another draw, and with enough draws one
+    is lucky.
     """
     trials, key = Trials(settings.ledger_uri), trial_key(configuration)
     before = trials.of(model, key)
     if before is not None:
         oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
         if prices.first > before.oldest:
-            begun = f"its proof was begun with prices from {before.oldest} on"
+            begun = f"its proof began with prices from {before.oldest} on"
             return NoProof(f"these prices begin on {prices.first}, and {begun}")
         if before.first > prices.last:
             return NoProof(f"its proof begins on {before.first}, after these prices")
@@ -150,20 +150,20 @@ def _trial(
 
 
 def _is_settled(proof: Proof, settings: Settings) -> bool:
-    """Whether no skill is shown, so that more sessions are not worth a fit."""
+    """Whether the configuration was shown to have no skill, so that no further period needs a fit."""
     needed = settings.gate.needed
     return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
 
 
 def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, start: int) -> str:
-    """The run that keeps the proof: that of before, whoever was killed at it, or a new one."""
+    """The run that keeps the proof: an earlier one, even of a killed process, or a new one."""
     ticker, column = prices.security.ticker, configuration.column
     key = digest(
         [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source, code_digest(COMPUTED_BY)]
     )
     experiment = tracking.experiment_id()
     found = tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")
-    # Anybody may tag a run: that it is a proof's is on record, as a digest of its own.
+    # Anybody may tag a run, so a proof's run is also on record in the ledger.
     kept = KeptFiles(tracking.settings.ledger_uri)
     for known in found:
         if key in kept.digests(f"runs:/{known.info.run_id}", KEY):
@@ -187,7 +187,7 @@ class _Periods:
         self._there = {Path(file.path).name for file in self._client.list_artifacts(run_id, KIND)}
 
     def done(self, prices: Prices, period: Period) -> PeriodForecasts:
-        """A period's forecasts that are kept and can be used; NOTHING where there are none."""
+        """A period's stored forecasts that can be used; NOTHING where there are none."""
         kept = self._read(str(prices.day(period.start)))
         return NOTHING if kept is None else _forecasts_of(kept, prices, period)
 
@@ -199,23 +199,23 @@ class _Periods:
         done: PeriodForecasts,
         before_fit: Callable[[], Any],
     ) -> PeriodForecasts:
-        """A period's forecasts: those that are `done`, and the others made now, and kept."""
+        """A period's forecasts: those in `done`, and the others, which are made now and stored."""
         name, train = str(prices.day(period.start)), prices.rows(0, period.start)
         kept = self._read(name)
         fitted = None if kept is None else self._fitted(name, kept, train)
         if fitted is None:
             before_fit()
-            # A promotion has not loaded it, and its start is noisy.
+            # A promotion has not loaded Keras, which writes messages when it starts.
             load_backend()
             fitted, done = fit_period(prices, period, configuration), NOTHING
         made = forecast_period(fitted, prices, period, done)
-        # What knows more sessions stays: somebody looks at an earlier day.
+        # A stored period with more sessions stays: this proof was asked for as of an earlier day.
         if kept is None or len(kept["sessions"]) <= len(made):
             self._write(name, prices, period, made, fitted)
         return made
 
     def _read(self, name: str) -> Mapping[str, Any] | None:
-        """What is kept of a period; None where it is gone, or not as it was written here, which counts as nothing."""
+        """A period's stored forecasts; None where they are gone or were changed, so that they do not count."""
         from mlflow.exceptions import MlflowException
 
         if name in self._found or name not in self._there:
@@ -224,28 +224,28 @@ class _Periods:
             place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
             content = (place / FORECASTS_FILE).read_bytes()
         except (MlflowException, OSError) as error:
-            logger.warning("the proof's period from %s cannot be read, and is made again: %s", name, error)
+            logger.warning("the proof's period from %s cannot be read, and is computed again: %s", name, error)
             return None
         if not is_kept(self._settings, self._run_id, f"{KIND}/{name}/{FORECASTS_FILE}", content):
-            logger.warning("the proof's period from %s is not as it was written here, and is made again", name)
+            logger.warning("the proof's period from %s was changed since it was written, and is computed again", name)
             return None
         found = json.loads(content)
         self._places[name], self._found[name] = place, found
         return dict(found)
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
-        """The fit of a period that is not over; None where it has to be made again."""
+        """The stored fit of a period that is not complete; None where it has to be fitted again."""
         if kept.get("trained_on") != _traded(train):
             return None
         place = self._places[name]
         if kept["fit"] != _digest_of_fit(place):
-            logger.info("the proof's fit from %s is not the one that its forecasts are of, and is made again", name)
+            logger.info("the proof's fit from %s is not the one that made its forecasts, and is fitted again", name)
             return None
         try:
             recipe = Recipe.from_json((place / RECIPE_FILE).read_text(encoding="utf-8"))
             return fitted_of(NumpyNetwork.load(place / WEIGHTS_FILE), recipe, train)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.info("the proof's fit from %s is made again: %s", name, error)
+            logger.info("the proof's fit from %s is fitted again: %s", name, error)
             return None
 
     def _write(self, name: str, prices: Prices, period: Period, made: PeriodForecasts, fitted: Fitted) -> None:
@@ -268,7 +268,7 @@ class _Periods:
 
 
 def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> PeriodForecasts:
-    """The kept forecasts, where they were made from these very prices and are no more than asked for; else NOTHING."""
+    """The stored forecasts, if they were made from the same prices and are not more than the period; else NOTHING."""
     n = len(kept["sessions"])
     known = prices.rows(0, period.start + n - 1)
     if not 0 < n <= period.stop - period.start or kept["known"] != _traded(known):
@@ -281,13 +281,13 @@ def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> Pe
 
 
 def _traded(prices: Prices) -> str:
-    """The fingerprint without Adj Close, which each dividend changes and no forecast is made from."""
+    """The fingerprint without Adj Close, which changes with each dividend and is not used for forecasts."""
     values = prices.values.copy()
     values[:, COLUMNS.index("Adj Close")] = 0.0
     return replace(prices, values=values).fingerprint
 
 
 def _digest_of_fit(place: Path) -> str:
-    """The digest of a fit's files, which stands beside its forecasts: those of another fit are not taken for them."""
+    """The digest of a fit's files; it is stored with the forecasts, so that those of another fit are recognised."""
     files = (place / name for name in (RECIPE_FILE, WEIGHTS_FILE))
     return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])

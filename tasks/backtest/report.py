@@ -1,7 +1,9 @@
-"""What a backtest leaves with its MLflow run: figures, metrics, tables and a page that shows all of it."""
+"""The results of a backtest in its MLflow run: figures, metrics, tables, and a page that shows all of them."""
 
 import csv
 import io
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +14,7 @@ from model.backtest.html_report import METRICS, report_page, verdict, written
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
 from model.market.money import Money
+from tasks.tracking.experiment import shown
 from tasks.tracking.provenance import code_version, library_versions
 from tasks.tracking.run import TrackedRun
 
@@ -21,14 +24,15 @@ if TYPE_CHECKING:
 
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "comparison.csv"
-# The figures whose course over the months MLflow shows as a line.
-BY_MONTH = ("crps", "naive_crps", "crps_skill", "rmse", "naive_rmse", "skill")
+METRICS_FILE = "metrics.json"
+# The metrics that MLflow shows as a line over the months.
+BY_MONTH = ("crps_skill", "skill")
 SPREAD = ("crps", "crps_skill", "rmse", "mae", "skill")
 LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
 def log_report(run: TrackedRun, result: BacktestResult) -> None:
-    """Log the results: figures, tables, metrics, the page, and the note that shows first."""
+    """Log the results: figures, tables, metrics, the page, and the note above the run."""
     figures = {name: _png(figure) for name, figure in backtest_figures(result).items()}
     with TemporaryDirectory() as folder:
         for name, png in figures.items():
@@ -36,11 +40,12 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
         run.client.log_artifacts(run.run_id, folder, "figures")
     for preset in result.presets:
         run.client.log_text(run.run_id, forecasts_csv(preset), f"forecasts-{preset.name}.csv")
-        run.log_metrics({f"{preset.name}/{name}": value for name, value in preset.metrics.items()})
+        run.log_metrics({f"{preset.name}/{name}": value for name, value in shown(preset.metrics).items()})
         spread = preset.spread
         run.log_metrics({f"{preset.name}/{name}_sd": spread[name].sd for name in SPREAD if name in spread})
         run.client.log_batch(run.run_id, metrics=list(_monthly(preset)))
     run.client.log_text(run.run_id, comparison_csv(result), COMPARISON_FILE)
+    run.client.log_text(run.run_id, metrics_json(result), METRICS_FILE)
     made_with = {"code": code_version(), **{name: library_versions().get(name, "") for name in LIBRARIES}}
     page = report_page(result, figures, made_with)
     run.client.log_text(run.run_id, page, REPORT_FILE)
@@ -48,7 +53,7 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
 
 
 def comparison_csv(result: BacktestResult) -> str:
-    """The table of all that is compared as CSV: CRPS first, RMSE second, and every other metric of the page."""
+    """The comparison of all forecasts as CSV: CRPS first, RMSE second, then every other metric of the page."""
     names = [name for name, _, _ in METRICS]
     rows = comparison_rows(result)
     return _csv(
@@ -60,8 +65,30 @@ def comparison_csv(result: BacktestResult) -> str:
     )
 
 
+def metrics_json(result: BacktestResult) -> str:
+    """Every metric of each preset: the mean over its seeds, and how far these stray; null where it is not finite."""
+    return json.dumps(
+        {
+            preset.name: {
+                "metrics": {name: _finite(value) for name, value in preset.metrics.items()},
+                "sd": {name: _finite(spread.sd) for name, spread in preset.spread.items()},
+            }
+            for preset in result.presets
+        },
+        indent=2,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def forecasts_csv(preset: PresetResult) -> str:
-    """Every forecast of a preset as CSV: what happened, each seed's CRPS, forecasts and quantiles, and the others'."""
+    """Every forecast of a preset as CSV, one row per session.
+
+    Its columns: the actual price; CRPS, forecast and quantiles of each seed; CRPS and forecasts of the naive and
+    statistical methods.
+    """
     first = preset.evaluations[0]
     columns: dict[str, Sequence[object]] = {
         "session": [str(session) for session in first.sessions],
@@ -89,7 +116,7 @@ def _csv(columns: Mapping[str, Sequence[object]]) -> str:
 
 
 def backtest_note(result: BacktestResult) -> str:
-    """Write the note that MLflow shows above the run, in Markdown; the verdicts come first, since it is folded."""
+    """The note that MLflow shows above the run, in Markdown; verdicts come first, since MLflow folds the rest."""
     plan = result.plan
     lines = [
         f"**Backtest of {result.subject}, {result.period}**: {len(plan.origins)} origins, "
@@ -98,7 +125,7 @@ def backtest_note(result: BacktestResult) -> str:
         *(f"- {verdict(preset)}" for preset in result.presets),
         *(f"- {remark}" for remark in result.remarks),
         "",
-        f"All of it is in `{REPORT_FILE}` among the artifacts.",
+        f"The whole report is `{REPORT_FILE}` among the artifacts.",
         "",
         "| forecast | CRPS | RMSE | CRPS skill | RMSE skill |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -113,7 +140,7 @@ def _row(label: str, metrics: Mapping[str, float], money: Money) -> str:
 
 
 def _monthly(preset: PresetResult) -> "Iterator[Metric]":
-    """Each month as a step, counted as MLflow's time, too, so that the order is the months'."""
+    """Metrics by month; the month's number is both step and time, so that MLflow keeps their order."""
     from mlflow.entities import Metric
 
     for step, month in enumerate(preset.months):

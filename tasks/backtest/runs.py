@@ -1,8 +1,8 @@
-"""A backtest in MLflow: one run for all of it, a child for each forecaster, seed and origin; and what is done already.
+"""A backtest in MLflow: a parent run, and a child run for each forecaster, seed and origin; reuses finished results.
 
-A child that FINISHED under the same key is a result, whichever backtest it was computed for. Whoever is killed leaves
-a parent and children behind that say RUNNING: the next one with the same plan takes the parent over, closes such
-children as KILLED, and computes what they had not.
+A FINISHED child with the same key is a result, whichever backtest it was computed for. A killed process leaves parent
+and children with status RUNNING: the next one with the same plan takes over the parent, closes such children as KILLED,
+and computes what is missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from tasks.backtest.parent_run import KEY, KIND, parent_run
 from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
+from tasks.tracking.experiment import shown
 from tasks.tracking.run import Status, TrackedRun, start_run
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ PAGE = 1000
 class BacktestRuns:
     """The runs of one backtest while it is carried out.
 
-    parent:  the run for all of it
-    done:    what is computed, by its place
-    resumed: how many of these were there before
+    parent:  the run of the whole backtest
+    done:    place (forecaster, seed, origin) -> its evaluation
+    resumed: how many of these were computed before
     """
 
     def __init__(self, parent: TrackedRun, plan: Plan, settings: Settings) -> None:
@@ -53,7 +54,7 @@ class BacktestRuns:
         self._open: dict[Key, TrackedRun] = {}
 
     def pending(self) -> tuple[Fit, ...]:
-        """The fits that are still to be carried out, each with those of its origins that are not done."""
+        """The fits that are still needed, each with those of its origins that are not done."""
         found = []
         for fit in self.plan.fits:
             left = {key.origin for key in fit.keys if key not in self.done}
@@ -62,26 +63,26 @@ class BacktestRuns:
         return tuple(found)
 
     def start(self, fit: Fit) -> None:
-        """Open the runs of a fit that somebody begins to carry out."""
+        """Open the child runs of a fit that begins."""
         for key in fit.keys:
             if key not in self.done:
                 self._open[key] = self._open_child(key)
 
     def finish(self, fit: Fit, fitted: Fitted) -> None:
-        """Keep the results of a fit, each evaluation with its run, and close the runs."""
+        """Store the evaluations of a fit, each with its child run, and close these runs."""
         self.fit_seconds += fitted.fit_seconds
         for key, evaluation in fitted.evaluations.items():
             if key not in self.done:
                 self._write(key, self._open.pop(key), evaluation, _fit_params(self.plan, fit))
 
     def close(self, status: Status) -> None:
-        """Close what is open: there will be no result."""
+        """Close the open child runs, which get no result."""
         for run in self._open.values():
             run.end(status)
         self._open.clear()
 
     def take_over(self) -> None:
-        """Close what another process left open, and read what is done: here, or for another backtest."""
+        """Close children that another process left open, and read finished results, of this or another backtest."""
         client, parent = self.parent.client, self.parent.run_id
         for run in _search(self.parent, f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"):
             client.set_terminated(run.info.run_id, "KILLED")
@@ -99,7 +100,7 @@ class BacktestRuns:
                 break
 
     def _finished(self) -> Mapping[str, Sequence["Run"]]:
-        """Finished children of any backtest by their key, our own before others."""
+        """Key -> finished children of any backtest, those of this one first."""
         found: dict[str, list[Run]] = {}
         for forecaster in {key.forecaster for key in self._keys}:
             series = series_key(self.plan, forecaster)
@@ -110,7 +111,7 @@ class BacktestRuns:
         return found
 
     def _read(self, run: "Run", key: Key) -> Evaluation | None:
-        """What a run holds; None where that is gone, or is not about our sessions and prices."""
+        """The evaluation of a run; None where it is gone, or is about other sessions or prices."""
         evaluation = stored_evaluation(self.parent.client, self._settings, run.info.run_id)
         if evaluation is None:
             return None
@@ -124,7 +125,7 @@ class BacktestRuns:
         )
 
     def _copy(self, key: Key, run: "Run", evaluation: Evaluation) -> None:
-        """Keep another backtest's result with ours, too."""
+        """Store another backtest's result in a child run of this one, too."""
         child = self._open_child(key, {TAKEN_FROM: run.info.run_id})
         params = {name: value for name, value in run.data.params.items() if name.startswith("fit.")}
         self._write(key, child, evaluation, params)
@@ -151,7 +152,7 @@ class BacktestRuns:
 
     def _write(self, key: Key, run: TrackedRun, evaluation: Evaluation, params: Mapping[str, Any]) -> None:
         run.log_params({"origin": key.origin, "preset": self.plan.label(key.forecaster), "seed": key.seed, **params})
-        run.log_metrics(evaluation.metrics())
+        run.log_metrics(shown(evaluation.metrics()))
         log_evaluation(run, self._settings, evaluation)
         run.end()
         self.done[key] = evaluation
@@ -159,13 +160,13 @@ class BacktestRuns:
 
 @contextmanager
 def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> Iterator[BacktestRuns]:
-    """The runs of a backtest, those of a previous try taken over; they are closed when the block is left.
+    """The runs of a backtest, after taking over those of an earlier try; they are closed at the end of the block.
 
-    ConfigurationError where another process is at the same backtest.
+    ConfigurationError where another process works on the same backtest.
     """
     key = plan_key(plan)
     with (
-        locked(tracking.settings, f"backtest-{key[:16]}", patience=0),
+        locked(tracking.settings, f"backtest-{key[:16]}", patience=0, among=tracking.settings.ledger_uri),
         parent_run(tracking.client, tracking.experiment_id(), plan, key, tags) as parent,
     ):
         runs = BacktestRuns(parent, plan, tracking.settings)
@@ -176,12 +177,12 @@ def open_backtest(tracking: Tracking, plan: Plan, tags: Mapping[str, str]) -> It
             runs.close("FAILED")
             raise
         finally:
-            # What signals raise is no Exception.
+            # Signals raise no subclass of Exception.
             runs.close("KILLED")
 
 
 def _fit_params(plan: Plan, fit: Fit) -> dict[str, Any]:
-    """What an origin's forecasts were fitted on."""
+    """The sessions that a fit used: first, last and number."""
     day = plan.prices.day
     return {
         "fit.first": day(fit.first),

@@ -1,1 +1,1 @@
-"""Forecasts made, filled in with what happened, and scored."""
+"""Makes forecasts, fills in the actual prices, and scores them."""

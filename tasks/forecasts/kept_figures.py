@@ -1,9 +1,9 @@
-"""The figures of a model's forecasts, kept until another price is filled in: so that looking reads no forecast again.
+"""A cache of the figures of a model's forecasts, so that showing them need not read every forecast.
 
-They are computed from every forecast that counts, by the one rule of summary.py, and the evidence is that of all of
-them from the first on. A recorded forecast changes once, when its price is filled in: as long as so many have theirs,
-and the newest was filled in then, the figures are the same. What is kept is a copy, and nothing is decided by it: a
-file that is gone, damaged or of other code is made again.
+The figures cover all forecasts that count, by the rule of summary.py; the evidence covers them from the first on. A
+recorded forecast changes only when its price is filled in. So the cache is valid while the number of filled prices, and
+the time of the last filling, stay the same. Nothing is decided by it: a file that is gone, damaged or from other code
+is computed again.
 """
 
 import json
@@ -21,13 +21,13 @@ from tasks.settings import Settings, project_folder
 from tasks.system.durable_file import make_folder_durably, write_durably
 from tasks.tracking.provenance import digest
 
-# The files of ours that compute the figures. A digest of all that they import would take longer than a look.
+# Our files that compute the figures. To digest all that they import would take longer than the cache saves.
 COMPUTED_BY = ("tasks/forecasts/summary.py", "model/artifact/distribution.py", "model/evaluation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a summary of forecasts comes to; the words are those of `ForecastSummary`."""
+    """The figures of a summary of forecasts; for each name see `ForecastSummary`."""
 
     scored: int
     crps: float | None
@@ -54,7 +54,7 @@ class KeptFigures:
         self._of = {"ledger": place, "needed": settings.gate.min_evidence}
 
     def read(self, total: Total) -> Figures | None:
-        """What is kept of the forecasts as they are; None where that is nothing."""
+        """The cached figures, if they are still valid; else None."""
         try:
             kept = json.loads(self._file(total.model).read_text(encoding="utf-8"))
             if kept["of"] != self._key(total) or kept["digest"] != digest(kept["figures"]):
@@ -65,7 +65,7 @@ class KeptFigures:
             return None
 
     def write(self, total: Total, figures: Figures) -> None:
-        """Keep them; where that is not possible, they are computed again the next time."""
+        """Store the figures; if that fails, they are computed again the next time."""
         given = json.loads(json.dumps(asdict(figures)))
         text = json.dumps({"of": self._key(total), "figures": given, "digest": digest(given)})
         with suppress(OSError):
@@ -88,7 +88,7 @@ def _code() -> str:
 
 
 def total_of(summary: ForecastSummary) -> Total:
-    """The total of the rows that a summary was made of."""
+    """The total of the rows of a summary."""
     filled = [row.observed_at for row in summary.rows if row.observed_at is not None]
     newest = max(filled, default=None)
     return Total(model=summary.model, forecasts=len(summary.rows), filled=len(filled), newest=newest)

@@ -1,4 +1,4 @@
-"""The ledger's forecasts for people and spreadsheets: each with its own score beside what happened, and as CSV."""
+"""Lists the ledger's forecasts, each with the actual price and its score, for people and as CSV."""
 
 import csv
 import math
@@ -20,7 +20,7 @@ from tasks.settings import Settings
 from tasks.system.disk_errors import storage_fault
 from tasks.system.durable_file import write_durably
 
-# A file that is there already is overwritten only if it begins like this: the CSV of an earlier day.
+# An existing file is overwritten only if it begins with these columns: then it is an earlier list.
 BEGINNING = ("session", "model", "ticker", "column")
 _BEFORE = ("version", "as_of", "made_at", "late", "currency", "forecast")
 _AFTER = ("naive", "naive_name", "observed", "observed_at", "error", "crps")
@@ -29,45 +29,45 @@ _LAST = ("source", "stale", "run_id", "fingerprint")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ListedForecast:
-    """A forecast as the ledger holds it, and its score; None where it has none, or not yet.
+    """A forecast of the ledger, and its scores; None where there is no score, or not yet.
 
-    A forecast that was made late has no score: its session had opened.
+    A late forecast has no score, since it was made after its session had opened.
     """
 
     row: RecordedForecast
 
     @property
     def _happened(self) -> float | None:
-        """What the forecast is scored on."""
+        """The price that the forecast is scored on; None where there is none."""
         return None if self.row.late else self.row.observed
 
     @property
     def error(self) -> float | None:
-        """What happened less the forecast."""
+        """The actual price minus the forecast."""
         return None if self._happened is None else self._happened - self.row.forecast
 
     @cached_property
     def crps(self) -> float | None:
-        """The CRPS of its distribution."""
+        """The CRPS of its distribution, in the unit of the price."""
         return None if self._happened is None else _crps(self._happened, self.row.quantiles)
 
     @cached_property
     def naive_crps(self) -> dict[str, float | None]:
-        """The CRPS of each naive distribution by name."""
+        """Name of a naive distribution -> its CRPS."""
         happened, made = self._happened, self.row.naive_quantiles
         return {} if happened is None else {name: _crps(happened, found) for name, found in made.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The forecasts that were asked for, by session, the newest last, and how many there are in all."""
+    """The listed forecasts, by session, newest last; and how many the ledger has in `total`."""
 
     forecasts: tuple[ListedForecast, ...]
     total: int
 
 
 def list_forecasts(settings: Settings, model: str | None, last: int | None) -> Listing:
-    """The forecasts in the ledger, of all models or of one, or the `last` of them; UsageError where there are none."""
+    """The forecasts of all models or of one, or only the `last` ones; UsageError where there are none."""
     totals = {total.model: total.forecasts for total in Totals(settings.ledger_uri).by_model()}
     if not (totals if model is None else totals.get(model)):
         raise _none(settings, model, sorted(totals))
@@ -77,12 +77,12 @@ def list_forecasts(settings: Settings, model: str | None, last: int | None) -> L
 
 
 def write_csv(file: Path, listed: Sequence[ListedForecast]) -> None:
-    """Write them as CSV, whole or not at all; UsageError where that is not possible.
+    """Write forecasts as CSV, whole or not at all; UsageError where the file cannot be written.
 
-    A price is in the currency of its row. A version that is empty is the naive distribution; a moment is in UTC.
+    Prices are in the currency of their row; times in UTC. An empty version stands for the naive distribution.
     """
     if file.name == "-":
-        raise _unwritable(file, "no file's name; --json prints the forecasts on standard output")
+        raise _unwritable(file, "not a file's name; --json prints the forecasts on standard output")
     real = Path(os.path.realpath(file))
     try:
         _check_overwritten(file, real)
@@ -92,7 +92,7 @@ def write_csv(file: Path, listed: Sequence[ListedForecast]) -> None:
 
 
 def _none(settings: Settings, model: str | None, others: list[str]) -> UsageError:
-    """The error where there is nothing to list: a name that is not known, or a model that has forecast nothing yet."""
+    """The error where there is nothing to list: an unknown model, or one without forecasts."""
     if model is None or StageHistory(settings.ledger_uri).count(model):
         subject = "the ledger" if model is None else model
         return UsageError(
@@ -107,17 +107,17 @@ def _none(settings: Settings, model: str | None, others: list[str]) -> UsageErro
 
 
 def _check_overwritten(file: Path, real: Path) -> None:
-    """UsageError where the file is there already and is none of ours: prices, say, or a device."""
+    """UsageError where the file exists and is not an earlier list: prices, say, or a device."""
     if not real.exists():
         return
     if not real.is_file():
-        raise _unwritable(file, "it is a folder" if real.is_dir() else "it is no file")
+        raise _unwritable(file, "it is a folder" if real.is_dir() else "it is not a regular file")
     with real.open("rb") as found:
         start = found.read(len(_start()))
     if start and start != _start():
         raise UsageError(
             f"--csv {file}",
-            have="the file exists, and is no list of forecasts",
+            have="the file exists, and is not a list of forecasts",
             need="a new file, or a list that this command has written",
             remedy="name another file, or remove this one",
         )
@@ -152,7 +152,7 @@ def _write(listed: Sequence[ListedForecast], file: Path) -> None:
 
 
 def _cells(one: ListedForecast) -> Iterator[tuple[str, object]]:
-    """The columns of a row; what there is none of is an empty cell."""
+    """(column, value) of a row; a missing value is an empty cell."""
     row = one.row
     for name in (*BEGINNING, *_BEFORE, *_AFTER, *_LAST):
         value = getattr(one, name) if name in ("error", "crps") else getattr(row, name)
@@ -166,7 +166,7 @@ def _cells(one: ListedForecast) -> Iterator[tuple[str, object]]:
 
 
 def _cell(value: object) -> object:
-    """A moment as ISO 8601, a truth as true or false, and nothing as an empty cell."""
+    """A time as ISO 8601, a boolean as true or false, None as an empty cell."""
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if hasattr(value, "isoformat") else "" if value is None else value

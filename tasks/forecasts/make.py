@@ -1,4 +1,4 @@
-"""The forecast of the next session: by a registered version, or the best naive distribution where there is none."""
+"""Makes the forecast of the next session: by a registered version, else by the best naive distribution."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -29,11 +29,11 @@ from tasks.tracking.model_artifact import load_forecaster
 def make_forecast(
     version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
 ) -> RecordedForecast:
-    """Forecast the session after the newest of `prices`, with what is naive beside it.
+    """Forecast the session after the newest of `prices`, together with the naive forecasts.
 
-    It is late if that session has begun by `now`: its Open may be known then. UsageError where the version knows later
-    sessions. ConfigurationError where its files are not those that were registered, and where the forecast is a price
-    that nobody would believe: what is recorded stays for ever.
+    It is late if that session has begun by `now`, since its Open may be known then. UsageError where the version was
+    trained on later sessions. ConfigurationError where its files are not those that were registered, or the forecast is
+    implausible: what is recorded cannot be removed.
     """
     trained = trained_as(settings, version.model_uri, version.source)
     if trained.as_of > prices.last:
@@ -48,9 +48,9 @@ def make_forecast(
 def make_naive_forecast(
     model: str, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
 ) -> RecordedForecast:
-    """The best naive distribution of the session after the newest of `prices`, for a model without a version to follow.
+    """The best naive distribution of the session after the newest of `prices`, for a model with none in Production.
 
-    It becomes late as any other forecast does. TooFewPrices where there are too few for a distribution.
+    It is late by the same rule as any forecast. TooFewPrices where there are too few for a distribution.
     """
     _, quantiles = best_naive_distribution(prices, column)
     if not bool(np.isfinite(quantiles).all()):
@@ -65,9 +65,9 @@ def make_naive_forecast(
 
 
 def known_later(version: RegisteredVersion, prices: Prices, settings: Settings) -> date | None:
-    """The newest session that a version's training knew, if it is later than `prices`; it would not forecast there.
+    """The newest session that a version was trained on, if that is later than `prices`, so it may not forecast.
 
-    The ledger tells, and not a tag; ConfigurationError where it does not know the version.
+    From the ledger, not from a tag; ConfigurationError where the ledger does not have the version.
     """
     as_of = trained_as(settings, version.model_uri, version.source).as_of
     return as_of if as_of > prices.last else None
@@ -78,7 +78,7 @@ def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageEr
         f"forecast of {prices.security.ticker} by {version.model} {version.named}",
         have=f"it is asked for as of {prices.last}, and the version was trained on sessions up to {as_of}",
         need="a version that knows nothing after the day that it forecasts from; nothing was recorded",
-        remedy=f"forecast as of {as_of} or later; what could be forecast on earlier days shows `tomorrow backtest`",
+        remedy=f"forecast as of {as_of} or later; for earlier days use `tomorrow backtest`",
     )
 
 
@@ -98,7 +98,7 @@ def _check_plausible(version: RegisteredVersion, forecast: float, prices: Prices
 def _record(
     model: str, made: Forecasts, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool
 ) -> RecordedForecast:
-    """The newest of the forecasts as the ledger keeps it, by no version."""
+    """The newest of the forecasts as a row of the ledger, without a version."""
     session, begins = _session(prices, settings, now)
     naive_name, naive = naive_forecast(prices, column)
     intervals = made.intervals()
@@ -132,14 +132,14 @@ def _record(
 
 
 def _session(prices: Prices, settings: Settings, now: datetime) -> tuple[date, datetime]:
-    """The session after the newest of `prices`, and from when on a forecast of it is late.
+    """The session after the newest of `prices`, and the time from which a forecast of it is late.
 
-    Prices that were cut know it where the exchange's calendar is not sure of it.
+    If the exchange's calendar is not sure, and `prices` were cut, their next row tells which session it was.
     """
     calendar = calendar_for(prices.security, settings, prices.sessions)
     session = calendar.following(prices.last, calendar.last_completed(now))
     known = prices.following
-    # A row that lies far ahead is no session that somebody knows of, but a wrong date.
+    # A row far ahead has a wrong date; it is not the next session.
     if known is not None and not calendar.knows_all and known - prices.last <= LONGEST_HOLIDAYS:
         seen = np.append(prices.sessions, np.datetime64(known, "D"))
         calendar = calendar_for(prices.security, settings, seen)
@@ -148,7 +148,7 @@ def _session(prices: Prices, settings: Settings, now: datetime) -> tuple[date, d
 
 
 def _naive_quantiles(prices: Prices, column: str) -> dict[str, dict[float, float]]:
-    """The naive distributions by name, each from probability to price, where there are prices enough for it."""
+    """Name -> probability -> price of the naive distributions, without those that have too few prices."""
     made = {name: rows[0] for name, rows in naive_distributions(prices, column, 1).items()}
     return {
         name: dict(zip(PROBABILITIES, row.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""What there is: versions in Production, and the ledger's forecasts; looked at, and never made."""
+"""An overview of versions in Production and of the ledger's forecasts; it makes no database that is missing."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from tasks.tracking.client import open_tracking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastOverview(Figures):
-    """How the forecasts of a model have done: how many were made, the newest, and the figures of those that count."""
+    """A model's forecasts: how many were made, the newest, and the figures of those that count."""
 
     model: str
     forecasts: int
@@ -24,7 +24,7 @@ class ForecastOverview(Figures):
 
 
 def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersion | None]:
-    """The version in Production of each registered model at the time `at`, which is now; None where there is none."""
+    """Registered model -> its version in Production, or None where there is none. `at`: the time now."""
     if not _is_there(settings.tracking_uri):
         return {}
     registry = Registry(open_tracking(settings))
@@ -38,7 +38,7 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
 
 
 def forecast_overviews(settings: Settings) -> tuple[ForecastOverview, ...]:
-    """How the forecasts of each model have done; they are read again only where a price was filled in since."""
+    """The overview of each model; its forecasts are read only if a price was filled in since the last time."""
     if not _is_there(settings.ledger_uri):
         return ()
     ledger, totals = Ledger(settings.ledger_uri), Totals(settings.ledger_uri)
@@ -56,5 +56,5 @@ def forecast_overviews(settings: Settings) -> tuple[ForecastOverview, ...]:
 
 
 def _is_there(uri: Address) -> bool:
-    """Whether a database is there to be asked: a file is not made by looking."""
+    """Whether a database exists; opening an SQLite file that is missing would make it."""
     return uri.file is None or uri.file.exists()

@@ -1,10 +1,10 @@
-"""A version at work, as a run of its own in MLflow: its scores and rolling metrics by session, a table, and figures.
+"""The scores of a version's recorded forecasts, in an MLflow run: metrics by session, a table, and figures.
 
-Beside them stands the live proof, skill and evidence, which is that of all forecasts of the model so far: those of the
-versions before count on.
+The run also has the live proof, skill and evidence, over all forecasts of the model so far, those of earlier versions
+included.
 
-The step of a metric is the session's day number, counted from the year 1, and its time the end of that day: the same
-metrics logged again are the same rows. Which run it is, and up to which session it is written, stands on the version.
+A metric's step is the session's day number, counted from the year 1, its time the end of that day in UTC; so logging a
+metric again gives the same row. Tags of the version hold the run's id and the newest session written.
 """
 
 import json
@@ -42,9 +42,9 @@ logger = logging.getLogger(__name__)
 def drift_of(
     tracking: Tracking, version: "RegisteredVersion", judged: "Evaluation", known: "Prices", monitoring: Monitoring
 ) -> "Values":
-    """How far the returns up to each judged session are from those that the version was trained on; NaN if it is lost.
+    """(n,) for each judged session: how far returns up to it are from those in training; NaN if that cannot be read.
 
-    Forecasts are scored whatever became of the files of an old training.
+    Forecasts are scored even if the files of an old training are lost.
     """
     try:
         training = reload_test(tracking, version.run_id, version.model_uri)[1].train
@@ -55,7 +55,7 @@ def drift_of(
 
 
 def is_unwritten(version: "RegisteredVersion", newest: date) -> bool:
-    """Whether the version's windows up to its `newest` session are not all logged yet."""
+    """Whether some window of the version, up to its `newest` session, is not logged yet."""
     return version.tags.get(WRITTEN, "") < newest.isoformat()
 
 
@@ -66,7 +66,7 @@ def log_windows(
     windows: Sequence[Window],
     live: "LiveRecord | None",
 ) -> str:
-    """Log the windows that are not logged yet, and draw and list all of them; the run's id.
+    """Log the windows that are not logged yet; table and figures show all of them. Returns the run's id.
 
     live: the record of the whole model
     """
@@ -97,7 +97,7 @@ def log_windows(
 
 
 def _proofs(live: "LiveRecord | None") -> dict[date, dict[str, float]]:
-    """What the live record said after each session, by name; what is undefined is left out."""
+    """Session -> name -> figure of the live record after it; undefined figures are left out."""
     if live is None:
         return {}
     figures = live.by_session()
@@ -110,7 +110,7 @@ def _proofs(live: "LiveRecord | None") -> dict[date, dict[str, float]]:
 def _log_table(client: "MlflowClient", run_id: str, windows: Sequence[Window]) -> None:
     """Each forecast with its scores, as a table that MLflow's pages show.
 
-    `log_table` would add to the table that is there, and add the same forecasts again after a kill.
+    MLflow's `log_table` would append, and so repeat forecasts after a kill.
     """
     rows = [dict(_row(window)) for window in windows]
     client.log_dict(run_id, {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}, TABLE)
@@ -118,7 +118,7 @@ def _log_table(client: "MlflowClient", run_id: str, windows: Sequence[Window]) -
 
 
 def _row(window: Window) -> Iterator[tuple[str, Any]]:
-    """The newest forecast of a window by column; what is undefined is None."""
+    """(column, value) for the newest forecast of a window; None where a value is undefined."""
     yield "session", str(window.session)
     yield "actual", float(window.judged.actual[-1])
     yield "forecast", float(window.judged.forecast[-1])
@@ -126,7 +126,7 @@ def _row(window: Window) -> Iterator[tuple[str, Any]]:
 
 
 def _run(tracking: Tracking, version: "RegisteredVersion") -> str:
-    """The run of a version; one that was made by a process that was killed then is found again."""
+    """The run for a version's scores; finds the one that a killed process made, else makes one."""
     experiment, of = tracking.experiment_id(), f"{version.model}/{version.version}"
     for found in tracking.client.search_runs([experiment], f"tags.`{OF}` = {quoted(of)}", max_results=1):
         return str(found.info.run_id)

@@ -1,4 +1,4 @@
-"""Scoring a model: its forecasts beside what happened, each version watched, and whether it is time to train again."""
+"""Scores a model's recorded forecasts, logs each version's windows, and requests retraining where it is due."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,21 +21,21 @@ from tasks.settings import Settings
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 
-# Versions whose prices were filled in so long before the newest are written: a run that was killed between the two is
-# completed by those of the next days.
+# Only versions with a price filled in so shortly before the newest are looked at. If a run is killed after filling in,
+# the runs of the next days complete its work.
 LATELY = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scored(ForecastSummary):
-    """How a model's forecasts have done, version by version, and what follows from it.
+    """The scores of a model's forecasts, version by version, and whether to retrain.
 
-    production: the version in Production, None where there is none
-    windows:    version number -> its windows, one for each session that it forecast and that is over; of the version in
-                Production, and of those that something new is known of
+    production: the version in Production; None where there is none
+    windows:    version number -> its windows, one for each scored session; for the version in Production and those with
+                new outcomes
     advice:     on the version in Production
-    asked:      whether this run made the request to retrain; one that was made before stands
-    runs:       version number -> the MLflow run that its windows are logged to
+    asked:      whether this call recorded a request to retrain; False if there was one already
+    runs:       version number -> id of the MLflow run with its windows
     """
 
     production: RegisteredVersion | None
@@ -53,7 +53,7 @@ def score_forecasts(
 ) -> Scored:
     """Judge a model's recorded forecasts, log what is new, and request retraining where it is due.
 
-    They are read here, and not handed over: Prefect looks through whatever a task is given, number by number.
+    The forecasts are read here, not passed in: Prefect inspects every value of a task's arguments.
     """
     registry = Registry(tracking)
     calendar = calendar_for(prices.security, tracking.settings, prices.sessions)
@@ -65,7 +65,7 @@ def score_forecasts(
         production = registry.production(model, now)
     except NothingInProduction:
         production = None
-    with locked(tracking.settings, f"score-{model}"):
+    with locked(tracking.settings, f"score-{model}", among=tracking.settings.ledger_uri):
         windows, runs = {}, {}
         for number in _lately(summary, production):
             version = registry.find(model, number)
@@ -95,7 +95,7 @@ def score_forecasts(
 
 
 def _lately(summary: ForecastSummary, production: RegisteredVersion | None) -> list[int]:
-    """The version in Production, and those that something was filled in of lately: the others are written already."""
+    """The versions to log: the one in Production, and those with prices filled in lately; others are logged already."""
     filled = [(row.observed_at, row.version) for row in summary.counted if row.version and row.observed_at]
     newest = max((at for at, _ in filled), default=None)
     lately = {version for at, version in filled if newest is not None and at >= newest - LATELY}
@@ -111,7 +111,7 @@ def _ask(
     now: datetime,
 ) -> tuple[Advice, bool]:
     if production is None:
-        return Advice(retrain=False, reasons=("Nothing is in Production.",)), False
+        return Advice(retrain=False, reasons=("No version is in Production.",)), False
     requests = RetrainingRequests(settings.ledger_uri)
     last = requests.newest(production.model)
     since = None if last is None or not windows else _sessions_between(calendar, last.session, windows[-1].session)
@@ -129,5 +129,5 @@ def _ask(
 
 
 def _sessions_between(calendar: ExchangeCalendar, first: date, last: date) -> int:
-    """How many sessions `last` lies after `first`; 0 where it does not."""
+    """How many sessions `last` is after `first`; 0 where it is not after."""
     return max(0, len(calendar.sessions(first, last)) - 1)

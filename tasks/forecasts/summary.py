@@ -1,4 +1,4 @@
-"""How forecasts have done: which of them count, and those beside what happened."""
+"""Summarises a model's forecasts: which of them count, and how they compare with the actual prices."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from tasks.ledger.forecasts import RecordedForecast
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ForecastSummary:
-    """How a model's forecasts have done.
+    """A model's forecasts and their figures. Errors and scores are in the unit of the prices.
 
-    rows:    all of them, those of the naive distribution among them
-    counted: those that were made before their session began, by the exchange's calendar, and whose price came
-    judged:  what versions forecast among these as one evaluation; None where there is none, and so are the figures then
-    live:    the skill of these and the evidence for it; None where none of them is a distribution
-    needed:  the odds, to 1, that prove something
+    rows:    all forecasts, those of the naive distribution included
+    counted: those made before their session began, by the exchange's calendar, whose price is filled in
+    judged:  the evaluation of those in `counted` that versions made; None, like most figures, where there are none
+    live:    their skill and the evidence for it; None where none of them is a distribution
+    needed:  the odds, to 1, that count as proof
     """
 
     model: str
@@ -39,22 +39,22 @@ class ForecastSummary:
 
     @property
     def scored(self) -> int:
-        """How many of them count."""
+        """How many forecasts count, those of the naive distribution included."""
         return len(self.counted)
 
     @property
     def newest(self) -> RecordedForecast:
-        """The forecast of the newest session; a version's goes before one of the naive distribution."""
+        """The forecast of the newest session; see `newest_of`."""
         return newest_of(self.rows)
 
     @property
     def claim(self) -> str | None:
-        """What may be said of the forecasts, in words: proven, worse, or not distinguishable from chance."""
+        """The conclusion in words: proven, worse, or not distinguishable from chance."""
         return None if self.live is None else self.live.claim(self.needed)
 
     @property
     def evidence(self) -> float | None:
-        """The highest odds that were reached that they are better than the naive distributions: 46.0 is 46 to 1."""
+        """The odds, at their highest so far, that they are better than the naive distributions: 46.0 is 46 to 1."""
         return None if self.live is None else self.live.evidence.odds
 
     @property
@@ -69,7 +69,7 @@ class ForecastSummary:
 
     @property
     def naive_crps(self) -> float | None:
-        """The same of the best naive distribution, on the same sessions."""
+        """The mean CRPS of the best naive distribution, on the same sessions."""
         return None if self.judged is None else _finite(self.judged.naive_crps)
 
     @property
@@ -79,7 +79,7 @@ class ForecastSummary:
 
     @property
     def log_score(self) -> float | None:
-        """The mean log density at what happened: higher is better."""
+        """The mean log density at the actual price; higher is better."""
         return None if self.judged is None else _finite(self.judged.log_score)
 
     @property
@@ -89,12 +89,12 @@ class ForecastSummary:
 
     @property
     def naive_rmse(self) -> float | None:
-        """The same of the best naive forecast."""
+        """The root mean squared error of the best naive forecast."""
         return None if self.judged is None else self.judged.naive_rmse
 
     @property
     def level(self) -> float | None:
-        """The level of the widest intervals among those that count; None before there are any."""
+        """The level, in per cent, of the widest intervals among forecasts that count; None where there are none."""
         return max(self.judged.intervals, default=None) if self.judged is not None else None
 
     @property
@@ -106,7 +106,7 @@ class ForecastSummary:
 
 
 def summarise(model: str, rows: Sequence[RecordedForecast], needed: float) -> ForecastSummary:
-    """Find the forecasts that count, and judge those of versions; odds of `needed` to 1 prove something."""
+    """Find the forecasts that count, and judge those of versions; odds of `needed` to 1 count as proof."""
     counted = tuple(row for row in rows if row.observed is not None and not row.late)
     of_versions = [row for row in counted if row.version is not None]
     judged = judge_rows(of_versions) if of_versions else None
@@ -115,14 +115,14 @@ def summarise(model: str, rows: Sequence[RecordedForecast], needed: float) -> Fo
 
 
 def newest_of(rows: Sequence[RecordedForecast]) -> RecordedForecast:
-    """The forecast of the newest session; a version's goes before one of the naive distribution."""
+    """The forecast of the newest session; a version's is preferred to the naive distribution's."""
     return max(rows, key=lambda row: (row.session, row.version is not None, row.made_at))
 
 
 def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
-    """Forecasts that count beside what happened.
+    """The evaluation of forecasts that count, at least one.
 
-    Of one session, the one that was made from the newest prices; of those, the newest version's.
+    For each session it takes the forecast made from the newest prices; of several, the newest version's.
     """
     newest: dict[date, RecordedForecast] = {}
     for row in sorted(rows, key=lambda row: (row.session, row.as_of, row.version or 0)):

@@ -1,1 +1,1 @@
-"""The ledger: every forecast ever made, and what happened."""
+"""The ledger: the record of all forecasts and their outcomes, of stage changes, trials and digests."""

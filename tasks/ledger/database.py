@@ -1,7 +1,7 @@
-"""The ledger's database: opened, and its tables made where there are none.
+"""Opens the ledger's database, and makes its tables if they are missing.
 
-SQLite in the state directory by default, PostgreSQL by its address. The first process that opens it makes the tables,
-all or nothing, while the others wait.
+The default is SQLite in the state directory; an address may name PostgreSQL. The first process that opens it makes the
+tables, all or none, while others wait.
 """
 
 import sqlite3
@@ -18,6 +18,7 @@ from tasks.ledger.triggers import missing_triggers, triggers
 from tasks.settings import Address, sqlite_file
 from tasks.system import durations
 from tasks.system.disk_errors import folder_fault, obstacle, room
+from tasks.system.postgresql import only_utf8
 
 DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -25,7 +26,7 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
-# What reading a row's dates, numbers and JSON raises where they are damaged.
+# Errors of parsing a row whose dates, numbers or JSON are damaged.
 DAMAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
 DAMAGED_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 RESTORE = (
@@ -36,11 +37,11 @@ T = TypeVar("T")
 
 
 class Damaged(Exception):
-    """What is wrong within the ledger's database, and where."""
+    """Damaged contents of the ledger's database; the text says what and where."""
 
 
 class LedgerDatabase:
-    """The tables at `uri`, ready for use; ConfigurationError where that is not possible.
+    """The tables at `uri`, ready for use; ConfigurationError where they cannot be used.
 
     No connection is kept between calls, so that an instance may be used from any thread, process or task.
     """
@@ -58,18 +59,18 @@ class LedgerDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read with."""
+        """A connection for reading; database errors become ConfigurationError."""
         with self._errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction, committed when the block is left without an error."""
+        """A transaction, committed when the block ends without an error; database errors become ConfigurationError."""
         with self._errors(), self._engine.begin() as connection:
             yield connection
 
     def _open(self) -> None:
-        """Make sure that the tables are there, in the version that this code knows."""
+        """Make sure that the tables are there, in this code's version, with their triggers."""
         with self._engine.connect() as connection:
             found = _version(connection)
             missing = () if found != LEDGER_VERSION else _missing_columns(connection)
@@ -91,16 +92,16 @@ class LedgerDatabase:
                 remedy="move it away, so that a new one is made, or name another ledger in mlflow.yaml",
             )
         if lost and self._alone(_put_back):
-            # Said once, and loudly: without them anything may have been changed, and nobody can tell.
+            # An error, once: without the triggers anything may have been changed without a trace.
             raise ConfigurationError(
                 f"the ledger {self.place}",
-                have=f"triggers that keep what is recorded were gone or changed: {', '.join(lost)}; they are back now",
-                need="a ledger whose records nobody has been able to change",
+                have=f"triggers that protect its records were gone or changed: {', '.join(lost)}; they are back now",
+                need="a ledger whose records nobody could change",
                 remedy="find out who removed them, compare the ledger with a copy, then run it again",
             )
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
-        """Let `act` change the tables, all or nothing, and by one process at a time."""
+        """Let `act` change the tables, all or nothing, in one process at a time."""
         if self._engine.dialect.name == "sqlite":
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 # Python's driver begins no transaction before CREATE; closing without COMMIT rolls back.
@@ -114,7 +115,7 @@ class LedgerDatabase:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn the database's errors into one that names the ledger, without its password."""
+        """Turn database errors into a ConfigurationError that names the ledger, without its password."""
         try:
             yield
         except Damaged as damage:
@@ -122,7 +123,7 @@ class LedgerDatabase:
             raise ConfigurationError(f"the ledger {self.place}", have=have, need=need, remedy=RESTORE) from damage
         except sa.exc.DBAPIError as error:
             stopped = obstacle(error)
-            remedy = "see to the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
+            remedy = "check the database, or name another: ledger.uri in mlflow.yaml or TOMORROW_LEDGER_URI"
             if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED_FILE:
                 remedy = RESTORE
             said = " ".join(str(error.orig).split())
@@ -135,15 +136,15 @@ class LedgerDatabase:
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
-    """Insert a row, unless there is one with its key; whether it was inserted."""
+    """Insert a row, unless there is one with its key; returns whether it was inserted."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(values).on_conflict_do_nothing()
-    # PostgreSQL's driver keeps the count only where it is asked to.
+    # PostgreSQL's driver keeps the count only on request.
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def read_rows(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> tuple[T, ...]:
-    """What an ordered query of one table finds, each row parsed; Damaged names the first that cannot be."""
+    """The parsed rows of an ordered query of one table; Damaged names the first that cannot be parsed."""
     try:
         return tuple(parse(row) for row in connection.execute(query))
     except DAMAGE as error:
@@ -151,7 +152,7 @@ def read_rows(connection: sa.Connection, query: sa.Select[Any], parse: Callable[
 
 
 def _first_damaged(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[sa.Row[Any]], T]) -> str:
-    """Where the first row stands that cannot be read, and why: found by halving what has one."""
+    """Which row is the first that cannot be parsed, and why; found by bisection."""
     low, high = 0, connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
     while low < high - 1:
         middle = (low + high) // 2
@@ -182,7 +183,7 @@ def _version(connection: sa.Connection) -> int | None:
     found = connection.execute(sa.select(ledger_version.c.version)).scalars().all()
     if len(found) != 1 or not isinstance(found[0], int):
         raise Damaged(
-            f"the table {ledger_version.name} has {len(found)} rows, and not one"
+            f"the table {ledger_version.name} has {len(found)} rows instead of one"
             if len(found) != 1
             else f"the row of the table {ledger_version.name} says {found[0]!r}, which is no number"
         )
@@ -190,7 +191,7 @@ def _version(connection: sa.Connection) -> int | None:
 
 
 def _put_back(connection: sa.Connection) -> int:
-    """Make the triggers again, unless another process has done so meanwhile; how many were missing."""
+    """Make the triggers again, unless another process has done so meanwhile; returns how many were missing."""
     missing = missing_triggers(connection)
     if missing:
         for statement in triggers(connection.dialect.name):
@@ -199,7 +200,7 @@ def _put_back(connection: sa.Connection) -> int:
 
 
 def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
-    """The columns that are not there: before the first release tables changed within a version."""
+    """The missing columns, as `table.column`: before the first release, tables changed without a new version."""
     look = sa.inspect(connection)
     if not look.has_table(forecasts.name):
         return ()
@@ -214,13 +215,13 @@ def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def _make_ready(connection: sa.Connection) -> int:
-    """Bring the tables to this release's version, unless another process has done so meanwhile; the version found."""
+    """Bring the tables to this release's version, unless another process has done so; returns the version then."""
     found = _version(connection)
     if found is not None and found >= LEDGER_VERSION:
         return found
-    from tasks.ledger.migrations import migrate  # imported here: Alembic is needed once in a ledger's life
+    from tasks.ledger.migrations import migrate  # imported here: Alembic is only needed for a new or older ledger
 
-    # A table of the same name that is not ours is an error, and is left alone.
+    # If another program's table has one of our names, this fails and leaves that table unchanged.
     migrate(connection, found)
     connection.execute(sa.delete(ledger_version))
     connection.execute(sa.insert(ledger_version).values(version=LEDGER_VERSION))
@@ -236,7 +237,7 @@ def _url(uri: str) -> sa.URL:
     if url.drivername not in DRIVERS:
         raise _unusable(_shown(url), f"a database of kind {url.drivername}")
     if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
-        raise _unusable(_shown(url), "a database in memory, which forgets")
+        raise _unusable(_shown(url), "a database in memory, which is lost when the command ends")
     return url.set(drivername=DRIVERS[url.drivername])
 
 
@@ -265,7 +266,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     else:
         patience = {"connect_timeout": durations.LEDGER}
     try:
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the ledger {_shown(url)}",
@@ -273,3 +274,4 @@ def _engine(url: sa.URL) -> sa.Engine:
             need="the driver for PostgreSQL",
             remedy="install tomorrow[postgresql]",
         ) from None
+    return only_utf8(engine, f"the ledger {_shown(url)}")

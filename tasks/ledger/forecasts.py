@@ -1,7 +1,7 @@
-"""The ledger: what was forecast, when and by which version, and what happened.
+"""The ledger's forecasts: what was forecast, when and by which version, and the actual price.
 
-A row is written once and never removed. It changes once, when what happened is filled in; the database itself refuses
-anything else.
+A row is written once and never removed. It changes once, when the actual price is filled in; the database itself
+refuses any other change.
 """
 
 import math
@@ -25,25 +25,25 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedForecast:
-    """One forecast as it was made, and what happened where that is known. Prices are as of that day.
+    """One forecast as it was made, and the actual price, once known. Prices are not adjusted for later splits.
 
     model, version:   the registered model and its version; None for the naive distribution, which no version made
     as_of:            the newest session that was known
     session:          the session that is forecast
     forecast:         the median of the distribution, where there is one
     quantiles:        the distribution, probability -> price; empty where the version gave none
-    intervals:        level in per cent -> lower and upper bound, read from the quantiles
-    lower, upper:     the interval that should hold the price with probability `level`; all three or none
+    intervals:        level in per cent -> lower and upper bound, from the quantiles
+    lower, upper:     the interval that should contain the price with probability `level`; all three or none
     naive:            the naive forecast of the same price, by the method `naive_name`
     naives:           every naive forecast by name
     naive_quantiles:  every naive distribution by name, like `quantiles`; without those that had too few prices
-    stale:            whether its prices are those of a previous fetch, since the source was not available
+    stale:            whether its prices are those of an earlier fetch, since the source was unavailable
     run_id:           the MLflow run that trained the version; empty without a version
     fingerprint:      of the prices it was made from
     made_at:          when it was made
-    currency:         of the prices, as Money takes it: points of an index; None where they have none
-    late:             whether that was after its session had begun, so that it is no forecast
-    observed:         the price that came, and when it was filled in
+    currency:         of the prices, as Money takes it, such as points of an index; None where they have none
+    late:             whether it was made after its session had begun, so that it does not count
+    observed:         the actual price, and (observed_at) when it was filled in
     """
 
     model: str
@@ -79,9 +79,9 @@ class RecordedForecast:
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{value} is no price")
         if len({value is None for value in (self.lower, self.upper, self.level)}) > 1:
-            raise ValueError("lower, upper and level stand together or not at all")
+            raise ValueError("lower, upper and level are given together or not at all")
         if (self.observed is None) != (self.observed_at is None):
-            raise ValueError("observed and observed_at stand together or not at all")
+            raise ValueError("observed and observed_at are given together or not at all")
         for moment in (self.made_at, self.observed_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError("a time without a zone")
@@ -91,12 +91,12 @@ class RecordedForecast:
 
     @property
     def money(self) -> Money:
-        """How its prices are written: with the digits that the naive forecast needs."""
+        """How to write its prices: with the digits that the naive forecast needs."""
         return Money.at(self.currency, self.naive)
 
     @property
     def named(self) -> str:
-        """Who made it, for people: `version 3`, or `naive`."""
+        """What made it, for people: `version 3`, or `naive`."""
         return "naive" if self.version is None else f"version {self.version}"
 
     def _prices(self) -> Iterator[float | None]:
@@ -107,7 +107,7 @@ class RecordedForecast:
             yield from quantiles.values()
 
     def _check_against_distribution(self) -> None:
-        """ValueError unless the forecast and its intervals are those of the quantiles, from which they are read."""
+        """ValueError unless the forecast and its intervals follow from the quantiles."""
         if self.quantiles and not math.isclose(self.quantiles.get(0.5, math.nan), self.forecast, rel_tol=ROUNDING):
             raise ValueError(f"the forecast {self.forecast} is not the median of its distribution")
         for level, bounds in self.intervals.items():
@@ -118,7 +118,7 @@ class RecordedForecast:
 
 
 class Ledger:
-    """The table of forecasts at `uri`, made where there is none; ConfigurationError where that is not possible.
+    """The table of forecasts at `uri`, made where there is none; ConfigurationError where it cannot be used.
 
     No connection is kept between calls, so that an instance may be used from any thread, process or task.
     """
@@ -130,10 +130,10 @@ class Ledger:
         return f"Ledger({self._database.place})"
 
     def append(self, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
-        """Record a forecast; return the row that is in the ledger then, and whether this call made it.
+        """Record a forecast; return the row in the ledger, and whether this call made it.
 
-        A row that is there already for this version, day and session is returned as it is. From one day two sessions
-        are forecast where the first of them turns out to be a holiday that no calendar knew.
+        If there is a row for this version, day and session already, it is returned unchanged. From one day two sessions
+        are forecast if the first one turns out to be a holiday that the calendar did not have.
         """
         with self._database.writing() as connection:
             created = insert_once(connection, forecasts, asdict(forecast))
@@ -143,11 +143,13 @@ class Ledger:
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime
     ) -> tuple[RecordedForecast, ...]:
-        """Fill in the price that came for each forecast, as of the day of its row; return all rows as they are then.
+        """Fill in the actual price for each forecast, not adjusted for splits after it; return all rows then.
 
-        A row that is filled in already stays as it is.
+        A row that is filled in already stays unchanged.
+
+        at: the time now; ValueError without a zone, or for a price that is not finite
         """
-        # Always in the same order, so that two processes never wait for each other.
+        # Always in the same order, so that two processes cannot wait for each other forever.
         known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0, pair[0].session))
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
@@ -161,7 +163,7 @@ class Ledger:
     def rows(
         self, model: str | None = None, *, version: int | None = None, session: date | None = None
     ) -> tuple[RecordedForecast, ...]:
-        """What is recorded, oldest first: all of it, or of one model, version or forecast session."""
+        """Recorded forecasts, oldest first: all, or those of one model, version or forecast session."""
         wanted = {"model": model, "version": version, "session": session}
         which = [forecasts.c[name] == value for name, value in wanted.items() if value is not None]
         with self._database.reading() as connection:
@@ -173,15 +175,15 @@ class Ledger:
             return self._select(connection, forecasts.c.model == model, forecasts.c.observed.is_(None))
 
     def of_newest_session(self, model: str) -> tuple[RecordedForecast, ...]:
-        """The forecasts of the newest session of which a model has any, oldest first."""
+        """A model's forecasts of the newest session that it has forecast, oldest first."""
         newest = sa.select(sa.func.max(forecasts.c.session)).where(forecasts.c.model == model).scalar_subquery()
         with self._database.reading() as connection:
             return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
 
     def by_session(self, model: str | None = None, *, last: int | None = None) -> tuple[RecordedForecast, ...]:
-        """All forecasts, or those of a model, in the order of the sessions they are for; of these only the `last` ones.
+        """All forecasts, or those of a model, by the session that they are for, newest last; with `last`, only so many.
 
-        The limit is the database's, so that a look at the newest does not read years of them.
+        The database applies that limit, so that years of forecasts are not read for the newest few.
         """
         columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version"))
         query = sa.select(forecasts).order_by(*(column.desc() for column in columns)).limit(last)
@@ -215,9 +217,9 @@ def _recorded(row: sa.Row[Any]) -> RecordedForecast:
     values = dict(row._mapping)
     texts = [values[name] for name in TEXTS]
     if not all(isinstance(text, str) for text in texts) or not isinstance(values["currency"], str | None):
-        raise TypeError("a text is none")
+        raise TypeError("a value is not text")
     if not isinstance(values["version"], int | None):
-        raise TypeError("a version's number is none")
+        raise TypeError("a version's number is not a whole number")
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
     values["quantiles"] = _by_probability(values["quantiles"])
     values["naive_quantiles"] = {name: _by_probability(found) for name, found in values["naive_quantiles"].items()}
@@ -225,5 +227,5 @@ def _recorded(row: sa.Row[Any]) -> RecordedForecast:
 
 
 def _by_probability(quantiles: Mapping[str, float]) -> dict[float, float]:
-    """JSON's keys are text."""
+    """Probabilities as numbers: JSON's keys are text."""
     return {float(probability): price for probability, price in quantiles.items()}

@@ -1,13 +1,13 @@
 """Digests of the files that this program wrote and will read again, in the ledger's database.
 
-Nothing is executed, and no decision rests on a file, whose digest is not here: whoever can write where MLflow keeps its
-files still cannot write this. An owner is an address:
+A file whose digest is not here is never executed or used for a decision: those who can write to MLflow's files cannot
+write to the ledger. An owner of files is an address:
 
-- `models:/m-...`, what a training logged: one digest for each file
-- `runs:/...`, a run: as many digests for a file as there were contents written
+- `models:/m-...`, a logged model: one digest for each file
+- `runs:/...`, a run: for each file, a digest of every content that was written
 
-Beside them stands what a training made, by its artefact, and which version was made of that: one, and never another.
-What is decided about a version rests on this, and not on what its tags in MLflow say, which others can change.
+Also recorded are each training, under its artefact, and the one version that was made from that artefact. Decisions on
+a version use this record, and not the version's tags in MLflow, which others can change.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ from tasks.ledger.schema import artefacts, kept_files, versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What a training made: what is known of its artefact, and has to be true of the version that is made of it.
+    """A training, as recorded for its artefact; the version that is made from the artefact has to agree with it.
 
     model:  the name that it is registered under
     run_id: the MLflow run of the training
-    key:    two trainings with one key are the same
+    key:    identical trainings have the same key
     as_of:  the newest session that it knew
     """
 
@@ -44,28 +44,28 @@ class KeptFiles:
         self._database = LedgerDatabase(uri)
 
     def keep(self, owner: str, files: Mapping[str, str]) -> None:
-        """Record digests, path -> SHA-256 in hexadecimal, all or none; what is on record stays."""
+        """Record digests, path -> SHA-256 in hexadecimal, all or none; earlier records stay."""
         with self._database.writing() as connection:
             _keep(connection, owner, files)
 
     def digests(self, owner: str, path: str) -> frozenset[str]:
-        """Every digest that a file of an owner ever had; none for one that was not written here."""
+        """Every digest that a file of an owner ever had; none if it was not written here."""
         query = sa.select(kept_files.c.digest).where(kept_files.c.owner == owner, kept_files.c.path == path)
         with self._database.reading() as connection:
             return frozenset(connection.execute(query).scalars())
 
     def package(self, artefact: str, trained: Trained, files: Mapping[str, str]) -> None:
-        """Record what a training made, with the digests of its files; what is on record of the artefact stays."""
+        """Record a training's artefact, with the digests of its files; an earlier record of the artefact stays."""
         row = {"model": trained.model, "run_id": trained.run_id, "key": trained.key, "as_of": trained.as_of}
         with self._database.writing() as connection:
             _keep(connection, artefact, files)
             insert_once(connection, artefacts, {"artefact": artefact, **row, "files": _digest(files)})
 
     def register(self, version: str, artefact: str, run_id: str, key: str) -> Trained | None:
-        """Record that a version was made of an artefact, unless one was before; None where this is none of ours.
+        """Record that a version was made from an artefact; return its training, or None where the version is not ours.
 
-        It is ours where model, run and key are those of the training, the files on record are those that it wrote, and
-        no other version was made of the artefact.
+        It is ours if model, run and key are the training's, the files on record are those that the training wrote, and
+        no other version was made from the artefact before.
         """
         with self._database.writing() as connection:
             found = _trained(connection, artefact)
@@ -76,20 +76,20 @@ class KeptFiles:
             return found if _is_made_of(connection, version, artefact) else None
 
     def highest(self, model: str) -> int:
-        """The highest number of a model's versions that were registered here; 0 where none was."""
+        """The highest number among a model's versions that were registered here; 0 where there is none."""
         address = f"models:/{model}/"
         query = sa.select(versions.c.version).where(versions.c.version.startswith(address, autoescape=True))
         with self._database.reading() as connection:
             return max((int(found.removeprefix(address)) for found in connection.execute(query).scalars()), default=0)
 
     def version(self, version: str, artefact: str) -> dict[str, str] | None:
-        """The files of a version that was registered here as made of this artefact; None where it was not."""
+        """Path -> digest of a version that was registered here as made from this artefact; None where it was not."""
         with self._database.reading() as connection:
             ours = _trained(connection, artefact) is not None and _is_made_of(connection, version, artefact)
             return _files(connection, artefact) if ours else None
 
     def trained(self, version: str, artefact: str) -> Trained | None:
-        """What a version that was registered here was made by; None likewise."""
+        """The training of a version that was registered here as made from this artefact; None where it was not."""
         with self._database.reading() as connection:
             return _trained(connection, artefact) if _is_made_of(connection, version, artefact) else None
 
@@ -100,7 +100,7 @@ def _keep(connection: sa.Connection, owner: str, files: Mapping[str, str]) -> No
 
 
 def _trained(connection: sa.Connection, artefact: str) -> Trained | None:
-    """What is on record of an artefact; None where nothing is, or where files were added to it."""
+    """The training on record for an artefact; None where there is none, or where files were added to the artefact."""
     query = sa.select(artefacts).where(artefacts.c.artefact == artefact)
     files = _digest(_files(connection, artefact))
     for row in read_rows(connection, query, lambda row: row):
@@ -121,7 +121,7 @@ def _files(connection: sa.Connection, artefact: str) -> dict[str, str]:
 
 def _line(row: sa.Row[tuple[str, str, str]]) -> tuple[str, str]:
     if not (isinstance(row.path, str) and isinstance(row.digest, str)):
-        raise TypeError("a path or a digest is no text")
+        raise TypeError("a path or a digest is not text")
     return row.path, row.digest
 
 

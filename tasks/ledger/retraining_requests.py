@@ -1,4 +1,4 @@
-"""Requests to train again, kept in the ledger's database, so that every process knows the newest one."""
+"""Requests to retrain, kept in the ledger's database, so that every process knows the newest one."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from tasks.ledger.schema import retraining
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainingRequest:
-    """A request, made for the windows that end at `session` of the `version` that was in Production then."""
+    """A request to retrain, because of the windows up to `session` of the `version` that was in Production then."""
 
     model: str
     session: date
@@ -27,13 +27,13 @@ class RetrainingRequests:
         self._database = LedgerDatabase(uri)
 
     def newest(self, model: str) -> RetrainingRequest | None:
-        """The request for the newest session, if there is any."""
+        """The request for the newest session; None where there is none."""
         query = sa.select(retraining).where(retraining.c.model == model).order_by(retraining.c.session.desc()).limit(1)
         with self._database.reading() as connection:
             found = read_rows(connection, query, lambda row: RetrainingRequest(**row._mapping))
         return found[0] if found else None
 
     def ask(self, request: RetrainingRequest) -> bool:
-        """Record a request; whether this call did: one that is there already for that session is kept."""
+        """Record a request, unless there is one for that session; returns whether this call recorded it."""
         with self._database.writing() as connection:
             return insert_once(connection, retraining, asdict(request))

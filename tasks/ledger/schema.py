@@ -13,7 +13,7 @@ LEDGER_LOCK = 0x7064_6572
 
 
 class Moment(TypeDecorator[datetime]):
-    """A point in time: handed over with a zone, kept and given back in UTC."""
+    """A point in time: given with a zone, stored and returned in UTC."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -23,7 +23,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Give it back with its zone, which SQLite forgets."""
+        """Give it back in UTC; SQLite does not store the zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -47,7 +47,7 @@ class VersionNumber(TypeDecorator[int]):
 
 
 class Named(TypeDecorator[Mapping[str, Any]]):
-    """Name -> numbers, or numbers by name, as JSON, which keeps every bit of them."""
+    """Name -> number, or nested such tables, as JSON, which keeps every bit of the numbers."""
 
     impl = sa.JSON
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Questions about the forecasts that the database answers itself, so that nobody reads every row for them."""
+"""Counts and distinct values of the forecasts, computed by the database, so that the rows need not be read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from tasks.ledger.database import LedgerDatabase
 from tasks.ledger.schema import forecasts
 
-# Databases take so many values in one question.
+# How many values to put into one query.
 AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """What there is of a model.
+    """The counts of a model's forecasts.
 
     forecasts: how many were made
-    filled:    of how many the price came
-    newest:    when the newest of these was filled in
+    filled:    how many have their price filled in
+    newest:    when a price was last filled in
     """
 
     model: str
@@ -41,7 +41,7 @@ class Totals:
         return self._database.place
 
     def by_model(self) -> tuple[Total, ...]:
-        """What there is of each model."""
+        """The total of each model, by name."""
         filled = forecasts.c.observed_at
         query = sa.select(forecasts.c.model, sa.func.count(), sa.func.count(filled), sa.func.max(filled))
         with self._database.reading() as connection:
@@ -49,13 +49,13 @@ class Totals:
         return tuple(Total(model=row[0], forecasts=row[1], filled=row[2], newest=row[3]) for row in rows)
 
     def by_version(self, model: str) -> dict[int | None, int]:
-        """How many forecasts of a model each version has made; None for the naive distribution."""
+        """Version -> number of its forecasts; None stands for the naive distribution."""
         query = sa.select(forecasts.c.version, sa.func.count()).where(forecasts.c.model == model)
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(forecasts.c.version))}
 
     def as_of_days(self, model: str) -> dict[date, bool]:
-        """The newest sessions that were known to the forecasts of a model; whether any of a day's is by a version."""
+        """As-of day -> whether a version (not only the naive distribution) forecast from it."""
         query = sa.select(forecasts.c.as_of, sa.func.max(forecasts.c.version)).where(forecasts.c.model == model)
         with self._database.reading() as connection:
             return {row[0]: row[1] is not None for row in connection.execute(query.group_by(forecasts.c.as_of))}
@@ -67,15 +67,15 @@ class Totals:
             return connection.execute(query.limit(1)).first() is not None
 
     def runs(self, run_ids: Collection[str]) -> set[str]:
-        """Those of these runs by whose version a forecast was made."""
+        """Those of these training runs whose version has made a forecast."""
         return self._known(forecasts.c.run_id, run_ids)
 
     def days(self, ticker: str) -> set[date]:
-        """The newest sessions that were known to the forecasts of a security."""
+        """The as-of days of a security's forecasts."""
         return self._distinct(forecasts.c.as_of, ticker)
 
     def fingerprints(self, ticker: str) -> set[str]:
-        """The prices that the forecasts of a security were made from."""
+        """The fingerprints of the prices that a security's forecasts were made from."""
         return self._distinct(forecasts.c.fingerprint, ticker)
 
     def _distinct(self, column: sa.Column[Any], ticker: str) -> set[Any]:

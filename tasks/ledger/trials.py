@@ -1,8 +1,7 @@
-"""Configurations whose skill was asked for, in the ledger's database: whoever tries many has to show more.
+"""The configurations that were tried, in the ledger's database: the more are tried, the stronger the required evidence.
 
-Each is recorded before anything of it is fitted, once for ever: it says which configuration of a security and column it
-is, which sessions its fits know, and with which session its proof begins. So neither trying again nor other files find
-a luckier start.
+A trial is recorded once, before its first fit: the configuration, the security and column, the oldest session that its
+fits know, and the first session of its proof. So neither another try nor other price files can give a luckier start.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tasks.ledger.schema import trials
 class Trial:
     """A configuration that was tried.
 
-    number: it is the k-th family of configurations that was tried on the model; the built-in presets are one family
+    number: k for the k-th family of configurations tried on the model; the built-in presets are one family
     oldest: the oldest session that its fits know
     first:  the session that its proof begins with
     """
@@ -40,7 +39,7 @@ class Trials:
             return _find(connection, model, configuration)
 
     def record(self, model: str, configuration: str, family: str, oldest: date, first: date, at: datetime) -> Trial:
-        """Record a trial; one that is there already stays as it is, and is given back."""
+        """Record a trial, unless there is one; returns the one on record."""
         named = {"model": model, "configuration": configuration, "family": family}
         values = {**named, "oldest": oldest, "first": first, "at": at}
         with self._database.writing() as connection:

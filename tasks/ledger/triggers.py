@@ -1,7 +1,7 @@
-"""The triggers that keep what the ledger has recorded: the statements that make them, and which are not there.
+"""The database triggers that protect the ledger's records: how to make them, and which are missing.
 
-The baseline migration makes them. They are looked for each time that a ledger is opened: whoever drops one may change
-what was recorded, and a copy that was made without them protects nothing.
+The baseline migration makes them. Each time a ledger is opened they are checked, since somebody may have dropped one to
+change a record, and a copy may have been made without them.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-# Every column of a forecast but those for what happened, which are filled in once, together.
+# Every column of a forecast except observed and observed_at, which are filled in once, together.
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
@@ -24,7 +24,7 @@ STANDING = (
     ("artefacts", "a recorded artefact"),
     ("versions", "a recorded version"),
 )
-# By what a row is known: by any of these.
+# The unique keys of each table: each of them identifies a row.
 KEYS = {
     "forecasts": (("model", "version", "as_of", "session"),),
     "stage_changes": (("id",),),
@@ -35,13 +35,13 @@ KEYS = {
     "versions": (("version",), ("artefact",)),
 }
 FILLED_IN_ALREADY = "OLD.observed IS NOT NULL OR NEW.observed IS NULL OR NEW.observed_at IS NULL"
-# PostgreSQL's bits for what a trigger is of: each row, before, on DELETE, UPDATE, TRUNCATE.
+# PostgreSQL's bits for a trigger's kind: per row, before, on DELETE, UPDATE, TRUNCATE.
 ROW, BEFORE, DELETE, UPDATE, TRUNCATE = 1, 2, 8, 16, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger of PostgreSQL: its table, what it is of, and the body of the function of its name."""
+    """A trigger of PostgreSQL: its table, its kind (bits), and the name and body of its function."""
 
     table: str
     kind: int
@@ -50,7 +50,7 @@ class Trigger:
 
     @property
     def statement(self) -> str:
-        """The events and the rest, as CREATE TRIGGER wants them after the name."""
+        """The part of CREATE TRIGGER after the name."""
         events = {DELETE: "DELETE", UPDATE: "UPDATE", TRUNCATE: "TRUNCATE"}
         named = " OR ".join(name for bit, name in events.items() if self.kind & bit)
         each = "ROW" if self.kind & ROW else "STATEMENT"
@@ -58,7 +58,7 @@ class Trigger:
 
 
 def triggers(dialect: str) -> list[str]:
-    """The statements that make all of them, in a database that may have some."""
+    """The statements that make all triggers, in a database that may have some already."""
     if dialect == "sqlite":
         made = on_sqlite()
         return [text for name in made for text in (f"DROP TRIGGER IF EXISTS {name}", made[name])]
@@ -74,7 +74,7 @@ def triggers(dialect: str) -> list[str]:
 
 
 def missing_triggers(connection: sa.Connection) -> tuple[str, ...]:
-    """Those that are not there, are switched off, or are not as they were made."""
+    """The names of triggers that are missing, disabled or changed."""
     if connection.dialect.name == "sqlite":
         look = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         there: Mapping[str, object] = {row.name: row.sql for row in connection.exec_driver_sql(look)}
@@ -103,7 +103,7 @@ def on_sqlite() -> dict[str, str]:
         made[f"{table}_stay"] = f"BEFORE DELETE ON {table} BEGIN {never.format(row)} END"
     for table, keys in KEYS.items():
         same = " OR ".join(" AND ".join(f"{name} = NEW.{name}" for name in key) for key in keys)
-        # INSERT OR REPLACE removes a row without asking the trigger for DELETE.
+        # INSERT OR REPLACE removes a row without firing the DELETE trigger.
         made[f"{table}_once"] = f"""BEFORE INSERT ON {table} WHEN EXISTS (SELECT * FROM {table} WHERE {same})
             BEGIN SELECT RAISE(IGNORE); END"""  # noqa: S608 - of this module's own names
     return {name: f"CREATE TRIGGER {name} {text}" for name, text in made.items()}

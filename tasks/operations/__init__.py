@@ -1,1 +1,1 @@
-"""What keeps it going: alarms and cleaning up."""
+"""Operations: alarms, cleaning up, and the stack of servers and worker."""

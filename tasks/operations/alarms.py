@@ -1,7 +1,7 @@
-"""Alarms: what somebody should know, as an event in Prefect and as one POST to a webhook.
+"""Alarms for people: each is sent as an event to Prefect and as one POST to a webhook.
 
-An alarm never fails what it is about. The webhook's address may hold a secret: it comes from the environment alone,
-and stands in no log, error or parameter.
+A failed alarm never fails the run that raised it. The webhook's address may hold a secret: it comes only from the
+environment, and appears in no log, error or parameter.
 """
 
 import json
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from model.errors import masked
 from tasks.settings import AlarmKind, Settings, webhook_address
 
-# What the subject of a kind is, in the name by which Prefect's automations find it.
+# Kind of alarm -> kind of its subject, part of the resource id by which Prefect's automations find it.
 RESOURCES: Mapping[AlarmKind, str] = {
     "flow.failed": "flow",
     "prices.stale": "security",
@@ -35,12 +35,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One thing that somebody should know.
+    """One alarm.
 
-    subject: what it is about: a flow, a security's ticker, a registered model, a part of the stack
+    subject: a flow, a security's ticker, a registered model, or a part of the stack
     message: a sentence for people
-    at:      when it was noticed
-    details: more of it for programs, of what JSON knows
+    at:      when the cause was noticed
+    details: values for programs, such as JSON can hold
     """
 
     kind: AlarmKind
@@ -51,38 +51,38 @@ class Alarm:
 
     @property
     def event(self) -> str:
-        """The name of its event."""
+        """The name of its event in Prefect."""
         return f"tomorrow.{self.kind}"
 
     @property
     def resource(self) -> str:
-        """The name of what it is about."""
+        """The id of its subject in Prefect."""
         return f"tomorrow.{RESOURCES[self.kind]}.{quote(self.subject, safe='-')}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Leaves a redirect as the answer that it is: what was posted would be lost on the way to another address."""
+    """Does not follow redirects: the posted body would be lost on the way to another address."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def raise_alarm(alarm: Alarm, settings: Settings, emit: Callable[[Alarm], object] | None = None) -> None:
-    """Send an alarm as an event of Prefect and to the webhook; it raises nothing.
+    """Send an alarm as an event to Prefect and to the webhook; never raises.
 
-    emit: what makes an event of it; by default this process's Prefect
+    emit: sends the event; by default this process's Prefect client
     """
     alarm = replace(alarm, message=masked(alarm.message))
     for send in (emit or _emit, lambda alarm: _post(alarm, settings)):
         try:
             send(alarm)
         except Exception as error:  # noqa: BLE001 - whatever it is, the run that raised the alarm goes on
-            # Only its kind: what it says may hold the address.
+            # Only the error's type: its text may hold the address.
             logger.warning("the alarm %s was not sent: %s", alarm.kind, type(error).__name__)
 
 
 def event_of(alarm: Alarm) -> dict[str, Any]:
-    """The alarm as Prefect takes an event."""
+    """The alarm as an event for Prefect."""
     return {
         "id": uuid4(),
         "event": alarm.event,
@@ -99,7 +99,7 @@ def _emit(alarm: Alarm) -> None:
 
 
 def _post(alarm: Alarm, settings: Settings) -> None:
-    """Send it to the webhook, if one is named, and wait no longer than the settings say."""
+    """Send it to the webhook, if there is one, and wait at most `alarms.timeout` seconds."""
     address = webhook_address()
     if address is None or alarm.kind not in settings.alarms.kinds:
         return
@@ -110,13 +110,13 @@ def _post(alarm: Alarm, settings: Settings) -> None:
         "message": alarm.message,
         "at": alarm.at.isoformat(),
         "details": dict(alarm.details),
-        # What chat programs show of a webhook.
+        # The field that chat programs show.
         "text": f"{alarm.event}: {alarm.message}",
     }
     patience = settings.alarms.timeout
     sending = threading.Thread(target=_send, args=(address, body, patience, outcome), daemon=True)
     sending.start()
-    # A server that answers a byte at a time would keep each single wait short, and all of them together long.
+    # urllib's timeout is for each read alone; a server that sends single bytes could take much longer in all.
     sending.join(patience)
     result = outcome[0] if outcome else f"no answer within {patience:g} s"
     if result:
@@ -124,16 +124,16 @@ def _post(alarm: Alarm, settings: Settings) -> None:
 
 
 def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:
-    """POST the body; what went wrong is appended to the outcome, or an empty text.
+    """POST the body; append to `outcome` what went wrong, or an empty text.
 
-    Through urllib: httpx would log the address.
+    Through urllib, since httpx would log the address.
     """
     try:
         address = secret.get_secret_value()
         if urlsplit(address).scheme not in ("http", "https"):
-            outcome.append("TOMORROW_WEBHOOK is no http(s) address")
+            outcome.append("TOMORROW_WEBHOOK is not an http(s) address")
             return
-        request = urllib.request.Request(  # noqa: S310 - its scheme has just been looked at
+        request = urllib.request.Request(  # noqa: S310 - its scheme was checked above
             address,
             data=json.dumps(body, default=str).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "tomorrow"},
@@ -142,5 +142,5 @@ def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcom
             outcome.append("")
     except urllib.error.HTTPError as error:
         outcome.append(f"it answers {error.code}")
-    except Exception as error:  # noqa: BLE001 - only its kind is logged, since its text may hold the address
+    except Exception as error:  # noqa: BLE001 - only its type is logged, since its text may hold the address
         outcome.append(type(error).__name__)

@@ -1,6 +1,6 @@
-"""Removes what is expired. Each thing is checked once more just before, since it may have come into use meanwhile.
+"""Removes expired things. Each is checked again just before, since it may have come into use meanwhile.
 
-A process that is killed half-way leaves nothing broken: the next one finds what is still there.
+If the process is killed half-way, nothing is broken: the next one finds what is left.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def remove_expired(tracking: Tracking, things: Iterable[Expired], now: datetime) -> tuple[Expired, ...]:
-    """Remove them, or archive them; return those that were, without what has come into use meanwhile."""
+    """Remove or archive the things; return those that were, without any that has come into use meanwhile."""
     registry, totals, store = Registry(tracking), Totals(tracking.settings.ledger_uri), SnapshotStore(tracking.settings)
     done: list[Expired] = []
     for thing in things:
@@ -46,7 +46,7 @@ def _archive(registry: Registry, totals: Totals, name: str, now: datetime) -> bo
         if version.stage != "Staging" or totals.has(model, number):
             return False
         said = version.decision
-        reason = f"It has waited in Staging for long{f', {said}' if said else ''}, and newer versions have come."
+        reason = f"It was in Staging for a long time{f' ({said})' if said else ''}, and there are newer versions."
         registry.move(
             model, number, "Archived", Ruling(decision=DecisionWord.MOVED, reasons=(reason,), at=now, by="clean")
         )
@@ -66,7 +66,7 @@ def _remove_version(registry: Registry, totals: Totals, name: str, now: datetime
 
 
 def _remove_run(client: "MlflowClient", totals: Totals, registry: Registry, run_id: str) -> bool:
-    """Delete a run and the model that it logged, as MLflow's pages do; `mlflow gc` frees their room."""
+    """Mark a run and the model that it logged as deleted, as MLflow's pages do; `mlflow gc` frees the disk space."""
     from mlflow.entities import LifecycleStage
 
     run = client.get_run(run_id)

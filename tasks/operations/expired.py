@@ -1,8 +1,8 @@
-"""Finds what is old and in no use; cleanup.py removes it.
+"""Finds what is old and unused; cleanup.py removes it.
 
-Kept at any age: what is in Production or Staging or has ever been in Production; the version, run and prices of every
-row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a security, and
-every irregular restatement, since both are evidence. Only runs that this program made are looked at.
+Never removed, at any age: versions that are in Production or Staging, or were ever in Production; the version, run and
+prices of every row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a
+security, and every fetch with an irregular restatement, as evidence. Only runs that this program made are looked at.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """A thing is old if it was made, or ended, before this time."""
+    """For each kind, the time before which a thing must have been made, or ended, to be old."""
 
     archive: datetime
     remove: datetime
@@ -46,17 +46,17 @@ class Ages:
 
     @classmethod
     def from_settings(cls, settings: HousekeepingSettings, now: datetime, older_than: int | None) -> "Ages":
-        """The settings' ages, or one for all of them."""
+        """The settings' ages; with `older_than`, that many days for all kinds."""
         days = (settings.archive_days, settings.remove_days, settings.snapshot_days, settings.log_days)
         return cls(*(now - timedelta(days=own if older_than is None else older_than) for own in days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found.
+    """The result of a search.
 
-    expired: everything that may be removed, in the order in which it has to be
-    lasting: the ids of old runs that will always be needed; once they are marked, nobody has to look at them again
+    expired: everything that may be removed, in the order in which to remove it
+    lasting: the ids of old runs that will always be needed; they are marked, to be skipped the next time
     """
 
     expired: tuple[Expired, ...]
@@ -64,7 +64,7 @@ class Findings:
 
 
 def find_expired(tracking: Tracking, ages: Ages) -> Findings:
-    """Everything that may be removed; it looks at what has become old, and at nothing that was found lasting before."""
+    """Everything that may be removed; it looks only at old things, without runs marked as lasting."""
     old = OldRuns(tracking, ages.remove)
     return Findings(
         expired=(
@@ -79,7 +79,7 @@ def find_expired(tracking: Tracking, ages: Ages) -> Findings:
 
 
 def _archivable(tracking: Tracking, before: datetime) -> Iterator[str]:
-    """The old versions in Staging that wait for nobody; the newest of each model stays, since its alias names it."""
+    """Old versions in Staging that await no approval; each model's newest one stays, since the alias names it."""
     registry, totals = Registry(tracking), Totals(tracking.settings.ledger_uri)
     for model in registry.models():
         once = registry.once_in_production(model)
@@ -98,7 +98,7 @@ def _archivable(tracking: Tracking, before: datetime) -> Iterator[str]:
 
 
 def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[Expired]:
-    """The records of old fetches first, then the snapshots that no remaining record names."""
+    """The records of old fetches, then the snapshots that no remaining record names."""
     store, totals = SnapshotStore(settings), Totals(settings.ledger_uri)
     for ticker in store.tickers():
         days = totals.days(ticker)

@@ -1,9 +1,9 @@
-"""Runs that ended long ago: those that are not needed any more, and those that always will be.
+"""Runs that ended long ago: which are no longer needed, and which always will be.
 
-Needed is a run by whose version a forecast was made, or that was ever in Production; one of a version that stays; and
-whatever a run that stays was started from, proven by or is a part of. For the first two there is no end to it: the
-weekly cleaning marks their runs, and what they need, and does not ask MLflow for them again. So it looks at what has
-become old since, however long the product has been at work.
+A run is needed if its version made a forecast, was ever in Production, or stays for another reason; or if a run that
+stays was started from it, proven by it or is a part of it. In the first two cases it is needed for ever: the weekly
+cleaning marks these runs, and the runs that they need, and leaves marked runs out of later queries. So each cleaning
+looks only at runs that have become old since, however long the product has been running.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 OURS = "tags.`mlflow.source.name` = 'tomorrow'"
-# On a run that will always be needed.
+# Tag of a run that will always be needed.
 LASTING = "x.clean.lasting"
 PARENT = "mlflow.parentRunId"
 REFERENCES = (STARTED_FROM_RUN, PROVEN_BY, PARENT)
@@ -43,19 +43,19 @@ class OldRuns:
 
     @cached_property
     def versions(self) -> tuple[RegisteredVersion, ...]:
-        """The versions of these runs that nothing needs, oldest first."""
+        """The versions of these runs that nothing needs, by model and number."""
         free = (version for version in self._made if not self._is_named(version) and is_free(version))
         return tuple(sorted(free, key=lambda version: (version.model, version.version)))
 
     @cached_property
     def lasting(self) -> tuple[str, ...]:
-        """Those of these runs that will always be needed, and whose versions will be, too."""
+        """Those of these runs that will always be needed, together with their versions."""
         passing = {version.run_id for version in self._made if not self._is_named(version)}
         return tuple(run_id for run_id in self._tags if run_id in self._always and run_id not in passing)
 
     @cached_property
     def expired(self) -> tuple[str, ...]:
-        """The runs that nothing needs, in the order in which MLflow gave them."""
+        """The ids of the runs that nothing needs, in MLflow's order."""
         gone = {(version.model, version.version) for version in self.versions}
         staying = {version.run_id for version in self._made if (version.model, version.version) not in gone}
         needed = self._with_needed({*self._always, *staying})
@@ -65,7 +65,7 @@ class OldRuns:
         return tuple(run_id for run_id in self._tags if run_id not in needed)
 
     def left_with(self, digits: str) -> bool:
-        """Whether a run that stays has prices whose fingerprint begins so."""
+        """Whether a run that stays has prices whose fingerprint begins with these digits."""
         if digits not in self._left_with:
             wanted = (f"{OURS} and tags.`{tag}` LIKE '{digits}%'" for tag in (SNAPSHOT, FINGERPRINT))
             self._left_with[digits] = any(self._stays(run) for which in wanted for run in self._search(which))
@@ -73,18 +73,18 @@ class OldRuns:
 
     @cached_property
     def _made(self) -> tuple[RegisteredVersion, ...]:
-        """The versions that were made of these runs."""
+        """The versions that were made from these runs."""
         return self._registry.of_runs(list(self._tags))
 
     @cached_property
     def _always(self) -> set[str]:
-        """The runs of versions that forecast or were in Production, and what those need."""
+        """The runs of versions that forecast or were in Production, and the runs that those need."""
         named = {version.run_id for version in self._made if self._is_named(version)}
         return self._with_needed(self._totals.runs(self._tags.keys()) | named)
 
     @cached_property
     def _named(self) -> Mapping[str, set[int]]:
-        """By model, the versions that have forecast or were in Production."""
+        """Model -> the versions that have forecast or were in Production."""
         return {
             model: {number for number in self._totals.by_version(model) if number is not None}
             | self._registry.once_in_production(model)
@@ -95,7 +95,7 @@ class OldRuns:
         return version.version in self._named[version.model] or was_promoted(version)
 
     def _with_needed(self, roots: set[str]) -> set[str]:
-        """Runs, and what they were started from, proven by and are a part of, as far as it is old itself."""
+        """These runs and, through all old runs, those that they were started from, proven by or are a part of."""
         needed, waiting = set(roots), list(roots)
         while waiting:
             tags = self._tags.get(waiting.pop(), {})
@@ -105,7 +105,7 @@ class OldRuns:
         return needed
 
     def _is_needed_elsewhere(self, run_id: str) -> bool:
-        """Whether a run that is not among these was started from it, proven by it or is a part of it."""
+        """Whether a run that is not old was started from it, proven by it or is a part of it."""
         wanted = (f"{OURS} and tags.`{tag}` = {quoted(run_id)}" for tag in REFERENCES)
         return any(run.info.run_id not in self._tags for which in wanted for run in self._search(which))
 
@@ -123,7 +123,7 @@ class OldRuns:
 
 
 def mark_lasting(tracking: Tracking, run_ids: tuple[str, ...]) -> None:
-    """Mark runs that will always be needed; one that somebody has removed meanwhile is passed over."""
+    """Mark runs that will always be needed; runs that were removed meanwhile are skipped."""
     from mlflow.exceptions import MlflowException
 
     for run_id in run_ids:
@@ -135,7 +135,7 @@ def mark_lasting(tracking: Tracking, run_ids: tuple[str, ...]) -> None:
 
 
 def run_ended(client: "MlflowClient", run_id: str) -> datetime | None:
-    """When a run of ours ended; None for one that is not ours, is gone, or still goes on."""
+    """When a run of ours ended; None for one that is not ours, is gone, or has not ended."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -148,13 +148,13 @@ def run_ended(client: "MlflowClient", run_id: str) -> datetime | None:
 
 
 def is_free(version: RegisteredVersion) -> bool:
-    """Whether no stage needs a version, and nobody ever promoted it.
+    """Whether a version is in no stage that keeps it, and was never promoted, by its tags.
 
-    Its decision says that it was in Production even where the history is in another ledger.
+    The tags tell it even where the history is in another ledger.
     """
     return version.stage not in ("Production", "Staging") and not was_promoted(version)
 
 
 def was_promoted(version: RegisteredVersion) -> bool:
-    """Whether a version was put into Production by the decision that its tags keep."""
+    """Whether the decision in a version's tags put it into Production."""
     return bool(version.decision and version.decision.promotes)

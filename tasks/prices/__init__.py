@@ -1,1 +1,1 @@
-"""Prices: requested, fetched from a source, kept as snapshots."""
+"""Prices: resolves requests, fetches from a source, and keeps snapshots."""

@@ -1,8 +1,8 @@
-"""Days of prices that a person has taken for right, on record: one file a day and decision, in the state directory.
+"""Days whose odd prices a person has accepted as right: one file per day and decision, in the state directory.
 
     accepted/AAPL/2000-09-29_20261127T101500.000000Z.json
 
-They count whatever the source of the prices, from the next check on. To take one back, remove its file.
+They apply to prices from any source, from the next check on. To take a decision back, remove its file.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import make_folder_durably, write_durably
 
-# It is shown with every use of the prices.
+# In characters: the reason is shown with every use of the prices.
 LONGEST_REASON = 300
 
 
 class AcceptedDay(BaseModel):
-    """Who took the prices of a day for right, when and why."""
+    """Who accepted the prices of a day as right, when and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class AcceptedDay(BaseModel):
 
 
 def accepted_days(ticker: str, settings: Settings) -> tuple[AcceptedDay, ...]:
-    """The days of a security that were accepted, the newest decision on each; FaultyPrices names a damaged file."""
+    """The accepted days of a security, oldest first, each by its newest decision; FaultyPrices for a damaged file."""
     folder = _folder(ticker, settings)
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     found = {one.day: one for one in map(_read, files)}
@@ -47,7 +47,7 @@ def accepted_days(ticker: str, settings: Settings) -> tuple[AcceptedDay, ...]:
 def accept_days(
     ticker: str, days: Sequence[date], *, by: str, at: datetime, reason: str, today: date, settings: Settings
 ) -> tuple[AcceptedDay, ...]:
-    """Put days on record; UsageError for a day to come, and without a reason or with a very long one."""
+    """Record days as accepted; UsageError for a day after `today`, and without a reason or with a too long one."""
     if not reason.strip():
         raise UsageError(
             f"--accept {days[0]}",

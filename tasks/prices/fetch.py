@@ -1,4 +1,4 @@
-"""The prices that a run works with: fetched and kept as a snapshot, or a snapshot that was kept before."""
+"""The prices for a run: fetched and kept as a snapshot, or read from an earlier snapshot."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -29,8 +29,8 @@ LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
 class FetchedPrices:
     """Prices, and where they come from.
 
-    record:  the record of their fetch; None for files and the sample market, of which no snapshot is kept
-    stale:   whether these are the prices of a previous fetch, because Yahoo was not available
+    record:  the record of their fetch; None for files and the sample market, which have no snapshots
+    stale:   whether these are the prices of an earlier fetch, because Yahoo was not available
     missing: the newest sessions that stale prices lack
     """
 
@@ -41,20 +41,20 @@ class FetchedPrices:
 
     @property
     def verdict(self) -> str:
-        """One word for what had changed when they were fetched."""
+        """One word for what had changed since the fetch before."""
         return self.record.verdict if self.record else "not compared"
 
     @property
     def snapshot(self) -> str | None:
-        """The full name of the snapshot, for --vintage."""
+        """The snapshot's fingerprint, for --vintage; None without a snapshot."""
         return self.record.fingerprint if self.record else None
 
     def noted(self, notes: tuple[str, ...]) -> "FetchedPrices":
-        """The same with more notes on the prices."""
+        """A copy with further notes on the prices."""
         return replace(self, prices=self.prices.noted(notes))
 
     def tags(self) -> dict[str, str]:
-        """The same as tags of an MLflow run."""
+        """The tags of an MLflow run that tell where its prices come from."""
         if self.record is None:
             return {}
         return {
@@ -70,10 +70,10 @@ class FetchedPrices:
 def fetch_prices(
     resolved: ResolvedRequest, settings: Settings, now: datetime, *, session: "YahooSession | None" = None
 ) -> FetchedPrices:
-    """The prices that are asked for; PricesError if they are not available, wrong, or irregularly restated.
+    """The requested prices; PricesError if they are unavailable, wrong, or irregularly restated.
 
-    With the source yahoo: a `vintage` names the snapshot to use; with an `as_of` it is the snapshot that was known on
-    that day, if there is one. In all other cases Yahoo is asked, through `session` or a session of its own.
+    With the source yahoo: `vintage` names the snapshot to use; with `as_of`, a snapshot that was known on that day is
+    used, if there is one. In all other cases Yahoo is asked, through `session` or a new session.
     """
     request = resolved.request
     if request.source != "yahoo":
@@ -95,9 +95,11 @@ def fetch_prices(
 def fall_back(
     resolved: ResolvedRequest, settings: Settings, now: datetime, allowed: int | None, error: PricesUnavailable
 ) -> FetchedPrices:
-    """The last good snapshot, if it lacks no more sessions than `allowed`, in place of prices that are not available.
+    """The last good snapshot in place of unavailable prices, if it lacks at most `allowed` sessions.
 
-    Otherwise the given error is raised again, with what is there.
+    Otherwise the given error is raised again; it then names that snapshot, if there is one.
+
+    allowed: None: never use a snapshot
     """
     request, store = resolved.request, SnapshotStore(settings)
     record, prices, notes = store.newest_readable(resolved.security.ticker)
@@ -120,7 +122,7 @@ def fall_back(
             **{**error.data, "snapshot": record.fingerprint, "missing": [str(day) for day in missing]},
         )
     prices = check(prices, settings)
-    note = f"stale: Yahoo was not to be had ({error.have}); this is {there}, which {lacks}"
+    note = f"stale: Yahoo was not available ({error.have}); this is {there}, which {lacks}"
     return FetchedPrices(
         prices=replace(prices, notes=(note, *prices.notes, *notes)), record=record, stale=True, missing=missing
     )
@@ -129,7 +131,7 @@ def fall_back(
 def _fetch(
     store: SnapshotStore, resolved: ResolvedRequest, settings: Settings, now: datetime, session: "YahooSession"
 ) -> FetchedPrices:
-    """Ask Yahoo once; correct prices are kept even if the newest sessions are missing."""
+    """Ask Yahoo once; correct prices are stored even if the newest sessions are missing."""
     found = download(resolved.security, settings, now, session, resolved.request.exchange)
     found = _completed(store, found, settings)
     until = resolved.until(found.missing[-1] if found.missing else found.prices.last)
@@ -139,7 +141,7 @@ def _fetch(
     except FaultyPrices as error:
         if until >= found.prices.last:
             raise _with_vintage(store, error, resolved.security.ticker) from None
-        return FetchedPrices(prices=_cut(rows, until, settings))  # later days are wrong: they are not kept
+        return FetchedPrices(prices=_cut(rows, until, settings))  # only later days are wrong: nothing is stored
     accept = Acceptance(by=user_name(), at=now) if resolved.request.accept_restatement else None
     record = store.store(
         replace(found.prices, notes=sound.notes),
@@ -157,7 +159,7 @@ def _fetch(
 
 
 def _completed(store: SnapshotStore, found: Download, settings: Settings) -> Download:
-    """What Yahoo has lost of the past since the last good snapshot, taken from there and said."""
+    """The download, with sessions that Yahoo has lost since the last good snapshot filled in from it, and a note."""
     prices, calendar = found.prices, calendar_for(found.prices.security, settings)
     whole = np.isfinite(prices.values).all(axis=1)
     expected = calendar.sessions(prices.first, prices.last)
@@ -170,7 +172,7 @@ def _completed(store: SnapshotStore, found: Download, settings: Settings) -> Dow
     if not len(days):
         return found
     note = (
-        f"not at Yahoo any more, and taken from the snapshot {record.fingerprint[:SHOWN]}, fetched "
+        f"no longer at Yahoo, so taken from the snapshot {record.fingerprint[:SHOWN]}, fetched "
         f"{record.fetched_at:%Y-%m-%d %H:%M} UTC: {list_days(days)}"
     )
     return replace(found, prices=replace(completed, notes=(*completed.notes, note)))
@@ -178,12 +180,12 @@ def _completed(store: SnapshotStore, found: Download, settings: Settings) -> Dow
 
 def _cut(rows: Prices, until: date, settings: Settings) -> Prices:
     note = f"as Yahoo has them now, cut at {until}: no snapshot was fetched when {until} was the newest day"
-    # The other notes are left out: they may be about later days.
+    # Other notes are left out, since they may be about later days.
     return check(replace(rows, notes=(note,)), settings)
 
 
 def _with_vintage(store: SnapshotStore, error: FaultyPrices, ticker: str) -> FaultyPrices:
-    """The error, whose remedy names the last good snapshot as well."""
+    """The error, with the last good snapshot named in its remedy."""
     good = store.newest(ticker)
     if good is None:
         return error
@@ -198,7 +200,7 @@ def _with_vintage(store: SnapshotStore, error: FaultyPrices, ticker: str) -> Fau
 
 
 def _check_good(store: SnapshotStore, record: FetchRecord, until: date) -> None:
-    """Raise RestatedPrices if a fetch has changed days up to `until` irregularly, and nobody has accepted that."""
+    """Raise RestatedPrices if a fetch changed days up to `until` irregularly and nobody has accepted that."""
     if record.good or (record.verdict == "restated" and min(record.days) > str(until)):
         return
     days = f"{_count(len(record.days))} of the past" if record.verdict == "restated" else "every price of the past"
@@ -209,7 +211,7 @@ def _check_good(store: SnapshotStore, record: FetchRecord, until: date) -> None:
         + "".join(f"\n  - {line}" for line in record.changes),
         need="unchanged past prices, except for splits, dividends and the newest two sessions",
         remedy="compare the days with another source; if they are right, run it again with --accept-restatement\n"
-        f"          (kept for that: {store.file(record)});\n"
+        f"          (the new prices: {store.file(record)});\n"
         f"          until then the earlier snapshot can be used: --vintage {before}",
         source="yahoo",
         days=list(record.days),
@@ -225,7 +227,7 @@ def _changes(record: FetchRecord) -> tuple[str, ...]:
 
 
 def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings) -> FetchedPrices:
-    """The snapshot whose name begins as the request says."""
+    """The prices of the snapshot whose name begins with the request's `vintage`."""
     digits, ticker = resolved.request.vintage or "", resolved.security.ticker
     # Names hold only the first digits; the other digits are in the records.
     names = [name for name in store.fetches(ticker) if digits.startswith(name.digits[: len(digits)])]
@@ -233,7 +235,7 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
     found = {record.fingerprint: record for record in records}
     good = {record.fingerprint: record for record in records if record.good}
     if len(found) != 1 or not good:
-        have = "a snapshot that was restated irregularly, and that nobody has accepted"
+        have = "a snapshot that was restated irregularly and not accepted"
         if len(found) != 1:
             shown = ", ".join(name[:SHOWN] for name in sorted(found))
             have = f"{len(found)} snapshots: {shown}" if found else "no snapshot of that name"
@@ -248,7 +250,7 @@ def _vintage(store: SnapshotStore, resolved: ResolvedRequest, settings: Settings
 
 
 def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: Settings) -> FetchRecord | None:
-    """The newest good fetch made when `as_of` was the newest completed day, with every session up to it."""
+    """The newest good fetch that has every session up to `as_of` and was made before the next session ended."""
     names = [name for name in store.fetches(security.ticker) if name.last <= as_of]
     calendar = calendar_for(security, settings)
     for name in reversed(names):
@@ -263,14 +265,14 @@ def _known_at(store: SnapshotStore, security: Security, as_of: date, settings: S
 def _from_store(
     store: SnapshotStore, record: FetchRecord, resolved: ResolvedRequest, settings: Settings, note: str
 ) -> FetchedPrices:
-    """The rows of a snapshot that a request uses."""
+    """The rows of a snapshot that the request uses, checked."""
     prices = _on_exchange(store.read(record), resolved)
     rows = check(used(prices, resolved.first, resolved.until(prices.last)), settings)
     return FetchedPrices(prices=replace(rows, notes=(note, *rows.notes)), record=record)
 
 
 def _on_exchange(prices: Prices, resolved: ResolvedRequest) -> Prices:
-    """Prices of a snapshot, by the calendar that a request names, if it names one."""
+    """The prices, with the exchange that the request names, if it names one."""
     exchange = resolved.request.exchange
     return prices if exchange is None else replace(prices, security=replace(prices.security, exchange=exchange))
 

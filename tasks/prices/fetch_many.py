@@ -1,4 +1,4 @@
-"""Fetching one security after the other; an interrupted fetch of many goes on where it was."""
+"""Fetches many securities, one after the other; after an interruption it continues where it stopped."""
 
 import hashlib
 import time
@@ -24,7 +24,7 @@ from tasks.system.durable_file import make_folder_durably, write_durably
 if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
-# So many securities in a row that Yahoo refuses for the number of requests: it will refuse the next one as well.
+# After this many rate-limited securities in a row, the rest are not asked for: Yahoo would refuse them, too.
 RATE_LIMITED_IN_A_ROW = 3
 
 Clock = Callable[[], datetime]
@@ -34,10 +34,11 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one security.
+    """The result for one security.
 
-    record: its fetch; the previous one where it was `kept`, since an interrupted fetch of the same list had got it
-    error:  why there is none; both are None where it was not asked for any more
+    record: its fetch
+    kept:   whether that fetch was made before an interruption of the same list
+    error:  why there is no fetch; record and error are None if it was not asked for, because of rate limits
     """
 
     ticker: str
@@ -47,13 +48,13 @@ class Outcome:
 
 
 def named_securities(tickers: Sequence[str], settings: Settings) -> tuple[str, ...]:
-    """The present tickers of the securities that are named, each once; UsageError where something can be none."""
+    """The present tickers of the named securities, each once; UsageError for a name that cannot be a ticker."""
     requests = (PriceRequest(ticker=ticker) for ticker in tickers)
     return tuple(dict.fromkeys(wanted_security(request, settings).ticker for request in requests))
 
 
 def fetchable(named: Sequence[str], settings: Settings) -> Sequence[str]:
-    """What is fetched: what is named, else what is stored, else the one security that all defaults mean."""
+    """The tickers to fetch: the named ones, else all stored ones, else the default security."""
     return named or SnapshotStore(settings).tickers() or named_securities((PriceRequest().ticker,), settings)
 
 
@@ -69,8 +70,8 @@ def fetch_many(
 ) -> list[Outcome]:
     """Fetch securities one after the other, with a pause between; a failure does not stop the others.
 
-    show: told after each how many are done, and which one was the newest
-    say:  told why Yahoo is asked again, and when
+    show: called after each security with how many are done, and its ticker
+    say:  called with a sentence before each retry
     """
     store = SnapshotStore(settings)
     mark = _mark(tickers, settings)
@@ -109,20 +110,20 @@ def _fetch(request: PriceRequest, settings: Settings, session: "YahooSession", n
             lambda: fetch_prices(resolved, settings, now(), session=session), settings.prices.retries, say=say
         )
     except TomorrowError as error:
-        # What led to it holds on to Yahoo's whole answer.
+        # Its traceback and causes would keep Yahoo's whole answer in memory.
         error.__traceback__ = error.__cause__ = error.__context__ = None
         return Outcome(ticker=request.ticker, error=error)
     return Outcome(ticker=request.ticker, record=fetched.record)
 
 
 def _mark(tickers: Sequence[str], settings: Settings) -> Path:
-    """The file that says since when a list is being fetched; it goes when the list has come to its end."""
+    """The file with the time at which the fetch of a list began; it is removed when the list is done."""
     digest = hashlib.sha256("\n".join(sorted(tickers)).encode()).hexdigest()[:16]
     return settings.home / "prices" / f"fetching-{digest}.txt"
 
 
 def _begun_before(mark: Path, now: datetime) -> datetime | None:
-    """When an interrupted fetch of the same list was begun; None if another session has ended since, or none was."""
+    """When an interrupted fetch of the same list began; None if there was none, or another session has ended since."""
     try:
         begun = datetime.fromisoformat(mark.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -132,7 +133,7 @@ def _begun_before(mark: Path, now: datetime) -> datetime | None:
 
 
 def _kept(ticker: str, store: SnapshotStore, begun: datetime, settings: Settings, now: datetime) -> FetchRecord | None:
-    """The fetch of a security since the list was begun, if nothing of it is missing."""
+    """The fetch of a security after the list was begun; None where there is none, or it lacks sessions."""
     record = store.newest(ticker)
     if record is None or record.fetched_at < begun or missing_sessions(record, settings, now):
         return None

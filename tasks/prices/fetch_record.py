@@ -1,4 +1,4 @@
-"""The record of a fetch, beside the prices themselves: what came, when, and what had changed."""
+"""The record of a fetch, stored beside the prices: what was fetched, when, and what had changed."""
 
 from datetime import date
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from model.market.restatement import Verdict
 from model.market.security import Security
 
-# Verdicts on a past that nothing regular explains: nobody uses it before somebody has accepted it.
+# Verdicts on changes that splits, dividends and the like do not explain: such prices are used only once accepted.
 IRREGULAR: tuple[Verdict, ...] = ("restated", "units")
 
 
@@ -24,12 +24,12 @@ class Acceptance(BaseModel):
 class FetchRecord(BaseModel):
     """One fetch of a security's whole history.
 
-    fingerprint:          names the snapshot, which several fetches may share
-    sessions, first, last: of the snapshot
-    metadata, libraries:  what Yahoo said of the symbol, and who read it
-    notes:                what was noticed about the answer
-    previous:             the snapshot that it was compared with
-    verdict, changes, days: what had changed since, as model.market.restatement says it; `first` where none was before
+    fingerprint:            names the snapshot, which several fetches may share
+    sessions, first, last:  of the snapshot
+    metadata, libraries:    Yahoo's description of the symbol, and the versions that read it
+    notes:                  what was noticed about the prices
+    previous:               the snapshot that they were compared with
+    verdict, changes, days: what had changed since then (see model.market.restatement); `first` for a first fetch
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,5 +54,5 @@ class FetchRecord(BaseModel):
 
     @property
     def good(self) -> bool:
-        """Whether its prices may be used: nothing irregular, or somebody has accepted it."""
+        """Whether its prices may be used: no irregular changes, or they were accepted."""
         return self.verdict not in IRREGULAR or self.accepted is not None

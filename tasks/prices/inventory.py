@@ -1,4 +1,4 @@
-"""What is stored of a security: how many snapshots, which sessions are missing, what was restated or is damaged."""
+"""Lists what is stored for a security: snapshots, missing sessions, restatements and damaged files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from tasks.settings import Settings
 class Holding:
     """One security in the store.
 
-    newest:       the newest good fetch; None if there is none yet
-    missing:      the completed sessions that it lacks
-    fetches:      how often it was fetched; snapshots: how many different ones are stored
-    restatements: every fetch that had changed the past irregularly, oldest first
-    records:      every fetch, oldest first; only of named securities
+    newest:       the newest good fetch; None if there is none
+    missing:      the newest completed sessions that it lacks
+    fetches:      how often it was fetched; snapshots: how many different ones there are
+    restatements: every fetch with irregular changes of the past, oldest first
+    records:      every fetch, oldest first; only for named securities
     damaged:      a line for each file that was opened and cannot be read
-    accepted:     the days whose prices somebody has taken for right; only of named securities
+    accepted:     the days whose prices a person accepted as right; only for named securities
     """
 
     ticker: str
@@ -42,13 +42,13 @@ class Holding:
 
 
 def stored_prices(tickers: Sequence[str], settings: Settings, now: datetime) -> list[Holding]:
-    """What is stored of the named securities, every file checked; of all, if none is named."""
+    """The holdings of the named securities, every file checked; without names, of all stored ones, fewer files read."""
     store = SnapshotStore(settings)
     return [_holding(store, ticker, settings, now, all_of_it=bool(tickers)) for ticker in tickers or store.tickers()]
 
 
 def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetime, *, all_of_it: bool) -> Holding:
-    """What is stored of a security; with `all_of_it` every record and every snapshot is read."""
+    """The holding of a security; with `all_of_it` every record and every snapshot is read."""
     damaged: list[str] = []
     records: list[FetchRecord] = []
     names = sorted(store.fetches(ticker), key=lambda name: (name.fetched_at, name.file.name))
@@ -79,6 +79,6 @@ def _holding(store: SnapshotStore, ticker: str, settings: Settings, now: datetim
 
 
 def missing_sessions(record: FetchRecord, settings: Settings, now: datetime) -> tuple[date, ...]:
-    """The sessions that are completed now and that a fetch does not have."""
+    """The sessions after a fetch's newest one that are completed by now."""
     calendar = calendar_for(record.security, settings)
     return calendar.due_sessions(record.last, calendar.last_completed(now))

@@ -1,4 +1,4 @@
-"""Prices as one Parquet file: the same to the last bit when read again, and nothing is unpickled."""
+"""Prices as one Parquet file: exact when read again, and without pickle."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from model.errors import FaultyPrices
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 
-# Under this key the file's metadata holds, as JSON, what a table has no columns for.
+# The key of the file's metadata: JSON with everything that is not a column.
 ABOUT = b"tomorrow.prices"
 
 
@@ -31,14 +31,14 @@ def write_price_file(prices: Prices, file: Path) -> None:
         "notes": prices.notes,
         "fingerprint": prices.fingerprint,
     }
-    # A date is the only value in it that JSON does not know.
+    # Dates are the only values in it that JSON lacks.
     text = json.dumps(about, default=date.isoformat)
     table = pa.Table.from_arrays([days, *columns], names=["Date", *COLUMNS])
     pq.write_table(table.replace_schema_metadata({ABOUT: text.encode()}), file)
 
 
 def read_price_file(file: Path) -> Prices:
-    """Read what write_price_file wrote; FaultyPrices if it is something else, or was changed since."""
+    """Read a file of write_price_file; FaultyPrices if it is another file, or was changed since."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -66,7 +66,7 @@ def read_price_file(file: Path) -> Prices:
 
 
 def check_fingerprint(prices: Prices, expected: str, subject: str) -> None:
-    """Raise FaultyPrices unless these are, to the last bit, the prices whose fingerprint is `expected`."""
+    """Raise FaultyPrices unless the prices have the fingerprint `expected`."""
     if prices.fingerprint != expected:
         raise FaultyPrices(
             subject,

@@ -1,4 +1,4 @@
-"""A request for prices, resolved: which security, on which exchange, up to which day."""
+"""Resolves a request for prices: which security, on which exchange, from which day and up to which."""
 
 import re
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from tasks.prices.snapshots import SnapshotStore
 from tasks.prices.sources.yahoo_exchanges import calendar_by_ticker
 from tasks.settings import Settings
 
-# Yahoo's longest are those of options, such as AAPL270115C00250000, and of coins.
+# Yahoo's longest tickers are those of options, such as AAPL270115C00250000, and of coins.
 _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_-]{0,31}")
 
-# yfinance takes such a name for an international securities number and asks other services about it.
+# yfinance takes such a name for an ISIN, and asks other services about it.
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
-# So long before its last day a calendar is said to end.
+# How long before its last day a note says that a calendar ends.
 _SAID_BEFORE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRequest:
-    """A request that was checked, and what it means by the settings.
+    """A checked request, with what it means under the settings.
 
-    security: what is asked for, under its present ticker, as its newest fetch described it
-    calendar: the sessions of its exchange, as far as they are known before the prices are there
+    security: the requested security, under its present ticker, as its newest fetch described it
+    calendar: the sessions of its exchange, as far as they are known before the prices are read
     first:    the first day whose prices are used; None for all of them
     """
 
@@ -43,7 +43,7 @@ class ResolvedRequest:
 
 
 def resolve(request: PriceRequest, settings: Settings, now: datetime) -> ResolvedRequest:
-    """Resolve a request once, where a run begins; UsageError where it asks for what cannot be."""
+    """Resolve a request, once at the beginning of a run; UsageError where its options contradict each other."""
     store = SnapshotStore(settings)
     security = remembered(store, wanted_security(request, settings), request)
     calendar = calendar_for(security, settings)
@@ -71,7 +71,7 @@ def resolve(request: PriceRequest, settings: Settings, now: datetime) -> Resolve
 
 
 def wanted_security(request: PriceRequest, settings: Settings) -> Security:
-    """The security that is asked for; UsageError where ticker, source, files and exchange do not go together."""
+    """The requested security; UsageError where ticker, source, files and exchange do not fit together."""
     _check_ticker(request.ticker)
     _check_source(request)
     if request.source == "sample":
@@ -91,7 +91,7 @@ def wanted_security(request: PriceRequest, settings: Settings) -> Security:
 
 
 def _check_ticker(ticker: str) -> None:
-    """UsageError where a text is no ticker."""
+    """UsageError where the text cannot be a ticker."""
     if not _TICKER.fullmatch(ticker):
         need = "up to 32 letters, digits and . ^ = & _ -, beginning with a letter, a digit or ^"
         raise UsageError(f"ticker {ticker!r}", have="not a ticker", need=need, remedy="correct --ticker")
@@ -101,7 +101,7 @@ def _check_ticker(ticker: str) -> None:
 
 
 def _check_source(request: PriceRequest) -> None:
-    """UsageError where an option does not go with the source."""
+    """UsageError where an option does not fit the source."""
     source = request.source
     if request.files and source != "csv":
         have, remedy = f"--source {source}, which reads no files", "add --source csv, or leave --prices out"
@@ -121,7 +121,7 @@ def _check_source(request: PriceRequest) -> None:
     if request.vintage is not None and source != "yahoo":
         raise UsageError(
             f"--vintage {request.vintage}",
-            have=f"--source {source}, of which no snapshots are kept",
+            have=f"--source {source}, which has no snapshots",
             need="--source yahoo",
             remedy="leave --vintage out: files and the sample market do not change between reads",
         )
@@ -135,7 +135,7 @@ def _check_source(request: PriceRequest) -> None:
 
 
 def remembered(store: SnapshotStore, security: Security, request: PriceRequest) -> Security:
-    """A security of Yahoo's that mlflow.yaml does not describe, as its first fetch described it."""
+    """The security; one of Yahoo's that mlflow.yaml does not describe is described by its newest good fetch."""
     if request.source != "yahoo" or security.kind is not None:
         return security
     known = store.newest(security.ticker)
@@ -144,11 +144,11 @@ def remembered(store: SnapshotStore, security: Security, request: PriceRequest) 
 
 
 def calendar_for(security: Security, settings: Settings, sessions: Days | None = None) -> ExchangeCalendar:
-    """The calendar that a security trades by, without the closures that the settings name.
+    """The calendar of a security's exchange, less the closures in the settings.
 
-    sessions: those that its prices have, which decide where the calendar is not sure
+    sessions: the days of its prices; they decide where the calendar is not sure
     """
-    # Named by the code that the security has, or by the one that it stands for: XNAS keeps New York's days.
+    # Closures may be listed under the security's own code or the one that it stands for: XNAS has New York's days.
     codes = dict.fromkeys((security.exchange, code_of(security.exchange)))
     closures = tuple(day for code in codes for day in settings.closures(code))
     seen = b"" if sessions is None else ExchangeCalendar.bytes_of(sessions)
@@ -156,7 +156,7 @@ def calendar_for(security: Security, settings: Settings, sessions: Days | None =
 
 
 def calendar_notes(calendar: ExchangeCalendar, last: date) -> tuple[str, ...]:
-    """What a reader of prices up to a day should know of their calendar."""
+    """Notes on the calendar of prices up to the day `last`, as on assumed sessions."""
     presumed = "the days with prices count as its sessions, and future sessions are assumed"
     if calendar.trouble:
         return (f"{calendar.trouble}: {presumed}",)

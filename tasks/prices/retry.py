@@ -1,4 +1,4 @@
-"""How long to wait before Yahoo is asked again, and when to give up."""
+"""Decides how long to wait before asking Yahoo again, and when to give up."""
 
 import time
 from collections.abc import Callable
@@ -11,10 +11,13 @@ R = TypeVar("R")
 
 
 def next_wait(error: object, retried: int, retries: RetrySettings, *, scheduled: bool) -> float | None:
-    """Seconds to wait before the next try, after an error and so many retries; None to give up.
+    """Seconds to wait after an error before the next try; None to give up.
 
-    Only errors that may pass are retried: not an unknown symbol, another security, faulty or restated prices, a
+    Only errors that may be temporary are retried: not an unknown symbol, another security, faulty or restated prices, a
     security that looks delisted, or a missing file.
+
+    retried:   how many retries there were
+    scheduled: whether this is a run of a deployment
     """
     if not isinstance(error, PricesUnavailable) or error.data.get("source") != "yahoo" or error.data.get("delisted"):
         return None
@@ -31,7 +34,7 @@ def patiently(
     sleep: Callable[[float], object] = time.sleep,
     say: Callable[[str], object] = lambda _: None,
 ) -> R:
-    """Ask, and retry as often as is right for an interactive command; `say` is called before each wait."""
+    """Ask, with the retries of an interactive command; `say` is called before each wait."""
     retried = 0
     while True:
         try:

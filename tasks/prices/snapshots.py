@@ -1,10 +1,10 @@
 """Snapshots of prices in the state directory: every price history that was fetched, and a record of each fetch.
 
-    prices/META/ab12...ef.parquet                                              named by the fingerprint of what is in it
+    prices/META/ab12...ef.parquet                                              named after its prices' fingerprint
     prices/META/fetches/20261120T213000.000000Z_2026-11-20_grown_ab12cd34ef56.json
 
-No file is ever changed. The records' names are the index: the time, the newest session, what had changed, and the
-snapshot's first digits.
+No file is ever changed. The records' names are the index: time of the fetch, newest session, verdict on changes, and
+the first digits of the snapshot's name.
 """
 
 import re
@@ -35,7 +35,7 @@ _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchName:
-    """What the name of a fetch's record says, before the file is opened."""
+    """The parts of the name of a fetch's record; the file itself need not be read."""
 
     file: Path
     fetched_at: datetime
@@ -47,7 +47,7 @@ class FetchName:
 class SnapshotStore:
     """The snapshots of one state directory, shared by all its processes.
 
-    A process that is killed leaves no half-written file; when `store` has returned, everything is on the disk.
+    A killed process leaves no half-written file; when `store` returns, everything is on the disk.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,13 +55,13 @@ class SnapshotStore:
         self._root = settings.home / "prices"
 
     def tickers(self) -> tuple[str, ...]:
-        """The securities that have at least one file."""
+        """The tickers of all securities in the store."""
         if not self._root.is_dir():
             return ()
         return tuple(sorted(unquote(folder.name) for folder in self._root.iterdir() if folder.is_dir()))
 
     def fetches(self, ticker: str) -> tuple[FetchName, ...]:
-        """Every fetch of a security, by its newest session and then by when it was fetched."""
+        """Every fetch of a security, ordered by newest session, then by time of the fetch."""
         folder = self._folder(ticker) / "fetches"
         names = [name for name in map(_name, folder.iterdir()) if name] if folder.is_dir() else []
         return tuple(sorted(names, key=lambda name: (name.last, name.fetched_at, name.file.name)))
@@ -96,7 +96,7 @@ class SnapshotStore:
         return replace(prices, security=record.security, notes=record.notes)
 
     def file(self, record: FetchRecord) -> Path:
-        """Where the prices of a fetch are."""
+        """The file of a fetch's snapshot."""
         return self._folder(record.security.ticker) / f"{record.fingerprint}.parquet"
 
     def files(self, ticker: str) -> tuple[Path, ...]:
@@ -104,7 +104,7 @@ class SnapshotStore:
         return tuple(sorted(self._folder(ticker).glob("*.parquet")))
 
     def remove(self, file: Path) -> None:
-        """Remove a snapshot, or the record of a fetch, which has to go before its snapshot."""
+        """Remove a snapshot or the record of a fetch; remove a record before its snapshot."""
         ticker = unquote(file.relative_to(self._root).parts[0])
         with self._errors(), locked(self._settings, f"prices-{ticker}"):
             file.unlink(missing_ok=True)
@@ -119,7 +119,10 @@ class SnapshotStore:
         return None
 
     def newest_readable(self, ticker: str) -> tuple[FetchRecord | None, Prices | None, tuple[str, ...]]:
-        """The newest good fetch that can be read, its prices, and a note for each newer one that cannot."""
+        """The newest good fetch that can be read, its prices, and a note for each newer one that cannot be.
+
+        (None, None, notes) where there is none.
+        """
         notes: list[str] = []
         for name in reversed(self.fetches(ticker)):
             try:
@@ -140,10 +143,11 @@ class SnapshotStore:
         accept: Acceptance | None = None,
         since: date | None = None,
     ) -> FetchRecord:
-        """Keep fetched prices and the record of their fetch, with what has changed since the previous fetch.
+        """Store fetched prices and the record of their fetch, with what has changed since the fetch before.
 
-        `accept`: who accepts an irregular restatement; without it such a fetch is kept, but is not good.
-        `since`: the first day that is compared.
+        at:     the time of the fetch, with a zone
+        accept: who accepts irregular changes; without it, such a fetch is stored but does not count as good
+        since:  the first day that is compared
         """
         ticker = prices.security.ticker
         with self._errors(), locked(self._settings, f"prices-{ticker}"):

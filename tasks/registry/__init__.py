@@ -1,1 +1,1 @@
-"""MLflow's registry: versions, stages, their history, and the gate before Production."""
+"""Registered models in MLflow: versions, stages, their history, and the gate before Production."""

@@ -1,4 +1,4 @@
-"""The errors of the registry: what is missing, with the next step that the versions suggest."""
+"""The registry's errors: each says what is missing and the next step, which depends on the versions there are."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from model.errors import ConfigurationError, NothingInProduction, UsageError
 from model.evaluation.decision import DecisionWord, Verdict
 from tasks.registry.version import RegisteredVersion
 
-# The presets that most often come to a proof: one network, started afresh or from Production's weights.
+# The presets that are proven most often: one network, started afresh or from Production's weights.
 MOSTLY_PROVEN = ("anchored", "daily")
-# Of the versions that wait, so many are named with what keeps them waiting.
+# How many of the waiting versions are named, each with why it waits.
 SHOWN_WAITING = 2
 
 
@@ -21,11 +21,11 @@ def nothing_in_production(
     newest: Sequence[RegisteredVersion],
     gone: int | None = None,
 ) -> NothingInProduction:
-    """The error for a model without a version to follow: what waits and why, and the next step that this suggests.
+    """The error for a model with no version in Production: what waits in Staging and why, and the next step.
 
-    staged:   the highest versions in Staging, highest first; there are `n_staged` in all
-    newest:   the highest versions in any stage, highest first
-    gone:     the version that was in Production last, where it was deleted in MLflow
+    staged: the highest versions in Staging, highest first; there are `n_staged` in all
+    newest: the highest versions in any stage, highest first
+    gone:   the version that was in Production last, where it was deleted in MLflow
     """
     there = "no version is in Production"
     if gone is not None:
@@ -42,7 +42,7 @@ def nothing_in_production(
 
 
 def not_moved(model: str, refused: ConfigurationError) -> ConfigurationError:
-    """The error for a move that MLflow refused for want of a right."""
+    """The error for a move that MLflow refused because the user lacks a right."""
     return ConfigurationError(
         f"the stages of {model}",
         have=refused.have,
@@ -52,10 +52,10 @@ def not_moved(model: str, refused: ConfigurationError) -> ConfigurationError:
 
 
 def registered_elsewhere(model: str) -> ConfigurationError:
-    """The error for a model that is on record, and not in MLflow: its numbers would be given out a second time."""
+    """The error for a model on record that MLflow lacks: its version numbers would be given a second time."""
     return ConfigurationError(
         f"model {model}",
-        have="the ledger has versions and stages of it on record, and MLflow has no model of that name: it was deleted "
+        have="the ledger has versions and stages of it on record, but MLflow has no model of that name: it was deleted "
         "or renamed there, or this is another MLflow",
         need="the MLflow and the ledger that belong together",
         remedy="if it was deleted, start it again (version numbers continue after the recorded ones): tomorrow train "
@@ -65,7 +65,7 @@ def registered_elsewhere(model: str) -> ConfigurationError:
 
 
 def unknown_version(model: str, number: int, models: Sequence[str], versions: Sequence[int]) -> UsageError:
-    """The error for a version that does not exist, with those that do."""
+    """The error for a version that does not exist; it lists those that do."""
     if model not in models:
         return unknown_model(model, models)
     numbers = list(map(str, versions))
@@ -78,7 +78,7 @@ def unknown_version(model: str, number: int, models: Sequence[str], versions: Se
 
 
 def unknown_model(model: str, models: Sequence[str]) -> UsageError:
-    """The error for a model that does not exist, with those that do."""
+    """The error for a model that does not exist; it lists those that do."""
     return UsageError(
         f"model {model!r}",
         have="not registered",
@@ -88,7 +88,7 @@ def unknown_model(model: str, models: Sequence[str]) -> UsageError:
 
 
 def _next_step(model: str, version: RegisteredVersion | None) -> str:
-    """What may bring a version into Production; the way past the gate comes last."""
+    """The command that may bring a version into Production; to force it past the gate is offered last."""
     if version is None:
         return "train one, and let it pass the gate: tomorrow train --preset anchored"
     candidate, decided = version.version, version.tags.get("decision")
@@ -103,7 +103,7 @@ def _next_step(model: str, version: RegisteredVersion | None) -> str:
 
 
 def after_refusal(version: RegisteredVersion) -> str:
-    """What to do about a refused version, one way a line: what could pass, why it did not, and last the way past."""
+    """What to do after a refusal, one way per line: train what could pass, read the reasons, and last, force it."""
     model, number = version.model, version.version
     why = f"read why it was refused: tomorrow history {model}, and docs/gate.md"
     last = f"last, move it past the gate, on record: tomorrow promote {model} {number} --to production --force --reason"
@@ -111,9 +111,9 @@ def after_refusal(version: RegisteredVersion) -> str:
 
 
 def what_could_pass(version: RegisteredVersion) -> tuple[str, ...]:
-    """What the gate could let pass in place of a refused version, best first, each with its command."""
+    """What to try in place of a refused version so that the gate may pass it, best first, each with its command."""
     if version.tags.get("verdict") == Verdict.PROVEN:
-        return ("train again later: it is proven, and its reasons say what it waits for",)
+        return ("train again later: its configuration is proven; the reasons say what else the version lacks",)
     preset = version.tags.get("preset", "")
     prices, column = _price_options(version), version.tags.get("column", "Open")
     options = prices if column == "Open" else f"{prices} --column {shlex.quote(column)}"
@@ -132,7 +132,7 @@ def what_could_pass(version: RegisteredVersion) -> tuple[str, ...]:
 
 
 def _price_options(version: RegisteredVersion) -> str:
-    """The options that name the same prices, with a space before them; nothing where they are the usual ones."""
+    """The options that name the same prices, after a space; empty where they are the defaults."""
     source, ticker = version.tags.get("source"), shlex.quote(version.tags.get("security", ""))
     if source == "sample":
         return " --source sample"
@@ -141,9 +141,9 @@ def _price_options(version: RegisteredVersion) -> str:
 
 
 def _why(version: RegisteredVersion) -> str:
-    """What was said of a version that waits: the proof's verdict, and the first thing that kept it from passing.
+    """Why a version waits: its verdict, else its decision, and the first reason.
 
-    As the tags have it: what somebody damaged there stops nobody who only reads of it.
+    Read from the tags without parsing them, so that a damaged tag does not stop this message.
     """
     said = version.tags.get("verdict") or version.tags.get("decision") or "not decided on"
     return f"{said}: {version.reasons[0]}" if version.reasons else said

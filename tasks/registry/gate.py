@@ -1,4 +1,4 @@
-"""Asking the gate: a candidate and the version in Production, judged by the proofs of their configurations."""
+"""Asks the gate about a candidate: it and the version in Production are judged by their configurations' proofs."""
 
 import logging
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Proofs:
-    """The proofs that the gate asks for, or why there is none.
+    """The proofs that the gate needs; NoProof says why there is none.
 
     own:   the candidate's
-    every: configuration, by its digest -> its proof
+    every: digest of a configuration -> its proof
     """
 
     own: KeptProof | NoProof
@@ -40,7 +40,7 @@ class Proofs:
 
     @property
     def kept(self) -> KeptProof | None:
-        """The candidate's, if there is one."""
+        """The candidate's proof; None where there is none."""
         return self.own if isinstance(self.own, KeptProof) else None
 
 
@@ -51,7 +51,7 @@ def prove_versions(
     at: datetime,
     show: OnPeriod | None = None,
 ) -> Proofs:
-    """The proofs of both versions' configurations on the candidate's prices: what is missing of them is made."""
+    """The proofs of both versions' configurations, on the candidate's prices; missing parts are computed."""
     own, split = _reload(tracking, candidate)
     configs = [own.forecaster, _config(tracking, champion)]
     every = {
@@ -67,11 +67,11 @@ def ask_gate(
     at: datetime,
     known: Proofs | None = None,
 ) -> Decision:
-    """Judge a candidate, from the prices that its run kept, and decide.
+    """Judge a candidate on the prices that its run kept, and decide.
 
-    It is loaded from the registry, as whoever forecasts with it would, so what is judged is what will forecast.
+    It is loaded from the registry, just as for a forecast, so what is judged is what will forecast.
 
-    known: the proofs, as `prove_versions` gave them; the others are made now
+    known: the proofs that `prove_versions` gave; any other is computed now
     """
     own, split = _reload(tracking, candidate)
     test, proofs = _judge(tracking, candidate, split, own.forecaster.column), dict(known.every if known else {})
@@ -100,7 +100,7 @@ def ask_gate(
 
 
 def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion | None:
-    """The version in Production at the time `at`, which a candidate has to beat; None where there is none."""
+    """The version in Production, which a candidate has to beat; None where there is none. `at`: the time now."""
     try:
         return registry.production(model, at)
     except NothingInProduction:
@@ -108,7 +108,7 @@ def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion 
 
 
 def _reload(tracking: Tracking, candidate: RegisteredVersion) -> tuple[RunConfig, Split]:
-    """The configuration and the prices of a candidate's training, whose run the ledger names."""
+    """The configuration and the prices of a candidate's training; the ledger says which run that is."""
     run_id = trained_as(tracking.settings, candidate.model_uri, candidate.source).run_id
     return reload_test(tracking, run_id, candidate.model_uri)
 
@@ -130,7 +130,7 @@ def _config(tracking: Tracking, version: RegisteredVersion | None) -> "Forecaste
 
 
 def _age(tracking: Tracking, version: RegisteredVersion, split: Split) -> int:
-    """How many sessions the candidate knows after the newest one that a version knows; below 0 the other way round."""
+    """How many sessions newer the candidate's newest one is than the version's; negative if the version's is newer."""
     try:
         newest = np.datetime64(trained_as(tracking.settings, version.model_uri, version.source).as_of)
     except ConfigurationError as error:

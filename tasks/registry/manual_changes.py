@@ -1,4 +1,4 @@
-"""What MLflow has of stages against what is on record: changes by hand, and moves that are in another ledger."""
+"""Compares the stages in MLflow with those on record, to find changes by hand and moves recorded in another ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from tasks.registry.version import RegisteredVersion
 
 
 def production_of(stages: Mapping[int, str]) -> int | None:
-    """The version in Production; the highest number where there are several, as MLflow takes it."""
+    """The version in Production; of several the highest number, as in MLflow; None where there is none."""
     return max((version for version, stage in stages.items() if stage == "Production"), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """What MLflow and the history have of a model.
+    """A model in MLflow and in the history.
 
-    versions: number -> version, as MLflow has it
-    state:    aliases, and the last move that is done
+    versions: number -> version, as in MLflow
+    state:    aliases, and the last move that was completed
     newest:   the history's newest line of each version, the newest of all last
     """
 
@@ -51,12 +51,12 @@ class ModelView:
 
     @property
     def wanted(self) -> dict[int, str]:
-        """Version -> the stage it is to have, given what was changed by hand."""
+        """Version -> the stage that it should have, after changes by hand."""
         return intended(self.recorded, self.found, self.alias)
 
     @property
     def agrees(self) -> bool:
-        """Whether the last move is done, and nothing was changed since."""
+        """Whether the last move was completed, and nothing was changed since."""
         done = self.last_move is None or self.state.moved == self.last_move
         as_recorded = not any(differences(self.recorded, self.found)) and not any(
             differences(self.recorded, self.wanted)
@@ -65,15 +65,15 @@ class ModelView:
 
 
 def intended(recorded: Mapping[int, str], found: Mapping[int, str], alias: int | None) -> dict[int, str]:
-    """The stage that each version is to have, given what a person changed in MLflow since the record.
+    """Version -> the stage that it should have, after what a person changed in MLflow since the record.
 
-    recorded: version -> stage on record; a version that is not there is in None
+    recorded: version -> stage on record; a version that is missing counts as in None
     found:    version -> stage in MLflow
     alias:    the version that the alias `production` names
 
-    Every stage is honoured as it was set. Of Production there is one, and it is, the first that applies:
-    the version to which the alias was moved; the version that was newly given the stage Production (of several the
-    highest number); none, if the alias or the stage was taken away; the one on record.
+    Every other stage is kept as it was set. At most one version is in Production, by the first rule that applies:
+    the one to which the alias was moved; the one that was newly given the stage Production (of several, the highest
+    number); none, if the alias or the stage was taken away; the one on record.
     """
     was = production_of(recorded)
     marked = {version for version, stage in found.items() if stage == "Production"}
@@ -92,7 +92,7 @@ def intended(recorded: Mapping[int, str], found: Mapping[int, str], alias: int |
 
 
 def differences(recorded: Mapping[int, str], wanted: Mapping[int, str]) -> Iterator[tuple[int, str, str]]:
-    """Each version whose stage is to be another than is on record, with both; those that leave Production last."""
+    """(version, recorded stage, wanted stage) where these differ; versions that leave Production come last."""
     changed = [
         (version, recorded.get(version, "None"), stage)
         for version, stage in wanted.items()
@@ -102,10 +102,10 @@ def differences(recorded: Mapping[int, str], wanted: Mapping[int, str]) -> Itera
 
 
 def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChange]:
-    """The lines for what differs from the record, those that leave Production last.
+    """History lines for what differs from the record; versions that leave Production come last.
 
-    Where the record was lost, restored or exchanged for another, the tags tell what this program decided from what
-    somebody changed by hand: they name the stage, and moving a version in MLflow leaves them as they are.
+    If the record was lost, restored or replaced, the tags distinguish this program's decisions from changes by hand:
+    they name the stage, and moving a version in MLflow does not change them.
     """
     move, wanted = new_move(), view.wanted
     reasons = (f"Changed in MLflow, outside this program; noticed {at:%Y-%m-%d %H:%M} UTC.",)
@@ -125,7 +125,7 @@ def changes_by_hand(model: str, view: ModelView, at: datetime) -> list[StageChan
 
 
 def _found(version: RegisteredVersion, at: datetime) -> Ruling:
-    """The ruling on a version whose tags keep a decision that is not on record; its skill is not taken from them."""
+    """The ruling on a version whose tags hold a decision that is not on record; their verdict is not taken over."""
     tags = version.tags
     decided = f"{tags['decision']} (by {version.decided_by}, {tags.get('decision.at', '')})"
     reasons = (f"Found in {version.decided_in} by the decision that its tags keep: {decided}.",)
@@ -133,26 +133,26 @@ def _found(version: RegisteredVersion, at: datetime) -> Ruling:
 
 
 def superseded(version: int, ruling: Ruling) -> Ruling:
-    """The ruling on what made room in Production for `version`."""
+    """The ruling on the version that `version` replaced in Production."""
     reasons = (f"Version {version} took its place in Production: {ruling.decision}.",)
     return Ruling(decision=DecisionWord.SUPERSEDED, reasons=reasons, at=ruling.at, by=ruling.by)
 
 
 def describe_changes(changes: Sequence[StageChange]) -> tuple[str, ...]:
-    """A sentence for each change that was made by hand, and one for all that was found decided."""
+    """A sentence for each change by hand, and one for all decisions that were found in tags."""
     found = sum(change.decision == DecisionWord.FOUND for change in changes)
     notes = [_describe(change) for change in changes if change.decision != DecisionWord.FOUND]
     if found:
         what = "1 version" if found == 1 else f"{found} versions"
         notes.append(
-            f"{what} of {changes[0].model} found in stages that this ledger had no line of: on record now, as decided. "
-            "The way back has what is on record alone."
+            f"{what} of {changes[0].model} found in stages that were not on record in this ledger; now they are. "
+            "A rollback knows only what is on record."
         )
     return tuple(notes)
 
 
 def _describe(change: StageChange) -> str:
     if change.decision == DecisionWord.SUPERSEDED:
-        return f"Version {change.version} of {change.model} made room for it, and is in {change.after} now."
+        return f"Version {change.version} of {change.model} was replaced in Production, and is in {change.after} now."
     what = "was deleted" if change.after == DELETED else f"was moved from {change.before} to {change.after}"
-    return f"Version {change.version} of {change.model} {what} by hand in MLflow: on record, and followed."
+    return f"Version {change.version} of {change.model} {what} by hand in MLflow: now on record and in effect."

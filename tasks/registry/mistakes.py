@@ -1,7 +1,7 @@
-"""What a person has mistyped, noticed before anything starts: a model, a version, one that waits for nobody.
+"""Checks of what a person typed, before anything starts: the model, the version, whether it waits for a decision.
 
-MLflow's database is read without MLflow, which takes seconds to import. Where a server keeps the versions, nothing is
-noticed here: the flow says it.
+MLflow's database is read without MLflow, which takes seconds to import. Where an MLflow server keeps the versions,
+nothing is checked here; the flow finds such mistakes.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ def check_model(settings: Settings, model: str) -> None:
 
 
 def check_version(settings: Settings, model: str, number: int, *, waits: bool = False) -> None:
-    """UsageError where there is no such version; with `waits`, too, where it waits for nobody."""
+    """UsageError where there is no such version; with `waits` also where it does not wait for a decision."""
     check_model(settings, model)
     found = read_registered(settings)
     if found is None or model not in found.decisions:
@@ -38,7 +38,7 @@ def check_version(settings: Settings, model: str, number: int, *, waits: bool = 
 
 
 def check_production(settings: Settings, model: str, at: datetime) -> None:
-    """NothingInProduction, which names what waits and why, where no version of a model is in Production."""
+    """NothingInProduction where no version of a model is in Production; it names what waits and why."""
     found = read_registered(settings)
     if found is None or model in found.in_production:
         return
@@ -48,7 +48,7 @@ def check_production(settings: Settings, model: str, at: datetime) -> None:
 
 
 def check_rollback(settings: Settings, model: str, at: datetime) -> None:
-    """The same for a rollback; where there is no model of that name, the error names those that there are."""
+    """NothingInProduction where there is nothing to roll back; for an unknown model it lists those that exist."""
     try:
         check_model(settings, model)
     except UsageError as unknown:
@@ -59,5 +59,5 @@ def check_rollback(settings: Settings, model: str, at: datetime) -> None:
 
 
 def _is_on_record(settings: Settings, model: str) -> bool:
-    """Whether the ledger has a model on record: where MLflow lacks it, it was deleted, as the registry explains."""
+    """Whether the ledger has a model on record; if MLflow lacks it, the registry's error explains that."""
     return KeptFiles(settings.ledger_uri).highest(model) > 0

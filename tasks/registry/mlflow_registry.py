@@ -1,6 +1,6 @@
-"""MLflow's registry as it is: versions, stages, aliases and tags read and written, with no rule about them.
+"""Reads and writes versions, stages, aliases and tags in MLflow's registry, without any rule about them.
 
-`StageWriter` is the only one that writes stages, through this.
+Only `StageWriter` may write stages through it.
 """
 
 import json
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import RegisteredModel
 
-# On the registered model: the last move that is done with, of whichever history.
+# Tag of a registered model: the last completed move, of whichever history.
 MOVED = "x.stages.moved"
-# So many versions are read where the newest are asked for.
+# How many of the newest versions are read.
 LATELY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """What is kept on a registered model as a whole: alias -> version, and the last move that is done with.
+    """What MLflow keeps for a registered model as a whole.
 
-    there: whether there is a model of that name
+    aliases: alias -> version
+    moved:   the last completed move
+    there:   whether there is a model of that name
     """
 
     aliases: Mapping[str, int] = field(default_factory=dict)
@@ -45,7 +47,7 @@ class MlflowRegistry:
         return tuple(self.states())
 
     def states(self) -> dict[str, ModelState]:
-        """What is kept on each registered model as a whole, by its name."""
+        """Model -> its state."""
         found: dict[str, ModelState] = {}
         token = None
         while True:
@@ -56,11 +58,11 @@ class MlflowRegistry:
                 return dict(sorted(found.items()))
 
     def versions(self, model: str, *conditions: str) -> tuple[RegisteredVersion, ...]:
-        """The versions of a model that fit MLflow's conditions, oldest first; none where there is no model."""
+        """The versions of a model that meet the conditions (MLflow filters), oldest first; none without a model."""
         return tuple(sorted(self._search(model, conditions), key=lambda found: found.version))
 
     def changed(self, model: str) -> tuple[RegisteredVersion, ...]:
-        """The versions that were made, or were given a stage, last; MLflow notes on a version when that was."""
+        """The versions that were last made or given a stage, by the time that MLflow keeps for each."""
         return self._first(f"name={quoted(model)}", "last_updated_timestamp DESC", LATELY)
 
     def newest(self, model: str) -> tuple[RegisteredVersion, ...]:
@@ -68,7 +70,7 @@ class MlflowRegistry:
         return self._first(f"name={quoted(model)}", "version_number DESC", LATELY)
 
     def of_runs(self, run_ids: Sequence[str]) -> tuple[RegisteredVersion, ...]:
-        """The versions of whatever model that were made of these runs."""
+        """The versions, of any model, that were made from these runs."""
         found: list[RegisteredVersion] = []
         for start in range(0, len(run_ids), LATELY):
             listed = ", ".join(quoted(run_id) for run_id in run_ids[start : start + LATELY])
@@ -76,7 +78,7 @@ class MlflowRegistry:
         return tuple(found)
 
     def version(self, model: str, number: int) -> RegisteredVersion | None:
-        """One version, if there is such a one."""
+        """One version; None where there is none."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -87,7 +89,7 @@ class MlflowRegistry:
         return None
 
     def state(self, model: str) -> ModelState:
-        """What is kept on the model as a whole; nothing of one that does not exist."""
+        """The state of a model; with `there=False` where it does not exist."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -100,7 +102,7 @@ class MlflowRegistry:
         return _state(page[0]) if page else ModelState(there=False)
 
     def create_model(self, model: str) -> None:
-        """Make a model, where there is none of that name."""
+        """Make a model, unless there is one of that name."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -110,7 +112,7 @@ class MlflowRegistry:
                 raise
 
     def create_version(self, model: str, run_id: str, model_uri: str, tags: Mapping[str, str]) -> RegisteredVersion:
-        """Make the next version of a model, of what a run logged."""
+        """Make the next version of a model from what a run logged."""
         model_id = logged_model_id(model_uri)
         texts = {key: truncate_tag(value) for key, value in tags.items()}
         created = self._client.create_model_version(model, model_uri, run_id, tags=texts, model_id=model_id)
@@ -123,8 +125,8 @@ class MlflowRegistry:
         self._client.delete_model_version(model, str(number))
 
     def transition(self, model: str, number: int, stage: str) -> None:
-        """Give a version a stage, and leave all others as they are."""
-        # The stages are this program's contract with its users, deprecated or not.
+        """Give a version a stage; all other versions keep theirs."""
+        # MLflow calls stages deprecated; this program promises them to its users.
         warnings.filterwarnings("ignore", message=".*transition_model_version_stage", category=FutureWarning)
         self._client.transition_model_version_stage(model, str(number), stage, archive_existing_versions=False)
 
@@ -134,10 +136,10 @@ class MlflowRegistry:
             self._client.set_model_version_tag(model, str(number), key, truncate_tag(value))
 
     def show(self, version: RegisteredVersion, description: str, decision: str) -> None:
-        """Let MLflow's pages show a decision: as the version's description, and as a tag of its run for the list.
+        """Show a decision on MLflow's pages: as the version's description, and as a tag of its run.
 
-        It is for reading alone: a description that a person wrote stays, and where the run is gone, or somebody may
-        not write to it, the decision holds all the same.
+        It is only shown: a description that a person wrote stays, and the decision holds even if the run is gone or may
+        not be written to.
         """
         from mlflow.exceptions import MlflowException
 
@@ -151,18 +153,18 @@ class MlflowRegistry:
                 raise
 
     def point(self, model: str, alias: str, number: int | None) -> None:
-        """Let an alias name a version, or none."""
+        """Let an alias name a version; with None, delete the alias."""
         if number is None:
             self._client.delete_registered_model_alias(model, alias)
         else:
             self._client.set_registered_model_alias(model, alias, str(number))
 
     def done(self, model: str, move: str) -> None:
-        """Note that a move is done with."""
+        """Note that a move is completed."""
         self._client.set_registered_model_tag(model, MOVED, move)
 
     def link(self, version: RegisteredVersion) -> None:
-        """Let MLflow's page of the logged model name the version that was made of it, as its own `register_model`."""
+        """Show the version on MLflow's page of the logged model that it was made from, as `register_model` does."""
         from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
         if version.model_id is not None:
@@ -192,7 +194,7 @@ def _state(model: "RegisteredModel") -> ModelState:
 
 
 def quoted(text: str) -> str:
-    """A text as MLflow's searches want it; what holds both quotes they cannot name, and nothing is called `/`."""
+    """A text quoted for MLflow's searches; one with both kinds of quotes becomes '/', which names nothing."""
     if {"'", '"'} <= set(text):
         return "'/'"
     quote = '"' if "'" in text else "'"

@@ -1,4 +1,4 @@
-"""A proof as MLflow shows it: its figures and its picture, on its own run and on the training that asked for it."""
+"""Logs a proof in MLflow: its figures and its picture, in its own run and in the training that it was made for."""
 
 import math
 
@@ -8,14 +8,16 @@ from tasks.backtest.proofs import KeptProof
 from tasks.registry.version import PROVEN_BY, RegisteredVersion
 from tasks.tracking.client import Tracking
 
-# The note that MLflow shows above a run, and how its line on the proof begins.
+# The tag of the note that MLflow shows above a run, and the beginning of the note's line on the proof.
 NOTE, CLAIM = "mlflow.note.content", "**Proof of its configuration**: "
-# The newest session of the proof that a run shows.
+# Tag: the newest session of the proof that a run shows.
 UNTIL = "x.proof.until"
+# What a training's run shows of its proof, beside the metrics of its own; the proof's run shows all.
+OF_A_TRAINING = ("proof_evidence", "proof_evidence_against", "proof_crps_skill", "proof_sessions")
 
 
 def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
-    """Log what a version's proof came to; MLflow shows the claim above both runs, the figures with the model, too."""
+    """Log the result of a version's proof: the claim above both runs, the figures in both and on the logged model."""
     from mlflow.entities import Metric, RunTag
 
     client, proof, needed = tracking.client, kept.proof, tracking.settings.gate.needed
@@ -33,8 +35,11 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
     for run_id in (version.run_id, kept.run_id):
         run = client.get_run(run_id)
         if run.data.tags.get(UNTIL, "") > proof.last.isoformat():
-            continue  # somebody looks at an earlier day; what the run shows is of a later one
+            continue  # the run already shows a later proof; this one was made as of an earlier day
         at, step = run.info.start_time, proof.last.toordinal()
+        trained = run_id == version.run_id
+        figures = proof_metrics(proof)
+        logged = {name: figures[name] for name in OF_A_TRAINING if name in figures} if trained else figures
         tags = {
             "verdict": str(proof.verdict(needed)),
             "proof.claim": claim,
@@ -45,8 +50,8 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         client.log_batch(
             run_id,
             metrics=[
-                Metric(name, value, at, step, model_id=version.model_id if run_id == version.run_id else None)
-                for name, value in proof_metrics(proof).items()
+                Metric(name, value, at, step, model_id=version.model_id if trained else None)
+                for name, value in logged.items()
             ],
             tags=[RunTag(name, text) for name, text in tags.items()],
         )
@@ -61,7 +66,7 @@ def with_claim(note: str, claim: str) -> str:
 
 
 def proof_metrics(proof: Proof) -> dict[str, float]:
-    """The figures of a proof by name; the odds as a logarithm to the base of ten: 1.3 is 20 to 1."""
+    """Name -> figure of a proof; the odds as their decimal logarithm (1.3 is 20 to 1)."""
     judged = proof.judged
     figures = {
         "proof_evidence": math.log10(proof.odds),

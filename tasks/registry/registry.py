@@ -1,14 +1,15 @@
-"""The registry of versions: what is registered, in which stage, by whose decision.
+"""The registry of versions: which there are, in which stage, and by whose decision.
 
-The stages are MLflow's own. Beside them stand the aliases `production` and `staging`, each one atomic pointer, and
-on every version that was moved here the tag `stage`. The stages mean:
+The stages are MLflow's own. In addition there are the aliases `production` and `staging`, each an atomic pointer, and
+the tag `stage` of every version that this program moved. The stages mean:
 
-- Production: at most one version, and stage, alias and tag agree on it. A version that is superseded is archived.
+- Production: at most one version, and stage, alias and tag agree on it. The version that it replaces is archived.
 - Staging: any number of versions wait here. The alias names the one with the highest number, as
   `models:/NAME/Staging` does.
 
-MLflow moves one version at a time. While one takes another's place the stage is empty for a moment, and the alias names
-the old version until it names the new one. How moves are written, and what a killed one leaves: stage_writer.py.
+MLflow moves one version at a time. While one replaces another, no version has the stage Production for a moment, and
+the alias goes directly from the old version to the new one. How moves are written, and completed after a kill:
+stage_writer.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ from tasks.settings import Stage
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 
-# The tags that say what was known of a version's skill.
+# The tags on a version's skill.
 JUDGED = ("verdict", "evidence")
 
 
@@ -47,20 +48,20 @@ class Registry:
         return self._writer.history
 
     def locked(self, model: str) -> AbstractContextManager[None]:
-        """Hold the model's stages still, to read, decide and move as one step; `move` may be called within it.
+        """Lock the model's stages, to read, decide and move as one step; `move` may be called meanwhile.
 
-        The lock belongs to the thread, and reaches as far as the state directory does: whoever promotes on one
-        server from several machines is kept to one Production version by the alias and the healing alone.
+        The lock belongs to the thread. If the ledger is on PostgreSQL, it holds among all who share the ledger, on
+        whatever machine; otherwise among the processes on the state directory.
         """
-        return locked(self._settings, f"registry-{model}")
+        return locked(self._settings, f"registry-{model}", among=self._settings.ledger_uri)
 
     def register(
         self, model: str, *, run_id: str, model_uri: str, tags: Mapping[str, str] | None = None
     ) -> RegisteredVersion:
-        """Register a run's model as the next version, in stage None; a run that was registered before keeps its own.
+        """Register a run's model as the next version, in stage None; a run that has a version keeps that one.
 
-        The ledger notes that it was made of what was packaged, so that it can be loaded. A version that somebody else
-        made of it is not ours.
+        The ledger records which artefact it was made from; only such versions are loaded. A version that somebody else
+        made from the artefact does not count.
         """
         with self.locked(model):
             self._mlflow.create_model(model)
@@ -69,25 +70,25 @@ class Registry:
                     return known
             on_record = self._highest_on_record(model)
             made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
-            while made.version <= on_record:  # of a model that was begun anew: MLflow counts from 1 again
+            while made.version <= on_record:  # after begin_anew MLflow counts from 1 again
                 self._mlflow.remove(model, made.version)
                 made = self._mlflow.create_version(model, run_id, model_uri, {**(tags or {}), "stage": "None"})
             self.complete(made)
             return made
 
     def begin_anew(self, model: str, ruling: Ruling) -> None:
-        """Begin a model again that was deleted in MLflow: its versions on record count as deleted, for this reason.
+        """Start again a model that was deleted in MLflow: the ruling records its versions as deleted.
 
-        UsageError where MLflow has it, or nothing is on record. The next version goes on from the highest.
+        Numbers continue after the highest on record. UsageError where MLflow has the model, or nothing is on record.
         """
         with self.locked(model):
             view = self._writer.view(model)
             if view.state.there or not self._highest_on_record(model):
                 raise UsageError(
                     f"model {model}",
-                    have="MLflow has it: nothing is to be begun anew"
+                    have="MLflow has it, so there is nothing to start again"
                     if view.state.there
-                    else "no version of it is on record: nothing was deleted",
+                    else "no version of it is on record, so none was deleted",
                     need="a model that was deleted in MLflow",
                     remedy="leave --anew out",
                 )
@@ -99,20 +100,20 @@ class Registry:
                 self._writer.make(changes)
 
     def _highest_on_record(self, model: str) -> int:
-        """The highest number that was given to a version; 0 where there was none."""
+        """The highest version number ever given; 0 where there was none."""
         return max(self.history.highest(model), KeptFiles(self._settings.ledger_uri).highest(model))
 
     def complete(self, version: RegisteredVersion) -> Trained | None:
-        """What a version that was registered here was made by; None where it was not, so that it is never loaded.
+        """The training behind a version that was registered here; None for any other, which is never loaded.
 
-        The ledger has it from now on where a kill came between: where it is the first that was made of what a training
-        here packaged, and its model, run and key are that training's.
+        If a kill came before the ledger recorded the version, it is recorded now, provided that it is the first made
+        from the artefact of a training here, with that training's model, run and key.
         """
         kept, key = KeptFiles(self._settings.ledger_uri), version.tags.get(KEY, "")
         return kept.register(version.model_uri, version.source, version.run_id, key)
 
     def link(self, version: RegisteredVersion) -> None:
-        """Let MLflow's page of the logged model name the version that was made of it."""
+        """Show the version on MLflow's page of the logged model that it was made from."""
         self._mlflow.link(version)
 
     def models(self) -> tuple[str, ...]:
@@ -120,7 +121,7 @@ class Registry:
         return self._mlflow.models()
 
     def states(self) -> dict[str, ModelState]:
-        """What is kept on each registered model as a whole, by its name."""
+        """Model -> its state."""
         return self._mlflow.states()
 
     def versions(self, model: str) -> tuple[RegisteredVersion, ...]:
@@ -128,11 +129,11 @@ class Registry:
         return self._mlflow.versions(model)
 
     def of_run(self, model: str, run_id: str) -> tuple[RegisteredVersion, ...]:
-        """The versions that were made of a run: one, or none."""
+        """The versions of a model that were made from a run; normally one, or none."""
         return self._mlflow.versions(model, f"run_id='{run_id}'")
 
     def of_runs(self, run_ids: Sequence[str]) -> tuple[RegisteredVersion, ...]:
-        """The versions of all models that were made of these runs."""
+        """The versions, of any model, that were made from these runs."""
         return self._mlflow.of_runs(run_ids)
 
     def newest(self, model: str) -> tuple[RegisteredVersion, ...]:
@@ -144,28 +145,29 @@ class Registry:
         return self._mlflow.versions(model, f"tags.`{key}` = '{value}'")
 
     def version(self, model: str, number: int) -> RegisteredVersion:
-        """One version; UsageError says which models or versions there are."""
+        """One version; UsageError, which lists those that exist, where there is none."""
         found = self._mlflow.version(model, number)
         if found is None:
             raise unknown_version(model, number, self.models(), [known.version for known in self.versions(model)])
         return self._as_judged(found)
 
     def find(self, model: str, number: int) -> RegisteredVersion | None:
-        """One version, if there is such a one."""
+        """One version; None where there is none."""
         found = self._mlflow.version(model, number)
         return None if found is None else self._as_judged(found)
 
     def production(self, model: str, at: datetime, state: ModelState | None = None) -> RegisteredVersion:
-        """The version in Production at the time `at`, which is now; NothingInProduction says what to do.
+        """The version in Production; NothingInProduction, with what to do, where there is none.
 
-        `state` is what is kept on the model as a whole, where that was just read.
+        Changes by hand in MLflow are recorded and take effect; the version's notes say so, once.
 
-        What was changed by hand in MLflow is recorded and followed; the version's notes say so, once.
+        at:    the time now
+        state: the model's state, if it was just read
         """
         view = self._writer.glance(model, state=state)
         notes: tuple[str, ...] = ()
         if not view.agrees:
-            # They differ for a moment while another process moves a version, too: only the lock tells.
+            # They also differ while another process moves a version; under the lock that cannot be the reason.
             with self.locked(model):
                 view, notes = self._writer.settle(model, at)
         number = view.alias
@@ -174,19 +176,19 @@ class Registry:
         return replace(self._as_judged(view.versions[number]), notes=notes)
 
     def settle(self, model: str, at: datetime) -> tuple[str, ...]:
-        """Record what was changed by hand in MLflow, and complete what was left half done; sentences on it."""
+        """Record changes by hand in MLflow, and complete an interrupted move; sentences that describe the changes."""
         if self._writer.glance(model).agrees:
             return ()
         with self.locked(model):
             return self._writer.settle(model, at)[1]
 
     def compare(self, model: str, at: datetime) -> tuple[str, ...]:
-        """Settle a model after a look at every version of it, which takes its time; sentences likewise."""
+        """Like `settle`, but after a look at every version, which is slow."""
         with self.locked(model):
             return self._writer.compare(model, at)
 
     def record(self, version: RegisteredVersion, ruling: Ruling) -> RegisteredVersion:
-        """Note a decision on a version that stays where it is."""
+        """Record a decision on a version that keeps its stage; the version as it is then."""
         model, number = version.model, version.version
         with self.locked(model):
             self._writer.settle(model, ruling.at)
@@ -195,13 +197,13 @@ class Registry:
         return self.version(model, number)
 
     def note(self, version: RegisteredVersion, tags: Mapping[str, str]) -> None:
-        """Set tags on a version that are no decision on its stage."""
+        """Set tags of a version that do not concern its stage."""
         self._mlflow.tag(version.model, version.version, tags)
 
     def move(self, model: str, number: int, stage: Stage, ruling: Ruling) -> Move:
-        """Put a version into a stage, with the decision noted on it; what it supersedes in Production is archived.
+        """Put a version into a stage and note the decision on it; a version that it replaces in Production is archived.
 
-        A version that is there already stays as it is, its previous decision too, and the move says so.
+        A version that already has that stage keeps its previous decision, and the move's notes say so.
         """
         with self.locked(model):
             view, notes = self._writer.settle(model, ruling.at)
@@ -234,13 +236,13 @@ class Registry:
             self._writer.make([StageChange.of(ruling, new_move(), model, number, stage, DELETED)])
 
     def once_in_production(self, model: str) -> set[int]:
-        """The versions that are or were in Production, as far as there is a history."""
+        """The versions that are or were in Production, by the history."""
         return self.history.once_in(model, "Production")
 
     def roll_back(self, model: str, ruling: Ruling) -> Move:
-        """Give Production to the version that was there before the present one, in one step.
+        """Move the version that was in Production before the present one back there, in one step.
 
-        NothingInProduction where there is none now; UsageError where there was none before.
+        NothingInProduction where none is there now; UsageError where none was there before.
         """
         with self.locked(model):
             current = self.production(model, ruling.at)
@@ -257,7 +259,7 @@ class Registry:
             return replace(move, notes=(*current.notes, *move.notes))
 
     def _as_judged(self, version: RegisteredVersion) -> RegisteredVersion:
-        """A version with what the history says of its skill in place of what its tags say, which anybody may set."""
+        """A version whose tags on its skill are replaced by those of the history, since anybody may set tags."""
         line = self.history.judged(version.model, version.version)
         on_record = {} if line is None else {key: line.ruling.tags().get(key, "") for key in JUDGED}
         others = {key: text for key, text in version.tags.items() if key not in JUDGED}
@@ -278,6 +280,6 @@ class Registry:
 
 
 def compare_stages(tracking: Tracking, at: datetime) -> tuple[str, ...]:
-    """Look at every version of every model for changes by hand that nobody has noticed; sentences on them."""
+    """Look for unnoticed changes by hand in every version of every model; sentences that describe them."""
     registry = Registry(tracking)
     return tuple(note for model in registry.models() for note in registry.compare(model, at))

@@ -1,4 +1,4 @@
-"""Decisions on versions: as they are kept on a version, and as they are read from it again."""
+"""Decisions on versions, as they are stored with a version and read again."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,12 +13,12 @@ from tasks.settings import Stage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """A decision on a version, as it is kept on it.
+    """A decision on a version, as it is stored with it.
 
     reasons:  sentences, the gate's or a person's
     at, by:   when (with its time zone) and by whom
-    forced:   why the gate was overridden, where it was
-    verdict:  what is known of its skill: proven, undecided or no skill; None where nothing was judged
+    forced:   why the gate was overridden; None where it was not
+    verdict:  on its skill: proven, undecided or no skill; None where it was not judged
     evidence: the odds that it has skill; None likewise
     """
 
@@ -31,13 +31,13 @@ class Ruling:
     evidence: float | None = None
 
     def __post_init__(self) -> None:
-        """Write what people have typed as it may be shown, each reason on a line of its own."""
+        """Make texts that people typed safe to show, each reason on one line."""
         object.__setattr__(self, "reasons", tuple(map(printable, self.reasons)))
         object.__setattr__(self, "by", printable(self.by))
         object.__setattr__(self, "forced", None if self.forced is None else printable(self.forced))
 
     def tags(self) -> dict[str, str]:
-        """The tags that keep it, in the order to set them; an empty text where there is nothing to say."""
+        """The tags that store it, in the order to set them."""
         verdict = {} if self.verdict is None else {"verdict": self.verdict}
         evidence = {} if self.evidence is None else {"evidence": f"{self.evidence:.6g}"}
         return {
@@ -47,7 +47,7 @@ class Ruling:
             "decision.at": self.at.isoformat(timespec="seconds"),
             "decision.by": self.by,
             "decision.forced": self.forced or "",
-            # Last: where a process was killed between them, the decision is not there yet, and is made again.
+            # Last: if the process is killed before this tag is set, the decision is not there, and is made again.
             "decision": self.decision.value,
         }
 
@@ -64,7 +64,7 @@ class Move:
 
 
 def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, forced: str | None = None) -> Ruling:
-    """The record of a decision that the gate was asked for."""
+    """The ruling for a decision of the gate."""
     return Ruling(
         decision=word,
         reasons=decision.reasons,
@@ -77,7 +77,7 @@ def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, for
 
 
 def moved(reasons: tuple[str, ...], *, at: datetime, by: str) -> Ruling:
-    """The record of a move that the gate has no say in."""
+    """The ruling for a move that does not need the gate."""
     return Ruling(decision=DecisionWord.MOVED, reasons=reasons, at=at, by=by)
 
 
@@ -94,17 +94,17 @@ def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefuse
 
 
 def is_settled(version: RegisteredVersion) -> bool:
-    """Whether the gate has decided on a version; a kill may come before."""
-    # Until the gate has spoken, the record is that of the move into the stage where versions wait for it.
+    """Whether a version has been decided on; a kill may have come before the gate decided."""
+    # Until the gate has decided, the newest decision is the move into the stage where versions wait for it.
     waits_for_gate = version.decision == DecisionWord.MOVED and version.decided_by in ("train", "gate")
     return version.decision is not None and not waits_for_gate
 
 
 def recorded_decision(version: RegisteredVersion) -> Decision:
-    """The decision that is on record for a version, be it the gate's or a person's."""
+    """The decision on record for a version, made by the gate or by a person."""
     word = version.decision
     decided = DecisionWord.REFUSED
-    # What was moved there by hand, or by the way back, was not asked for by the gate, and is there all the same.
+    # A version moved by hand or by a rollback is in Production, too, although the gate did not decide it.
     if word is not None and (word.promotes or version.stage == "Production"):
         decided = DecisionWord.PROMOTED
     elif word == DecisionWord.WAITING:

@@ -1,7 +1,7 @@
-"""The history of stages: which version was put where, when, by whom and why. Lines are added, and never changed.
+"""The history of stages: which version was moved where, when, by whom and why. Lines are added, and never changed.
 
-It stands in the ledger's database. A move is recorded before it is made, so that one whose process is killed can be
-completed by the next that looks; stage_writer.py says how it differs from a change made by hand.
+It is kept in the ledger's database. A move is recorded before it is made, so that the next process can complete it
+after a kill; stage_writer.py tells an incomplete move from a change by hand.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,7 +21,7 @@ from tasks.registry.ruling import Ruling
 BY_HAND = "by hand in MLflow"
 ELSEWHERE = "on record in another ledger"
 DELETED = "Deleted"
-# So many of the newest lines are read where what is new is asked for.
+# How many of the newest lines are read.
 LATELY = 20
 
 
@@ -29,10 +29,10 @@ LATELY = 20
 class StageChange:
     """One line: a version went from the stage `before` to the stage `after`, or a decision left it where it was.
 
-    move:     what was done in one step has this in common
-    decision: SUPERSEDED of a version that made room for another one in Production
-    at, by:   when (for what was found in MLflow: when it was noticed) and by whom
-    verdict:  what was known of its skill: proven, undecided or no skill; None where nothing was judged
+    move:     the same id for all lines of one step
+    decision: SUPERSEDED for a version that was replaced in Production
+    at, by:   when (for a change by hand: when it was noticed) and by whom
+    verdict:  on its skill: proven, undecided or no skill; None where it was not judged
     evidence: the odds that it has skill; None likewise
     """
 
@@ -69,7 +69,7 @@ class StageChange:
 
     @property
     def ruling(self) -> Ruling:
-        """The ruling that it is the line for."""
+        """The ruling that the line records."""
         return Ruling(
             decision=self.decision,
             reasons=self.reasons,
@@ -122,9 +122,9 @@ class StageHistory:
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(_newest(model))))
 
     def lately(self, model: str, versions: Collection[int]) -> tuple[StageChange, ...]:
-        """The newest line of each of these versions, of those in the newest lines, and of the one in Production.
+        """The newest line of each of these versions, of those in the LATELY newest lines, and of the one in Production.
 
-        The newest of all comes last.
+        In the order of the record, newest last.
         """
         newest = sa.select(stage_changes.c.version).where(stage_changes.c.model == model)
         newest = newest.order_by(stage_changes.c.id.desc()).limit(LATELY)
@@ -135,30 +135,30 @@ class StageHistory:
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
 
     def judged(self, model: str, version: int) -> StageChange | None:
-        """The newest line of a version in which its skill was judged; None where it was not."""
+        """The newest line of a version that has a verdict on its skill; None where no line has."""
         which = (stage_changes.c.model == model, stage_changes.c.version == version)
         query = sa.select(stage_changes).where(*which, stage_changes.c.verdict.is_not(None))
         return next(iter(self._read(query.order_by(stage_changes.c.id.desc()).limit(1))), None)
 
     def verdict(self, model: str, version: int) -> str | None:
-        """What was known of a version's skill when it was last judged; None where it was not."""
+        """The newest verdict on a version's skill; None where there is none."""
         line = self.judged(model, version)
         return None if line is None else line.verdict
 
     def in_stage(self, model: str, stage: str) -> tuple[int, ...]:
-        """The versions that are in a stage by what is on record, the highest first."""
+        """The versions that are in a stage on record, highest first."""
         query = _in_stage(sa.select(stage_changes.c.version), model, stage)
         with self._database.reading() as connection:
             return tuple(connection.execute(query.order_by(stage_changes.c.version.desc())).scalars())
 
     def arrivals(self, model: str) -> tuple[StageChange, ...]:
-        """The lines by which versions came into Production, and those that take such a move back, oldest first."""
+        """The lines by which versions came into Production, and those that take a move back, oldest first."""
         arrived = sa.and_(stage_changes.c.after == "Production", stage_changes.c.before != "Production")
         back = stage_changes.c.decision == DecisionWord.TAKEN_BACK.value
         return self._read(sa.select(stage_changes).where(stage_changes.c.model == model, arrived | back))
 
     def highest(self, model: str) -> int:
-        """The highest number that a version of a model has on record; 0 where there is none."""
+        """The highest version number of a model on record; 0 where there is none."""
         query = sa.select(sa.func.max(stage_changes.c.version)).where(stage_changes.c.model == model)
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one() or 0)
@@ -170,7 +170,7 @@ class StageHistory:
             return set(connection.execute(query.distinct()).scalars())
 
     def move(self, model: str, move: str) -> tuple[StageChange, ...]:
-        """The lines of one move; none where it is not known here."""
+        """The lines of one move; none where this history does not have it."""
         which = (stage_changes.c.model == model, stage_changes.c.move == move)
         return self._read(sa.select(stage_changes).where(*which))
 
@@ -182,13 +182,13 @@ class StageHistory:
 
 
 def _newest(model: str) -> sa.Select[Any]:
-    """The number of the newest line of each version."""
+    """The id of the newest line of each version."""
     ids = sa.select(sa.func.max(stage_changes.c.id)).where(stage_changes.c.model == model)
     return ids.group_by(stage_changes.c.version)
 
 
 def _in_stage(query: sa.Select[Any], model: str, stage: str) -> sa.Select[Any]:
-    """Of a query of lines, those that put a version where it is now, into that stage."""
+    """A query of lines, limited to those that are their version's newest and put it into that stage."""
     later = stage_changes.alias()
     newer = (later.c.model == model, later.c.version == stage_changes.c.version, later.c.id > stage_changes.c.id)
     is_newest = ~sa.select(later.c.id).where(*newer).exists()
@@ -196,15 +196,15 @@ def _in_stage(query: sa.Select[Any], model: str, stage: str) -> sa.Select[Any]:
 
 
 def new_move() -> str:
-    """A name for a move that no other has, on whatever machine it is made."""
+    """An id for a move that no other move has, on any machine."""
     return uuid4().hex
 
 
 def stages_at(changes: Sequence[StageChange], moment: datetime) -> dict[int, StageChange]:
-    """Version -> the line by which it came into the stage that it was in at that moment.
+    """Version -> the line by which it came into the stage that it had at that moment.
 
-    Where the clock was set back, the line by which a version left Production may be dated later than the one by which
-    its successor's successor came: of several the last on record is in Production, and the others are left out.
+    If the clock was set back, dates can show several versions in Production at once. Then the last on record counts,
+    and the others are left out.
     """
     entered: dict[int, StageChange] = {}
     for change in changes:
@@ -216,15 +216,15 @@ def stages_at(changes: Sequence[StageChange], moment: datetime) -> dict[int, Sta
 
 
 def way_back(changes: Sequence[StageChange]) -> tuple[int, ...]:
-    """The versions that were in Production before the one that was there last, the nearest first."""
+    """The versions that were in Production before the last one there, the latest first."""
     return tuple(reversed(way_of(changes)[:-1]))
 
 
 def way_of(changes: Sequence[StageChange]) -> tuple[int, ...]:
-    """The versions by which Production came to the one that was there last, which stands last.
+    """The versions that led Production to its last one, oldest first, that one included.
 
-    What was rolled back is taken off the way, so that one rollback after another leads further and further back. What
-    never came there, since the move was taken back, is not on it, and what should have made room never left.
+    A rollback removes the versions that it undid, so that repeated rollbacks go further and further back. A move that
+    was taken back leaves no trace: its version is not in the list, and the version before it stays.
     """
     way: tuple[int, ...] = ()
     before = way

@@ -1,12 +1,12 @@
-"""Stages written in MLflow as they are on record, and changes that were made by hand taken into the record.
+"""Writes the recorded stages to MLflow, and changes made by hand in MLflow to the record.
 
-Every move is recorded in the history before it is made, and noted on the registered model when it is done. So whoever
-finds that MLflow and the history differ can tell why, under the lock that moves hold:
+Every move is recorded in the history before it is made, and noted on the registered model when it is completed. So if
+MLflow and the history differ, the reason can be found, under the lock that moves hold:
 
-- the last move on record is not done: its process was killed, and the move is completed;
-- MLflow refused it for want of a right: it was taken back on record at once, and nobody makes it later;
-- it is done, or another history's move came after it: somebody changed MLflow by hand, or the other history did. That
-  is recorded and honoured (manual_changes.py), so that stage, alias and history agree again.
+- the last move on record was not completed: its process was killed, and the move is completed now;
+- MLflow refused it because the user lacks a right: it was taken back on record at once, and is not made later;
+- it was completed, or another history's move came after it: somebody, or that other history, changed MLflow. That is
+  recorded and takes effect (manual_changes.py), so that stage, alias and history agree again.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -25,16 +25,16 @@ from tasks.registry.version import RegisteredVersion
 from tasks.system.disk_errors import denied
 
 HEALING_ROUNDS = 5
-# Stands on a registered model for the last move that is done, until there is one.
+# Noted on a registered model in place of its last completed move, until there is one.
 BEGUN = "begun"
-# By these a version keeps the tags of the decision before.
+# After these decisions a version keeps the tags of the decision before.
 KEEPING_TAGS = (DecisionWord.SUPERSEDED, DecisionWord.FOUND)
-# A look at a model: at every version, or at those that may be in question.
+# Reads a model: all its versions, or only those that may have changed.
 Look = Callable[[str], ModelView]
 
 
 class StageWriter:
-    """The only one that writes stages; all but `glance` and `history` is to be called under the model's lock."""
+    """The only class that writes stages; call its methods, except `glance` and `history`, under the model's lock."""
 
     def __init__(self, mlflow_registry: MlflowRegistry, ledger_uri: str) -> None:
         self._mlflow = mlflow_registry
@@ -46,12 +46,13 @@ class StageWriter:
         return StageHistory(self._ledger_uri)
 
     def glance(self, model: str, also: Collection[int] = (), state: ModelState | None = None) -> ModelView:
-        """What MLflow and the history have of the versions that may be in question: a look that costs little.
+        """A fast look at the versions that may have changed, in MLflow and the history.
 
-        They are those that MLflow and the history have something new of, the one on record in Production, the one that
-        the alias names, and what is asked for `also`. MLflow notes when a version was given a stage, by whomever: so a
-        change by hand is among what is new, unless many versions were changed after it. `state` is what is kept on the
-        model as a whole, where that was just read.
+        These are the newest in MLflow and in the history, the one on record in Production, those that aliases name, and
+        those in `also`. MLflow keeps when a version was last given a stage, by anybody; so a change by hand is among
+        the newest, unless many versions were changed after it.
+
+        state: the model's state, if it was just read
         """
         state = state or self._mlflow.state(model)
         versions = {found.version: found for found in self._mlflow.changed(model)} if state.there else {}
@@ -68,14 +69,14 @@ class StageWriter:
         return ModelView(versions=versions, state=state, newest=newest)
 
     def view(self, model: str) -> ModelView:
-        """What MLflow and the history have of every version of a model."""
+        """Every version of a model, in MLflow and the history; slow."""
         versions = {found.version: found for found in self._mlflow.versions(model)}
         return ModelView(versions=versions, state=self._mlflow.state(model), newest=self.history.newest(model))
 
     def settle(self, model: str, at: datetime) -> tuple[ModelView, tuple[str, ...]]:
-        """Bring MLflow and the history to agree; what they have then, and sentences on what was changed by hand.
+        """Make MLflow and the history agree; the model then, and sentences that describe changes by hand.
 
-        ConfigurationError where the history is that of another MLflow.
+        ConfigurationError where MLflow lacks a model that the history has, as where it belongs to another MLflow.
         """
         view = self.glance(model)
         if view.agrees:
@@ -95,7 +96,7 @@ class StageWriter:
         return self.glance(model), describe_changes(changes)
 
     def compare(self, model: str, at: datetime) -> tuple[str, ...]:
-        """Settle a model after a look at every version, however long ago it was changed; sentences likewise."""
+        """Like `settle`, but after a look at every version; finds changes however old they are."""
         notes = self.settle(model, at)[1]
         changes = changes_by_hand(model, self.view(model), at)
         if changes:
@@ -103,7 +104,7 @@ class StageWriter:
         return (*notes, *describe_changes(changes))
 
     def make(self, changes: Sequence[StageChange]) -> None:
-        """Record a move, and make it; ConfigurationError where MLflow refuses it, and it is taken back on record."""
+        """Record a move, and make it; if MLflow refuses, take it back on record and raise ConfigurationError."""
         before = self._record(changes)
         look = partial(self.glance, also={change.version for change in changes})
         try:
@@ -116,12 +117,12 @@ class StageWriter:
             raise not_moved(changes[0].model, refused) from error
 
     def _follow(self, changes: Sequence[StageChange]) -> None:
-        """Record what was changed by hand, and let everything agree with it."""
+        """Record changes by hand, and adapt aliases and tags to them."""
         self._record(changes)
         self._write(changes, self.view)
 
     def _record(self, changes: Sequence[StageChange]) -> str:
-        """Record a move that is not made yet; the one before it, which is done."""
+        """Record a move that is about to be made; returns the last completed move."""
         model = changes[0].model
         before = self._mlflow.state(model).moved
         if before is None:
@@ -132,8 +133,8 @@ class StageWriter:
     def _take_back(self, changes: Sequence[StageChange], before: str, look: Look, why: str) -> None:
         """Record that each version stays where it was.
 
-        Where MLflow has it so, nothing is left to do: the lines belong to the move that was done before. Where a part
-        of the move was made, whoever looks next brings MLflow back.
+        If MLflow is unchanged, nothing is left to do: the lines get the id of the last completed move. If a part of the
+        move was made, they get a new id, and the next look reverts MLflow.
         """
         found = look(changes[0].model).found
         untouched = all(found.get(change.version, DELETED) == change.before for change in changes)
@@ -147,11 +148,11 @@ class StageWriter:
         )
 
     def _is_ours(self, model: str, move: str | None) -> bool:
-        """Whether the move that is done is a previous one of this history, or its first one was about to be made."""
+        """Whether the last completed move is one of this history, or the history's first move was begun."""
         return move == BEGUN or (move is not None and bool(self.history.move(model, move)))
 
     def _write(self, changes: Sequence[StageChange], look: Look) -> None:
-        """Make MLflow have what is on record, and note that the last move, of these lines, is done."""
+        """Write what is on record to MLflow, and note that the move of these lines is completed."""
         model = changes[0].model
         there = {version.version: version for version in self._align(model, look)}
         for change in changes:
@@ -163,7 +164,7 @@ class StageWriter:
         self._mlflow.done(model, changes[0].move)
 
     def _align(self, model: str, look: Look) -> tuple[RegisteredVersion, ...]:
-        """Give what `look` shows the stage on record, the aliases and the tag `stage` too; these versions then."""
+        """Set stages, aliases and the tags `stage` as on record, for the versions that `look` gives; returns these."""
         view = self._transition(model, look)
         versions = tuple(view.versions.values())
         self._point(model)
@@ -173,14 +174,14 @@ class StageWriter:
         return versions
 
     def _transition(self, model: str, look: Look) -> ModelView:
-        """Give the versions the stage on record, until a fresh look shows it; that look."""
+        """Set the stages on record until a fresh look shows them; returns that look."""
         for _ in range(HEALING_ROUNDS):
             view = look(model)
             recorded, found = view.recorded, view.found
             wrong = list(differences(found, {number: recorded.get(number, "None") for number in found}))
             if not wrong:
                 return view
-            # What makes room goes first: one that looks meanwhile finds none in Production, and never two.
+            # The version that leaves Production goes first: a reader may find none there meanwhile, but never two.
             for number, _before, stage in sorted(wrong, key=lambda change: change[1] != "Production"):
                 if stage == DELETED:
                     self._mlflow.remove(model, number)
@@ -194,7 +195,7 @@ class StageWriter:
         )
 
     def _point(self, model: str) -> None:
-        """Let the aliases name what is in the stages."""
+        """Let the aliases name the highest versions in their stages."""
         aliases = self._mlflow.state(model).aliases
         for alias, stage in (("production", "Production"), ("staging", "Staging")):
             wanted = self._highest(model, stage, aliases.get(alias))
@@ -202,7 +203,7 @@ class StageWriter:
                 self._mlflow.point(model, alias, wanted)
 
     def _highest(self, model: str, stage: str, named: int | None) -> int | None:
-        """The highest version on record in a stage that MLflow has there; one that an alias names is there."""
+        """The highest version in a stage on record and in MLflow; the one that the alias names needs no check."""
         for number in self.history.in_stage(model, stage):
             if number == named:
                 return number

@@ -1,4 +1,4 @@
-"""A registered version, as MLflow has it, and what its tags say: read here, and nowhere else."""
+"""A registered version as MLflow has it; only this module reads its tags' texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from tasks.settings import Stage
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-# MLflow takes longer texts in places, but not in every store that it can be given.
+# Characters. Some of MLflow's stores take longer texts, but not all.
 LONGEST_TAG = 5000
-# How many trainings its weights come from: 0 for one that started afresh.
+# Tag: how many earlier trainings its weights come from; 0 for a fresh start.
 GENERATION = "generation"
 STARTED_FROM = "started_from"
-# The run that keeps the proof of a training's configuration. What is for programs alone begins with `x.`, so that
-# MLflow's pages list it last.
+# Tag: the run with the proof of a training's configuration. Tags for programs alone begin with `x.`, so that MLflow's
+# pages list them last.
 PROVEN_BY = "x.proof.run"
-# The run of the version that it was started from.
+# Tag: the run of the version that it was started from.
 STARTED_FROM_RUN = "x.started_from.run_id"
-# The newest session that its training knew, and what two trainings have in common that are the same.
+# Tags: the newest session that its training knew; the key, which is the same for identical trainings.
 AS_OF, KEY = "as_of", "x.key"
 
 T = TypeVar("T")
@@ -32,13 +32,13 @@ T = TypeVar("T")
 class RegisteredVersion:
     """One version of a registered model, as it was when it was read.
 
-    run_id: the MLflow run it came from
-    source: where its artefact lies, `models:/m-...`
-    tags:   what is noted on it, the decision and its reasons among them
-    notes:  what is odd about it, for a person to read
-    description: what MLflow's page says of it first
+    run_id:      the MLflow run it came from
+    source:      the address of its artefact, `models:/m-...`
+    tags:        its tags, the decision and its reasons among them
+    notes:       sentences for the user, as on changes by hand
+    description: the text on its page in MLflow
 
-    What a tag says is a property here; ConfigurationError where its text was damaged.
+    Tags are read through properties; these raise ConfigurationError where the text is damaged.
     """
 
     model: str
@@ -52,17 +52,17 @@ class RegisteredVersion:
 
     @property
     def named(self) -> str:
-        """What people call it: its number, and what is known of its skill."""
+        """Its name for people: the number, and the verdict on its skill."""
         return named(self.version, self.tags.get("verdict"))
 
     @property
     def preset(self) -> str | None:
-        """The preset that it was trained with, and what was changed of it; None where nothing says so."""
+        """The preset that it was trained with, and changes to that; None without the tag."""
         return self.tags.get("preset")
 
     @property
     def verdict(self) -> Verdict | None:
-        """What was known of its configuration's skill when the gate was asked; None where it was not."""
+        """The verdict on its configuration's skill when the gate was asked; None where it was not."""
         return self._parse("verdict", Verdict, f"one of {', '.join(Verdict)}")
 
     @property
@@ -71,33 +71,33 @@ class RegisteredVersion:
         return self._parse("evidence", float, "a number")
 
     def headline(self, decided: str | None = None) -> str:
-        """What was decided on it, or is now, and its stage: `META-Open version 12 (no skill): refused, in Staging`."""
+        """Its decision, or `decided`, and its stage: `META-Open version 12 (no skill): refused, in Staging`."""
         word = decided or self.tags.get("decision") or "not decided on"
         return f"{self.model} {self.named}: {word}, in {self.stage}"
 
     @property
     def model_uri(self) -> str:
-        """The address by which MLflow loads it out of the registry."""
+        """Its address in MLflow's registry."""
         return f"models:/{self.model}/{self.version}"
 
     @property
     def model_id(self) -> str | None:
-        """MLflow's id of the logged model that it was made of; None where it was made of something else."""
+        """MLflow's id of the logged model that it was made from; None where it was made from something else."""
         return logged_model_id(self.source)
 
     @property
     def decision(self) -> DecisionWord | None:
-        """What was decided on it last; None where nothing was."""
+        """The newest decision on it; None where there is none."""
         return self._parse("decision", DecisionWord, f"one of {', '.join(DecisionWord)}")
 
     @property
     def decided_by(self) -> str:
-        """By whom that was decided."""
+        """Who decided that; empty where unknown."""
         return self.tags.get("decision.by", "")
 
     @property
     def decided_in(self) -> str | None:
-        """The stage into which this program put it by that decision; None where nothing was decided."""
+        """The stage that this program gave it by that decision; None where nothing was decided."""
         return self.tags.get("stage") if self.tags.get("decision") else None
 
     @property
@@ -107,12 +107,12 @@ class RegisteredVersion:
 
     @property
     def generation(self) -> int:
-        """How many trainings its weights come from, before its own."""
+        """How many trainings before its own its weights come from."""
         return self._parse(GENERATION, _count, "a whole number") or 0
 
     @property
     def started_from(self) -> int | None:
-        """The version that it was started from; None for a start from the beginning."""
+        """The version that it was started from; None for a fresh start."""
         return self._parse(STARTED_FROM, lambda text: _count(text.rpartition("/")[2]), "MODEL/NUMBER")
 
     @property
@@ -121,7 +121,7 @@ class RegisteredVersion:
         return self._parse(AS_OF, date.fromisoformat, "a date such as 2020-01-31")
 
     def _parse(self, tag: str, parse: Callable[[str], T], need: str) -> T | None:
-        """What a tag says; None where there is none, or an empty one."""
+        """The parsed value of a tag; None where it is missing or empty."""
         text = self.tags.get(tag, "")
         if not text:
             return None
@@ -137,12 +137,12 @@ class RegisteredVersion:
 
 
 def named(number: int, verdict: str | None) -> str:
-    """What people call a version: `version 3 (proven)`."""
+    """A version's name for people: `version 3 (proven)`."""
     return f"version {number}{f' ({verdict})' if verdict else ''}"
 
 
 def logged_model_id(model_uri: str) -> str | None:
-    """The id in the address of a logged model, `models:/m-...`; None in any other address."""
+    """The id in the address of a logged model, `models:/m-...`; None for any other address."""
     return model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
 
 
@@ -153,7 +153,7 @@ def _count(text: str) -> int:
 
 
 def read_version(found: "ModelVersion") -> RegisteredVersion:
-    """What MLflow says of a version: its number is a text or a whole number, its source and run may be missing."""
+    """A version from MLflow's, whose number is text or int, and whose source and run may be missing."""
     return RegisteredVersion(
         model=found.name,
         version=int(found.version),
@@ -166,7 +166,7 @@ def read_version(found: "ModelVersion") -> RegisteredVersion:
 
 
 def parse_stage(text: str) -> Stage:
-    """The stage that a person means, in whatever case."""
+    """The stage that a person typed, in any case; UsageError where there is none of that name."""
     stages: tuple[Stage, ...] = get_args(Stage)
     for stage in stages:
         if stage.casefold() == text.strip().casefold():
@@ -180,7 +180,7 @@ def parse_stage(text: str) -> Stage:
 
 
 def start_of(version: RegisteredVersion) -> dict[str, Any]:
-    """Where a version's training started, as programs get it."""
+    """Where a version's training started, for JSON output."""
     return {
         "generation": version.generation,
         "version": version.started_from,
@@ -190,7 +190,7 @@ def start_of(version: RegisteredVersion) -> dict[str, Any]:
 
 
 def truncate_tag(text: str) -> str:
-    """The text within what MLflow keeps of a tag; one that is cut says so."""
+    """The text, cut to the length that MLflow stores of a tag, with a note of the cut."""
     if len(text) <= LONGEST_TAG:
         return text
     note = f" ... (cut: {len(text)} characters)"

@@ -1,4 +1,4 @@
-"""mlflow.yaml and the environment, as settings; the only reader of either."""
+"""The settings, from mlflow.yaml and environment variables; only this package reads them."""
 
 from tasks.settings.address import Address, in_folder, sqlite_file
 from tasks.settings.read import (

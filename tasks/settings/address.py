@@ -1,4 +1,4 @@
-"""Where a store or a server is: an address that may hold a password, and does not show it."""
+"""Addresses of stores and servers, which mask their passwords when shown."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -10,26 +10,26 @@ from pydantic_core import CoreSchema, core_schema
 from model.errors import masked
 
 SERVERS = ("http", "https")
-# What ends the path of an address, and a file's name may hold.
+# Characters with a meaning in an address, which a file's name may contain, too.
 ODD = "?#%"
 
 
 class Address(str):
-    """An address; wherever it is shown or written down as text, in JSON too, users and passwords in it are masked.
+    """An address; as text, and in JSON, users and passwords in it are masked.
 
-    A library is given `secret`, the whole of it; of a server `bare` and `credentials` apart, since what a library is
-    never told cannot stand in its errors and logs.
+    Libraries get the whole address, `secret`. For a server they get `bare` and `credentials` separately, so that no
+    password can appear in their errors and logs.
     """
 
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """An address of this text, or of another address."""
+        """An address from a text, or a copy of an address with its password."""
         return super().__new__(cls, text.secret if isinstance(text, Address) else text)
 
     @property
     def secret(self) -> str:
-        """The whole address, for whoever connects to it."""
+        """The whole address, with its password, for connecting."""
         return str.__str__(self)
 
     @property
@@ -47,18 +47,23 @@ class Address(str):
 
     @property
     def is_server(self) -> bool:
-        """Whether it is that of a server which speaks HTTP."""
+        """Whether it is the address of an HTTP server."""
         return self.secret.partition(":")[0] in SERVERS
 
     @property
+    def is_postgresql(self) -> bool:
+        """Whether it is that of a PostgreSQL database."""
+        return self.secret.partition(":")[0].partition("+")[0] == "postgresql"
+
+    @property
     def file(self) -> Path | None:
-        """The file of an SQLite database; None where it is no such address."""
+        """The file of an SQLite database; None for any other address."""
         scheme, between, rest = self.secret.partition(":///")
         return sqlite_file(rest.partition("?")[0]) if between and scheme.startswith("sqlite") else None
 
     @property
     def is_secret(self) -> bool:
-        """Whether there is something in it that is not shown."""
+        """Whether some of it is masked when it is shown."""
         return str(self) != self.secret
 
     def __str__(self) -> str:
@@ -83,10 +88,10 @@ class Address(str):
 
 
 def in_folder(address: Address, folder: Path) -> Address:
-    """An address as it is; that of an SQLite file absolute, a relative path taken from the folder.
+    """The address of an SQLite file made absolute, a relative path taken from the folder; any other address as it is.
 
-    A `?` or `#` in a path would end it there: SQLite is then given the path as an address of its own. (With the name of
-    its driver, since MLflow otherwise takes that address for a path, and makes its folders.)
+    A path with `?`, `#` or `%` is written as a quoted `file:` address, else it would end there. Such an address names
+    the driver, since MLflow would otherwise take it for a path and make its folders.
     """
     scheme, between, rest = address.secret.partition(":///")
     file, mark, parameters = rest.partition("?")
@@ -100,5 +105,5 @@ def in_folder(address: Address, folder: Path) -> Address:
 
 
 def sqlite_file(database: str) -> Path:
-    """The file that SQLite opens, by what SQLAlchemy calls the database."""
+    """The file that SQLite opens; `database` is that part of SQLAlchemy's URL."""
     return Path(unquote(database.removeprefix("file:")) if database.startswith("file:") else database)

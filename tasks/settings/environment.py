@@ -1,7 +1,7 @@
-"""The environment variables that stand for keys of mlflow.yaml, read by pydantic-settings.
+"""The environment variables that override keys of mlflow.yaml, read by pydantic-settings.
 
-TOMORROW_GATE__MODE stands for `gate.mode`; lists and tables are written as JSON, and `null` as it is in the file. An
-empty variable counts as one that is not set.
+TOMORROW_GATE__MODE overrides `gate.mode`; lists and tables are written as JSON, and `null` as in the file. An empty
+variable counts as not set.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +19,17 @@ from tasks.settings.schema import Settings
 
 PREFIX = "TOMORROW_"
 NULL = "null"
-# Other names of variables, which count more than those that their keys give them.
+# Variable -> the one that it takes precedence over.
 OTHER_NAMES = {"MLFLOW_TRACKING_URI": "TOMORROW_TRACKING__URI", "TOMORROW_LEDGER_URI": "TOMORROW_LEDGER__URI"}
 
 
 def key_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that stand for keys; ConfigurationError where one looks like a key and stands for none."""
+    """The variables that override keys; ConfigurationError where one looks like a key and there is no such key."""
     found = {name.upper(): text for name, text in environment.items() if text and _looks_like_a_key(name)}
     for name in found:
         _check_known(name)
     if "TOMORROW_HOME" in found:
-        # Relative to where the command is run; in the file it is relative to the file.
+        # Relative to the working directory; in the file, `home` is relative to the file.
         found["TOMORROW_HOME"] = str(_home(found["TOMORROW_HOME"]))
     return found | {name: environment[other] for other, name in OTHER_NAMES.items() if environment.get(other)}
 
@@ -47,18 +47,18 @@ def _home(text: str) -> Path:
 
 
 def variables_of(key: Sequence[str | int], variables: Iterable[str]) -> list[str]:
-    """Which of the variables gave the value of a key: its own, one of a part above it, or those of its parts."""
+    """The variables that gave the value of a key: its own, that of a section around it, or those of keys within it."""
     names = [_name(key[:length]) for length in range(len(key), 0, -1)]
     own = [name for name in names if name in variables]
     return own[:1] or [name for name in variables if name.startswith(f"{names[0]}__")]
 
 
 class Variables(EnvSettingsSource):
-    """The values that variables give to keys, in the shape of mlflow.yaml."""
+    """The values of the variables, nested as in mlflow.yaml."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
-        # It reads nothing of the class but its fields.
+        # Only the class's fields are read, so any model will do.
         kind = cast("type[BaseSettings]", Settings)
         super().__init__(kind, env_prefix=PREFIX, env_nested_delimiter="__", env_parse_none_str=NULL)
 
@@ -66,7 +66,7 @@ class Variables(EnvSettingsSource):
         return parse_env_vars(self._variables, parse_none_str=NULL)
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """A list or table from its JSON."""
+        """A list or table from its JSON; ConfigurationError where it is not JSON."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except ValueError as error:

@@ -1,7 +1,6 @@
-"""Reads mlflow.yaml and the environment, whose variables count more than the file.
+"""Reads mlflow.yaml and the environment variables, which override the file.
 
-The file is the one that TOMORROW_CONFIG names, else the one beside the packages, or the one that an installed wheel
-brings.
+The file is the one that TOMORROW_CONFIG names; else the one beside the packages, or in an installed wheel.
 """
 
 import os
@@ -19,16 +18,16 @@ from tasks.settings.address import Address
 from tasks.settings.environment import Variables, key_variables, variables_of
 from tasks.settings.schema import Settings
 
-# SQLite opens no file whose whole path takes more than 512 bytes, and this much is left for the names in a home.
+# Bytes. SQLite opens no file whose path takes more than 512 bytes; the rest is for names below the state directory.
 LONGEST_HOME = 400
-# Keys whose values may hold a password; those of other keys are shown where they are wrong.
+# Keys whose values may hold a password; wrong values of other keys are shown.
 SECRET_KEYS = ("uri", "artifacts")
 
 _given: Settings | None = None
 
 
 def project_folder() -> Path:
-    """The folder that the packages flows, tasks and model lie in."""
+    """The folder with the packages flows, tasks and model."""
     return Path(__file__).resolve().parents[2]
 
 
@@ -59,7 +58,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def usable_home(home: Path) -> Path:
-    """The state directory's whole path; ConfigurationError where no file can be made under it."""
+    """The state directory's absolute path; ConfigurationError where it is too long, or is no text."""
     remedy = "set TOMORROW_HOME, or home in mlflow.yaml, to another folder"
     try:
         place = home.resolve()
@@ -79,13 +78,13 @@ def usable_home(home: Path) -> Path:
 
 
 def webhook_address(environment: Mapping[str, str] = os.environ) -> SecretStr | None:
-    """Where alarms are sent: a secret as a whole, which never stands in a file or in the settings."""
+    """The address that alarms are sent to; all of it is secret, so it is never in a file or in the settings."""
     address = environment.get("TOMORROW_WEBHOOK", "").strip()
     return SecretStr(address) if address else None
 
 
 def part_credentials(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Take user and password out of Prefect's address, which its log and pages show, and give it them apart."""
+    """Move user and password from PREFECT_API_URL, which Prefect's log and pages show, to PREFECT_API_AUTH_STRING."""
     address = Address(environment.get("PREFECT_API_URL", ""))
     if address.is_server and address.credentials:
         environment["PREFECT_API_URL"] = address.bare
@@ -97,7 +96,7 @@ def _installed(name: str) -> Path:
 
 
 def _state_directory(file: Path, home: Path, environment: Mapping[str, str]) -> Path:
-    """`home`, relative to its file; but nothing is written among installed packages, so by default for the user."""
+    """`home`, relative to its file; for an installed wheel's own file, a folder for the user's state instead."""
     if home.is_absolute() or file != _installed(file.name):
         return file.parent / home
     return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tomorrow"
@@ -113,7 +112,7 @@ def _parse(file: Path) -> dict[str, Any]:
             need="a readable mlflow.yaml",
             remedy="set TOMORROW_CONFIG to the path of one, or restore it in the project's folder",
         ) from None
-    # A ValueError is YAML's of a day such as 2020-13-45, or of bytes that are no text.
+    # YAML raises ValueError for a day such as 2020-13-45, and for bytes that are not UTF-8.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             str(file), have=f"not YAML: {_problem(error)}", need="a YAML file", remedy="correct it there"
@@ -126,7 +125,7 @@ def _parse(file: Path) -> dict[str, Any]:
 
 
 def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> ConfigurationError:
-    """The first fault, with the keys that would be known in its place."""
+    """The error for the first fault; for an unknown key, with those that are known there."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"])
     subject = f"{key} in {' and '.join(variables_of(fault['loc'], variables)) or file}"
@@ -146,7 +145,7 @@ def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> 
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong and where, without what stands there: it may be a password."""
+    """What is wrong and where, without quoting the value: it may be a password."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if isinstance(error, RecursionError):
         return "it is nested too deeply"

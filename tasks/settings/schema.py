@@ -1,5 +1,6 @@
-"""What mlflow.yaml may say, section by section, and its defaults."""
+"""The keys of mlflow.yaml, section by section, with their defaults."""
 
+import re
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,9 @@ from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 from tasks.settings.address import Address, in_folder
 
+# The name of a host, or its number in the network, with or without a port.
+HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
 # A hundred years: what nobody wants removed.
 MOST_DAYS = 36500
 
@@ -22,13 +26,13 @@ Stage = Literal["None", "Staging", "Production", "Archived"]
 
 
 class Section(BaseModel):
-    """A part of mlflow.yaml: unknown keys are refused."""
+    """A section of mlflow.yaml; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _public(place: Address) -> Address:
-    """An address that MLflow may write down with each experiment and run, and show."""
+    """The address unchanged; ValueError where it has secret parts, since MLflow stores and shows it."""
     if place.is_secret:
         raise ValueError("a place without a user, a password or parameters, since MLflow stores and shows its address")
     return place
@@ -43,7 +47,7 @@ class TrackingSettings(Section):
 
 
 def _number(host: str) -> str:
-    """The address that is listened on: a name may mean several, at some of which somebody else listens."""
+    """The IP address to listen on; ValueError for a name but localhost: it may mean several, some not ours."""
     try:
         return ip_address("127.0.0.1" if host.lower() == "localhost" else host.strip("[]")).compressed
     except ValueError:
@@ -52,15 +56,26 @@ def _number(host: str) -> str:
         ) from None
 
 
+def _host_name(name: str) -> str:
+    """A name as a browser asks for it. None stands for all: somebody else could give one of his our address."""
+    if not HOST_NAME.fullmatch(name.lower()):
+        raise ValueError("a host's name such as mlflow.example.org, or with a port: mlflow.example.org:8443")
+    return name.lower()
+
+
 class ServerSettings(Section):
-    """Where MLflow's server listens."""
+    """Where MLflow's server listens.
+
+    allowed_hosts: the names, beside its address, by which it may be asked for: with any port, or with the one named
+    """
 
     host: Annotated[str, AfterValidator(_number)] = "127.0.0.1"
     port: int = Field(5000, ge=1, le=65535)
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
 
     @property
     def address(self) -> str:
-        """Where its pages are."""
+        """The address of its pages."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
@@ -71,7 +86,7 @@ class PrefectSettings(ServerSettings):
 
 
 def _model_name(pattern: str) -> str:
-    """A pattern that names each model, by which MLflow can find it again."""
+    """The pattern unchanged; ValueError unless it gives each model its own name, one that MLflow accepts."""
     try:
         name = pattern.format(ticker="TICKER", column="Open")
     except (LookupError, ValueError, AttributeError):
@@ -88,7 +103,7 @@ class RegistrySettings(Section):
 
 
 class StageSettings(Section):
-    """Where a version goes when it is trained."""
+    """The stage of a version after its training."""
 
     after_training: Literal["None", "Staging"] = "Staging"
 
@@ -103,10 +118,10 @@ Waits = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(max_length=3)
 
 
 class RetrySettings(Section):
-    """Seconds before each further try; three at most, so that there are no more than four tries in all.
+    """Seconds before each further try; at most three, so four tries in all.
 
-    unavailable, rate_limited: for runs of a deployment, by what went wrong
-    command_line:              for interactive commands, whatever went wrong
+    unavailable, rate_limited: for runs of a deployment, by the kind of error
+    command_line:              for interactive commands, for every kind of error
     """
 
     unavailable: Waits = (60, 300, 900)
@@ -136,7 +151,7 @@ AlarmKind = Literal["flow.failed", "prices.stale", "prices.restated", "model.no-
 
 
 class AlarmSettings(Section):
-    """Which alarms the webhook is sent, and the seconds that it has to answer."""
+    """Which alarms are sent to the webhook, and how many seconds it has to answer."""
 
     kinds: tuple[AlarmKind, ...] = get_args(AlarmKind)
     timeout: float = Field(5.0, gt=0)
@@ -154,7 +169,7 @@ class ScheduleSettings(Section):
 
 
 class HousekeepingSettings(Section):
-    """After how many days `tomorrow clean` removes what nothing uses.
+    """After how many days `tomorrow clean` archives or removes what nothing uses.
 
     archive:   from Staging to Archived
     remove:    versions and runs
@@ -170,14 +185,14 @@ class HousekeepingSettings(Section):
     prefect_days: int = Field(90, ge=1, le=MOST_DAYS)
 
 
-# However it is written: every ticker that is asked for is looked up in capitals.
+# In capitals, as each ticker is looked up.
 Symbol = Annotated[Ticker, AfterValidator(str.upper)]
 
 
 class SecuritySettings(Section):
     """One row of the table of securities.
 
-    exchange: None: what its ticker tells, as SAP.DE tells of Frankfurt; New York where it tells nothing
+    exchange: None: by the ticker's ending (SAP.DE: Frankfurt); New York for a ticker without one
     zone:     with `exchange: observed` the time zone of that exchange
     from_:    the first day whose prices are used, under the key `from`
     """
@@ -190,7 +205,7 @@ class SecuritySettings(Section):
     currency: str | None = None
     kind: str | None = None
     first_session: date | None = None
-    from_: date | None = Field(None, alias="from", exclude=True)  # not of the security, but of its use
+    from_: date | None = Field(None, alias="from", exclude=True)  # a Security has no such field
 
 
 def check_cluster(address: str) -> str:
@@ -238,12 +253,12 @@ class Settings(Section):
 
     @property
     def artifact_place(self) -> str:
-        """Where artifacts are stored: an address as it is, a folder as an absolute file address."""
+        """The address where artifacts are stored; a folder as an absolute `file:` address."""
         place = str(self.tracking.artifacts)
         return place if "://" in place else (self.home / place).resolve().as_uri()
 
     def model_name(self, ticker: str, column: str) -> str:
-        """The registered model's name for a security and column."""
+        """The name of the registered model of a security and column."""
         return self.registry.name.format(ticker=ticker, column=column)
 
     def closures(self, exchange: str) -> tuple[date, ...]:

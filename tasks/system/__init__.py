@@ -1,1 +1,1 @@
-"""The machine below: locks, durable files, processes, Keras's backend, Prefect's server, a full disk."""
+"""What depends on the machine: locks, durable files, processes, Keras's backend, Prefect's server, disk errors."""

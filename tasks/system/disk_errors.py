@@ -1,8 +1,8 @@
-"""What stops a command without a fault of ours: a full or read-only disk, no memory, a server that does not answer.
+"""Errors that are not faults of this program: a full or read-only disk, no memory, a server that does not answer.
 
-Libraries report a full disk in many ways: the system's error number, SQLite's result code, or that of SQLite within an
-error of SQLAlchemy within one of MLflow. Here, and only here, all of them get the same words. A command, a task's run
-and a worker process hand over whatever stopped them; a store names itself and takes the words from here.
+Libraries report a full disk in many ways: as the system's error number, as SQLite's result code, or as the latter
+inside an error of SQLAlchemy inside one of MLflow. Only this module translates them, so all get the same words.
+Commands, task runs and worker processes pass it whatever stopped them; a store passes its own name, too.
 """
 
 import errno
@@ -47,27 +47,27 @@ READ_ONLY = Obstacle(
     remedy="mount it for writing, or check who owns the files, then run it again: nothing that was recorded is lost",
 )
 REFUSALS = (401, 403)
-# As MLflow names such answers, and so much of what the server said is shown.
+# MLflow's names for such answers, and how many characters of the server's own text are shown.
 DENIED = ("PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
 MOST_SAID = 300
 ERRNO = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
-# What the loader of libraries says where it gets no memory.
+# Messages of the dynamic loader when it gets no memory.
 NOT_LOADED = ("failed to map segment", "annot allocate memory", "cannot create shared object descriptor")
 SQLITE = {sqlite3.SQLITE_FULL: FULL, sqlite3.SQLITE_READONLY: READ_ONLY}
 
 
 def obstacle(error: BaseException) -> Obstacle | None:
-    """Why the disk could not be written, if that is what the error is about; else None."""
+    """Why the disk could not be written to; None where the error has another cause."""
     return next((found for cause in _causes(error) if (found := _of(cause))), None)
 
 
 def denied(error: BaseException) -> ConfigurationError | None:
-    """The error to show where the tracking server refuses what it was asked, for want of a right; else None."""
+    """The error to show where the tracking server refuses a request because the user lacks a right; else None."""
     import requests
 
     for cause in _causes(error):
         answer = cause.response if isinstance(cause, requests.RequestException) else None
-        # MLflow is not for this room: its errors are known by the word that they carry.
+        # This package does not import MLflow: its errors are recognised by their code.
         if getattr(cause, "error_code", None) in DENIED or (answer is not None and answer.status_code in REFUSALS):
             said = next(iter(str(cause).splitlines()), type(cause).__name__)[:MOST_SAID]
             return ConfigurationError(
@@ -81,7 +81,7 @@ def denied(error: BaseException) -> ConfigurationError | None:
 
 
 def storage_fault(error: BaseException, subject: str | None = None) -> ConfigurationError | None:
-    """The error to show in place of this one, if a disk or a server is the reason; else None.
+    """The error to show in place of this one if memory, a disk or a server is the reason; else None.
 
     subject: what could not be written; by default what the error names
     """
@@ -97,7 +97,7 @@ def storage_fault(error: BaseException, subject: str | None = None) -> Configura
 
 
 def fault_of_ours(error: BaseException) -> TomorrowError:
-    """The error to show for one that nobody expected: where it was raised, and no password that is in its text."""
+    """The error to show for one that nobody expected: it says where that was raised, and masks passwords."""
     where = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(where[-1].filename)}:{where[-1].lineno})" if where else ""
     return TomorrowError(
@@ -111,14 +111,14 @@ def fault_of_ours(error: BaseException) -> TomorrowError:
 def folder_fault(
     subject: str, error: OSError, remedy: str = "set TOMORROW_HOME, or home in mlflow.yaml, to another"
 ) -> ConfigurationError:
-    """The error to show if a place, by default in the state directory, cannot be made, read or written."""
+    """The error to show where a file or folder, by default in the state directory, cannot be made, read or written."""
     return storage_fault(error, subject) or ConfigurationError(
         subject, have=error.strerror or str(error), need="a folder that can be created and written to", remedy=remedy
     )
 
 
 def _is_out_of_memory(cause: BaseException) -> bool:
-    """Whether memory or address space was refused: to Python, by the system, or to a library that was being loaded."""
+    """Whether memory or address space ran out: in Python, in a system call, or while a library was being loaded."""
     refused = isinstance(cause, OSError) and cause.errno == errno.ENOMEM
     loading = isinstance(cause, ImportError) and any(text in str(cause) for text in NOT_LOADED)
     return refused or loading or isinstance(cause, MemoryError)
@@ -127,7 +127,7 @@ def _is_out_of_memory(cause: BaseException) -> bool:
 def _no_memory(cause: BaseException) -> ConfigurationError:
     return ConfigurationError(
         "memory",
-        have=f"this process got no more of it ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
+        have=f"this process could not get more of it ({type(cause).__name__}{f': {cause}' if str(cause) else ''})",
         need="enough memory and address space for the libraries and their computations",
         remedy="end other programs, or raise the limit (ulimit -v, or the container's); --jobs 1 needs the least",
     )
@@ -138,7 +138,7 @@ def _of(cause: BaseException) -> Obstacle | None:
         found = ERRNO.get(cause.errno or 0)
     elif isinstance(cause, sqlite3.Error):
         code = (getattr(cause, "sqlite_errorcode", None) or 0) & PRIMARY
-        # What SQLite says where it cannot make a journal is what it says of a folder that is not there.
+        # SQLite gives one code for two cases: it cannot make a journal, and a folder is missing.
         found = FULL if code == sqlite3.SQLITE_CANTOPEN and _without_inodes() else SQLITE.get(code)
     else:
         return None
@@ -146,13 +146,16 @@ def _of(cause: BaseException) -> Obstacle | None:
 
 
 def _without_inodes() -> bool:
-    """Whether a disk that is written to has none left; those that make them as they need them count none."""
+    """Whether a disk that we write to has no inodes left; see `inodes_are_gone`."""
     places = [place for place in (read_settings().home, Path(tempfile.gettempdir())) if place.exists()]
     return any(inodes_are_gone(place) for place in places)
 
 
 def inodes_are_gone(place: Path) -> bool:
-    """Whether no further file can be made on the disk of this folder, however small."""
+    """Whether the disk of this folder has no inodes left, so that no file can be made, however small.
+
+    A file system that makes inodes as it needs them counts none in all, and never runs out of them.
+    """
     if not hasattr(os, "statvfs"):
         return False
     disk = os.statvfs(place)
@@ -160,7 +163,7 @@ def inodes_are_gone(place: Path) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, as Python itself would show them."""
+    """The error and its causes, in the order in which Python itself would follow them."""
     at: BaseException | None = error
     seen: set[int] = set()
     while at is not None and id(at) not in seen:
@@ -178,25 +181,25 @@ def _subject(cause: BaseException) -> str:
 
 
 def room() -> str:
-    """How much is free where things are kept and where they are made."""
+    """How much is free, in MB, on the disks of the state directory and of temporary files."""
     home, made = read_settings().home, Path(tempfile.gettempdir())
-    # One line for each disk: where both are on one, the state directory's.
+    # Each disk once: where both folders are on the same one, the state directory is named.
     disks = {place.stat().st_dev: place for place in (made, home) if place.exists()}
     free = [f"{shutil.disk_usage(place).free / 1e6:,.1f} MB free in {place}" for place in reversed(disks.values())]
     return ", ".join(free)
 
 
 def _silent_server(error: BaseException) -> ConfigurationError | None:
-    """A server that stopped answering after the command had begun.
+    """The error to show where a server stopped answering after the command had begun; else None.
 
-    MLflow's client, which has retried by then, is the only one that uses `requests`; Prefect's uses `httpx`.
+    Only MLflow's client uses `requests`, and it has retried by then; Prefect's client uses `httpx`.
     """
     import httpx
     import requests
 
     for cause in _causes(error):
         if isinstance(cause, requests.exceptions.RetryError):
-            return _silent("tracking", "each try was answered with a fault of its own")
+            return _silent("tracking", "it answered each try with an error")
         if isinstance(cause, requests.RequestException):
             said = "no answer" if cause.response is None else f"it answers {cause.response.status_code}"
             return _silent("tracking", said)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process or the machine stops."""
+"""Writes files so that each is complete or absent, whenever the process or the machine stops."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ UNFINISHED = ".part"
 
 
 def write_durably(file: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `file`, and put it in its place once it is safely on the disk."""
+    """Let `write` fill a new file beside `file`, and rename it to `file` once it is safely on the disk."""
     unfinished = file.with_name(f"{file.name}.{token_hex(4)}{UNFINISHED}")
     try:
         write(unfinished)
@@ -22,7 +22,7 @@ def write_durably(file: Path, write: Callable[[Path], object]) -> None:
 
 
 def make_folder_durably(folder: Path) -> None:
-    """Make a folder and those above it, for their owner alone, so that they are there after a power cut."""
+    """Make a folder and its parents, with access for their owner alone; they survive a power cut."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=0o700, exist_ok=True)
@@ -30,7 +30,7 @@ def make_folder_durably(folder: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what processes that were killed have left; nobody else may be writing there."""
+    """Remove the unfinished files of killed processes; call it only while no other process writes there."""
     for left in folder.glob(f"*{UNFINISHED}"):
         left.unlink(missing_ok=True)
 

@@ -12,28 +12,29 @@ from contextlib import contextmanager
 # TensorFlow writes these before it reads the variable that would silence them: 'I0000 00:00:... port.cc:153] ...'
 MESSAGES = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:|WARNING: All log messages before absl::InitializeLog")
 
-# With a second thread an epoch of a network as small as the tutorial's is a fifth slower, and processes side by side
-# disturb each other. TensorFlow reads these when it starts.
+# With two threads an epoch of a network as small as the tutorial's takes a fifth longer, and parallel processes slow
+# each other down. TensorFlow reads these when it starts.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-# What else changes the last digits of a fit: which instructions and compilers compute it, and in how many parts.
+# Variables that change the last digits of a fit: the instructions, compilers and numbers of threads that compute it.
 SWITCHES = (
     *("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "TF_XLA_FLAGS", "XLA_FLAGS"),
     *("TF_DETERMINISTIC_OPS", *ONE_THREAD),
 )
 
-# Names, numbers and values of two settings of glibc: how many freed bytes at the end of its heap it keeps, and from
-# what size on a piece is given back to the system at once. For the second it accepts no more than 32 MiB.
+# Two settings of glibc, each with name, number and value in bytes: how much free memory at the end of its heap it
+# keeps, and from which size on a freed block goes back to the system at once. For the second, glibc accepts at most 32
+# MiB.
 MEMORY = (("MALLOC_TRIM_THRESHOLD_", -1, 1 << 30), ("MALLOC_MMAP_THRESHOLD_", -3, 32 << 20))
 
 
 def load_backend() -> str:
-    """Import Keras and prepare its backend, which takes seconds the first time; return the backend's name."""
+    """Import Keras and prepare its backend (seconds, the first time); return the backend's name."""
     keep_freed_memory()
     with without_messages():
         import keras
 
-        keras.ops.zeros(1)  # finds the devices, which TensorFlow also writes about
+        keras.ops.zeros(1)  # makes TensorFlow look for devices, about which it writes messages, too
     return str(keras.backend.backend())
 
 
@@ -47,15 +48,15 @@ def prepare_fitting() -> None:
 
 
 def switches() -> dict[str, str]:
-    """Those of the variables that change what a fit computes, as they are set now."""
+    """The environment variables that change what a fit computes, as far as they are set: name -> value."""
     return {name: os.environ[name] for name in SWITCHES if os.environ.get(name)}
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, if its C library is glibc and the user has not configured it.
+    """Let this process keep the memory that it frees; only with glibc, and where the user has not configured that.
 
     Each step of a fit takes and frees the same megabytes. Without this, about half of the processes gave them back to
-    the system each time and waited for fresh pages, tens of thousands in an epoch (docs/performance.md).
+    the system each time and waited for new pages, tens of thousands per epoch (docs/performance.md).
     """
     choose = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if choose is None or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
@@ -67,7 +68,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def without_messages() -> Iterator[None]:
-    """Hold back what this process writes to standard error, native code included; then pass on all but the messages."""
+    """Hold back this process's standard error, native code's too; at the end, pass on all but TensorFlow's messages."""
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,40 +1,61 @@
-"""Locks in the state directory that hold between processes."""
+"""Locks that hold between processes: on one state directory, or among all who share a database on PostgreSQL.
+
+A file in the state directory guards what is in that directory alone. Several state directories may share the stages,
+the ledger and MLflow: these are guarded in the ledger's database, if that is PostgreSQL. An SQLite file is shared only
+by processes that share the state directory.
+"""
 
 import getpass
 import os
-import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import Protocol
 from uuid import uuid4
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system import durations
-from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import write_durably
-from tasks.system.removed_locks import wait_for_removed
-from tasks.system.state_directory import state_directory
+from tasks.system.locks.in_database import DatabaseLock, this_process
+from tasks.system.locks.in_directory import DirectoryLock, locks_folder
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+
+class Lock(Protocol):
+    """A lock that belongs to the thread that took it, which may take it again; it goes when its process ends."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    def acquire(self, seconds: float) -> bool:
+        """Take it; False if another holder kept it for so long."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+    def sign(self, mine: str) -> None:
+        """Let others see who holds it."""
+
+    def holder(self) -> str:
+        """Who holds it."""
 
 
 @contextmanager
-def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> Iterator[None]:
-    """Hold the lock of that name among all processes on one state directory; the holder may take it again.
+def locked(
+    settings: Settings, name: str, patience: float = durations.LOCK, *, among: Address | None = None
+) -> Iterator[None]:
+    """Hold the lock of that name; the holder may take it again.
 
     It belongs to the thread that took it, and is released when its process ends.
 
-    patience: how many seconds to wait for another holder
+    patience: how many seconds to wait for another holder; then ConfigurationError
+    among:    the database whose users exclude each other, on whatever machine, if it is on PostgreSQL; otherwise the
+              processes on this state directory do
     """
-    lock = _acquire(settings, name, patience)
-    if lock is None:
-        raise _taken(settings, name, patience)
+    lock = _lock(settings, name, among)
+    if not lock.acquire(patience):
+        raise _taken(lock, name, patience, lock.holder() if isinstance(lock, DatabaseLock) else "another process")
     try:
         yield
     finally:
@@ -42,29 +63,30 @@ def locked(settings: Settings, name: str, patience: float = durations.LOCK) -> I
 
 
 @contextmanager
-def queued(settings: Settings, name: str, since: datetime, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold the lock of that name, after waiting for the present holder, whom `say` is called with.
+def queued(
+    settings: Settings, name: str, since: datetime, say: Callable[[str], object], *, among: Address | None = None
+) -> Iterator[None]:
+    """Hold the lock of that name, after waiting for the present holder; ConfigurationError after too long.
 
-    since: the time now, which is written down for those who wait
+    since: the time now; those who wait are told it
+    say:   called before waiting, with a sentence that names the holder
+    among: as for `locked`
     """
-    lock = _acquire(settings, name, 0)
-    holder = _folder(settings) / f"{quote(name, safe='')}.holder"
-    if lock is None:
-        say(f"waiting for {_holder(holder)}, which holds the lock {name!r}")
-        lock = _acquire(settings, name, durations.QUEUE_OF_TRAININGS)
-    if lock is None:
-        raise _taken(settings, name, durations.QUEUE_OF_TRAININGS)
+    lock = _lock(settings, name, among)
+    if not lock.acquire(0):
+        say(f"waiting for {lock.holder()}, which holds the lock {name!r}")
+        if not lock.acquire(durations.QUEUE_OF_TRAININGS):
+            raise _taken(lock, name, durations.QUEUE_OF_TRAININGS, lock.holder())
     try:
-        mine = f"process {os.getpid()} on {platform.node()}, since {since:%Y-%m-%d %H:%M} UTC"
-        write_durably(holder, lambda file: file.write_text(mine, encoding="utf-8"))
+        lock.sign(f"{this_process()}, since {since:%Y-%m-%d %H:%M} UTC")
         yield
     finally:
         lock.release()
 
 
 def state_id(settings: Settings) -> str:
-    """A name for this state directory that stays the same wherever it is moved to or used from."""
-    file = _folder(settings) / "id"
+    """A name for this state directory that stays the same if the directory is moved or used from elsewhere."""
+    file = locks_folder(settings) / "id"
     if not file.exists():
         with locked(settings, "id"):
             if not file.exists():
@@ -72,51 +94,23 @@ def state_id(settings: Settings) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _acquire(settings: Settings, name: str, seconds: float) -> "BaseFileLock | None":
-    """The lock, held; None if another holder kept it for so long."""
-    from filelock import FileLock, Timeout
-
-    try:
-        # One object for each file in a process, so that a thread that holds the lock may take it again elsewhere.
-        file = _folder(settings) / f"{quote(name, safe='')}.lock"
-        lock = FileLock(file, is_singleton=True)
-        had_it, deadline = lock.is_locked, time.monotonic() + seconds
-        lock.acquire(timeout=seconds)
-        if not had_it and not wait_for_removed(file, deadline - time.monotonic()):
-            lock.release()
-            return None
-    except Timeout:
-        return None
-    except OSError as error:
-        raise folder_fault(f"lock {name!r} in {settings.home}", error) from None
-    return lock
+def _lock(settings: Settings, name: str, among: Address | None) -> Lock:
+    if among is not None and among.is_postgresql:
+        return DatabaseLock(among, name)
+    return DirectoryLock(settings, name)
 
 
-def _folder(settings: Settings) -> Path:
-    folder = state_directory(settings) / "locks"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _holder(file: Path) -> str:
-    """Who wrote the file last; a process that has just taken the lock may not have written it yet."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError:
-        return "another process"
-
-
-def _taken(settings: Settings, name: str, seconds: float) -> ConfigurationError:
+def _taken(lock: Lock, name: str, seconds: float, holder: str) -> ConfigurationError:
     return ConfigurationError(
-        f"lock {name!r} in {settings.home}",
-        have=f"another process has held it for {seconds // 60:g} minutes" if seconds else "another process holds it",
+        f"lock {name!r} in {lock.place}",
+        have=f"{holder} has held it for {seconds // 60:g} minutes" if seconds else f"{holder} holds it",
         need="one change at a time",
         remedy="wait for the process that holds it, or end it",
     )
 
 
 def user_name() -> str:
-    """Who runs this, for the record of a decision; a user without a name, as in a container, by number."""
+    """The user who runs this, for the record of a decision; by number where there is no name, as in a container."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""How a server is asked again that cannot answer for a moment."""
+"""Repeats a request while a server cannot answer."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from tasks.system import durations
 
 T = TypeVar("T")
 
-# What a server answers that is busy, starts, or waits for its database.
+# HTTP statuses of a server that is busy, is starting, or waits for its database.
 PASSING = (429, 502, 503, 504)
 
 
@@ -24,9 +24,11 @@ def patiently(
     after_answer: Callable[[T], bool] = _never,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Ask until an error or an answer is none that may pass, or `seconds` have gone by; the last of them.
+    """Repeat a request while its error or answer may be temporary, for at most `seconds`; give or raise the last one.
 
-    The pause between two tries doubles, up to a longest one.
+    The pause between two tries doubles, up to `durations.LAST_PAUSE`.
+
+    after_error, after_answer: whether to ask again
     """
     from tenacity import Retrying, retry_if_exception, retry_if_result, stop_after_delay, wait_exponential_jitter
 
@@ -36,7 +38,7 @@ def patiently(
         stop=stop_after_delay(seconds),
         wait=wait_exponential_jitter(multiplier=first, max=last, jitter=first),
         sleep=sleep,
-        # The last answer or error, and not one of tenacity's own.
+        # The last answer or error itself, instead of tenacity's RetryError.
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
     answer: T = asked(ask)

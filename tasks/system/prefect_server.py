@@ -1,8 +1,8 @@
-"""How Prefect and the libraries beside it behave: set in the environment, before they are imported.
+"""The environment of Prefect and the other libraries, set before they are imported; and this process's own server.
 
-What the user has set is never overridden. Prefect reads `[tool.prefect]` of a pyproject.toml only in the working
-directory, where neither a worker's runs nor a wheel find ours: it serves those who start Prefect's own commands in the
-project's folder. What must hold everywhere stands here.
+What the user has set is not overridden. Prefect reads `[tool.prefect]` of a pyproject.toml only in the working
+directory, so a worker's runs and an installed wheel do not find ours: it is for Prefect's own commands, started in the
+project's folder. What must hold everywhere is set here.
 """
 
 import errno
@@ -24,17 +24,17 @@ from model.errors import ConfigurationError
 from tasks.settings import Address, Settings, in_folder, part_credentials, read_settings
 from tasks.system import durations
 from tasks.system.access.guard import Door
-from tasks.system.access.own_servers import prefect_key, proves_itself
+from tasks.system.access.own_servers import prefect_key, start_own
 from tasks.system.access.prefect_app import ENDS_WITH_STARTER, server_command, server_variables
 from tasks.system.access.secret import Keys, new_keys
 from tasks.system.disk_errors import folder_fault, inodes_are_gone
 from tasks.system.keras_backend import ONE_THREAD
 from tasks.system.patience import PASSING, patiently
 
-# Two failed starts in a row are more than a port that was taken by chance.
+# A port may be taken by chance once; after two failed starts in a row there is another reason.
 MOST_STARTS = 2
 LONGEST_ANSWER = 200
-# A new database takes 5.4 MB, its log included.
+# A new database takes 5.4 MB, with its write-ahead log.
 ROOM_BYTES = 8_000_000
 PREFECT_DATABASE = Address("sqlite+aiosqlite:///prefect.db")
 NO_PROXY = ("no_proxy", "NO_PROXY")
@@ -42,27 +42,28 @@ HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FRE
 
 
 def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
-    """What the libraries find in their environment; `quiet` keeps Prefect's log from the terminal."""
+    """The libraries' environment variables; `quiet` keeps Prefect's log off the terminal."""
     variables = {
-        # Usage telemetry: MLflow heeds DO_NOT_TRACK=true and no other spelling, Prefect's library heeds nothing else.
+        # Usage telemetry: MLflow accepts DO_NOT_TRACK only as `true`; Prefect's library has no other switch.
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # What they write down lies with everything else that is written.
+        # Their files are kept in the state directory, with all others.
         "PREFECT_HOME": str(settings.home / "prefect"),
         "KERAS_HOME": str(settings.home / "keras"),
-        # A server of its own, when none is named.
+        # Prefect may start a server of its own where none is named.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(durations.START_PREFECT),
-        # Its server on SQLite may answer many clients 503 (a locked database) for over a minute. Each wait is twice
-        # the one before: seven last over four minutes, Prefect's own five hardly one.
+        # With many clients, its server on SQLite may answer 503 (database locked) for over a minute. Each wait is twice
+        # the one before: seven last over four minutes, Prefect's default of five hardly one.
         "PREFECT_CLIENT_MAX_RETRIES": "7",
         **without_proxy(settings),
-        # Below an error TensorFlow speaks of processor instructions, and MLflow of a git that it does not need.
+        # Else TensorFlow logs notes on processor instructions, and MLflow warns that git is missing, which it can do
+        # without.
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GIT_PYTHON_REFRESH": "quiet",
-        # Unless somebody has set them, for larger networks.
+        # A user may have set them, for larger networks.
         **{name: os.environ.get(name, number) for name, number in ONE_THREAD.items()},
     }
     database = in_folder(PREFECT_DATABASE, settings.home / "prefect")
@@ -70,19 +71,19 @@ def environment(settings: Settings, *, quiet: bool) -> dict[str, str]:
         "?uri=" in database.secret
         and os.environ.get("PREFECT_HOME", variables["PREFECT_HOME"]) == variables["PREFECT_HOME"]
     ):
-        # Prefect would make an address of the path that ends at the first odd character in it.
+        # Prefect itself would make an address in which the path ends at the first `?`, `#` or `%`.
         variables["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database.secret
     if quiet:
-        # The handler's level, not the logger's: Prefect's pages still show the whole log. The command shows the error
-        # that ends a flow itself.
+        # The handler's level, not the logger's: Prefect's pages still show the whole log. The command itself shows the
+        # error that ends a flow.
         variables["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     return variables
 
 
 def without_proxy(settings: Settings) -> dict[str, str]:
-    """Have programs ask servers of this machine, which get keys, by no proxy, beside those that the user has named.
+    """The variables that keep requests to our servers, which carry keys, away from proxies; the user's hosts are kept.
 
-    In both spellings: some programs read the one alone, some the other.
+    In both spellings, since some programs read only one of them.
     """
     given = [host.strip() for name in NO_PROXY for host in os.environ.get(name, "").split(",")]
     hosts = [*given, "127.0.0.1", "::1", "localhost", settings.server.host, settings.prefect.host]
@@ -102,7 +103,7 @@ def prepare_environment(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationServer:
-    """A Prefect server: the address of its API, and what it asks for."""
+    """A Prefect server: the address of its API, and the key that it asks for."""
 
     address: str
     key: str | None = field(repr=False)
@@ -116,11 +117,11 @@ class OrchestrationServer:
 
 @contextmanager
 def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[OrchestrationServer]:
-    """Run flows in this block: against the server that PREFECT_API_URL names, else one of this process's own.
+    """Run flows in this block on the server that PREFECT_API_URL names, else on one that this process starts.
 
-    While that one starts, which takes seconds, `meanwhile` is called to import what is slow to import. Gives the
-    server, so that other processes can use it, too. One of this process's own has a key of its own: whoever got its
-    port before it learns nothing that opens another.
+    Its start takes seconds; meanwhile `meanwhile` is called, to import slow modules. Gives the server, so that other
+    processes can use it, too. A server that this process starts has a key of its own: a program that took its port
+    would learn no key of another server. ConfigurationError where the server does not answer or start.
     """
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
@@ -129,8 +130,8 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Orc
         temporary_settings,
     )
 
-    # Heartbeats show a server that a run has not died with its worker. There is none here, and stopping the thread
-    # that sends them takes a second a flow.
+    # Heartbeats tell the server that a run has not died with its worker. Here is no worker, and stopping the thread
+    # that sends them takes a second per flow.
     heartbeats = any(os.environ.get(name) for name in HEARTBEATS)
     address = PREFECT_API_URL.value()
     keys = None if address else new_keys()
@@ -151,7 +152,7 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Orc
 
 
 def _make_home(home: Path) -> None:
-    """Make Prefect's folder: Prefect makes no parents, and does not end when it cannot write."""
+    """Make Prefect's folder: Prefect makes no parents, and goes on when it cannot write."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not os.access(home, os.W_OK | os.X_OK):
@@ -161,7 +162,7 @@ def _make_home(home: Path) -> None:
 
 
 def check_room(home: Path) -> None:
-    """Refuse a disk without room for Prefect's database; whoever starts a server has seen it fail there."""
+    """ConfigurationError where the disk has no room for Prefect's database; for use after a server failed to start."""
     if inodes_are_gone(home):
         raise folder_fault(f"Prefect's server in {home}", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     free = shutil.disk_usage(home).free
@@ -199,13 +200,13 @@ def _check_server(url: str) -> None:
 
 
 def _may_pass(fault: Exception | None) -> bool:
-    """Whether a server that answered so may do better in a moment; what it refuses it goes on refusing."""
+    """Whether the fault may be temporary: no answer, or a status of PASSING; a refusal is final."""
     answer = getattr(fault, "response", None)
     return fault is not None and (answer is None or answer.status_code in PASSING)
 
 
 def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
-    """Start the server that Prefect itself would start, and then finds running; gives its address."""
+    """Start the server that Prefect itself would start; Prefect then finds it running. Gives its API's address."""
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, get_current_settings
 
@@ -213,15 +214,15 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
         raise ConfigurationError(
             "Prefect's server",
             have="PREFECT_API_URL is not set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE does not allow starting one",
-            need="a server that runs, or leave to start one",
+            need="a server that runs, or permission to start one",
             remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
         )
 
     class OwnServer(SubprocessASGIServer):
-        """It listens at a port that this process has taken for it.
+        """A server that listens at a port which this process has already opened for it.
 
-        Between a look at a free port and a start, somebody else could take it, and answer in its place until he ends.
-        So the exit code that for Prefect says that a port was taken says here that the server cannot start.
+        If the server opened the port itself, another program could take it first and answer in its place. Since the
+        port cannot be taken, Prefect's exit code for a taken port means here that the server cannot start.
         """
 
         starts = 0
@@ -241,11 +242,11 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 raise ConfigurationError(
                     f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
                     have="it ended while it started, twice",
-                    need="a database of Prefect's that this release can open and write",
+                    need="a Prefect database that this release can open and write",
                     remedy="see why with `prefect server start`, or move it away: only Prefect's list of runs is lost",
                 )
-            # Ctrl-C goes to every process of a terminal: without its server, Prefect would try for minutes to tell
-            # it how the flow ended. Blocked here, the signal is blocked in the process that is started.
+            # Ctrl-C goes to every process of a terminal. If it ended the server, Prefect would try for minutes to
+            # report how the flow ended. A signal that is blocked here is also blocked in the new process.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             door, taken = Door(self.address, keys.proof), self.listening
             if taken is None:
@@ -254,7 +255,7 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 return subprocess.Popen(
                     server_command("--fd", str(taken.fileno()), level="error"),
                     pass_fds=[taken.fileno()],
-                    # Never written to: it is closed when this process ends, be it killed, and the server ends, too.
+                    # Never written to: when this process ends, even if killed, it is closed, and the server ends.
                     stdin=subprocess.PIPE,
                     env={
                         **os.environ,
@@ -267,33 +268,26 @@ def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                # Held open here, it would keep clients waiting for a server that has ended.
+                # If it stayed open here, clients would wait for a server that has ended.
                 taken.close()
 
     if sys.stderr.isatty():
-        sys.stderr.write("starting a Prefect server for this run: ten seconds or more (PREFECT_API_URL spares it)\n")
+        sys.stderr.write("starting a Prefect server for this run: ten seconds or more (none with PREFECT_API_URL)\n")
     with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
         server = OwnServer()
-        started = pool.submit(server.start)
+        started = pool.submit(start_own, server, keys)
         meanwhile()
         started.result()
-    if not proves_itself(Door(server.address, keys.proof), "/api"):
-        raise ConfigurationError(
-            f"Prefect's server at {server.api_url}",
-            have="another program answers there",
-            need="the server that this command has started",
-            remedy="run it again, which chooses another port, or find out which program listens there",
-        )
     return str(server.api_url)
 
 
 def _drop_shutdown_warning(record: logging.LogRecord) -> bool:
-    """Drop a warning that Prefect gives whenever a process ends while its last events are on their way."""
+    """Drop Prefect's warning at the end of a process whose last events are still being sent."""
     return not record.getMessage().startswith("Still processing items")
 
 
 def _shorten_lost_event(record: logging.LogRecord) -> bool:
-    """Say in a sentence what Prefect says with all that the event holds, some thousand characters."""
+    """Replace a message of Prefect's that holds a whole event, some thousand characters, by a sentence."""
     if "failed to process item" in record.getMessage():
         record.msg = "Prefect's server did not take an event of this run: its pages lack it, and nothing else is lost."
         record.args = None

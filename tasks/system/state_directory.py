@@ -1,7 +1,6 @@
-"""The state directory, which is its owner's alone, and a temporary folder in it for each process that is started.
+"""The state directory, which only its owner may enter, and a temporary folder in it for each process that is started.
 
-A temporary folder that every user of the machine shares is no place for what is run: a name there belongs to whoever
-came first.
+The machine's shared temporary folder is unsafe for files that are run: another user may take their names first.
 """
 
 import atexit
@@ -21,16 +20,16 @@ from tasks.system.disk_errors import folder_fault
 
 OTHERS = 0o077
 TMP, OURS = "TMPDIR", "TOMORROW_TMP"
-# The address of a UNIX socket has room for 107 bytes, of which Python's own in such a folder take up to 40.
+# The address of a UNIX socket has room for 107 bytes; the names that Python makes in such a folder take up to 40.
 LONGEST = 107 - 40
-# On a disk with less, temporary files would only take what is left for what has to be kept.
+# With less than this free, temporary files go to another disk, to leave the rest for files that have to be kept.
 ROOM_BYTES = 100_000_000
 
 _folder: Path | None = None
 
 
 def state_directory(settings: Settings) -> Path:
-    """The state directory, made for its owner alone where there is none."""
+    """The state directory; made for its owner alone where there is none. ConfigurationError where that fails."""
     try:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -39,10 +38,10 @@ def state_directory(settings: Settings) -> Path:
 
 
 def keep_private(settings: Settings) -> None:
-    """Have this process, and all that it starts, write for its owner alone, and into a temporary folder of its own.
+    """Let this process, and those it starts, write files for their owner alone, and use an own temporary folder.
 
-    Where a store lies outside the state directory, at a place that the user has chosen, the user's own umask holds:
-    what is in the state directory is closed to others by the directory itself.
+    Where the user has placed a store outside the state directory, the user's own umask holds; files in the state
+    directory are still protected by the directory's mode.
     """
     home = state_directory(settings)
     if not any(_is_outside(store, home) for store in _files(settings)):
@@ -57,10 +56,10 @@ def keep_private(settings: Settings) -> None:
 
 
 def temporary_folder(settings: Settings) -> Path:
-    """The temporary folder of this process, made at first and removed when it ends; what it starts uses it, too.
+    """The temporary folder of this process and of those it starts; made by the first call, removed when it ends.
 
-    It lies in the state directory. Where that is full, cannot be written or has too long a name, and where the user
-    has chosen a place for temporary files, it is a folder of this user's alone there.
+    It lies in the state directory; else, if that is full, cannot be written or has too long a path, or if the user has
+    set TMPDIR, it is a folder for this user alone in TMPDIR or the system's temporary folder.
     """
     global _folder
     if _folder is not None and _folder.is_dir():
@@ -75,7 +74,7 @@ def temporary_folder(settings: Settings) -> Path:
     _folder = (None if chosen else _in_state_directory(settings)) or _elsewhere(chosen)
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
     os.environ |= folder_variables(_folder)
-    tempfile.tempdir = None  # which Python has looked up, perhaps, and would go on to use
+    tempfile.tempdir = None  # Python may have looked it up already, and would keep using it
     return _folder
 
 
@@ -97,7 +96,7 @@ def _in_state_directory(settings: Settings) -> Path | None:
                 folder.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            # Held for as long as this process lives. Another one may have taken the folder for one that was left.
+            # Held while this process lives. Before it was held, another process may have removed it as left behind.
             if _hold(folder) is not None and folder.is_dir():
                 return folder
     except OSError:
@@ -122,7 +121,7 @@ def _remove_left(place: Path) -> None:
 
 
 def _hold(folder: Path) -> int | None:
-    """Hold a folder until this process ends, or the handle is closed; None where another process holds it."""
+    """Lock a folder until this process ends or the handle is closed; None where another process has locked it."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -136,7 +135,7 @@ def _hold(folder: Path) -> int | None:
 
 
 def _files(settings: Settings) -> Iterator[Path]:
-    """The files and folders of the stores, where they are files."""
+    """The files and folders of the stores; none for a store on a server."""
     for database in (settings.tracking_uri.file, settings.ledger_uri.file):
         if database is not None:
             yield database
@@ -150,9 +149,9 @@ def _is_outside(file: Path, home: Path) -> bool:
 
 
 def place_tags(settings: Settings, tracking: Iterable[Address], prefect: str) -> set[str]:
-    """The tags by which a deployment says where its runs work, without any password.
+    """The tags by which a deployment says which stores its runs use, without any password.
 
-    tracking: the addresses of one MLflow, its server's and those of its database
+    tracking: the addresses of one MLflow: of its server and of its database
     prefect:  the address of the server that the deployment is on
     """
     return {
@@ -164,7 +163,7 @@ def place_tags(settings: Settings, tracking: Iterable[Address], prefect: str) ->
 
 
 def check_places(tags: Iterable[str], settings: Settings) -> None:
-    """ConfigurationError where a run is for other places than those that this process works on."""
+    """ConfigurationError where a run's tags name other stores than those that this process uses."""
     given = tuple(tags)
     for kind, name, ours, variable in (
         ("state", "state directory", str(settings.home), "TOMORROW_HOME"),
@@ -182,7 +181,7 @@ def check_places(tags: Iterable[str], settings: Settings) -> None:
 
 
 def _shown(address: Address) -> str:
-    """An address as it is compared: without user and password, and a file or this machine in one spelling."""
+    """An address in the form to compare: without user and password; one spelling for a file and for this machine."""
     if address.file is not None:
         return f"sqlite:///{address.file}"
     return str(Address(address.bare)).rstrip("/").replace("//localhost:", "//127.0.0.1:", 1)

@@ -1,1 +1,1 @@
-"""MLflow's tracking: the store, runs, data sets, and the registered artefact's making."""
+"""MLflow tracking: the store, runs, data sets, and the artefact that is registered."""

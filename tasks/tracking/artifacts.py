@@ -1,4 +1,4 @@
-"""What a run keeps as files: its figures and the forecasts of the test period."""
+"""The files of a run for people: its figures and the forecasts of the test period."""
 
 import csv
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def log_predictions(run: TrackedRun, evaluation: Evaluation) -> None:
 
 
 def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
-    """Give the forecasts as columns: session, actual, forecast, error and the naive forecasts, as prices."""
+    """The forecasts as columns of prices: session, actual, forecast, error and the naive forecasts."""
     return {
         "session": [str(session) for session in evaluation.sessions],
         "actual": evaluation.actual.tolist(),

@@ -1,7 +1,7 @@
-"""Files that MLflow keeps, read again only where they are those that this program wrote.
+"""Reads files from MLflow only if they are those that this program wrote.
 
-They are copied into a private folder first, compared there with the digests in the ledger's database, and used from
-there: whatever is changed at the place where MLflow keeps them, before or meanwhile, is never executed.
+They are copied into a private folder, compared with the digests in the ledger's database, and used from there. So
+changes to MLflow's own files, before or meanwhile, are never executed.
 """
 
 import shutil
@@ -22,9 +22,9 @@ from tasks.system.disk_errors import storage_fault
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# What reading leaves beside the files: Python's compiled code, and MLflow's note of the version that was asked for.
+# Files that readers leave: Python's compiled code, and MLflow's note of the requested version.
 LEFT_BY_READERS = ("__pycache__", "registered_model_meta")
-# So many files are named in an error.
+# How many files an error names.
 SHOWN = 3
 
 
@@ -38,7 +38,7 @@ def log_checked(client: "MlflowClient", settings: Settings, run_id: str, folder:
 
 
 def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: str, version: str) -> bytes:
-    """A file of a run; ConfigurationError where it is gone, or is not as it was written here.
+    """The content of a run's file; ConfigurationError where it is gone, or differs from what was written here.
 
     version: the address of the version that the run made, `models:/META-Open/3`
     """
@@ -62,14 +62,14 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
 
 
 def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:
-    """Whether this is a content of a run's file that was written here."""
+    """Whether this program once wrote this content to this file of the run."""
     return sha256(content).hexdigest() in KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
 
 
 def trained_as(settings: Settings, version: str, artefact: str) -> Trained:
-    """What a registered version was made by, whatever its tags say; ConfigurationError where that was not here.
+    """The training of a registered version, by the ledger, not its tags; ConfigurationError where it was not done here.
 
-    version, artefact: as of version_files
+    version, artefact: as for version_files
     """
     trained = KeptFiles(settings.ledger_uri).trained(version, artefact)
     if trained is None:
@@ -79,12 +79,12 @@ def trained_as(settings: Settings, version: str, artefact: str) -> Trained:
 
 @contextmanager
 def version_files(settings: Settings, version: str, artefact: str) -> Iterator[Path]:
-    """A private copy of a registered version's files, while the block lasts.
+    """A private copy of a registered version's files, for the duration of the block.
 
     version:  its address, `models:/META-Open/3`
-    artefact: the address of what it was made of, `models:/m-...`
+    artefact: the address of the logged model that it was made from, `models:/m-...`
 
-    ConfigurationError where it was not registered here, or any file is missing, was added or is another one.
+    ConfigurationError where it was not registered here, or any file is missing, added or changed.
     """
     from mlflow.exceptions import MlflowException
 
@@ -102,7 +102,7 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
             raise _unread(error, gone or _damaged(subject, what, model)) from error
         found = digests_of(stored)
         wrong = differences(known, found)
-        if not found and (gone := _moved(subject, artefact, settings, model)):  # MLflow copies nothing, and is content
+        if not found and (gone := _moved(subject, artefact, settings, model)):  # MLflow copies nothing without an error
             raise gone
         if wrong:
             more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
@@ -111,20 +111,20 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
 
 
 def drop_left_by_readers(folder: Path) -> None:
-    """Remove what reading a model's files left among them, so that nobody's is stored or used."""
+    """Remove what readers left among a model's files, so that it is neither stored nor used."""
     for name in LEFT_BY_READERS:
         for left in list(folder.rglob(name)):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def digests_of(folder: Path) -> dict[str, str]:
-    """The digest of every file in a folder, by its path there; of what is no file, an empty one."""
+    """Path -> SHA-256 of every file below a folder; an empty digest for what is not a regular file."""
     found = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if not file.is_dir()}
     return {path: sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for path, file in found.items()}
 
 
 def differences(known: dict[str, str], found: dict[str, str]) -> list[str]:
-    """What is wrong with files, each as part of a sentence."""
+    """What is wrong with the files, each as a clause such as `x is missing`."""
     return [
         *(f"{path} is missing" for path in known if path not in found),
         *(f"{path} is not as it was written" for path in known if found.get(path, known[path]) != known[path]),
@@ -141,7 +141,7 @@ def _copy(artefact: str, folder: Path) -> Path:
 
 
 def _location(artefact: str) -> str:
-    """Where MLflow has it that the files of a run or a logged model are; empty where it does not know either."""
+    """The place of the files of a run or a logged model, by MLflow; empty where MLflow does not know it."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -155,9 +155,9 @@ def _location(artefact: str) -> str:
 
 
 def _moved(subject: str, artefact: str, settings: Settings, model: str) -> ConfigurationError | None:
-    """The error where the artifacts' whole folder is not where MLflow has it, as after a move of the state directory.
+    """The error where the artifacts' whole folder was moved, as with the state directory; None where it was not.
 
-    MLflow keeps whole addresses: what was written before a move is looked for at the place of then.
+    MLflow stores absolute addresses, so it looks for files at their place before the move.
     """
     place, now = _folder(_location(artefact)), _folder(settings.artifact_place)
     if place is None or now is None or now.name not in place.parts:
@@ -172,18 +172,18 @@ def _moved(subject: str, artefact: str, settings: Settings, model: str) -> Confi
         have=f"its files should lie in {place}, and do not: the state directory was moved or removed",
         need="the artifacts at the place where they were written, whose address MLflow keeps",
         remedy=f"move it back, or have the files there as well: {copy if then.exists() else lead}; or train {model} "
-        "anew: tomorrow train --again",
+        "again: tomorrow train --again",
     )
 
 
 def _folder(location: str) -> Path | None:
-    """The folder of an address, if it is one of this machine."""
+    """The folder of an address on this machine; None for any other address."""
     found = urlparse(location)
     return Path(unquote(found.path)) if found.scheme in ("", "file") and found.path else None
 
 
 def _unread(error: Exception, damaged: TomorrowError) -> TomorrowError:
-    """The error for what could not be copied: that of the disk or the server, if one of them is the reason."""
+    """The error where files could not be copied: of the disk or server if that is the reason, else `damaged`."""
     gone = getattr(getattr(error, "response", None), "status_code", None) == 404
     return (None if gone else storage_fault(error)) or damaged
 
@@ -193,7 +193,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _named(version: str) -> tuple[str, str]:
-    """What people call the version behind an address, and the name of its model."""
+    """The name, for people, of the version at an address, and the name of its model."""
     model, _, number = version.removeprefix("models:/").rpartition("/")
     return f"{model} version {number}", model
 
@@ -203,7 +203,7 @@ def _damaged(subject: str, have: str, model: str) -> ConfigurationError:
         subject,
         have=have,
         need="the files that this program wrote, by their digests in the ledger; nothing of it was used",
-        remedy=f'restore them from a copy; or go back: tomorrow rollback {model} --reason "..."; or train anew: '
+        remedy=f'restore them from a copy; or go back: tomorrow rollback {model} --reason "..."; or train again: '
         "tomorrow train --again",
     )
 
@@ -218,7 +218,7 @@ def _not_ours(subject: str, have: str, model: str) -> ConfigurationError:
     return ConfigurationError(
         subject,
         have=have,
-        need="what this program registered here; nothing of it was used",
+        need="a version that this program registered here; nothing of this one was used",
         remedy=f'go back: tomorrow rollback {model} --reason "..."; or train one here: tomorrow train --again; where '
         "another state directory registered it, name that one's ledger (ledger.uri, TOMORROW_LEDGER_URI)",
     )

@@ -1,4 +1,4 @@
-"""The store that MLflow keeps runs and versions in, opened and ready: a database, or a server."""
+"""Opens the store in which MLflow keeps runs and versions: a database, or a server."""
 
 import logging
 import os
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
-# Telemetry is the libraries' report of usage to their makers. The retries ride out the restart of a server (two minutes
-# in all, as durations.RIDE_OUT) where MLflow's own would wait for four minutes. All of it yields to what the user has
-# set.
+# Telemetry: the libraries report their usage to their makers. The retries last two minutes in all, as
+# durations.RIDE_OUT, enough for the restart of a server; MLflow's own last four. The user's own values take precedence.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # Through a server MLflow would print a link on standard output, which belongs to the command.
+    # With a server, MLflow would print links on standard output, which is for the command's own output.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # Where tqdm is installed (the extra `statistics` brings it) MLflow would draw a bar for each file it reads.
+    # With tqdm installed (as by the extra `statistics`), MLflow would draw a progress bar for each file it reads.
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -39,13 +38,16 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """MLflow's store, opened, with the settings that say where it is and how things in it are named."""
+    """MLflow's store, opened, with the settings."""
 
     client: "MlflowClient"
     settings: Settings
 
     def experiment_id(self) -> str:
-        """The experiment's id; it is made where there is none, once, whoever asks at the same time."""
+        """The experiment's id; makes it where there is none, once even if processes race for it.
+
+        ConfigurationError where it was deleted in MLflow.
+        """
         from mlflow.exceptions import MlflowException
 
         name = self.settings.tracking.experiment
@@ -74,18 +76,18 @@ class Tracking:
 
 
 def prepare_environment() -> None:
-    """Set what MLflow reads from the environment; to be called before anything imports it."""
+    """Set MLflow's environment variables; to be called before anything imports MLflow."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("mlflow.store.db.utils").addFilter(_drop_shutdown_trace)
 
 
 def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tracking:
-    """The tracking store, which is the registry's too; ConfigurationError where it cannot be used.
+    """Open the tracking store, which also holds the registry; ConfigurationError where it cannot be used.
 
-    rides_out: so many seconds a server is asked again that does not answer
+    rides_out: for how many seconds to repeat requests to a server that does not answer
 
-    The store becomes this process's default as well, since MLflow resolves `models:/` addresses through that alone.
+    The store also becomes this process's default, since MLflow resolves `models:/` addresses only through that.
     """
     prepare_environment()
     uri = settings.tracking_uri
@@ -106,7 +108,7 @@ def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tra
 
     given = uri.bare if uri.is_server else uri.secret
     if uri.is_server and uri.credentials is not None:
-        # Apart from its address, which MLflow's errors name.
+        # Not in the address, which MLflow's errors show.
         os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = uri.credentials
     _make_default(given)
     client = mlflow.MlflowClient(tracking_uri=given, registry_uri=given)
@@ -116,9 +118,9 @@ def open_tracking(settings: Settings, rides_out: float = durations.REACH) -> Tra
 
 
 def _make_default(uri: str) -> None:
-    """Set MLflow's process-wide addresses, and undo what it writes into the environment for it.
+    """Set MLflow's process-wide addresses, and undo its changes to the environment.
 
-    Left there, the address would override mlflow.yaml when the settings are read again, here or in a subprocess.
+    There, the address would override mlflow.yaml when the settings are read again, here or in a subprocess.
     """
     import mlflow
 
@@ -133,7 +135,7 @@ def _make_default(uri: str) -> None:
 
 
 def _reach(uri: Address, rides_out: float) -> None:
-    """See that a server is there: MLflow's client would go on trying for longer than somebody waits."""
+    """ConfigurationError where no server answers: MLflow's own client would try for longer than a person waits."""
     import requests
 
     if {"?", "#"}.intersection(uri.bare):
@@ -157,15 +159,15 @@ def _reach(uri: Address, rides_out: float) -> None:
 
 
 def key_variables(key: str) -> dict[str, str]:
-    """The environment that has MLflow's client send a key.
+    """The environment variables with which MLflow's client sends a key.
 
-    As a password, too, which counts more than a token: one in ~/.mlflow/credentials is for another server.
+    As a password, too, since that takes precedence over a token: ~/.mlflow/credentials may hold another server's.
     """
     return {"MLFLOW_TRACKING_TOKEN": key, "MLFLOW_TRACKING_USERNAME": "tomorrow", "MLFLOW_TRACKING_PASSWORD": key}
 
 
 def _send_key(settings: Settings, patience: float) -> None:
-    """Have MLflow's client send our key to our own server; to any other it sends what the user has set for it."""
+    """Let MLflow's client send our key to our own server; any other server gets what the user has configured."""
     key = mlflow_key(settings, settings.tracking_uri.bare, patience)
     if key is not None:
         os.environ |= key_variables(key)
@@ -190,5 +192,5 @@ def _unreachable(uri: Address, have: str) -> ConfigurationError:
 
 
 def _drop_shutdown_trace(record: logging.LogRecord) -> bool:
-    """Drop the trace that MLflow prints of an error of its database, which it raises as well."""
+    """Drop the trace that MLflow logs of a database error; it raises the error as well."""
     return record.exc_info is None

@@ -1,32 +1,34 @@
-"""MLflow's database: looked at before it is used, and made where there is none.
+"""Checks MLflow's database before it is used, and makes it where there is none.
 
-MLflow itself would migrate an older database without asking, and two processes that make a new one at once break
-it. Here a database that is not of this library's version is refused, and a new SQLite file is made under a lock and
-under another name that it sheds when it is complete, so that a process killed meanwhile leaves nothing half-made.
+MLflow itself would migrate an older database without asking, and two processes that make a new one at once would break
+it. Here a database of another version is refused, and a new one is made under a lock. On PostgreSQL that lock is in the
+database itself, so that it holds for every machine. new_database.py makes it.
 """
 
-import logging
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError, TomorrowError
-from tasks.settings import Address, Settings, in_folder, sqlite_file
-from tasks.system.disk_errors import folder_fault
+from tasks.settings import Address, Settings, sqlite_file
+from tasks.system import durations
 from tasks.system.lock import locked
+from tasks.system.postgresql import only_utf8
 from tasks.system.state_directory import state_directory
+from tasks.tracking.new_database import make_database
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-# MLflow in this release of ours, and the newest revision of its schema: to ask its migrations takes half a second.
+# The MLflow that we ship with, and the newest revision of its schema: looking that up takes half a second.
 NEWEST = ("3.17.2", "dc11669786a5")
-# The models; their versions, each with what was decided on it last; the models that have one in Production.
+# Queries: the models; their versions, each with its newest decision; the models with a version in Production.
 REGISTERED = (
     "SELECT name FROM registered_models ORDER BY name",
     "SELECT v.name, v.version, t.value FROM model_versions v LEFT JOIN model_version_tags t "
@@ -37,11 +39,46 @@ REGISTERED = (
 )
 
 
+# The tables that MLflow makes first, in one step, before it migrates them to today's.
+FIRST_TABLES = {"experiments", "runs", "tags", "metrics", "params"}
+# Whether another session is changing the tables of this PostgreSQL database; no reader takes such a lock.
+CHANGING = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' "
+    "AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contents:
+    """The contents of a database.
+
+    tables:         the names of the tables
+    revision:       the schema's revision as Alembic noted it; None without one
+    has_experiment: whether there is an experiment: MLflow makes the first one when all tables are there
+    is_changing:    whether another session is changing the tables now
+    """
+
+    tables: set[str]
+    revision: str | None = None
+    has_experiment: bool = False
+    is_changing: bool = False
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether MLflow's tables are being made, or were left incomplete; False for those of an older MLflow."""
+        return (
+            self.tables >= FIRST_TABLES
+            and not self.has_experiment
+            and (self.revision is None or self.revision == NEWEST[1])
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What is registered: model -> its versions -> what was decided on each last, in a word.
+    """What is registered.
 
-    in_production: the models of which a version is in Production, by the alias or by its stage
+    decisions:     model -> version -> its newest decision, in a word; empty where there is none
+    in_production: the models with a version in Production, by the alias or by its stage
     """
 
     decisions: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
@@ -52,23 +89,35 @@ def ready_database(settings: Settings) -> None:
     """Make the tracking database if it is new; ConfigurationError where it cannot be used as it is."""
     url = _parse(settings.tracking_uri.secret)
     state_directory(settings)
-    try:
+    if url.get_backend_name() == "sqlite":
+        # An SQLite file gets its name when it is complete; and on a read-only disk no lock can be taken.
         if _is_there(url):
             return
-    except ConfigurationError:
-        # What looks unusable may be a database server's that another process is filling at this moment. A file gets
-        # its name when it is complete; and on a read-only disk there is no lock to be had.
-        if url.get_backend_name() == "sqlite":
-            raise
-    with locked(settings, "database"):
+    else:
+        found = _contents(url)
+        # It may look unusable while another process makes its tables: it is checked again under the lock.
+        with suppress(ConfigurationError):
+            if _is_whole(url, found):
+                return
+    with locked(settings, "database", among=settings.tracking_uri):
+        if url.get_backend_name() == "postgresql":
+            _wait_for_others(url)
         if not _is_there(url):
-            _make(url, settings)
+            make_database(url, settings)
+
+
+def _wait_for_others(url: "URL") -> None:
+    """Wait while a program that does not use our lock changes the tables, such as MLflow's server when it starts."""
+    deadline = time.monotonic() + durations.LOCK
+    while _contents(url).is_changing and time.monotonic() < deadline:
+        time.sleep(durations.LOOK)
 
 
 def read_registered(settings: Settings) -> Registered | None:
     """What is registered, read without MLflow, which takes seconds to import.
 
-    None where a server keeps it, and where the database cannot be read or is of another MLflow: opening it says why.
+    None where a server keeps it, and where the database cannot be read or is of another MLflow; `ready_database` then
+    says why.
     """
     if settings.tracking_uri.is_server:
         return None
@@ -114,19 +163,24 @@ def _parse(uri: str) -> "URL":
 
 
 def _is_there(url: "URL") -> bool:
-    """Whether the database holds MLflow's tables in this library's version; ConfigurationError for any other."""
+    """Whether the database holds MLflow's tables; False where it is new, ConfigurationError where it is unusable."""
     if url.get_backend_name() == "sqlite":
         file = sqlite_file(str(url.database))
         _check_place(url, file)
-        # SQLite would make the file by looking.
+        # Opening it would make the file.
         if not file.exists() or (file.is_file() and file.stat().st_size == 0):
             return False
-    tables, revision = _contents(url)
-    if "experiments" in tables:
-        _check_version(url, revision)
+    return _is_whole(url, _contents(url))
+
+
+def _is_whole(url: "URL", found: _Contents) -> bool:
+    if "experiments" in found.tables:
+        if url.get_backend_name() != "sqlite" and found.is_unfinished:
+            return False
+        _check_version(url, found.revision)
         return True
-    # On a database server the ledger may stand in the same place, which does no harm.
-    if "alembic_version" in tables or (tables and url.get_backend_name() == "sqlite"):
+    # On a database server the ledger may share the database, which does no harm.
+    if "alembic_version" in found.tables or (found.tables and url.get_backend_name() == "sqlite"):
         raise _refusal(
             url,
             have="a database of another program",
@@ -153,18 +207,27 @@ def _check_place(url: "URL", file: Path) -> None:
     )
 
 
-def _contents(url: "URL") -> tuple[set[str], str | None]:
-    """The names of the tables, and the revision of the schema as Alembic has noted it."""
+def _contents(url: "URL") -> _Contents:
+    """What stands in the database; ConfigurationError where it cannot be looked at."""
     from sqlalchemy import create_engine, inspect, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
+    def first(query: str) -> Any:
+        return connection.execute(text(query)).scalar()
+
     try:
-        with create_engine(url, poolclass=NullPool).connect() as connection:
+        engine = only_utf8(create_engine(url, poolclass=NullPool), f"tracking database {_shown(url)}")
+        with engine.connect() as connection:
             tables = set(inspect(connection).get_table_names())
-            if "alembic_version" not in tables:
-                return tables, None
-            return tables, connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            if url.get_backend_name() == "postgresql" and first(CHANGING):
+                # What is in its tables could be read when they are changed, and no sooner.
+                return _Contents(tables=tables, is_changing=True)
+            return _Contents(
+                tables=tables,
+                revision=first("SELECT version_num FROM alembic_version") if "alembic_version" in tables else None,
+                has_experiment="experiments" in tables and first("SELECT 1 FROM experiments LIMIT 1") == 1,
+            )
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         cause = str(getattr(error, "orig", None) or error).strip()
         raise _refusal(
@@ -203,40 +266,6 @@ def _check_version(url: "URL", revision: str | None) -> None:
         need=f"schema {newest}, or an MLflow that knows {revision}",
         remedy="upgrade tomorrow to the release that wrote it, or name another database under tracking.uri",
     )
-
-
-def _make(url: "URL", settings: Settings) -> None:
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    with _quiet("mlflow.store.db.utils", "alembic"):
-        if url.get_backend_name() != "sqlite":
-            SqlAlchemyStore(url.render_as_string(hide_password=False), settings.artifact_place)  # type: ignore[no-untyped-call]
-            return
-        file = sqlite_file(str(url.database)).resolve()
-        making = file.with_name(f".{file.name}.making")
-        try:
-            making.unlink(missing_ok=True)
-            making.touch()
-        except OSError as error:
-            remedy = "name another file under tracking.uri in mlflow.yaml"
-            raise folder_fault(f"tracking database {_shown(url)}", error, remedy) from None
-        place = in_folder(Address(f"sqlite:///{making.name}"), making.parent)
-        store = SqlAlchemyStore(place.secret, settings.artifact_place)  # type: ignore[no-untyped-call]
-        store.engine.dispose()
-        making.replace(file)
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Only warnings from these loggers meanwhile."""
-    before = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
 
 
 def _shown(url: "URL") -> Address:

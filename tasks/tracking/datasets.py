@@ -1,4 +1,4 @@
-"""Prices as MLflow data sets: which numbers a run was trained on, and which it was tested on."""
+"""Prices as MLflow data sets: what a run was trained on, and what it was tested on."""
 
 import json
 from dataclasses import replace
@@ -10,12 +10,12 @@ from model.market.prices import Prices
 if TYPE_CHECKING:
     from mlflow.entities import Dataset, DatasetInput
 
-# MLflow keeps this much of a digest; the whole one is a tag of the run.
+# Characters of a digest that MLflow keeps; the whole one is a tag of the run.
 DIGEST_LENGTH = 36
 
 
 def dataset_inputs(split: Split) -> "list[DatasetInput]":
-    """Give the training part and the test period, in MLflow's contexts `training` and `test`."""
+    """The training part and the test period, in MLflow's contexts `training` and `test`."""
     from mlflow.entities import DatasetInput, InputTag
     from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
@@ -24,15 +24,15 @@ def dataset_inputs(split: Split) -> "list[DatasetInput]":
 
 
 def dataset_of_test(split: Split) -> "Dataset":
-    """Give the test period as a data set."""
+    """The test period as a data set."""
     rows, prices = len(split.train), split.prices
     return price_dataset(replace(prices, sessions=prices.sessions[rows:].copy(), values=prices.values[rows:].copy()))
 
 
 def price_dataset(prices: Prices) -> "Dataset":
-    """Give prices as a data set.
+    """Prices as a data set.
 
-    Its digest is our own: MLflow's does not notice a changed last row among many, nor a changed day.
+    Its digest is our own: MLflow's stays the same if the last of many rows, or a day, changes.
     """
     from mlflow.data.dataset_source_registry import get_dataset_source_from_json
     from mlflow.data.pandas_dataset import from_pandas
@@ -50,7 +50,7 @@ def price_dataset(prices: Prices) -> "Dataset":
 
 
 def _source(prices: Prices) -> tuple[str, dict[str, object]]:
-    """Name the source in one of the ways that MLflow's pages can show."""
+    """The kind and description of the source, in a form that MLflow's pages can show."""
     if prices.origin.startswith(("http://", "https://")):
         return "http", {"url": prices.origin}
     if prices.source == "csv":

@@ -1,8 +1,8 @@
 """A forecaster as an MLflow model: one artefact that takes raw prices and gives forecasts in their unit.
 
-It holds the network (`.keras`), its weights for NumPy where that can compute it (`.npz`), the recipe (JSON), the code
-that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it as anybody else
-does, from a copy whose files were seen to be those that were registered.
+It holds the network (`.keras`), its weights for NumPy if NumPy can compute the network (`.npz`), the recipe (JSON), the
+code that forecasts and its requirements: no pickle, and no scaler kept elsewhere. Our own flows load it as any user
+does, but from a copy whose files were checked against those that were registered.
 """
 
 import shutil
@@ -38,9 +38,9 @@ DATE = "Date"
 
 
 def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
-    """Store a forecaster with its run and return its address, `models:/m-...`; the ledger keeps what it is.
+    """Store a forecaster with its run, record it in the ledger, and return its address, `models:/m-...`.
 
-    trained: what the version that is made of it has to be
+    trained: the training; the version that is made from the artefact has to agree with it
     example: prices to take the input example from, at least one window of them
     """
     import mlflow
@@ -52,7 +52,7 @@ def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster,
     client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
     try:
         with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
-            # Before anybody else has them, so that the digests are those of what was written.
+            # Digests are taken before the files are where others can change them.
             stored = _save(made, run_id, Path(folder), forecaster, example)
             KeptFiles(settings.ledger_uri).package(made.model_uri, trained, digests_of(stored))
             client.log_model_artifacts(made.model_id, str(stored))
@@ -64,7 +64,7 @@ def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster,
 
 
 def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster, example: Prices) -> Path:
-    """Write what is stored of a forecaster into a folder, and give the one of the model within."""
+    """Write a forecaster's files below a folder; returns the subfolder with the MLflow model."""
     import mlflow.pyfunc
     from mlflow.models import Model
 
@@ -99,7 +99,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
 
 
 def _columns(recipe: Recipe) -> list[str]:
-    """What a forecast needs, then what its distribution needs besides."""
+    """The columns that a forecast needs, then those that only its distribution needs."""
     return list(dict.fromkeys((*recipe.columns, *PRICES)))
 
 
@@ -116,8 +116,8 @@ def _signature() -> "ModelSignature":
 
     bounds = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
     quantiles = [quantile_column(probability) for probability in PROBABILITIES]
-    # No inputs: MLflow would refuse whole numbers as no fractions and small letters as another name, and read no dates
-    # from CSV, before the model can take them, or say in a sentence what is wrong. The input example shows them.
+    # No inputs: else MLflow would refuse whole numbers, names in small letters and dates from CSV before the model
+    # could accept them, or say in a sentence what is wrong. The input example shows the inputs.
     return ModelSignature(
         outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds, *quantiles)]),
         params=ParamSchema([ParamSpec("origins", DataType.long, 1), ParamSpec("next_session", DataType.string, "")]),
@@ -136,7 +136,8 @@ class PackagedForecaster:
 
         origins: how many of the newest sessions to forecast from
 
-        UsageError where the version gives no distributions; TooFewPrices where it needs more prices.
+        Prices are in the unit of `prices`. UsageError where the version gives no distributions; TooFewPrices where it
+        needs more prices.
         """
         given = self.model.metadata.get_output_schema().input_names()
         if not {quantile_column(probability) for probability in PROBABILITIES} <= set(given):
@@ -160,26 +161,26 @@ class PackagedForecaster:
 
 
 def load_libraries() -> None:
-    """Import what a forecaster is loaded with, which takes seconds the first time."""
+    """Import the libraries that load a forecaster, which takes seconds the first time."""
     import mlflow.pyfunc  # noqa: F401 - imported ahead of time
 
 
 def load_forecaster(settings: Settings, model_uri: str, source: str) -> PackagedForecaster:
-    """The forecaster behind a version's address such as `models:/META-Open/1`; ConfigurationError as of version_files.
+    """The forecaster at a version's address such as `models:/META-Open/1`; ConfigurationError as for version_files.
 
-    source: the address of what the version was made of, `models:/m-...`
+    source: the address of the logged model that the version was made from, `models:/m-...`
     """
     import mlflow
 
     from tasks.system.keras_backend import without_messages
 
-    # A network that NumPy cannot compute is loaded with Keras. All of it is in memory when the files go.
+    # A network that NumPy cannot compute is loaded with Keras. All is in memory before the files are removed.
     with version_files(settings, model_uri, source) as stored, without_messages():
         return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(str(stored)))
 
 
 def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":
-    """The network alone behind such addresses, to be fitted further."""
+    """Only the network at such addresses, to be fitted further; ConfigurationError as for version_files."""
     import keras
     from mlflow.models import Model
 

@@ -1,4 +1,4 @@
-"""Which code and which libraries a run was made with, and digests of both."""
+"""The code and the libraries that a run was made with, and digests of both."""
 
 import ast
 import functools
@@ -18,7 +18,7 @@ from model.presets import preset_label
 from tasks.settings import project_folder
 from tasks.system.keras_backend import switches
 
-# What a forecast can depend on; of the Keras backends, those that are installed.
+# The libraries that a forecast can depend on; of the Keras backends only those installed are recorded.
 LIBRARIES = (
     "exchange-calendars",
     "jax",
@@ -35,26 +35,26 @@ LIBRARIES = (
 
 PACKAGES = ("flows", "tasks", "model")
 
-# The tag of the prices that a run was made of. What is for programs alone begins with `x.`, so that MLflow's pages
-# list it last.
+# Tag: the fingerprint of a run's prices. Tags for programs alone begin with `x.`, so that MLflow's pages list them
+# last.
 FINGERPRINT = "x.fingerprint"
 
-# Of these, the ones that compute.
+# Those of LIBRARIES that compute.
 COMPUTING = ("jax", "keras", "numpy", "tensorflow", "torch")
 
 
 def code_version(project: Path | None = None) -> str:
-    """Give the commit of the project's folder, `-dirty` with changes on top; outside a checkout the version."""
+    """The project folder's commit, with `-dirty` if there are uncommitted changes; outside a checkout, the version."""
     folder = project_folder() if project is None else project
     git = shutil.which("git")
-    # Installed into an environment that lies in somebody else's checkout, git would describe theirs.
+    # If this is installed inside another project's checkout, git would describe that project.
     if git is not None and (folder / ".git").exists():
         described = subprocess.run(
             [git, "describe", "--always", "--dirty", "--tags"],
             cwd=folder,
             capture_output=True,
             text=True,
-            # Within a git hook, GIT_DIR names another repository than the folder's.
+            # In a git hook, GIT_DIR may name another repository.
             env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             check=False,
         )
@@ -64,7 +64,7 @@ def code_version(project: Path | None = None) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Give Python's version, and those of the installed libraries that a forecast can depend on."""
+    """Name -> version: Python's, and of the installed libraries that a forecast can depend on."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         installed = _installed(name)
@@ -81,7 +81,7 @@ def _installed(name: str) -> str | None:
 
 
 def training_tags(prices: Prices, config: ForecasterConfig) -> dict[str, str]:
-    """Give the tags by which a training is found again, and what it was made with."""
+    """The tags by which a training is found again, and what it was made with."""
     return {
         "mlflow.source.name": "tomorrow",
         "security": prices.security.ticker,
@@ -112,19 +112,19 @@ def digest(content: object) -> str:
 
 
 def code_digest(*computed_by: str) -> str:
-    """A digest of these modules of ours, of all that they import of ours, and of the libraries and their switches.
+    """A digest of these modules of ours, of our modules that they import, and of the libraries and their switches.
 
-    It is that of the files as they are: a change that nobody has committed counts, and no git is needed.
+    It covers the files as they are: uncommitted changes count, and git is not needed.
     """
     return digest([sources_digest(*computed_by), switches()])
 
 
 @functools.cache
 def sources_digest(*computed_by: str) -> str:
-    """The part of it that does not change while a process runs."""
+    """The part of `code_digest` that does not change while a process runs; LookupError for an unknown module."""
     missing = [name for name in computed_by if _file(name) is None]
     if missing:
-        # Passed over, a change of it would go unnoticed.
+        # If it were skipped, changes to it would go unnoticed.
         raise LookupError(f"no module of ours is called {', '.join(missing)}")
     found: dict[str, bytes] = {}
     waiting = list(computed_by)
@@ -141,7 +141,7 @@ def sources_digest(*computed_by: str) -> str:
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module of ours; None where it is somebody else's, or no module."""
+    """The file of a module of ours; None for any other name."""
     place = project_folder().joinpath(*module.split("."))
     return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
 
@@ -150,7 +150,7 @@ def _imports(source: bytes) -> Iterator[str]:
     """The modules that a source imports anywhere in it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
-            # `from model import measures` names a module, `from model.market.prices import Prices` what is in one.
+            # `from model import measures` imports a module, `from model.market.prices import Prices` a name from one.
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

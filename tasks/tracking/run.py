@@ -1,6 +1,6 @@
-"""One training as an MLflow run: parameters, losses, metrics, and how it ended; what else it keeps: artifacts.py.
+"""One training as an MLflow run: parameters, losses, metrics, and how it ended. Its files: artifacts.py.
 
-Everything goes through a client and an explicit run id. MLflow's active run is bound to a thread, and Prefect runs
+Everything goes through a client and an explicit run id: MLflow's active run is bound to a thread, and Prefect runs
 tasks on threads of its own.
 """
 
@@ -38,7 +38,10 @@ def start_run(
     clock: Callable[[], float] = time.monotonic,
     every: float = 2.0,
 ) -> "TrackedRun":
-    """Create a run, which is RUNNING from now on; use it in a `with` statement, so that it ends in every case."""
+    """Create a run, with status RUNNING; use it in a `with` statement, so that it ends in every case.
+
+    every: seconds between two batches of losses
+    """
     run = client.create_run(experiment_id, run_name=name, tags=dict(tags or {}))
     return TrackedRun(client, run.info.run_id, experiment_id, run.info.start_time, clock=clock, every=every)
 
@@ -47,8 +50,8 @@ class TrackedRun:
     """A run that is being written.
 
     Losses are sent in batches, at most one every `every` seconds of the `clock`: a call for each epoch would cost
-    more than the epoch. (MLflow's asynchronous logging loses as much to a kill where epochs are short, leaves gaps in
-    what it keeps, and does not try again where the store is away.) Left by an exception the run is FAILED, by Ctrl-C or
+    more than the epoch. (With short epochs, MLflow's asynchronous logging loses as many after a kill; it also leaves
+    gaps, and does not retry while the store is unavailable.) After an exception the run is FAILED, after Ctrl-C or
     another signal KILLED, else FINISHED.
     """
 
@@ -74,7 +77,7 @@ class TrackedRun:
         self._ended = False
 
     def log_params(self, *configs: BaseModel | Mapping[str, Any]) -> None:
-        """Log every value of the configurations that were used, under dotted names such as `training.epochs`."""
+        """Log every value of the configurations, under dotted names such as `training.epochs`."""
         from mlflow.entities import Param
 
         params: list[Param] = []
@@ -91,7 +94,7 @@ class TrackedRun:
         self.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def log_epoch(self, epoch: int, loss: float) -> None:
-        """Note the loss of an epoch, counted from 1; it is sent with the next batch."""
+        """Note the mean loss of an epoch, counted from 1; it is sent with the next batch."""
         from mlflow.entities import Metric
         from mlflow.exceptions import MlflowException
 
@@ -101,20 +104,21 @@ class TrackedRun:
         try:
             self._flush()
         except MlflowException as error:
-            # A store that is away for a moment is no reason to lose a training: the next batch holds these, too.
+            # If the store is unavailable for a moment, the training goes on; the next batch includes these losses.
             self._sent = self._clock()
             logger.warning("losses not logged yet, will try again: %s", error)
 
     def log_metrics(
         self, metrics: Mapping[str, float], *, model_id: str | None = None, dataset: "Dataset | None" = None
     ) -> None:
-        """Log metrics; with a `model_id` that logged model's page shows them, too, beside what they were measured on.
+        """Log metrics.
 
-        dataset: what they were measured on, one of the run's data sets
+        model_id: a logged model whose page shows them, too
+        dataset:  the data set of the run that they were measured on
         """
         from mlflow.entities import Metric
 
-        # What was noted before them is there when they are.
+        # Losses noted before are sent first.
         self._flush()
         name, digest = (None, None) if dataset is None else (dataset.name, dataset.digest)
         self.client.log_batch(
@@ -134,7 +138,7 @@ class TrackedRun:
         self.client.set_tag(self.run_id, "mlflow.note.content", markdown)
 
     def end(self, status: Status = "FINISHED") -> None:
-        """Send what is left, and close the run; a run that was closed stays as it is."""
+        """Send the remaining losses, and close the run; a closed run stays as it is."""
         if self._ended:
             return
         try:
@@ -155,18 +159,18 @@ class TrackedRun:
             self.end("FINISHED")
             return
         try:
-            # What signals raise (KeyboardInterrupt, SystemExit, Prefect's own) is no Exception.
+            # Signals raise KeyboardInterrupt, SystemExit or Prefect's own, which are no subclasses of Exception.
             self.end("FAILED" if issubclass(kind, Exception) else "KILLED")
         except MlflowException as fault:
-            # The reader needs to see what ended the training, which is on its way, more than this.
+            # Only logged: the error that ended the training is being raised, and matters more.
             logger.warning("run %s could not be closed: %s", self.run_id, fault)
 
     def _now(self) -> int:
-        """Give the time in MLflow's milliseconds, counted on from the start of the run."""
+        """The time in milliseconds since 1970: the run's start plus the clock's time since then."""
         return self._started + int(1000 * (self._clock() - self._opened))
 
     def _flush(self) -> None:
-        # MLflow takes a thousand metrics a call: a fast network can have more epochs than that between two batches.
+        # MLflow takes 1,000 metrics per call; a fast network can have more epochs between two batches.
         while self._losses:
             self.client.log_batch(self.run_id, metrics=self._losses[:1000])
             del self._losses[:1000]
@@ -174,7 +178,7 @@ class TrackedRun:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Give what stands in nested mappings under dotted keys."""
+    """The values of nested mappings, each with its dotted key."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -183,10 +187,10 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def run_url(settings: Settings, experiment_id: str, run_id: str) -> str:
-    """Give the address of a run's page: on the tracking server, or where our own server would show it."""
+    """The address of a run's page: on the tracking server, else where our own server would show it."""
     base = settings.server.address
     if settings.tracking_uri.is_server:
         parts = urlsplit(settings.tracking_uri.bare)
         base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    # Without the parameter MLflow opens a page for language models, which shows no runs.
+    # Without the parameter MLflow may open its page for language models, which shows no runs.
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"

@@ -1,4 +1,4 @@
-"""What a run keeps of its inputs, to be loaded again: its configuration, and its prices to the last bit."""
+"""Stores a run's configuration and exact prices with the run, and loads them again."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ PRICES_FILE = "prices.parquet"
 
 
 class RunConfig(BaseModel):
-    """What a run was configured with, as it is stored with the run."""
+    """A run's configuration, as it is stored with the run."""
 
     request: PriceRequest
     forecaster: ForecasterConfig
@@ -28,7 +28,7 @@ class RunConfig(BaseModel):
 
 
 def log_inputs(run: TrackedRun, settings: Settings, config: RunConfig, prices: Prices) -> None:
-    """Keep these with the run, the prices to the last bit, so that a later version can be judged on the same ones."""
+    """Store configuration and exact prices with the run, so that a later version can be judged on the same prices."""
     with TemporaryDirectory() as folder:
         Path(folder, CONFIG_FILE).write_text(config.model_dump_json(indent=2), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
@@ -36,14 +36,14 @@ def log_inputs(run: TrackedRun, settings: Settings, config: RunConfig, prices: P
 
 
 def log_prices(run: TrackedRun, settings: Settings, prices: Prices) -> None:
-    """Keep these prices with the run, to the last bit, for whoever wants to see what was computed on."""
+    """Store the exact prices with the run, to show what it was computed from."""
     with TemporaryDirectory() as folder:
         write_price_file(prices, Path(folder, PRICES_FILE))
         log_checked(run.client, settings, run.run_id, Path(folder))
 
 
 def run_config(tracking: Tracking, run_id: str, version: str) -> RunConfig:
-    """What the run of a version was configured with; ConfigurationError as of read_checked.
+    """The configuration of a version's run; ConfigurationError as for read_checked.
 
     version: its address, `models:/META-Open/3`
     """
@@ -52,13 +52,13 @@ def run_config(tracking: Tracking, run_id: str, version: str) -> RunConfig:
 
 
 def reload_test(tracking: Tracking, run_id: str, version: str) -> tuple[RunConfig, Split]:
-    """The configuration of a version's run and its prices, cut as they were when it was trained."""
+    """The configuration of a version's run, and its prices, split as for its training."""
     config, prices = run_config(tracking, run_id, version), load_prices(tracking, run_id, version)
     return config, split_prices(prices, config.evaluation, sessions_needed(config.forecaster))
 
 
 def load_prices(tracking: Tracking, run_id: str, version: str) -> Prices:
-    """The prices that log_inputs kept with the run of a version; ConfigurationError as of read_checked."""
+    """The prices that log_inputs stored with a version's run; ConfigurationError as for read_checked."""
     content = read_checked(tracking.client, tracking.settings, run_id, PRICES_FILE, version)
     with TemporaryDirectory() as folder:
         file = Path(folder, PRICES_FILE)

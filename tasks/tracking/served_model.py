@@ -1,8 +1,8 @@
-"""The code inside a registered model: a data frame of raw prices in, dollars out.
+"""The code inside a registered model: a data frame of raw prices in, forecasts in the same unit out.
 
-MLflow stores this file and runs it when the model is loaded ("models from code"), so it knows nothing of this
-project but the files that are stored beside it: the network, its recipe and the forecasting code of its day. Keras, and
-the cells of its day, are loaded only for a network that was stored without weights for NumPy.
+MLflow stores this file and runs it when the model is loaded ("models from code"). So it uses nothing of this project
+except the files that are stored with it: the network, its recipe and the forecasting code of that time. Keras, and the
+stored code of its cells, are loaded only for a network that was stored without weights for NumPy.
 """
 
 import importlib.util
@@ -22,19 +22,19 @@ from mlflow.pyfunc.model import PythonModel
 
 DATE = "Date"
 PRICES = ("Open", "High", "Low", "Close", "Volume")
-# What MLflow sets where it answers over HTTP.
+# MLflow sets this variable where it serves over HTTP.
 _SERVED = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 
 
 class BadFrameError(MlflowException, ValueError):
-    """A frame that no forecast can be made from: over HTTP the answer 400, with one sentence."""
+    """A frame that cannot be forecast from; over HTTP this becomes status 400 with one sentence."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, error_code=INVALID_PARAMETER_VALUE)
         self.sentence = sentence
 
     def serialize_as_json(self) -> str:
-        """The answer over HTTP: MLflow would put the whole frame before the sentence."""
+        """The answer over HTTP: the sentence alone, before which MLflow would put the whole frame."""
         return json.dumps({"error_code": self.error_code, "message": self.sentence})
 
 
@@ -42,8 +42,8 @@ class ServedForecaster(PythonModel):
     """Forecasts the session after the newest row; with `origins=n`, the sessions after each of the newest n rows."""
 
     def load_context(self, context: Any) -> None:
-        """Read the network with the inference code that it was stored with."""
-        # A name that was never used, so that two versions can be loaded side by side, and one after the other.
+        """Read the network and the inference code that was stored with it."""
+        # A new name each time, so that several versions can be loaded in one process.
         code, package = Path(context.artifacts["code"]), f"tomorrow_code_{uuid.uuid4().hex}"
         _module(package, code / "__init__.py")
         self._inference = _module(f"{package}.inference", code / "inference.py")
@@ -62,15 +62,15 @@ class ServedForecaster(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """One row a forecast, in dollars, oldest origin first: `forecast`, the median, and the other quantiles.
+        """Forecasts in the unit of the prices, one row each, oldest origin first: `forecast` (the median), quantiles.
 
-        Intervals and quantiles are NaN where there is no distribution.
+        Intervals and quantiles are NaN where there is no distribution; over HTTP they are null.
 
-        model_input: raw daily prices by column name, in small letters or with a capital, one row a session. Its index,
-                     or a column `Date`, are the sessions, by which the rows are sorted; without them the rows have to
-                     be oldest first, and earnings days are not found. BadFrameError says what is wrong with it
+        model_input: raw daily prices, one row per session, columns named in any case. Its index, or a column `Date`,
+                     holds the sessions, by which the rows are sorted; without them the rows have to be oldest first,
+                     and earnings days are not found. BadFrameError says what is wrong with it
         params:      `origins`, how many of the newest rows to forecast from; `next_session`, the date of the session
-                     after the newest row where that is not the next weekday
+                     after the newest row, if that is not the next weekday
         """
         given = params or {}
         try:
@@ -92,7 +92,7 @@ class ServedForecaster(PythonModel):
             order = days.argsort(kind="stable")
             days, dates = days[order], dates[order]
             if (twice := days[1:] == days[:-1]).any():
-                raise ValueError(f"{dates[1:][twice][0]:%Y-%m-%d} stands in more than one row")
+                raise ValueError(f"{dates[1:][twice][0]:%Y-%m-%d} occurs in more than one row")
             if day is not None and (days >= day).any():
                 raise ValueError(f"next_session is {following}, and the newest row is of {dates[-1]:%Y-%m-%d}")
             table = {name: values[order] for name, values in table.items()} | {DATE: days}
@@ -100,7 +100,7 @@ class ServedForecaster(PythonModel):
 
 
 def _with_capitals(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose columns have the names that the network knows, whatever their capitals; others are left out."""
+    """A frame with the known columns alone, renamed to the network's spelling; ValueError for a doubled one."""
     names = {column: str(column).strip().capitalize() for column in frame.columns}
     known = [column for column, name in names.items() if name in (DATE, *PRICES)]
     found = frame[known].rename(columns=names)
@@ -118,7 +118,7 @@ def _numbers(name: str, column: "pd.Series[Any]") -> Any:
 
 
 def _dates(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
-    """The sessions: a column, or an index of days or of texts that are days; None where there are none."""
+    """The sessions, from the column `Date` or the index; None where there are none; ValueError for bad dates."""
     column = frame.get(DATE)
     if column is not None and column.notna().any():
         if column.isna().any():
@@ -133,7 +133,7 @@ def _dates(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
     if pd.api.types.is_numeric_dtype(found):
         raise ValueError("Date holds numbers, not days such as 2020-01-31")
     try:
-        # As they are written: a time zone says where, and the day there is the session.
+        # The day as written is the session, whatever the time zone.
         written = found.astype(str).str.slice(0, 10)
         return pd.DatetimeIndex(pd.to_datetime(written, format="%Y-%m-%d"))
     except ValueError:
@@ -141,12 +141,12 @@ def _dates(frame: pd.DataFrame) -> pd.DatetimeIndex | None:
 
 
 def _days(dates: pd.DatetimeIndex) -> Any:
-    """Days since 1970, as the exchange's clock has them."""
+    """Days since 1970, by the exchange's local date."""
     return dates.tz_localize(None).to_numpy().astype("datetime64[D]").astype(float)
 
 
 def _module(name: str, file: Path) -> Any:
-    """Run a stored file of code as a module, or a folder's `__init__.py` as a package; once for each name."""
+    """Import a stored file as a module, or a folder's `__init__.py` as a package; once for each name."""
     if name in sys.modules:
         return sys.modules[name]
     folder = [str(file.parent)] if file.name == "__init__.py" else None
@@ -162,7 +162,7 @@ def _module(name: str, file: Path) -> Any:
 def _keras_network(file: str, cells: dict[str, Any]) -> Any:
     import keras
 
-    # Without compiling nothing but the layers is read, and in safe mode no code is.
+    # compile=False reads only the layers; safe_mode=True runs no code that is stored in the file.
     return keras.models.load_model(file, custom_objects=cells, compile=False, safe_mode=True)
 
 

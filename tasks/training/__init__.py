@@ -1,1 +1,1 @@
-"""One training's MLflow run: from what it starts, what it logs, what makes it the same as another."""
+"""One training's MLflow run: where it starts from, what it logs, and when it is the same as an earlier one."""

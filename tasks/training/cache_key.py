@@ -1,8 +1,8 @@
-"""What makes a training the same as one that was done before, so that it need not be done again.
+"""The key of a training; a training with the key of an earlier one need not be done again.
 
-The security, the column, the newest session known, the configuration, every price and its source, the code, the
-libraries and the variables that switch how they compute, such as TF_ENABLE_ONEDNN_OPTS. When prices were fetched and
-what was noticed about them is no part of it, as long as they are the same.
+The key covers the security, the column, the newest session known, the configuration, every price and its source, the
+code, the libraries and the variables that change how they compute, such as TF_ENABLE_ONEDNN_OPTS. It does not cover
+when the prices were fetched, or the notes on them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COMPUTED_BY = (
 
 
 def training_key(split: Split, forecaster: ForecasterConfig, evaluation: EvaluationConfig, backend: str) -> str:
-    """The key of a training, in hexadecimal."""
+    """The key of a training: SHA-256 in hexadecimal."""
     prices = split.prices
     return digest(
         {
@@ -35,12 +35,12 @@ def training_key(split: Split, forecaster: ForecasterConfig, evaluation: Evaluat
             "source": prices.source,
             "prices": prices.fingerprint,
             "backend": backend,
-            # The commit alone would not tell two changes on top of it apart.
+            # The commit alone would be the same for two different uncommitted changes.
             "code": [code_version(), code_digest(*COMPUTED_BY)],
         }
     )
 
 
 def newest_as_of(versions: Sequence[RegisteredVersion]) -> date:
-    """The newest session that any of these versions knows; the first day of all where none says."""
+    """The newest session that any of these versions was trained on; date.min where no version has the tag."""
     return max((found.as_of for found in versions if found.as_of is not None), default=date.min)

@@ -10,17 +10,17 @@ from model.evaluation.split import Split
 from model.market.money import Money
 from model.presets import preset_label
 
-# MLflow cuts a note at 8,000 bytes: many files and many accepted days have more to say.
+# How many lines of the prices' notes are shown, and how many characters of each: MLflow cuts a note at 8,000 bytes.
 MOST_NOTES, LONGEST_NOTE = 15, 300
 
 
 def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, model_uri: str) -> str:
-    """Write the note of a training run, in Markdown."""
+    """The note of a training run, in Markdown."""
     prices = split.prices
     security = prices.security
     name = f"{security.name} ({security.ticker})" if security.name else security.ticker
     in_unit = f" in {evaluation.money.in_words}" if evaluation.unit else ""
-    # MLflow's page folds a note after some five lines: the verdict comes first.
+    # MLflow's page folds a note after about five lines, so the verdict comes first.
     note = f"""\
 **Forecasts the {config.column} of {name} one session ahead**, preset `{preset_label(config)}`, from the \
 {config.lookback} sessions before.
@@ -36,7 +36,7 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
     )
     note += f"""
 - trained on {len(split.train):,} sessions, {split.train.first} to {split.train.last}
-- tested on {split.n_test:,}, {split.first_test} to {split.last_test}, which nothing was fitted on
+- tested on {split.n_test:,} later sessions, {split.first_test} to {split.last_test}, not used for fitting
 - prices: {prices.source}, {prices.origin}; kept with this run as `prices.parquet`
 """
     if prices.notes:
@@ -46,8 +46,8 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
         more = [f"and {len(prices.notes) - MOST_NOTES} more"] if len(prices.notes) > MOST_NOTES else []
         note += "\nNoticed about the prices:\n\n" + "".join(f"- {line}\n" for line in (*shown, *more))
     note += f"""
-Raw prices in, the next session's price{in_unit} out (`frame` has a row a session, in any order if it has dates, and \
-Yahoo's columns):
+Raw prices in, the next session's price{in_unit} out (`frame` has one row per session, in any order if it has dates, \
+and Yahoo's columns):
 
 ```python
 import mlflow
@@ -59,7 +59,7 @@ mlflow.pyfunc.load_model("{model_uri}").predict(frame)
 
 
 def _verdict(evaluation: Evaluation) -> str:
-    """Whether it beats what is naive: its distribution first, where it has one, then its median."""
+    """A sentence on whether it beats the naive forecasts: first its distribution, if it has one, then its median."""
     found = {"point forecast": ("RMSE", evaluation.skill)}
     if math.isfinite(evaluation.crps_skill):
         found = {"distribution": ("CRPS", evaluation.crps_skill), **found}
@@ -71,7 +71,7 @@ def _verdict(evaluation: Evaluation) -> str:
 
 
 def _rows(evaluation: Evaluation) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """What is compared, each with its CRPS, RMSE and MAE; NaN where it has none."""
+    """The rows of the table: label, and (CRPS, RMSE, MAE); NaN where a forecast has none."""
     metrics = evaluation.metrics()
     yield "this model", (metrics.get("crps", math.nan), metrics["rmse"], metrics["mae"])
     for name in evaluation.naive_quantiles:

@@ -1,7 +1,7 @@
-"""Prices compared with those that an earlier version of the same model was trained on, before anything is computed.
+"""Compares prices with those that an earlier version of the same model was trained on, before anything is computed.
 
-A model's name tells its security. Prices that contradict the earlier ones on the same days are another security's, in
-another unit of money, or rewritten: they are used only where a person accepts that, on record.
+If they contradict the earlier ones on the same days, they are another security's, in another unit of money, or were
+rewritten. They are then used only if a person accepts that, which is recorded.
 """
 
 import logging
@@ -36,12 +36,12 @@ def check_earlier_prices(
     accept: bool,
     version: RegisteredVersion | None = None,
 ) -> tuple[str, ...]:
-    """Compare prices with those of a model's earlier version; notes on what is accepted of their contradictions.
+    """Compare prices with those of a model's earlier version; returns notes on accepted contradictions.
 
-    version: the one to compare with; without it the newest whose run still has its prices
+    version: the one to compare with; by default the newest whose run still has its prices
     accept:  whether the person who started the run accepts every contradiction
 
-    RestatedPrices where they contradict, and nobody has accepted it.
+    RestatedPrices where they contradict and nobody has accepted that.
     """
     versions = [version] if version else Registry(tracking).newest(model)
     found = _earlier(tracking, versions)
@@ -63,12 +63,12 @@ def check_earlier_prices(
 
 
 def accepted_tags(notes: tuple[str, ...]) -> dict[str, str]:
-    """The tag that keeps on a training's run what was accepted."""
+    """The tag of a training's run that records what was accepted; none where nothing was."""
     return {"prices.accepted": "\n".join(notes)[:LONGEST_TAG]} if notes else {}
 
 
 def _earlier(tracking: Tracking, versions: Iterable[RegisteredVersion]) -> tuple[RegisteredVersion, Prices] | None:
-    """The first of these versions whose prices can be read, and those; None where there is none."""
+    """The first of these versions whose prices can be read, and its prices; None where there is none."""
     from mlflow.exceptions import MlflowException
 
     for version in versions:
@@ -76,12 +76,12 @@ def _earlier(tracking: Tracking, versions: Iterable[RegisteredVersion]) -> tuple
             run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
             return version, load_prices(tracking, run_id, version.model_uri)
         except (MlflowException, OSError, TomorrowError, ValueError) as error:
-            logger.warning("%s %s: what it was trained on cannot be read: %s", version.model, version.named, error)
+            logger.warning("%s %s: its training prices cannot be read: %s", version.model, version.named, error)
     return None
 
 
 def _was_accepted(settings: Settings, trained: Prices, prices: Prices, contradiction: Comparison) -> bool:
-    """Whether a person has accepted this before: each day as right, or what Yahoo had rewritten when it was fetched."""
+    """Whether a person accepted this before: either each day as right, or Yahoo's changes when they were fetched."""
     ticker = prices.security.ticker
     days = {str(one.day) for one in accepted_days(ticker, settings)}
     units = False
@@ -92,7 +92,7 @@ def _was_accepted(settings: Settings, trained: Prices, prices: Prices, contradic
 
 
 def _accepted_of_fetches(settings: Settings, ticker: str) -> tuple[Set[str], bool]:
-    """The days that Yahoo has rewritten and a person has accepted, and whether a change of units is among that."""
+    """The days that Yahoo rewrote and a person accepted, and whether a change of units was accepted."""
     store, days, units = SnapshotStore(settings), set[str](), False
     for name in store.fetches(ticker):
         with suppress(FaultyPrices):
@@ -104,7 +104,7 @@ def _accepted_of_fetches(settings: Settings, ticker: str) -> tuple[Set[str], boo
 
 
 def _refusal(prices: Prices, trained: Prices, contradiction: Comparison, named: str) -> RestatedPrices:
-    """The error for prices that contradict those of a version, `named` so."""
+    """The error for prices that contradict those of a version; `named`: the version's name."""
     ticker, days = prices.security.ticker, contradiction.days
     what = f"{len(days)} {'day contradicts' if len(days) == 1 else 'days contradict'}" if days else "they contradict"
     if prices.source == "sample":

@@ -1,4 +1,4 @@
-"""What previous trainings of a model left: runs that were killed, and versions that need not be trained again."""
+"""Earlier trainings of a model: closes the runs of killed ones, and finds a version that need not be trained again."""
 
 import logging
 from datetime import date, datetime
@@ -17,9 +17,9 @@ from tasks.training.cache_key import newest_as_of
 from tasks.training.run import RESULTS_FILE, TrainingResults
 
 MODEL, STATE = "model", "x.state"
-# The flow run of several trainings that a training was part of.
+# Tag: the flow run of several trainings that a training was part of.
 WITHIN = "x.prefect.parent_flow_run_id"
-# So many sessions are asked for one by one.
+# For at most so many sessions, one query each.
 MANY = 30
 
 logger = logging.getLogger(__name__)
@@ -31,12 +31,13 @@ def run_tags(settings: Settings, model: str, key: str) -> dict[str, str]:
 
 
 def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetime) -> None:
-    """Finish what killed trainings left; to be called under the lock that every training of a model holds.
+    """Complete what killed trainings left; to be called under the lock that every training of a model holds.
 
-    A move that was left half done is completed, as whoever looks next at the stages would do at the time `at`.
+    An interrupted move of stages is completed. Runs that are still RUNNING are closed: their processes held this lock,
+    so they have ended. If the version was registered, all was logged before, and the run is FINISHED; else it is
+    KILLED.
 
-    What of them still says RUNNING cannot be: whoever wrote it held the lock of this state directory. Where the
-    version was registered, everything was logged before, and the run is FINISHED; else it is KILLED.
+    at: the time now
     """
     registry.settle(model, at)
     wanted = f"tags.{MODEL} = {quoted(model)} and tags.`{STATE}` = '{state_id(tracking.settings)}'"
@@ -51,10 +52,13 @@ def close_killed(tracking: Tracking, registry: Registry, model: str, at: datetim
 def find_previous(
     tracking: Tracking, model: str, key: str, at: datetime, *, again: bool, within: str | None = None
 ) -> tuple[RegisteredVersion, TrainingResults] | None:
-    """The newest version of that key and the results of its training; what killed trainings left is finished first.
+    """The newest version with that key, and its training's results; first calls `close_killed`.
 
-    None where there is none, or its run is gone. `again`: None, too, where the gate has decided on it; but for one
-    that was part of the same flow run `within`: its process was killed when it had been trained.
+    None where there is none, or its run is gone, or it cannot be used.
+
+    again:  None also where that version has been decided on
+    within: the flow run of several trainings that asks; a version of the same one counts even then, since its process
+            was killed after it had been trained
     """
     from mlflow.exceptions import MlflowException
 
@@ -67,7 +71,7 @@ def find_previous(
             if run.info.lifecycle_stage == "active":
                 trained = registry.complete(version)
                 if trained is None or trained.key != key:
-                    logger.info("%s version %d was not registered here as this training's: it is not used.", *named)
+                    logger.info("%s version %d is not on record as this training's: it is not used.", *named)
                     continue
                 if again and is_settled(version) and (within is None or run.data.tags.get(WITHIN) != within):
                     return None
@@ -77,19 +81,19 @@ def find_previous(
                 logger.info("%s version %d is the same training: it is not repeated.", *named)
                 return version, results
         except MlflowException:
-            # Somebody has removed it; what cannot be shown again has to be made again.
+            # Its run was removed, so its results cannot be shown: train again.
             continue
         except ConfigurationError as error:
-            logger.warning("%s: %s: what is the same is trained again.", error.subject, error.have)
+            logger.warning("%s: %s: the same training is done again.", error.subject, error.have)
             continue
     return None
 
 
 def trained_until(registry: Registry, model: str, calendar: ExchangeCalendar, last: date) -> date:
-    """The newest session that a version of a model knows, or a later one than `last`; the first day of all for none.
+    """The newest session up to `last`, or a later one, that a version of a model was trained on; date.min for none.
 
-    The newest versions are asked, and then for each session after those whether any version is as of it, which MLflow
-    finds by a tag. All of them are read where that would be too many questions.
+    It looks at the newest versions; then, for each later session up to `last`, MLflow looks for a version by its tag.
+    If that would be more than MANY queries, all versions are read.
     """
     newest = newest_as_of(registry.newest(model))
     if newest >= last:
@@ -101,13 +105,13 @@ def trained_until(registry: Registry, model: str, calendar: ExchangeCalendar, la
 
 
 def read_results(tracking: Tracking, version: RegisteredVersion) -> TrainingResults:
-    """The results of a version's training, from its run; ConfigurationError where they are not as they were written."""
+    """The results of a version's training, from its run; ConfigurationError where they are gone or were changed."""
     address = version.model_uri
     content = read_checked(tracking.client, tracking.settings, version.run_id, RESULTS_FILE, address)
     return TrainingResults.model_validate_json(content)
 
 
 def _check(settings: Settings, version: RegisteredVersion) -> None:
-    """ConfigurationError where the gate, which has not decided on a version, could not load it."""
+    """ConfigurationError where a version's files are missing or changed, so that the gate could not load it."""
     with version_files(settings, version.model_uri, version.source):
         return

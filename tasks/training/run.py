@@ -1,10 +1,10 @@
-"""What a training leaves behind: its MLflow run, and the registered version."""
+"""The records of a training: its MLflow run, and the registered version."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation
@@ -21,24 +21,27 @@ from tasks.tracking.artifacts import log_figures, log_predictions
 from tasks.tracking.checked_files import log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.datasets import dataset_of_test
+from tasks.tracking.experiment import shown
 from tasks.tracking.provenance import FINGERPRINT, training_tags
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, log_inputs
 from tasks.training.description import run_note
 
 RESULTS_FILE = "results.json"
-# The metrics that MLflow's pages show first: those that say what a training came to.
-FIRST = ("crps_skill", "crps", "naive_crps", "skill", "rmse", "naive_rmse")
 
 
 class TrainingResults(BaseModel):
     """The results of a training, as they are stored with the run.
 
-    rows, features: the sessions that one forecast needs, and the numbers that the network sees of each
-    epochs:         of all networks; the first and the last one's mean loss
+    rows, features: how many sessions one forecast needs, and how many numbers the network gets for each
+    epochs:         of all networks together; first_loss, last_loss: the mean loss in the first and last of them
     fit_seconds:    the wall time of the fit
-    metrics:        in the unit of the prices, on the test period
+    metrics:        all of them, on the test period; errors in the unit of the prices. MLflow shows a few
+    gradients:      the oldest step's gradient over the newest's, as `GradientNorms.ratios` names them
     """
+
+    # By default an infinite number is written as null, which no number can be read from.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     rows: int
     features: int
@@ -48,12 +51,13 @@ class TrainingResults(BaseModel):
     fit_seconds: float
     backend: str
     metrics: dict[str, float]
+    gradients: dict[str, float] = {}
 
 
 def start_training_run(
     tracking: Tracking, split: Split, forecaster: ForecasterConfig, tags: Mapping[str, str]
 ) -> TrackedRun:
-    """Open the run of a training; it closes when its `with` statement is left."""
+    """Open the run of a training; it is closed at the end of its `with` statement."""
     changed = preset_label(forecaster, SHORT).removeprefix(forecaster.preset)
     name = f"{split.prices.security.ticker} {forecaster.column} {forecaster.preset} {split.prices.last}{changed}"
     return start_run(
@@ -73,10 +77,11 @@ def log_setup(run: TrackedRun, settings: Settings, split: Split, config: RunConf
 def log_results(
     run: TrackedRun, settings: Settings, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
 ) -> TrainingResults:
-    """Log the results: metrics, figures, the table of predictions, and the note that sums it up."""
+    """Log the results: metrics, figures, the table of predictions, and the note that summarises them."""
     from keras import backend
 
     column = forecaster.config.column
+    norms = gradient_norms(forecaster, split.train)
     results = TrainingResults(
         rows=forecaster.recipe.rows,
         features=forecaster.recipe.features,
@@ -86,25 +91,21 @@ def log_results(
         fit_seconds=forecaster.fit_seconds,
         backend=str(backend.backend()),
         metrics=judged.metrics(),
+        gradients={} if norms is None else norms.ratios(),
     )
-    model_id = logged_model_id(model_uri)
-    in_order = {name: results.metrics[name] for name in (*FIRST, *results.metrics) if name in results.metrics}
-    run.log_metrics(in_order, model_id=model_id, dataset=dataset_of_test(split))
-    run.log_metrics({"fit_seconds": forecaster.fit_seconds}, model_id=model_id)
+    run.log_metrics(shown(results.metrics), model_id=logged_model_id(model_uri), dataset=dataset_of_test(split))
     with TemporaryDirectory() as folder:
         Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
     figures = training_figures(split, forecaster.recipe, forecaster.courses, judged)
     note = run_note(split, forecaster.config, judged, model_uri)
-    norms = gradient_norms(forecaster, split.train)
     if norms is None:
-        note += "\nThere is no figure of gradients: it is made where the backend is TensorFlow.\n"
+        note += "\nThere is no figure of gradients: only the TensorFlow backend makes one.\n"
     else:
-        run.log_metrics(norms.ratios())
         drawn = gradients_figure(norms, f"{split.prices.security.ticker} {column}")
         if drawn is None:
-            note += "\nThere is no figure of gradients: all are zero, since the weights kept are those of the start.\n"
+            note += "\nThere is no figure of gradients: all are zero, since the fit kept its first weights.\n"
         else:
             figures = {**figures, "gradients": drawn}
     log_figures(run, figures)
@@ -122,7 +123,10 @@ def register_trained(
     model_uri: str,
     tags: Mapping[str, str],
 ) -> RegisteredVersion:
-    """Register a run's model as the next version of its security and column, with tags besides its own."""
+    """Register a run's model as the next version of its security and column.
+
+    tags: further tags of the version
+    """
     prices, config = split.prices, forecaster.config
     return registry.register(
         settings.model_name(prices.security.ticker, config.column),

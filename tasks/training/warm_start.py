@@ -1,4 +1,4 @@
-"""Where a training starts: from the weights of the version in Production, or from the beginning; and why."""
+"""Chooses where a training starts, and says why: from the weights of the version in Production, or afresh."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ class Start:
     """Where a training starts.
 
     reason:  a sentence
-    version: the version in Production that it starts from, and its network; None for a start from the beginning
+    version: the version in Production that it starts from; None for a fresh start
+    parent:  that version's weights and how it was trained; None likewise
     """
 
     reason: str
@@ -34,11 +35,11 @@ class Start:
 
     @property
     def generation(self) -> int:
-        """The generation of what is fitted now."""
+        """How many trainings before this one its weights come from; 0 for a fresh start."""
         return self.parent.past.generation + 1 if self.parent else 0
 
     def tags(self) -> dict[str, str]:
-        """The tags that keep it, on the run and on the version that comes of it."""
+        """The tags that record it, on the run and on the version."""
         named = {}
         if self.version is not None:
             named = {
@@ -49,17 +50,17 @@ class Start:
 
 
 def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: ForecasterConfig, at: datetime) -> Start:
-    """Where a training starts at the time `at`, which is now; noted on its run."""
+    """Choose where a training starts, and note that on its run. `at`: the time now."""
     if config.training.warm_start:
         model = tracking.settings.model_name(split.prices.security.ticker, config.column)
         try:
             version = Registry(tracking).production(model, at)
         except NothingInProduction:
-            start = Start(reason="Starts afresh: nothing is in Production to start from.")
+            start = Start(reason="Starts afresh: no version is in Production to start from.")
         else:
             start = _start_from(tracking, version, split, config)
     else:
-        start = Start(reason="Starts afresh, as it is configured.")
+        start = Start(reason="Starts afresh, as configured.")
     run.set_tags(start.tags())
     if start.version is not None and start.version.model_id is not None:
         from mlflow.entities import LoggedModelInput
@@ -85,7 +86,7 @@ def _start_from(tracking: Tracking, version: RegisteredVersion, split: Split, co
 
 
 def _past(tracking: Tracking, version: RegisteredVersion) -> Past | str:
-    """How a version was trained, from its run; where that cannot be read, what is wrong with it."""
+    """How a version was trained, from its run; where that cannot be read, a clause that says why."""
     from mlflow.exceptions import MlflowException
 
     name = f"{version.model} version {version.version}"
@@ -94,7 +95,7 @@ def _past(tracking: Tracking, version: RegisteredVersion) -> Past | str:
         config, split = reload_test(tracking, run_id, version.model_uri)
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("run %s of %s cannot be read: %s", version.run_id, name, error)
-        return f"the run of {name} no longer says what it was fitted on"
+        return f"the run of {name} cannot be read"
     try:
         generation = version.generation
     except ConfigurationError as error:

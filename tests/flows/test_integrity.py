@@ -186,9 +186,7 @@ def test_with_a_damaged_version_in_production_training_and_promotion_go_on(run: 
         cut(file)
     second = run("train", *MARKET, *SMALL, "--preset", "daily", "--seed", "1", "--json")
     assert (second.code, second.json["version"]) == (0, 2)
-    assert second.json["start"]["reason"] == (
-        f"Starts afresh: the run of {MODEL} version 1 no longer says what it was fitted on."
-    )
+    assert second.json["start"]["reason"] == (f"Starts afresh: the run of {MODEL} version 1 cannot be read.")
     assert run("promote", MODEL, "2", "--force", "--reason", "the first is damaged").code == 0
     assert run("predict", *MARKET, "--json").json["version"] == 2
 

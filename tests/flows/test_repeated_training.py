@@ -36,7 +36,7 @@ def state(client: "MlflowClient") -> object:
 def test_the_same_training_again_trains_nothing_and_says_which_it_was(run: Run, client: "MlflowClient") -> None:
     first = run("train", *MARKET, "--json").json
     before = state(client)
-    assert "nothing is trained again" in run("train", *MARKET).out
+    assert "Nothing was trained" in run("train", *MARKET).out
     second = run("train", *MARKET, "--json").json
     assert state(client) == before
     assert (first["repeated"], second["repeated"]) == (False, True)

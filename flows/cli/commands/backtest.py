@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model.config import ForecasterConfig, PriceRequest
     from tasks.settings import Settings
 
-# Of each seed and of each month; everything stands with the preset.
+# The figures of each seed and of each month; the preset itself has all of them.
 BRIEF = (
     *("crps", "naive_crps", "crps_skill", "log_score"),
     *("rmse", "mae", "naive_rmse", "naive_mae", "skill", "coverage_80", "coverage_95"),
@@ -77,7 +77,7 @@ def _brief(metrics: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no infinity, which the skill is against a naive forecast without any error."""
+    """None for infinity, which JSON lacks: the skill against a naive forecast without any error."""
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
@@ -114,7 +114,7 @@ class BacktestAnswer(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestPriceOptions(PriceOptions):
-    """Which prices, where `--from` already says which month comes first."""
+    """Which prices; here `--from` is the first month, so the first price has an option of its own."""
 
     first: Annotated[
         date | None,
@@ -143,7 +143,7 @@ def backtest(
         str,
         option("--window", "expanding|sliding:YEARS", "Fit on all earlier sessions, or on the newest years of them."),
     ] = "expanding",
-    seeds: Annotated[int, count("--seeds", "Fit each N times, with another seed each.")] = 1,
+    seeds: Annotated[int, count("--seeds", "Fit each preset N times, with a different seed each time.")] = 1,
     statistical: Annotated[
         bool, flag("--statistical", "Compare with GARCH, log-HAR, AutoETS and AutoARIMA as well; needs the extra.")
     ] = False,
@@ -152,7 +152,7 @@ def backtest(
 ) -> CommandResult:
     """Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.
 
-    An interrupted backtest goes on where it was when the same command is run again.
+    To continue an interrupted backtest, run the same command again.
     """
     if first_month and last_month:
         check_order(first_month, last_month)
@@ -223,7 +223,7 @@ def _refit(text: str) -> int | str:
 
 
 def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterConfig, ...]":
-    """The presets that are named, each once and each with what the options change of it."""
+    """The named presets, each once, with what the options change."""
     named = dict.fromkeys(name.strip() for name in presets.split(",") if name.strip())
     if not named:
         raise UsageError(
@@ -248,7 +248,7 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions, "
         f"{len(result.plan.origins)} origins.",
         f"  refit {refit}, window {config.window}, {config.seeds} seed{'s' if config.seeds > 1 else ''}; "
-        f"{report.computed} results computed" + (f", {report.resumed} there before" if report.resumed else ""),
+        f"{report.computed} results computed" + (f", {report.resumed} kept from before" if report.resumed else ""),
         "",
         table(
             ("", *(heading for _, heading, _ in shown)),

@@ -31,7 +31,7 @@ class CatchupAnswer(Answer):
 def catchup(
     prices: PriceOptions, test: EvaluationOptions, training: TrainingOptions, preset: Preset = "tutorial"
 ) -> CommandResult:
-    """Train and forecast as of each session that was missed, oldest first; at first as of the newest one.
+    """Train and forecast as of each session that was missed, oldest first; the first time only as of the newest.
 
     With nothing in Production the best naive distribution is recorded, labelled naive.
     """
@@ -59,7 +59,7 @@ def _text(report: "CatchupReport") -> str:
     ]
     if report.passed:
         lines.append(
-            f"  passed over, as too long ago (schedules.catch_up in mlflow.yaml): "
+            f"  skipped as too long ago (schedules.catch_up in mlflow.yaml): "
             f"{len(report.passed)} sessions, {report.passed[0]} to {report.passed[-1]}"
         )
     return "\n".join(lines)

@@ -40,7 +40,7 @@ def clean(
     ] = None,
     dry_run: Annotated[bool, flag("--dry-run", "Only list what would be removed.")] = False,
 ) -> CommandResult:
-    """Remove versions, runs, prices and logs that are old and that nothing refers to."""
+    """Remove old versions, runs, prices and logs that nothing refers to."""
     from tasks.settings import MOST_DAYS
 
     if older_than is not None and not 0 <= older_than <= MOST_DAYS:
@@ -61,7 +61,7 @@ def _text(report: "CleanReport") -> str:
     other = "to be removed" if report.dry_run else "removed"
     lines = [f"{done.get(thing.kind, other)}: {NAMES.get(thing.kind, '')}{thing.name}" for thing in report.refuse]
     size = sum(thing.size for thing in report.refuse) / 1e6
-    summary = f"{len(lines)} things, {size:.1f} MB in files" if lines else "Nothing is old and without use."
+    summary = f"{len(lines)} things, {size:.1f} MB in files" if lines else "Nothing is both old and unused."
     if any(thing.kind == "run" for thing in report.refuse) and not report.dry_run:
-        summary += "; runs are deleted as in MLflow's pages, and take room until mlflow gc"
+        summary += "; runs are only marked as deleted, as in MLflow's pages: `mlflow gc` frees their space"
     return "\n".join([*(f"note: {note}" for note in report.notes), *lines, summary])

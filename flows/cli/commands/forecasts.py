@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.forecasts.listing import ListedForecast, Listing
     from tasks.ledger.forecasts import RecordedForecast
 
-# A terminal is shown so many of the newest without --last.
+# How many of the newest a terminal shows without --last.
 SHOWN = 30
 
 
@@ -33,8 +33,8 @@ class ListedAnswer(Answer):
     """One forecast as the ledger holds it, and its score.
 
     version:    null for the naive distribution
-    observed:   what happened; null until it is known
-    error:      what happened less the forecast; null for a late one, which has no score
+    observed:   the actual price; null until it is known
+    error:      actual price minus forecast; null for a late one, which has no score
     crps:       of its distribution; naive_crps: of each naive distribution by name
     """
 
@@ -70,7 +70,7 @@ class ListedAnswer(Answer):
 class ForecastsAnswer(Answer):
     """The object of `tomorrow forecasts --json`.
 
-    model:     the one that was asked for, if one was
+    model:     the one that was asked for; null for all
     total:     how many forecasts there are, of it or of all
     forecasts: all of them, or the --last ones, by session, the newest last
     csv:       the file that they were written to, if one was named
@@ -96,7 +96,7 @@ def forecasts(
         option("--last", "N", f"Only the newest N (default: all; on a terminal {SHOWN}).", parser=positive),
     ] = None,
 ) -> CommandResult:
-    """List the forecasts in the ledger: what was forecast, what happened, and the score."""
+    """List the forecasts in the ledger, with the actual prices and the scores."""
     settings, _ = prepare()
     from tasks.forecasts.listing import list_forecasts, write_csv
 
@@ -147,7 +147,7 @@ def _row(one: "ListedForecast", same_level: bool) -> tuple[str, ...]:
 
 
 def _is_outside(row: "RecordedForecast") -> bool:
-    """Whether what happened lies outside the interval that is shown, as it is written."""
+    """Whether the actual price lies outside the interval, both as they are shown."""
     if row.observed is None or row.lower is None or row.upper is None:
         return False
     digits = row.money.digits

@@ -1,4 +1,4 @@
-"""`tomorrow history`: what is on record of a model's stages. It needs no Prefect."""
+"""`tomorrow history`: the record of a model's stages. It needs no Prefect."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 SHOWN = ("Production", "Staging", "Archived")
-# Without --all: so many of the highest versions in each stage, and so many of the newest lines.
+# Without --all: how many of the highest versions in each stage, and how many of the newest lines.
 VERSIONS, LINES = 20, 50
-# The schedules run by it, and what is trained in the evening belongs to that day.
+# The schedules run by its time, and an evening's training belongs to that day.
 NEW_YORK = ZoneInfo("America/New_York")
-# Of a history without a line: at any time it is the same.
+# For a history without lines, which is the same at any time.
 ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class ChangeAnswer(Answer):
     """A change or a decision: of which version, by whom, why.
 
-    verdict:   what was known of its skill, by the end of what is reported; null where nothing was judged
+    verdict:   what was known of its skill at the end of the reported time; null where nothing was judged
     forecasts: how many of the version's the ledger holds
     """
 
@@ -45,7 +45,7 @@ class ChangeAnswer(Answer):
 class StageAnswer(ChangeAnswer):
     """A version in its stage, and the change that put it there.
 
-    preset: what it was trained with, and what was changed of it; null where MLflow does not have it
+    preset: what it was trained with, with its changes; null where MLflow does not have it
     """
 
     stage: str
@@ -65,11 +65,11 @@ class MoveAnswer(ChangeAnswer):
 class HistoryAnswer(Answer):
     """The object of `tomorrow history --json`.
 
-    on:      the day that was asked for, if one was
+    on:      the day that was asked for; null for now
     stages:  which versions were where at the end of that day, or are now, Production first
     changes: the newest changes and decisions up to then, oldest first; with --all every one
     notes:   what was found changed by hand just now
-    more:    how many versions, by their stage, and how many changes are not shown without --all
+    more:    how many versions, by stage, and how many `changes` only --all shows
     """
 
     model: str
@@ -87,7 +87,7 @@ def history(
         date | None, option("--on", "DATE", "Show only how it was at the end of that day in New York.", parser=day)
     ] = None,
     everything: Annotated[
-        bool, flag("--all", f"Show every version and change, not the newest {VERSIONS} of a stage and {LINES}.")
+        bool, flag("--all", f"Show every version and change, not only {VERSIONS} per stage and {LINES} changes.")
     ] = False,
 ) -> CommandResult:
     """Show which version was in which stage when, by whose decision and why."""
@@ -109,7 +109,7 @@ def read_history(model: str, settings: "Settings", on: date | None, *, everythin
     notes = registry.settle(model, at)
     if not registry.history.count(model) and model not in registry.models():
         raise unknown_model(model, registry.models())
-    # How it was on another day is not to be had without a look at every line.
+    # How it was on another day takes a look at every line.
     told = _told(registry.history, model, on, everything) if on or everything else _told_lately(registry.history, model)
     forecasts = Totals(settings.ledger_uri).by_version(model)
     presets = _presets(registry, model, {change.version for there in told.stages.values() for change in there})
@@ -139,10 +139,10 @@ def read_history(model: str, settings: "Settings", on: date | None, *, everythin
 class Told:
     """What is shown of a history.
 
-    stages:   stage -> the line by which each version came into it, by number
+    stages:   stage -> the line by which each of its versions came into it, in order of version
     changes:  lines, oldest first
     verdicts: version -> what was known of its skill last
-    more:     how many versions, by their stage, and how many changes there are besides
+    more:     how many versions, by stage, and how many `changes` there are besides
     """
 
     stages: "Mapping[str, Sequence[StageChange]]"

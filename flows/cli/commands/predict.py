@@ -25,7 +25,7 @@ class PredictAnswer(Answer):
     forecast:  the median of the distribution
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
-    currency:  of the prices, `points` of an index; null where they have none, as an exchange rate, or none is known
+    currency:  of the prices; `points` for an index; null for an exchange rate, or where it is not known
     """
 
     model: str = of("forecast.model")
@@ -84,7 +84,7 @@ def predict_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
 
 
 def _check_production(settings: "Settings", request: "PriceRequest", column: str) -> None:
-    """Say before Prefect is started where nothing is in Production; of several securities each says it itself."""
+    """Fail before Prefect is started if nothing is in Production; of several securities each fails by itself."""
     from flows.runs.clock import now
     from tasks.prices.request import wanted_security
     from tasks.registry.mistakes import check_production
@@ -93,12 +93,12 @@ def _check_production(settings: "Settings", request: "PriceRequest", column: str
 
 
 def predict_result(report: "PredictReport") -> CommandResult:
-    """What a forecast came to."""
+    """The command's result, from a forecast."""
     return CommandResult(PredictAnswer.model_validate(report), _text(report))
 
 
 def _tails(made: "RecordedForecast") -> Iterator[str]:
-    """The prices beyond which it goes about once in a hundred times, to either side."""
+    """The prices that it falls below, or rises above, about once in a hundred times each."""
     money, quantiles = made.money, made.quantiles
     if quantiles.keys() >= {0.01, 0.99}:
         yield f"  1 in 100: below {money.price(quantiles[0.01])}; 1 in 100: above {money.price(quantiles[0.99])}"
@@ -121,6 +121,6 @@ def _text(report: "PredictReport") -> str:
         *(f"  note: {note}" for note in (version.notes if version else ())),
         "  written to the ledger"
         if report.created
-        else f"  the ledger holds it already: made {made.made_at:%Y-%m-%d %H:%M} UTC, and it stays as it was",
+        else f"  already in the ledger since {made.made_at:%Y-%m-%d %H:%M} UTC, which is not changed",
     ]
     return "\n".join(lines)

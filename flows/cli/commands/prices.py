@@ -98,7 +98,7 @@ def prices(
     if accept:
         _accept(named, accept, reason, settings)
     elif reason:
-        have, need = "no day to be accepted", "--accept DAY, which the reason is for"
+        have, need = "no day to accept", "--accept DAY, which the reason is for"
         raise UsageError("--reason", have=have, need=need, remedy="add --accept, or leave --reason out")
     if fetch:
         return _fetch(named, settings, accept_restatement, first)
@@ -111,7 +111,7 @@ def prices(
 
 
 def _accept(named: Sequence[str], days: Sequence[date], reason: str, settings: "Settings") -> None:
-    """Put days of the one security that is named on record as right."""
+    """Record that a person accepts days of the one named security."""
     from flows.runs.clock import now
     from tasks.prices.accepted import accept_days
     from tasks.prices.request import resolve
@@ -147,7 +147,7 @@ def _fetch(named: Sequence[str], settings: "Settings", accept_restatement: bool,
         failed=sum(outcome.error is not None for outcome in outcomes),
         not_asked=sum(outcome.record is None and outcome.error is None for outcome in outcomes),
     )
-    # The first failure's; where Yahoo was not asked any more there was one.
+    # The first failure's: where Yahoo was no longer asked, there was one.
     exit_code = next((outcome.error.exit_code for outcome in outcomes if outcome.error is not None), 0)
     return CommandResult(answer, _fetch_text(outcomes, answer), exit_code)
 

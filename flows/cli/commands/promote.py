@@ -89,7 +89,7 @@ def _run(name: str, **given: object) -> CommandResult:
 
 
 def promote_result(report: "PromotionReport") -> CommandResult:
-    """What a promotion came to; PromotionRefused where the gate has refused it."""
+    """The command's result, from a promotion; PromotionRefused where the gate has refused it."""
     if report.refused is not None:
         raise report.refused
     return CommandResult(PromoteAnswer.model_validate(report), _text(report))

@@ -48,13 +48,13 @@ def _finite(value: float) -> float | None:
 
 
 class LiveAnswer(Answer):
-    """The live proof: what the forecasts of all versions so far say of the model.
+    """The live proof: what the forecasts of all versions so far show.
 
     forecasts:        how many of those that count are distributions, with naive ones beside them
-    evidence:         the highest odds that were reached that they are better than the naive ones: 46.0 is 46 to 1
+    evidence:         the highest odds reached that they are better than the naive ones: 46.0 is 46 to 1
     evidence_against: the same that they are worse
     claim:            what may be said of them, in words
-    skill:            the CRPS skill over the newest "21", "63" and "250", where there are so many
+    skill:            the CRPS skill over the newest "21", "63" and "250", where there are that many
     pit_ks:           the Kolmogorov-Smirnov distance of their PIT from the uniform distribution
     """
 
@@ -73,9 +73,8 @@ def _live(scored: "Scored") -> "Scored | None":
 class ScoreAnswer(Answer):
     """The object of `tomorrow score --json`; what is undefined is null.
 
-    The figures are those of all forecasts by versions that count, those of the naive distribution left out; CRPS and
-    log score are those of their distributions, `crps` and `naive_crps` on the same sessions. `coverage` is that of the
-    widest intervals, at `level`.
+    The figures are over all forecasts by versions that count, without those of the naive distribution. `crps` and
+    `naive_crps` are on the same sessions. `coverage` is that of the widest intervals, at `level`.
     """
 
     model: str
@@ -115,7 +114,7 @@ class ScoreAnswer(Answer):
 def score(
     prices: PriceOptions, column: ColumnName = "Open", processes: Jobs = None, cluster: ClusterAddress = None
 ) -> CommandResult:
-    """Fill in what happened, score the forecasts beside the naive ones, and request retraining where it is due.
+    """Fill in the actual prices, score the forecasts beside the naive ones, and request retraining where it is due.
 
     With several securities, --jobs processes score at the same time, or those of an existing Dask cluster.
     """
@@ -144,11 +143,11 @@ def _text(report: "ScoreReport") -> str:
     if not scored.rows:
         return f"{report.model}: no forecasts yet, so nothing to score\n  next     tomorrow predict, or tomorrow up"
     lines = [
-        f"{report.model}: {len(scored.rows)} forecasts; what happened was filled in for {report.filled} now, "
-        f"{report.outcomes.waiting} wait for their session"
+        f"{report.model}: {len(scored.rows)} forecasts; actual prices filled in now: {report.filled}, "
+        f"waiting for their session: {report.outcomes.waiting}"
     ]
     if not scored.counted:
-        lines.append("  nothing to score yet: no forecast was made before a session that is over by now")
+        lines.append("  nothing to score yet: no session is over whose forecast was made before it")
     elif judged is None:
         lines.append(f"  {len(scored.counted)} made before their sessions, none of them by a version: nothing to judge")
     else:

@@ -1,7 +1,7 @@
 """`tomorrow status`: what runs, what is next, what is in Production, how fresh prices are, how forecasts have done.
 
-Each part is asked by itself, and one that fails says why: most of all when something is wrong this has to work. It
-needs no Prefect, which it asks over HTTP where it runs.
+Each part is asked by itself, and one that fails says why, so that the command works when something is wrong. It needs
+no Prefect: it asks a running one over HTTP.
 """
 
 import os
@@ -28,7 +28,7 @@ TITLES = {"scheduled": "Next", "production": "Production", "prices": "Prices", "
 
 
 class ScheduledStatus(Answer):
-    """A run that is to start."""
+    """A planned run."""
 
     deployment: str
     at: datetime
@@ -37,7 +37,7 @@ class ScheduledStatus(Answer):
 class ProductionStatus(Answer):
     """A model and its version in Production; null where there is none, or where nothing is on record of its skill.
 
-    preset: what it was trained with, and what was changed of it
+    preset: what it was trained with, with its changes
     """
 
     model: str
@@ -148,7 +148,7 @@ def status(
 
 
 def _links(settings: "Settings", stack: "StackState | None") -> str:
-    """How to get into the pages of the servers that run, and how other programs do."""
+    """The links and keys to the pages of running servers, and the variables for other programs."""
     from tasks.operations.stack.mlflow_pages import PREFECT_HINT, runs_link
     from tasks.system.access.own_servers import mlflow_key, prefect_key
 
@@ -252,6 +252,6 @@ def _forecasts_line(summary: ForecastStatus) -> str:
 
 
 def _local(moment: datetime) -> str:
-    """A time of day where one is, with its zone."""
+    """A moment in local time, with its zone."""
     local = moment.astimezone()
     return f"{local:%a %Y-%m-%d %H:%M} {local.tzname()}"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # The distribution's score first, then the errors of its median.
 MEASURES = ("crps", "rmse", "mae")
 REPEATED = (
-    "It was trained before, from the same prices and configuration by the same code: nothing is trained again.",
-    "(--again trains it anew.)",
+    "Nothing was trained: an identical training exists, with the same prices, configuration and code.",
+    "(--again trains all the same.)",
 )
 
 
@@ -165,7 +165,7 @@ def train(
     anew: Annotated[
         str,
         option(
-            "--anew", "TEXT", "Start a model again that was deleted in MLflow; TEXT is the reason, and it is recorded."
+            "--anew", "TEXT", "Begin a model that was deleted in MLflow again; TEXT is the reason, and it is recorded."
         ),
     ] = "",
     processes: Jobs = None,
@@ -177,8 +177,8 @@ def train(
     """
     wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
     if anew and not anew.strip():
-        have, need = "no reason", "why the model is begun again, which is recorded"
-        raise UsageError("--anew", have=have, need=need, remedy='say it: --anew "..."')
+        have, need = "no reason", "why the model is begun again; it is recorded"
+        raise UsageError("--anew", have=have, need=need, remedy='give it: --anew "..."')
     settings, requests = prepare(wanted)
     from flows.cli.several import for_each_security, processes_for
     from tasks.system.keras_backend import load_backend
@@ -200,7 +200,7 @@ def train_security(training: Training) -> CommandResult:
 
 
 def train_result(report: "TrainReport", settings: "Settings") -> CommandResult:
-    """What a training came to."""
+    """The command's result, from a training."""
     return CommandResult(_answer(report), _text(report, settings))
 
 
@@ -279,7 +279,7 @@ def _errors(report: "TrainReport") -> "RenderableType":
 
 
 def _score(figure: float | None, money: "Money") -> str:
-    """A naive distribution has a CRPS alone, and a naive forecast none."""
+    """A score, or a blank: a naive distribution has only a CRPS, and a naive forecast has none."""
     return "" if figure is None else money.score(figure)
 
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import ValidationError
+
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import Exchange, PriceFiles, count, flag, option
@@ -39,6 +41,15 @@ def up(
     prefect_port: Annotated[
         int | None, count("--prefect-port", "For Prefect's pages (prefect.port in mlflow.yaml).")
     ] = None,
+    allowed_hosts: Annotated[
+        list[str],
+        option(
+            "--allowed-hosts",
+            "NAME,...",
+            "Names by which both servers may be asked for, beside 127.0.0.1, as behind a proxy "
+            "(server.allowed_hosts and prefect.allowed_hosts in mlflow.yaml).",
+        ),
+    ] = [],  # noqa: B006 - typer makes a list of its own
     ticker: Annotated[
         str | None, option("--ticker", "TICKER", "The security that the schedules use (default: META).")
     ] = None,
@@ -62,12 +73,13 @@ def up(
     if pages_only and (wanted or at_once):
         raise UsageError(
             "--pages",
-            have="beside an option for the runs of the worker",
+            have="together with an option for the worker's runs",
             need="one or the other: with --pages there is no worker",
             remedy="leave out --pages, or the other options",
         )
     settings, _ = prepare(() if wanted is None else (wanted,))
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
+    settings = _with_hosts(settings, [name.strip() for names in allowed_hosts for name in names.split(",")])
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
     from tasks.operations.stack.ports import taken
@@ -87,7 +99,7 @@ def up(
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
             if not pages_only:
-                # What the deployments fetch in place of what their flows fetch by themselves.
+                # What the deployments fetch, in place of their flows' defaults.
                 parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
                 running.deploy(parameters, calendar)
             running.start_worker()
@@ -113,6 +125,26 @@ def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
     return settings
 
 
+def _with_hosts(settings: "Settings", names: list[str]) -> "Settings":
+    """The settings with the names of the command line, if there are any, in place of the file's, for both servers."""
+    if not names:
+        return settings
+    try:
+        changed = {
+            part: type(section).model_validate({**section.model_dump(), "allowed_hosts": names})
+            for part, section in (("server", settings.server), ("prefect", settings.prefect))
+        }
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UsageError(
+            f"--allowed-hosts {fault['input']}",
+            have="no name of a host",
+            need="names such as mlflow.example.org, with commas between them, each with a port or without",
+            remedy="name each host; none stands for all of them",
+        ) from None
+    return settings.model_copy(update=changed)
+
+
 def _request(
     ticker: str | None, source: str | None, files: list[str], exchange: str | None = None
 ) -> PriceRequest | None:
@@ -129,9 +161,9 @@ def _request(
 
 
 def _make_database(settings: "Settings", planned: "Stack") -> None:
-    """See to MLflow's database before its server does, which would migrate an older one without asking.
+    """Prepare MLflow's database before its server starts, which would migrate an older one without asking.
 
-    In a process of its own: what MLflow takes in memory this one would hold for as long as the stack runs.
+    In a separate process: this one would keep MLflow's memory for as long as the stack runs.
     """
     from tasks.operations.stack.parts import store_of_server
     from tasks.tracking.database import ready_database
@@ -152,7 +184,7 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
 
 
 def pages(planned: "Stack", experiment: str) -> list[str]:
-    """Where the pages are, for whoever watches alone: links with a key are for a terminal, and for no log."""
+    """Where the pages are; links with a key are shown on a terminal only, so that none gets into a log."""
     from tasks.operations.stack.mlflow_pages import HINT, PREFECT_HINT, runs_link
 
     lines, keys = [], planned.keys if sys.stderr.isatty() else None

@@ -5,8 +5,8 @@ ours is no better, the bets are fair at best, and by Ville's inequality the weal
 most 1 in 20, however often and however long one looks. So the wealth is the evidence: "46 to 1".
 
 For each session x = (CRPS of the other - CRPS of ours) / b, where b is the largest size that this difference can have
-for any price, known before the price is. The wealth multiplies by 1 + bet * x; each bet is made from the sessions
-before by online Newton steps. After Choe and Ramdas, Comparing Sequential Forecasters (Operations Research 2023), Henzi
+for any price, known before the price is. The wealth multiplies by 1 + bet * x; each bet comes from the sessions before,
+by online Newton steps. After Choe and Ramdas, Comparing Sequential Forecasters (Operations Research 2023), Henzi
 and Ziegel, Valid sequential inference on probability forecast performance (Biometrika 2022), and Cutkosky and Orabona
 (COLT 2018) for the steps.
 """
@@ -148,7 +148,7 @@ def bet(found: Values) -> Bets:
 
 
 def _highest(log_odds: Values) -> float:
-    """Odds begin at 1; a float has room for some 1e308."""
+    """The highest odds, from 1, where they begin, to the largest float, some 1e308."""
     return math.exp(min(max(0.0, float(log_odds.max(initial=0.0))), 700.0))
 
 

@@ -1,7 +1,7 @@
 """Live proof: the forecasts that were made before their session began, beside the naive distributions of the same days.
 
-They are a model's own, from the first on, by whichever version was in Production. Nothing of them could be chosen
-afterwards, so that what they show is what a user got.
+They are all forecasts of a model from its first one on, by whichever version was in Production. None of them could be
+selected afterwards, so they show what a user got.
 """
 
 import math
@@ -52,7 +52,7 @@ class LiveRecord:
 
     @property
     def skills(self) -> dict[int, float]:
-        """The CRPS skill over the newest 21, 63 and 250 forecasts, where there are so many."""
+        """The CRPS skill over the newest 21, 63 and 250 forecasts, where there are that many."""
         newest = {span: float(self.rolling_skill(span)[-1]) for span in SPANS}
         return {span: skill for span, skill in newest.items() if math.isfinite(skill)}
 
@@ -64,7 +64,7 @@ class LiveRecord:
     def rolling_skill(self, span: int) -> Values:
         """(n,) 1 - CRPS / CRPS of the best naive distribution, over the `span` forecasts up to each session.
 
-        Which naive distribution is the best is asked anew for each of them. NaN where there are fewer forecasts.
+        The best naive distribution is chosen for each session anew. NaN where there are fewer forecasts.
         """
         skill = np.full(len(self), math.nan)
         if len(self) < span:
@@ -91,10 +91,9 @@ class LiveRecord:
         }
 
     def claim(self, needed: float) -> str:
-        """What may be said of these forecasts, where odds of `needed` to 1 prove something.
+        """What these forecasts show, where odds of `needed` to 1 are a proof.
 
-        Where both were reached, first that they are better and then that they are worse, or the other way round, what
-        was reached last is said.
+        Where the odds were reached both for better and for worse, the later one is said.
         """
         better = _first(self.evidence.log_odds, needed)
         worse = _first(self.evidence.log_odds_against, needed)

@@ -1,4 +1,4 @@
-"""The proof of a configuration: what it forecast over years of a backtest, and what that says in one of three words."""
+"""The proof of a configuration: what it forecast over years of a backtest, and the verdict on that."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ProofConfig(Frozen):
     sessions: int = Field(1250, ge=1, description="how many sessions a proof begins with, as far as prices allow")
     history: int = Field(500, ge=1, description="the fewest sessions before the first fit")
     refit_every: int = Field(
-        252, ge=1, le=504, description="sessions between two fits; two years at most, for what is promised of a proof"
+        252, ge=1, le=504, description="sessions between two fits; at most 504, which is two years"
     )
 
 
@@ -38,7 +38,7 @@ class Needed(NamedTuple):
 
     evidence: the odds that the first configuration of a security and column needs; the k-th needs k times as much
     sessions: with fewer of them nothing is decided
-    recent:   on so many of the newest sessions the CRPS may not be above the best naive distribution's
+    recent:   on this many of the newest sessions the CRPS may not be above the best naive distribution's
     of_scale: the CRPS may be at most this share of that of the market's scale alone
     """
 
@@ -50,7 +50,7 @@ class Needed(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proof:
-    """What a configuration forecast in a backtest of years, with its seed set aside.
+    """What a configuration forecast in a backtest of years; its seed is not part of the configuration.
 
     judged: every session of it, in the order of time
     tried:  it is the k-th configuration that was tried on this security and column
@@ -94,7 +94,7 @@ class Proof:
         return needed.evidence * self.tried
 
     def verdict(self, needed: Needed) -> Verdict:
-        """The word for it."""
+        """Proven, undecided or no skill, by what a proof needs."""
         if self.sessions < needed.sessions:
             return Verdict.UNDECIDED
         if all(condition.holds for condition in self.conditions(needed)):

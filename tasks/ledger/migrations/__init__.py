@@ -1,7 +1,7 @@
-"""Alembic's scripts that make the ledger's tables, and that will bring a release's tables to the next one's.
+"""Alembic's scripts, which make the ledger's tables and migrate them from one release to the next.
 
-Each script makes one version, and is never edited once it has been released. The ledger's version is in its own table
-`ledger_version`, since on a shared server `alembic_version` is MLflow's.
+Each script makes one version, and is never edited after its release. The ledger's version is in its own table
+`ledger_version`, since in a shared database `alembic_version` is MLflow's.
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""`tomorrow up`: MLflow's and Prefect's servers and a worker, supervised."""
+"""The stack of `tomorrow up`: MLflow's and Prefect's servers and a worker, supervised."""

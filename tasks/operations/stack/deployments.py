@@ -1,10 +1,13 @@
-"""The deployments of prefect.yaml, made or renewed on a Prefect server."""
+"""Makes or updates the deployments of prefect.yaml on a Prefect server."""
 
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import yaml
 
 from model.errors import ConfigurationError
 from model.market.calendar import ExchangeCalendar
@@ -15,9 +18,9 @@ from tasks.system import durations
 
 WORK_POOL = "local-pool"
 SHOWN_LINES = 8
-# What the worker makes of every run: Prefect's own command, in the worker's environment and a folder of the run's own.
-# Prefect's template has a variable for each of them, which a run or a deployment may fill; this one has none, and
-# refuses them. It names no `env` either: Prefect would add what a run brings to it, variable or not.
+# The job template: every run uses Prefect's own command, the worker's environment and a folder of its own. Prefect's
+# own template has variables for these, which a run or a deployment may set; this one has none and refuses them. It also
+# leaves out `env`, since Prefect would add a run's variables to it in any case.
 JOBS: Mapping[str, Any] = {
     "job_configuration": {"stream_output": True},
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
@@ -33,45 +36,77 @@ def deploy(
     calendar: ExchangeCalendar | None = None,
     places: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Make or renew the work pool and the deployments; gives a line for each schedule that stays paused.
+    """Make or update the work pool and the deployments; returns a line for each schedule that stays paused.
 
-    parameters: for each deployment whose flow takes them, in place of the flow's own defaults
-    is_ours:    whether the server is the stack's; on another one a pool of that name is left as it is
-    calendar:   of the exchange whose close and open the schedules follow, if it is not New York's
-    places:     tags that say where the runs work: elsewhere they refuse
+    variables:  the environment of the `prefect deploy` command
+    parameters: in place of those of the same names in prefect.yaml
+    is_ours:    whether the server is part of the stack; on any other, a pool of that name is left unchanged
+    calendar:   of the exchange whose open and close the schedules follow; None: New York's
+    places:     tags that name the stores of the runs, which refuse to work on others
+
+    ConfigurationError where prefect.yaml is missing or damaged, or Prefect refuses it.
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
         raise ConfigurationError(
             str(file), have="no such file", need="the deployments, in a file beside the packages", remedy="put it back"
         )
-    project = file.parent
-    paused = _paused(api)
+    paused, key = _paused(api), {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
     api.set_pool(WORK_POOL, JOBS, renew=is_ours)
-    key = {"PREFECT_API_AUTH_STRING": api.key} if api.key else {}
-    _prefect(project, {**variables, **key}, "--no-prompt", "deploy", "--all")
-    deployed = api.deployments()
-    for deployment in deployed.values():
-        taken = deployment["parameter_openapi_schema"].get("properties", {})
-        given = {name: value for name, value in parameters.items() if name in taken}
-        if given:
-            api.set_parameters(deployment, given)
-        if places:
-            api.set_tags(deployment, {*deployment["tags"], *places})
-        for schedule in deployment["schedules"]:
-            to = None if calendar is None else moved(schedule["schedule"], schedule["slug"] or "", calendar)
-            if to is not None:
-                api.reschedule(deployment, schedule, to)
-    notes = []
-    for name, slugs in paused.items():
-        if slugs and name in deployed:
-            api.pause(deployed[name], slugs)
-            notes.append(f"{name}: {', '.join(slugs)} stays paused, as it was")
-    return tuple(notes)
+    whole = _read(file)
+    deployments = whole["deployments"]
+    for deployment in deployments:
+        _complete(deployment, parameters, calendar, places, paused.get(deployment["name"], ()))
+    with TemporaryDirectory() as folder:
+        complete = Path(folder) / file.name
+        complete.write_text(yaml.safe_dump(whole), encoding="utf-8")
+        options = ("deploy", "--all", "--prefect-file", str(complete))
+        _prefect(file.parent, {**variables, **key}, "--no-prompt", *options)
+    return tuple(
+        f"{deployment['name']}: {', '.join(slugs)} stays paused, as it was"
+        for deployment in deployments
+        if (slugs := paused.get(deployment["name"]))
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    have = "no list of deployments with their names"
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found, have = None, f"not YAML: {' '.join(str(error).split())}"
+    named = found.get("deployments") if isinstance(found, dict) else None
+    if not isinstance(named, list) or not all(isinstance(each, dict) and "name" in each for each in named):
+        raise ConfigurationError(
+            str(file), have=have, need="deployments that Prefect takes", remedy="correct it, or put the original back"
+        )
+    return {**found, "deployments": named}
+
+
+def _complete(
+    deployment: dict[str, Any],
+    parameters: Mapping[str, Any],
+    calendar: ExchangeCalendar | None,
+    places: Collection[str],
+    paused: Collection[str],
+) -> None:
+    """Fill in a deployment of the file.
+
+    Prefect plans runs as soon as it knows of a deployment. Those of one that were completed afterwards could be without
+    the parameters and places.
+    """
+    own = deployment.get("parameters") or {}
+    deployment["parameters"] = {**own, **{name: value for name, value in parameters.items() if name in own}}
+    deployment["tags"] = sorted({*(deployment.get("tags") or ()), *places})
+    for schedule in deployment.get("schedules") or ():
+        slug = schedule.get("slug", "")
+        schedule.update((calendar and moved(schedule, slug, calendar)) or {})
+        if slug in paused:
+            schedule["active"] = False
 
 
 def _paused(api: PrefectApi) -> dict[str, list[str]]:
-    """The schedules that somebody has paused: deploying makes all of them anew, and active."""
+    """Deployment -> its paused schedules, to be paused again, since deploying makes all of them active."""
     return {
         name: [schedule["slug"] for schedule in deployment["schedules"] if not schedule["active"] and schedule["slug"]]
         for name, deployment in api.deployments().items()
@@ -87,7 +122,7 @@ def _prefect(project: Path, variables: Mapping[str, str], *arguments: str) -> No
         capture_output=True,
         text=True,
         timeout=durations.DEPLOY,
-        # Ctrl-C is for the stack, which waits for this and then ends.
+        # Ctrl-C reaches only the stack, which waits for this command and then ends.
         start_new_session=True,
         check=False,
     )

@@ -1,4 +1,4 @@
-"""The logs of a stack's parts: appended to by several processes, and never larger than twice a limit."""
+"""The logs of a stack's parts: several processes append to them, and they are cut when they grow too large."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SHOWN_BYTES = 8192
 
 @contextmanager
 def mark_start(log: Path, now: datetime) -> Iterator[BinaryIO]:
-    """Open a log at its end, with a line that says when the part was started; on a full disk without."""
+    """Open a log for appending, after a line that says when the part was started; without it on a full disk."""
     with log.open("ab", buffering=0) as out:
         with suppress(OSError):
             out.write(f"--- started {now:%Y-%m-%d %H:%M:%S} UTC\n".encode())
@@ -28,7 +28,7 @@ def write_line(log: Path, now: datetime, text: str) -> None:
 
 
 def newest_lines(log: Path) -> list[str]:
-    """The last lines of a log; none where there is none."""
+    """The last lines of a log, at most SHOWN_LINES; none where there is no log."""
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - SHOWN_BYTES))
         return file.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
@@ -36,9 +36,9 @@ def newest_lines(log: Path) -> list[str]:
 
 
 def cut_log(log: Path, largest: int = LARGEST) -> None:
-    """Move a log that has grown too large aside, and continue with an empty one.
+    """Copy a log of more than `largest` bytes to `LOG.1`, and empty it.
 
-    Emptied and not renamed: those who write hold it open, and write at its end, wherever that is.
+    It is not renamed, since its writers hold it open; they append, so they continue in the emptied file.
     """
     with suppress(OSError):
         if log.stat().st_size > largest:

@@ -1,4 +1,4 @@
-"""MLflow's server behind the guard, as `mlflow server --app-name tomorrow` finds it: by an entry point of ours."""
+"""MLflow's server behind the guard; `mlflow server --app-name tomorrow` finds it by our entry point."""
 
 import os
 
@@ -6,9 +6,9 @@ from tasks.system.access.guard import COOKIE_SALT, TOKEN, App, Door, KeyGuard
 
 NAME = "tomorrow"
 HINT = (
-    "a key is needed: a program sends it as MLFLOW_TRACKING_TOKEN, and in a browser a link lets you in. `tomorrow up` "
-    "has shown both, and `tomorrow status --links` on its state directory shows them again. Commands of `tomorrow` on "
-    "the same state directory need no help."
+    "a key is needed: a program sends it as MLFLOW_TRACKING_TOKEN; for a browser there is a link. `tomorrow up` "
+    "has shown both; `tomorrow status --links` on its state directory shows them again. Commands of `tomorrow` on "
+    "the same state directory send the key by themselves."
 )
 
 

@@ -1,4 +1,4 @@
-"""Where a person finds the runs in MLflow's pages, which open on language models unless told otherwise."""
+"""Addresses of the runs in MLflow's pages, which show language models by default."""
 
 from contextlib import suppress
 
@@ -12,21 +12,21 @@ HINT = 'If the pages show "GenAI", click "Model training" at the top left: the b
 
 
 def runs_page(address: str, experiment: str, key: str | None = None) -> str:
-    """The page with the experiment's runs on the server at this address; while there is none, the list of experiments.
+    """The page of the experiment's runs on the server at this address; the list of experiments if it has none yet.
 
-    MLflow 3.17 shows its pages for models only where the address or the switch at the top left says so. The address
-    says it for one page: from the list of experiments a click leads back to language models. It names the experiment's
-    view of its runs, too: with the columns that show the result.
+    MLflow 3.17 shows its pages for models only if the address, or the switch at the top left, selects them. The address
+    does so for one page: from the list of experiments, a click leads back to language models. The address also selects
+    the experiment's view of its runs, with the columns that show the result.
 
-    key: what the server asks for
+    key: the server's key; None where it needs none
     """
     return f"{address}/#/{_fragment(address, experiment, key)}"
 
 
 def runs_link(address: str, experiment: str, key: str, salt: str) -> str:
-    """The link to the same page that lets a browser in until the stack ends: the server answers it with a cookie.
+    """A link to the same page that lets a browser in: the server answers with a cookie, valid until the stack ends.
 
-    It leads to the page that stands behind the `#`, which a browser keeps for itself and takes along.
+    The page is named after the `#`; the browser does not send that part, and keeps it when it is redirected.
 
     salt: of the stack
     """
@@ -37,7 +37,7 @@ def _fragment(address: str, experiment: str, key: str | None) -> str:
     import httpx
 
     page, view = "experiments", ""
-    # A proxy is for the world outside, not for servers of this machine.
+    # trust_env=False: a proxy must not be used for this machine's servers.
     with suppress(httpx.HTTPError, ValueError, KeyError):
         question = f"{address}/api/2.0/mlflow/experiments/get-by-name"
         headers = {"Authorization": f"Bearer {key}"} if key else {}

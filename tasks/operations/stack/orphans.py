@@ -1,10 +1,10 @@
-"""The processes of a stack: found by a mark in their environment, and ended.
+"""Finds the processes of a stack by a mark in their environment, and ends them.
 
-A server's own workers, and the flow runs of a worker, have process groups and sessions of their own, and outlive the
-process that started them. The mark is inherited by all of them.
+The servers' own workers, and the worker's flow runs, have sessions of their own and outlive the process that started
+them. All of them inherit the mark.
 
-Run as a program it is the stack's watchdog: it waits until the process that started it is gone, however that ended,
-and then ends every process with the mark. It imports nothing but psutil, so that it stays small.
+Run as a program, this is the stack's watchdog: it waits until the process that started it has ended or was killed, and
+then ends every process with the mark. Besides the standard library it imports only psutil, to stay small.
 """
 
 import os
@@ -24,15 +24,15 @@ PATIENCE_SECONDS = 5.0
 
 
 def mark_of(home: Path, token: str = "") -> str:
-    """The mark of one stack on a state directory; without a token, what the marks of all of them begin with."""
+    """The mark of one stack on a state directory; without a token, the beginning of the marks of all its stacks."""
     return f"{home}#{token}"
 
 
 def marked(mark: str, part: str | None = None) -> tuple[int, ...]:
-    """The processes whose mark begins with `mark`, of one part or of all."""
+    """The ids of processes whose mark begins with `mark`, of one part or of all."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):  # another user's, or gone
+        with suppress(psutil.Error, OSError):  # it is another user's, or has ended
             variables = process.environ()
             if variables.get(MARK, "").startswith(mark) and part in (None, variables.get(PART)):
                 found.append(process.pid)
@@ -40,7 +40,10 @@ def marked(mark: str, part: str | None = None) -> tuple[int, ...]:
 
 
 def end(find: Callable[[], Iterable[int]], patience: float = PATIENCE_SECONDS) -> int:
-    """End every process that `find` finds, gently at first, until it finds none; how many there were."""
+    """End every process that `find` finds, until it finds none; returns how many there were.
+
+    patience: seconds before SIGKILL follows SIGTERM
+    """
     asked: set[int] = set()
     deadline = time.monotonic() + patience
     while there := set(find()):
@@ -53,13 +56,13 @@ def end(find: Callable[[], Iterable[int]], patience: float = PATIENCE_SECONDS) -
 
 
 def send(process: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may be gone by now."""
+    """Send a signal to a process, which may have ended already."""
     with suppress(ProcessLookupError):
         os.kill(process, number)
 
 
 def watch(mark: str) -> None:
-    """Wait for the end of standard input, which comes when nobody holds its other end; then end what is marked."""
+    """Wait until standard input closes, which is when the supervisor is gone; then end the marked processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(0, 1024):

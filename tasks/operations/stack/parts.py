@@ -1,6 +1,7 @@
-"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how each is started and asked how it is."""
+"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how to start and check each of them."""
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +19,12 @@ from tasks.system.access.guard import COOKIE_SALT, TOKEN, Door, is_everywhere
 from tasks.system.access.own_servers import LOCALHOST, NUMBER, proves_itself
 from tasks.system.access.prefect_app import server_command, server_variables
 from tasks.system.access.secret import Keys, state_keys
+from tasks.system.lock import state_id
 from tasks.system.prefect_server import environment
 from tasks.tracking.client import key_variables
 
-WORKER = "tomorrow"
 DATABASE = Address("sqlite:///mlflow.db")
-# A server listens on what it finds as its standard input: the only file that `mlflow server` hands on to its own.
+# Servers get their listening socket as standard input, the only file descriptor that `mlflow server` passes on.
 LENT = ("--fd", "0")
 
 
@@ -31,10 +32,10 @@ LENT = ("--fd", "0")
 class Part:
     """One process that is kept running.
 
-    variables:  what it finds in its environment beside the supervisor's own
-    is_healthy: asked now and then, with the time of its start; None where the part that would know is away
-    address:    where people see it; host and port of a server, and the setting that names the port
-    spares:     whether the processes that it started may end by themselves when it dies
+    variables:  its environment, in addition to the supervisor's
+    is_healthy: checks it, given the time of its start; None where the part that would know does not answer
+    address:    of its pages; host, port: where a server listens; setting: the setting for the port
+    spares:     whether the processes that it started go on when it dies, until they end by themselves
     """
 
     name: str
@@ -52,22 +53,25 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The parts in the order of their start, and where MLflow and Prefect are, be they parts of it or elsewhere.
+    """The parts in the order of their start, and the addresses of MLflow and Prefect, part of the stack or elsewhere.
 
-    keys: what those servers ask for that are parts of it
-    salt: another one for each stack, so that no link or cookie lets anybody in after its end
+    worker:    the name by which Prefect knows its worker
+    variables: the environment that all parts share
+    keys:      of the servers that are parts of the stack
+    salt:      random, so that links and cookies are useless after the stack has ended
     """
 
     parts: tuple[Part, ...]
     tracking: Address
     api: PrefectApi
     variables: Mapping[str, str]
+    worker: str = ""
     keys: Keys | None = None
     salt: str = ""
 
 
 def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
-    """What is to be started for these settings; servers elsewhere that they or the environment name are used."""
+    """The stack for these settings; a server that they or the environment name elsewhere is used, not started."""
     mlflow_address = settings.server.address
     prefect_address = settings.prefect.address
     api_address = f"{prefect_address}/api"
@@ -75,7 +79,7 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     is_ours = prefect_elsewhere is None or _numbered(prefect_elsewhere) == api_address
     elsewhere = None if is_ours else prefect_elsewhere
     tracking = Address(mlflow_address) if own_mlflow else settings.tracking_uri
-    keys, salt = state_keys(settings), token_hex(16)
+    keys, salt, worker = state_keys(settings), token_hex(16), worker_name(settings)
     if elsewhere is None:
         api = PrefectApi(api_address, keys.prefect)
     else:
@@ -86,24 +90,34 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
         "TOMORROW_HOME": str(settings.home),
         "MLFLOW_TRACKING_URI": tracking.secret,
         "PREFECT_API_URL": api.address,
-        # What is read in a log while it is written must not wait in a buffer.
+        # Lines must reach the logs at once.
         "PYTHONUNBUFFERED": "1",
     }
+    mlflow_door = Door(mlflow_address, keys.proof, settings.server.allowed_hosts)
+    prefect_door = Door(prefect_address, keys.proof, settings.prefect.allowed_hosts)
     parts = (
-        *((_mlflow(settings, Door(mlflow_address, keys.proof), keys, salt, shared),) if own_mlflow else ()),
-        *((_prefect(settings, Door(prefect_address, keys.proof), api, shared),) if elsewhere is None else ()),
-        _worker(settings, api, keys.mlflow if own_mlflow else None, shared),
+        *((_mlflow(settings, mlflow_door, keys, salt, shared),) if own_mlflow else ()),
+        *((_prefect(settings, prefect_door, api, shared),) if elsewhere is None else ()),
+        _worker(settings, worker, api, keys.mlflow if own_mlflow else None, shared),
     )
-    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, keys=keys, salt=salt)
+    return Stack(parts=parts, tracking=tracking, api=api, variables=shared, worker=worker, keys=keys, salt=salt)
+
+
+def worker_name(settings: Settings) -> str:
+    """A name for the state directory's worker that is unique on a shared Prefect server.
+
+    It has the machine's name, too, since a state directory may have been copied to another machine.
+    """
+    return f"{platform.node()}-{state_id(settings)[:8]}"
 
 
 def _numbered(address: str) -> str:
-    """The address as our own servers are named."""
+    """The address in the form of our own servers' addresses: 127.0.0.1 for localhost, no slash at the end."""
     return address.rstrip("/").replace(LOCALHOST, NUMBER, 1)
 
 
 def store_of_server(settings: Settings) -> Settings:
-    """The settings by which MLflow's server opens its database: an address of a server is none."""
+    """The settings with which MLflow's server opens its database, also where `tracking.uri` names that server."""
     if not settings.tracking_uri.is_server:
         return settings
     return settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": DATABASE})})
@@ -111,23 +125,23 @@ def store_of_server(settings: Settings) -> Settings:
 
 def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mapping[str, str]) -> Part:
     store = store_of_server(settings)
-    host = urlsplit(door.address).netloc
+    hosts, pages = _as_mlflow_checks(door)
     return Part(
         name="mlflow",
         title="MLflow",
         command=(
             *(sys.executable, "-m", "mlflow", "server"),
             *("--host", settings.server.host, "--port", str(settings.server.port)),
-            # Its default, four workers and a runner of jobs, takes five times the memory.
+            # MLflow's default, four workers and a job runner, takes five times the memory.
             *("--workers", "1", "--uvicorn-opts", f"--log-level warning {' '.join(LENT)}"),
-            # Commands that run without a server put artifacts there, too.
+            # Commands without a server store artifacts there, too.
             *("--default-artifact-root", settings.artifact_place, "--no-serve-artifacts"),
-            # Ours, which stands before it, asks for the key, and knows which hosts are meant.
+            # Our application: it puts the guard before MLflow's, which checks the key and the host.
             *("--app-name", mlflow_app.NAME),
-            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else host),
-            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else door.address),
+            *("--allowed-hosts", "*" if is_everywhere(settings.server.host) else hosts),
+            *("--cors-allowed-origins", "*" if is_everywhere(settings.server.host) else pages),
         ),
-        # An address may hold a password, which the list of processes would show; the environment does not.
+        # In the environment, not on the command line: an address may hold a password, and anybody can list commands.
         variables={
             **shared,
             "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
@@ -146,6 +160,14 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
     )
 
 
+def _as_mlflow_checks(door: Door) -> tuple[str, str]:
+    """The hosts and the origins of pages that MLflow's own checks let pass, by patterns: those of the guard."""
+    patterns = [pattern for name in door.names for pattern in (name, f"{name.replace('[', '[[]', 1)}:*")]
+    hosts = [urlsplit(door.address).netloc, *patterns]
+    pages = [door.address, *(f"{scheme}://{pattern}" for pattern in patterns for scheme in ("http", "https"))]
+    return ",".join(hosts), ",".join(pages)
+
+
 def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="prefect",
@@ -154,11 +176,11 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         variables={
             **shared,
             **server_variables(door, str(api.key)),
-            # A page that another machine shows has to ask the address that it came from.
-            "PREFECT_SERVER_UI_API_URL": "/api" if is_everywhere(settings.prefect.host) else api.address,
-            # Prefect makes a copy of its pages: by default among the installed packages, which others may use, too.
+            # A page opened on another machine has to send requests to the address that it was loaded from.
+            "PREFECT_SERVER_UI_API_URL": "/api" if door.names or is_everywhere(settings.prefect.host) else api.address,
+            # Prefect copies its pages, by default into the installed packages, which others may share.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "ui"),
-            # Flow runs and their logs would be kept for ever; events go after a week by themselves.
+            # By default flow runs and their logs are kept for ever, and events for a week.
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.housekeeping.prefect_days * 86400),
         },
@@ -171,15 +193,15 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
     )
 
 
-def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
+def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         title="the worker",
         command=(
             *(sys.executable, "-m", "prefect", "worker", "start"),
-            *("--pool", WORK_POOL, "--type", "process", "--name", WORKER, "--install-policy", "never"),
+            *("--pool", WORK_POOL, "--type", "process", "--name", name, "--install-policy", "never"),
         ),
-        # The runs that it starts have the same environment: the work pool lets nobody add to it.
+        # The runs that it starts have the same environment; the work pool does not let anybody add to it.
         variables={
             **shared,
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT),
@@ -187,7 +209,7 @@ def _worker(settings: Settings, api: PrefectApi, mlflow_key: str | None, shared:
             **(key_variables(mlflow_key) if mlflow_key else {}),
         },
         log=settings.home / "logs" / "worker.log",
-        is_healthy=lambda since: api.is_online(WORK_POOL, WORKER, since),
-        # A flow run goes on without the worker that started it, and tells the server how it ended.
+        is_healthy=lambda since: api.is_online(WORK_POOL, name, since),
+        # Flow runs go on without the worker that started them, and report to the server how they ended.
         spares=True,
     )

@@ -1,9 +1,9 @@
-"""The ports of a stack: its supervisor listens on them for as long as it lives, and lends them to its servers.
+"""The ports of a stack: the supervisor listens on them all the time, and lends the sockets to its servers.
 
-Were a server to take its port by itself, another user of the machine could have it between its end and its next start,
-and would be sent the keys of whoever asks. The supervisor has to listen, too: a port that is bound and not listened on
-is anybody's who binds it with SO_REUSEADDR, which a server needs, since what lingers of ended connections would keep it
-from starting.
+If a server opened its port itself, another user of the machine could take it between the server's end and its restart,
+and would receive the clients' keys. Binding is not enough, the supervisor has to listen: while nobody listens, anybody
+else may bind the same port with SO_REUSEADDR. A server needs that option, since remains of ended connections would
+otherwise keep it from starting.
 """
 
 import errno
@@ -18,15 +18,15 @@ from model.errors import ConfigurationError
 from tasks.operations.stack.parts import Part
 
 LONGEST_COMMAND = 100
-# How many may wait while nobody answers: half a second's worth.
+# How many connections may wait while no server answers: those of half a second.
 BACKLOG = 128
 
 
 @contextmanager
 def taken(parts: Iterable[Part]) -> Iterator[Mapping[str, socket.socket]]:
-    """Listen on the port of every part that has one, until the block is left; the sockets by the parts' names.
+    """Listen on the port of every part that has one, until the end of the block; gives part's name -> socket.
 
-    ConfigurationError for the first port that somebody else listens on, with who that is.
+    ConfigurationError for the first port that cannot be listened on; it names the process that uses it.
     """
     with ExitStack() as kept:
         found = {}
@@ -50,9 +50,9 @@ def taken(parts: Iterable[Part]) -> Iterator[Mapping[str, socket.socket]]:
 
 
 def hang_up(listening: socket.socket) -> None:
-    """End the connections that wait for a server which is away: their clients try again, and do not wait in vain."""
-    with suppress(OSError):  # nobody waits any more
-        listening.setblocking(False)  # what a server that had it may have changed
+    """Close the connections that wait for a server which is down, so that their clients try again at once."""
+    with suppress(OSError):  # no connection is left
+        listening.setblocking(False)  # a server that had the socket may have changed this
         while True:
             listening.accept()[0].close()
 
@@ -63,7 +63,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if listening.family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # A server that is handed a socket does not know of which kind it is, and would let short answers wait.
+        # Servers do not set this on a socket that they are given; without it, short answers would be delayed.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.bind((host, port))
         listening.listen(BACKLOG)
@@ -74,7 +74,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _by(port: int) -> str:
-    """Who listens there, as far as this user may see."""
+    """The process that listens there, as a clause; empty where this user may not see it."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.pid != os.getpid() and any(_listens(found, port) for found in process.net_connections("tcp")):

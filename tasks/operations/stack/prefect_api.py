@@ -1,14 +1,15 @@
-"""Questions to Prefect's server over HTTP: what is scheduled, who works, what has died.
+"""Requests to Prefect's server over HTTP: deployments, scheduled runs, workers, unfinished runs.
 
-Prefect itself is not imported, since that takes seconds, and `tomorrow status` shall be quick. What a server cannot
-answer for a moment, because it is busy or starts again, is asked again; each question may be asked twice.
+Prefect itself is not imported, since that takes seconds, and `tomorrow status` is to be quick. Requests are repeated
+while a server is busy or restarting, so each of them must be safe to send twice.
 """
 
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
@@ -18,13 +19,13 @@ from tasks.system.patience import PASSING, patiently
 if TYPE_CHECKING:
     import httpx
 
-MOST = 200  # what Prefect gives in one answer
+MOST = 200  # as many as Prefect gives in one answer
 STARTING = "see whether it runs: tomorrow status; start it with: tomorrow up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledRun:
-    """A run of a deployment that is to start, and when."""
+    """A scheduled run of a deployment, and when it is to start."""
 
     deployment: str
     name: str
@@ -33,10 +34,10 @@ class ScheduledRun:
 
 @dataclass(frozen=True, slots=True)
 class PrefectApi:
-    """The API of one Prefect server; ConfigurationError where it does not answer, or refuses.
+    """The API of one Prefect server; its methods raise ConfigurationError where it does not answer, or refuses.
 
-    key:       what the server asks for; None where it asks for nothing
-    rides_out: so many seconds a question is asked again that got no answer, or one that may pass
+    key:       the server's key; None where it needs none
+    rides_out: for how many seconds to repeat a request after no answer, or a temporary one
     sleep:     waits between two tries, and may do something meanwhile
     """
 
@@ -46,7 +47,7 @@ class PrefectApi:
     sleep: Callable[[float], None] = time.sleep
 
     def is_online(self, pool: str, worker: str, since: datetime) -> bool | None:
-        """Whether Prefect has heard from a worker since, and still does; None where Prefect does not answer."""
+        """Whether Prefect has heard from a worker after `since`, and counts it as online; None without an answer."""
         try:
             known = self._ask_once(f"work_pools/{pool}/workers/filter", {})
         except ConfigurationError:
@@ -59,9 +60,9 @@ class PrefectApi:
         )
 
     def set_pool(self, pool: str, template: Mapping[str, Any], *, renew: bool) -> None:
-        """Make the work pool of that name, of processes, where there is none.
+        """Make the work pool of that name, of type process, where there is none.
 
-        renew: whether to change what the jobs of one that is there are made of
+        renew: whether to replace the job template of an existing one
         """
         found = self._ask("work_pools/filter", {"work_pools": {"name": {"any_": [pool]}}})
         if found and renew:
@@ -70,11 +71,11 @@ class PrefectApi:
             self._ask("work_pools/", {"name": pool, "type": "process", "base_job_template": template})
 
     def deployments(self) -> dict[str, dict[str, Any]]:
-        """Every deployment by its name."""
+        """Name -> deployment."""
         return {found["name"]: found for found in self._ask("deployments/filter", {"limit": MOST})}
 
     def scheduled(self) -> tuple[ScheduledRun, ...]:
-        """The next run of each deployment, the earliest first."""
+        """The next run of each deployment, earliest first."""
         names = {found["id"]: name for name, found in self.deployments().items()}
         question = {
             "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
@@ -89,24 +90,44 @@ class PrefectApi:
                 first[name] = ScheduledRun(deployment=name, name=run["name"], at=at)
         return tuple(first.values())
 
-    def crash_unfinished(self, pool: str, reason: str) -> tuple[str, ...]:
-        """Set every unfinished run of a pool to crashed; their names. To be called while no worker runs.
+    def crash_unfinished(self, pool: str, worker: str, reason: str) -> tuple[str, ...]:
+        """Set every unfinished run of a worker to crashed; returns their names. To be called while it does not run.
 
-        A run whose process died together with its worker would count as running for ever, and its deployment, which
-        may have one run at a time, would start no other.
+        Else a run whose process died with its worker would count as running for ever, and its deployment, which may
+        have only one run at a time, would start no other. The runs of other workers of the pool are left alone.
         """
-        runs = self._ask("flow_runs/filter", {**_unfinished(pool), "limit": MOST})
+        runs = self._unfinished(pool, worker, self._ask)
         for run in runs:
             state = {"type": "CRASHED", "name": "Crashed", "message": reason}
             self._ask(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         return tuple(run["name"] for run in runs)
 
-    def running(self, pool: str) -> int:
-        """How many runs of a pool are not finished."""
-        return int(self._ask_once("flow_runs/count", _unfinished(pool)))
+    def running(self, pool: str, worker: str) -> int:
+        """How many runs of a worker are not finished."""
+        return len(self._unfinished(pool, worker, self._ask_once))
+
+    def _unfinished(self, pool: str, worker: str, ask: Callable[[str, object], Any]) -> list[dict[str, Any]]:
+        """The unfinished runs of a worker.
+
+        A worker writes its name on a run when it has taken it. A worker that died before that left a run without a
+        name. Such a run counts as this worker's if Prefect hears from no other worker of the pool.
+        """
+        runs: list[dict[str, Any]] = []
+        for start in count(0, MOST):
+            page = ask("flow_runs/filter", {**_unfinished(pool), "limit": MOST, "offset": start})
+            runs += page
+            if len(page) < MOST:
+                break
+        ours = [run for run in runs if _worker_of(run) == worker]
+        nobodys = [run for run in runs if _worker_of(run) is None]
+        if nobodys:
+            known = ask(f"work_pools/{pool}/workers/filter", {})
+            is_alone = not any(found["name"] != worker and found["status"] == "ONLINE" for found in known)
+            return [*ours, *(nobodys if is_alone else ())]
+        return ours
 
     def create_run(self, deployment: str, key: str) -> tuple[str, str]:
-        """Have a deployment run now; the run's name and id. With the same key it is the same run, and no second one."""
+        """Start a run of a deployment now; returns its name and id. A repeated key gives the same run again."""
         found = self.deployments().get(deployment)
         if found is None:
             raise self._refusal(f"it has no deployment {deployment}", remedy="put it back into prefect.yaml")
@@ -118,29 +139,8 @@ class PrefectApi:
         written = {**event, "id": str(event["id"]), "occurred": event["occurred"].isoformat()}
         self._ask_once("events", [written])
 
-    def set_parameters(self, deployment: dict[str, Any], parameters: dict[str, Any]) -> None:
-        """Override parameters of a deployment, beside those that it has."""
-        merged = {**deployment["parameters"], **parameters}
-        self._ask(f"deployments/{deployment['id']}", {"parameters": merged}, method="PATCH")
-
-    def set_tags(self, deployment: dict[str, Any], tags: Iterable[str]) -> None:
-        """Give a deployment these tags, which its runs have, too."""
-        self._ask(f"deployments/{deployment['id']}", {"tags": sorted(tags)}, method="PATCH")
-
-    def reschedule(self, deployment: dict[str, Any], schedule: dict[str, Any], to: dict[str, Any]) -> None:
-        """Have a schedule of a deployment start its runs at other times."""
-        place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-        self._ask(place, {"schedule": to}, method="PATCH")
-
-    def pause(self, deployment: dict[str, Any], schedules: Iterable[str]) -> None:
-        """Pause the schedules of these slugs."""
-        for schedule in deployment["schedules"]:
-            if schedule["slug"] in set(schedules):
-                place = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-                self._ask(place, {"active": False}, method="PATCH")
-
     def _ask_once(self, path: str, question: object) -> Any:
-        """Ask what is asked again soon in any case, or what nobody shall wait for."""
+        """Send a request once: it is sent again soon in any case, or is not worth waiting for."""
         import httpx
 
         try:
@@ -150,7 +150,7 @@ class PrefectApi:
         return self._content(answer, "POST", path)
 
     def _ask(self, path: str, question: object, method: str = "POST") -> Any:
-        """Ask until there is an answer, or `rides_out` seconds have gone by."""
+        """Repeat a request until there is an answer, for at most `rides_out` seconds."""
         import httpx
 
         try:
@@ -181,10 +181,15 @@ class PrefectApi:
 
 
 def _may_end(error: BaseException) -> bool:
-    """Whether a server may have been away for a moment alone; an address of another kind stays one."""
+    """Whether an error may be temporary; an address with another protocol is not."""
     import httpx
 
     return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+
+
+def _worker_of(run: Mapping[str, Any]) -> str | None:
+    name = (run.get("labels") or {}).get("prefect.worker.name")
+    return None if name is None else str(name)
 
 
 def _unfinished(pool: str) -> dict[str, Any]:
@@ -197,7 +202,7 @@ def _unfinished(pool: str) -> dict[str, Any]:
 def _client(patience: float, key: str | None = None) -> "httpx.Client":
     import httpx
 
-    # As Prefect's own clients send it.
+    # The header that Prefect's own clients send.
     headers = {"Authorization": f"Basic {b64encode(key.encode()).decode()}"} if key else {}
-    # A proxy is for the world outside, not for servers of this machine.
+    # trust_env=False: a proxy must not be used for this machine's servers.
     return httpx.Client(timeout=patience, trust_env=False, headers=headers)

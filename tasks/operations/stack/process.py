@@ -1,4 +1,4 @@
-"""One part of a stack as a process: started, checked, started again after a pause when it dies, ended."""
+"""One part of a stack as a process: starts it, checks it, restarts it after a pause when it dies, and ends it."""
 
 import os
 import signal
@@ -17,21 +17,24 @@ from tasks.system import durations
 from tasks.system.access.stack_state import Condition, PartState
 from tasks.system.state_directory import folder_variables
 
-# A server on a busy machine may be slow to answer; one that is silent so many times in a row hangs.
+# On a busy machine a server may be slow; after this many failed checks in a row it is taken to hang.
 MOST_SILENCES = 6
 MOST_DEATHS_AT_START = 3
 
 
 def pause_before(start: int) -> float:
-    """Seconds before the n-th start again in a row: 1, 2, 4 and so on, a minute at most."""
+    """Seconds before the n-th restart in a row: 1, 2, 4 and so on, at most a minute."""
     return min(durations.LONGEST_PAUSE, 2.0 ** (start - 1))
 
 
 class PartProcess:
-    """A part that is kept running. All times of day and of the monotonic clock are given to it.
+    """A part that is kept running. It reads no clock: callers pass the time of day and the monotonic clock.
 
-    folder:    where its temporary folder is made
-    listening: the socket of its port, which it is lent as its standard input
+    mark:      the stack's mark, for its environment
+    folder:    in which its temporary folder is made
+    tell:      called with lines for people
+    alarm:     called with part and message when it dies
+    listening: the socket of its port, which it gets as standard input
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class PartProcess:
                 stdin=subprocess.DEVNULL if self._listening is None else self._listening.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for the supervisor, which ends the parts in their order.
+                # Ctrl-C reaches only the supervisor, which ends the parts in their order.
                 start_new_session=True,
             )
         self.condition = "starting"
@@ -87,7 +90,7 @@ class PartProcess:
         self._silences = 0
 
     def look(self, now: datetime, clock: float) -> None:
-        """See how it is, and do what is due: note its death, start it again, ask whether it is well."""
+        """Look at the process, and do what is due: note its death, restart it, or check its health."""
         if self._listening is not None and self.condition in ("starting", "waiting"):
             hang_up(self._listening)
         if self._process is None:
@@ -101,7 +104,7 @@ class PartProcess:
             self._check(clock)
 
     def check_start(self) -> None:
-        """ConfigurationError where it has died again and again before it was ever well."""
+        """ConfigurationError if it has died MOST_DEATHS_AT_START times without ever being healthy."""
         if not self._was_healthy and self._deaths_in_a_row >= MOST_DEATHS_AT_START:
             raise ConfigurationError(
                 f"{self.part.title} of the stack",
@@ -112,7 +115,7 @@ class PartProcess:
             )
 
     def end(self) -> None:
-        """End it and whatever it started."""
+        """End it and all processes that it started."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -124,12 +127,12 @@ class PartProcess:
         self._process, self.condition = None, "ended"
 
     def end_children(self, patience: float) -> int:
-        """End what it started, and not itself; how many processes there were."""
+        """End the processes that it started, but not itself; returns how many there were."""
         own = self._process.pid if self._process else None
         return end(lambda: [pid for pid in marked(self._mark, self.part.name) if pid != own], patience)
 
     def state(self) -> PartState:
-        """What there is to know of it."""
+        """Its state, for `stack.json`."""
         return PartState(
             name=self.part.name,
             condition=self.condition,
@@ -144,7 +147,7 @@ class PartProcess:
         code = self._process.returncode if self._process else 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         if not self.part.spares:
-            # Its own workers would answer at its port, and hold its database.
+            # Its own workers would go on answering at its port, and keep its database open.
             end(lambda: marked(self._mark, self.part.name))
         if clock - self._started > durations.GOOD_CONDUCT:
             self._deaths_in_a_row = 0
@@ -154,7 +157,7 @@ class PartProcess:
         self._since, self._next_start = now, clock + pause
         message = f"{self.part.title} ended with {how}; it is started again in {pause:g} s (log: {self.part.log})"
         self._tell(message)
-        # Not for every death of one that dies again and again.
+        # No alarm for each death of a part that keeps dying.
         if self._deaths_in_a_row == 1 or pause_before(self._deaths_in_a_row - 1) < pause == durations.LONGEST_PAUSE:
             self._alarm(self.part.name, message)
 
@@ -170,14 +173,14 @@ class PartProcess:
         elif is_starting:
             if clock - self._started > durations.START_PART:
                 minutes = durations.START_PART / 60
-                self._give_up(f"{self.part.title} did not come up in {minutes:g} minutes; it is ended")
+                self._give_up(f"{self.part.title} did not start within {minutes:g} minutes; it is killed")
         elif is_healthy is False:
             self._silences += 1
             if self.condition == "healthy":
                 self._tell(f"{self.part.title} does not answer")
             self.condition = "unhealthy"
             if self._silences >= MOST_SILENCES:
-                self._give_up(f"{self.part.title} has not answered {MOST_SILENCES} times in a row; it is ended")
+                self._give_up(f"{self.part.title} has not answered {MOST_SILENCES} times in a row; it is killed")
 
     def _give_up(self, why: str) -> None:
         self._tell(why)

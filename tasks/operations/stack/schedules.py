@@ -1,4 +1,4 @@
-"""The times of prefect.yaml's schedules, which are those of New York, moved to where another exchange is."""
+"""Moves the schedules of prefect.yaml, which are for New York's exchange, to the hours of another exchange."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,18 @@ from model.market.calendar import ExchangeCalendar
 
 NEW_YORK = "America/New_York"
 _OPENS, _CLOSES, _DAY = 9 * 60 + 30, 16 * 60, 24 * 60
-# Where one session follows on another, a forecast counts in the first hour: two tries, and the rest after them. Not at
-# the full hour: yfinance takes what Yahoo has in the first minute of 22:00 and 23:00 in London for the day after.
+# Minutes after the close, for exchanges without a night between sessions: the forecast has to be made in the first
+# hour, so it is tried twice, and the rest follows. Not at the full hour: in the first minute of 22:00 and 23:00 in
+# London, yfinance takes Yahoo's prices for those of the next day.
 _FORECASTS, _OTHERS_LATER = {"after-training": 10, "before-open": 35}, {"session-over": 65, "before-morning": 180}
-# Less than this between two sessions is no night, in minutes.
+# Minutes: a shorter time between two sessions does not count as a night.
 _NIGHT = 60
 
 
 def moved(schedule: Mapping[str, Any], slug: str, calendar: ExchangeCalendar) -> dict[str, Any] | None:
-    """A schedule for the days of New York's exchange, at the same distance from another one's open or close.
+    """A schedule at the same distance from another exchange's open or close as it is from New York's.
 
-    None where it stays as it is: it is of another time zone or of other days, or the exchange keeps New York's hours.
+    None where it needs no change: it has another time zone or other days, or the exchange has New York's hours.
     """
     parts = str(schedule.get("cron", "")).split()
     if schedule.get("timezone") != NEW_YORK or len(parts) != 5 or parts[2:] != ["*", "*", "1-5"]:

@@ -1,6 +1,6 @@
 """The supervisor of a stack: starts the parts, keeps them running, ends them, and leaves none behind.
 
-Should it be killed itself, its watchdog ends the parts: a process that sees a pipe close when the supervisor is gone.
+If the supervisor is killed, its watchdog ends the parts: that process sees a pipe close when the supervisor is gone.
 """
 
 import os
@@ -38,15 +38,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Asked(Exception):
-    """Somebody wants the stack to end."""
+    """A signal has asked the stack to end."""
 
 
 class Supervisor:
     """Keeps a stack running in this process; to be used in a `with` statement, whose block ends at a signal.
 
     clock: gives the time of day, for the record
-    show:  is given each line for people
-    ports: the sockets that are lent to the parts, by their names
+    show:  called with each line for people
+    ports: part's name -> socket that it is lent
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Supervisor:
         ports: Mapping[str, socket.socket] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
-        # While Prefect does not answer, the parts are looked at: it may be what has to be started again.
+        # While Prefect does not answer, go on looking at the parts: Prefect itself may need a restart.
         self._stack = replace(stack, api=replace(stack.api, sleep=self._look_on))
         self._clock = clock
         self._show = show
@@ -79,7 +79,7 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        # A mark inherited from another stack would have this process ended with that one.
+        # With a mark inherited from another stack, this process would be ended together with that one.
         os.environ.pop(MARK, None)
         _allow_many_connections()
         self._signals = os.pipe()
@@ -90,24 +90,26 @@ class Supervisor:
             signal.signal(number, self._note_signal)
         found = end(lambda: marked(mark_of(self._settings.home)))
         if found:
-            self.tell(f"ended {found} processes that a stack which was killed had left")
+            self.tell(f"ended {found} processes left by a stack that was killed")
         self._start_watchdog()
         return self
 
     def start_servers(self) -> None:
-        """Start every part but the worker, and return when they are well."""
+        """Start every part except the worker, and return when all are healthy."""
         self._start(lambda name: name != "worker")
 
     def deploy(self, parameters: Mapping[str, object], calendar: ExchangeCalendar | None = None) -> None:
-        """Make the deployments, and set the runs that a previous stack left unfinished to crashed.
+        """Make the deployments, and set the runs that this worker left unfinished in an earlier stack to crashed.
 
-        calendar: of the exchange by whose close and open they run
+        parameters: for the flows that take them
+        calendar:   of the exchange whose open and close the schedules follow; None: New York's
         """
-        for run in self._stack.api.crash_unfinished(WORK_POOL, "The stack that ran it has ended."):
-            self.tell(f"the run {run!r} had not ended when the stack did; it is called crashed")
+        ended = "The stack that ran it has ended."
+        for run in self._stack.api.crash_unfinished(WORK_POOL, self._stack.worker, ended):
+            self.tell(f"the run {run!r} had not ended when the last stack did; it is marked as crashed")
         variables = {**os.environ, **self._stack.variables, MARK: self._mark}
         names, api = {part.part.name for part in self._parts}, self._stack.api
-        # Our own server's database may be written without it, too.
+        # Runs may also use the database of our own server directly.
         database = (store_of_server(self._settings).tracking_uri,) if "mlflow" in names else ()
         places = place_tags(self._settings, (self._stack.tracking, *database), api.address)
         for note in deploy(api, variables, parameters, is_ours="prefect" in names, calendar=calendar, places=places):
@@ -120,23 +122,23 @@ class Supervisor:
         self._ready = True
 
     def run_now(self, deployment: str) -> None:
-        """Have the worker run a deployment at once; however often it is asked for, this stack makes one run of it."""
+        """Let the worker run a deployment at once; repeated calls start only one run of it per stack."""
         api = self._stack.api
         name, identity = api.create_run(deployment, f"{deployment} {self._mark}")
         self.tell(f"{deployment} runs now: {name!r}, {api.address.removesuffix('/api')}/runs/flow-run/{identity}")
 
     def watch(self) -> NoReturn:
-        """Keep the parts running until somebody wants them to end."""
+        """Keep the parts running until a signal asks the stack to end."""
         while True:
             self._look_at_all()
             self._wait(durations.LOOK)
 
     def restarts(self) -> dict[str, int]:
-        """How often each part was started again."""
+        """Part's name -> how often it was restarted."""
         return {part.part.name: part.restarts for part in self._parts}
 
     def tell(self, line: str) -> None:
-        """Show a line, and keep it in the log; neither a closed terminal nor a full disk stops the stack."""
+        """Show a line and add it to the log; a closed terminal or a full disk does not stop the stack."""
         with suppress(OSError):
             write_line(self._log, self._clock(), line)
         with suppress(OSError):
@@ -190,7 +192,7 @@ class Supervisor:
 
     def _alarm(self, part: str, message: str) -> None:
         alarm = Alarm(kind="stack.part-down", subject=part, message=message, at=self._clock())
-        # The part may be Prefect itself, which is told when it is back.
+        # The part may be Prefect itself, so events wait until it answers.
         raise_alarm(alarm, self._settings, emit=lambda alarm: self._unsent.append(event_of(alarm)))
 
     def _send_events(self) -> None:
@@ -216,13 +218,13 @@ class Supervisor:
             self._written = state
 
     def _wait(self, seconds: float) -> None:
-        """Wait, but no longer than until a signal comes."""
+        """Wait for that long, or until a signal comes."""
         select.select([self._signals[0]], [], [], seconds)
         if self.asked:
             raise _Asked
 
     def _look_on(self, seconds: float) -> None:
-        """Keep the parts running for so long."""
+        """Keep the parts running for that many seconds."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._look_at_all()
@@ -231,27 +233,27 @@ class Supervisor:
     def _note_signal(self, number: int, _: FrameType | None) -> None:
         self.asked = signal.Signals(number).name
         if number == signal.SIGHUP:
-            # The terminal is gone: whatever is written there from now on goes nowhere.
+            # The terminal is gone: later output is discarded.
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in (1, 2):
                 os.dup2(nowhere, stream)
             os.close(nowhere)
 
     def _end_runs(self, worker: PartProcess) -> None:
-        """End the runs that are not finished, while the worker can still report that to Prefect."""
-        api = self._stack.api
-        with suppress(ConfigurationError):  # the stack ends though Prefect does not answer
-            going_on = worker.condition == "healthy" and api.running(WORK_POOL)
+        """End the unfinished runs of the worker, while it can still report that to Prefect."""
+        api, name = self._stack.api, self._stack.worker
+        with suppress(ConfigurationError):  # the stack ends even if Prefect does not answer
+            going_on = worker.condition == "healthy" and api.running(WORK_POOL, name)
             if not going_on:
                 return
-            self.tell(f"ends {going_on} runs that go on; Prefect calls them crashed")
+            self.tell(f"ends {going_on} unfinished runs; Prefect marks them as crashed")
             worker.end_children(durations.END_RUNS)
             deadline = time.monotonic() + durations.REPORT_ENDED_RUNS
-            while api.running(WORK_POOL) and time.monotonic() < deadline:
+            while api.running(WORK_POOL, name) and time.monotonic() < deadline:
                 time.sleep(durations.LOOK)
 
     def _start_watchdog(self) -> None:
-        """Start the process that ends the parts when this one is gone, and its end of the pipe with it."""
+        """Start the process that ends the parts when this process, and so its end of the pipe, is gone."""
         self._watchdog = subprocess.Popen(
             [sys.executable, "-P", str(Path(orphans.__file__)), self._mark],
             stdin=subprocess.PIPE,
@@ -268,7 +270,7 @@ class Supervisor:
 
 
 def _allow_many_connections() -> None:
-    """Let the parts have as many open files as this user may: some hundred idle connections would else fill them."""
+    """Raise the limit of open files to this user's maximum: else some hundred idle connections would reach it."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with suppress(ValueError, OSError):  # where the most is more than the system has
+    with suppress(ValueError, OSError):  # the maximum may be more than the system allows
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,1 +1,1 @@
-"""Where prices come from: Yahoo, files, the sample market."""
+"""The sources of prices: Yahoo, files, the sample market."""

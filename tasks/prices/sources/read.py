@@ -1,4 +1,4 @@
-"""Prices from any source, as one checked value: completed sessions only, none after the day that is asked for."""
+"""Reads prices from any source, and checks them: only completed sessions, none after the requested day."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
 
-# A security that lacks so many of the newest sessions is not late: it does not trade any more.
+# If this many of the newest sessions are missing, the security is taken not to trade any more.
 DELISTED = 10
 
 
@@ -31,10 +31,10 @@ DELISTED = 10
 class Download:
     """What Yahoo has of a security: not checked yet, and perhaps without the newest sessions.
 
-    prices:   every completed session that Yahoo has the numbers of
-    metadata: what Yahoo says that the symbol is
-    missing:  the newest completed sessions that Yahoo does not have, or not all numbers of
-    gap:      which numbers those are, in words; empty where the whole session is missing
+    prices:   the completed sessions; without the newest one if some of its numbers are missing
+    metadata: Yahoo's description of the symbol
+    missing:  the newest completed sessions that are missing, or lack some numbers
+    gap:      which numbers the newest session lacks, in words; empty where it lacks none
     """
 
     prices: Prices
@@ -44,7 +44,10 @@ class Download:
 
 
 def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) -> Prices:
-    """Prices from files or the sample market, as known at the close of `as_of` or the newest completed session."""
+    """Prices from files or the sample market, as known at the close of `as_of` or the newest completed session.
+
+    PricesError where they cannot be read, are wrong, or are too few.
+    """
     request = resolved.request
     if request.source == "csv":
         prices = _from_files(resolved, settings, now)
@@ -55,7 +58,7 @@ def read_prices(resolved: ResolvedRequest, settings: Settings, now: datetime) ->
 
 
 def _from_files(resolved: ResolvedRequest, settings: Settings, now: datetime) -> Prices:
-    """What files hold of the completed sessions, without rows in which nothing stands."""
+    """The completed sessions in the files, without empty rows."""
     request, security = resolved.request, resolved.security
     found = read_files(request.files, security, resolved.calendar.time_zone, request.columns, request.date_format)
     calendar = calendar_for(security, settings, found.sessions)
@@ -71,7 +74,7 @@ def download(
 ) -> Download:
     """Ask Yahoo once; PricesError if there is no answer, or it is about another security.
 
-    exchange: the calendar that somebody has named
+    exchange: the calendar that the user has named
     """
     chart = fetch_chart(security, session)
     known, notes = identify(chart, security, settings.prices.first_trade_date, exchange)
@@ -87,16 +90,16 @@ def download(
     )
     whole = known_until(_without_unfinished(prices, completed), completed)
     prices, gap = _without_gap_at_the_end(whole)
-    # A row that is there without its numbers is a session that comes late, whether or not the calendar is sure of it.
+    # A row that lacks numbers is a session whose prices come late, even where the calendar is not sure of it.
     missing = calendar.due_sessions(prices.last, completed) or ((whole.last,) if gap else ())
     prices = _without_empty(prices, calendar)
     return Download(prices=prices, metadata=chart.metadata, missing=missing, gap=gap)
 
 
 def check(prices: Prices, settings: Settings) -> Prices:
-    """The prices, with a note on each kind of what is odd but right; FaultyPrices if anything is wrong.
+    """The prices, with a note on each kind of odd but possible value; FaultyPrices if anything is wrong.
 
-    What somebody has accepted by `tomorrow prices --accept` is odd but right.
+    Wrong values on days accepted with `tomorrow prices --accept` count as odd.
     """
     accepted = {one.day: str(one) for one in accepted_days(prices.security.ticker, settings)}
     limits = ChecksConfig(largest_move=settings.prices.largest_move, accepted=accepted)
@@ -105,7 +108,7 @@ def check(prices: Prices, settings: Settings) -> Prices:
 
 
 def used(prices: Prices, first: date | None, until: date) -> Prices:
-    """The rows that a request uses: from its first day on, if it names one, and none later than a day."""
+    """The rows from `first` on (None: all) up to `until`; TooFewPrices if there is none."""
     known = known_until(prices, until)
     rows = known.since(first)
     if not len(rows):
@@ -119,7 +122,7 @@ def used(prices: Prices, first: date | None, until: date) -> Prices:
 
 
 def known_until(prices: Prices, until: date) -> Prices:
-    """What was known at the close of a day; TooFewPrices if that is nothing."""
+    """The rows up to the day `until`; TooFewPrices if there is none."""
     known = prices.until(until)
     is_empty = prices.source == "csv" and not len(prices)
     if not len(known):
@@ -133,7 +136,7 @@ def known_until(prices: Prices, until: date) -> Prices:
 
 
 def _without_unfinished(prices: Prices, completed: date) -> Prices:
-    """Only the completed sessions; a note names the other rows."""
+    """The prices without sessions that are not completed; a note names these."""
     unfinished = prices.sessions[prices.sessions > np.datetime64(completed, "D")]
     if not len(unfinished):
         return prices
@@ -143,7 +146,7 @@ def _without_unfinished(prices: Prices, completed: date) -> Prices:
 
 
 def _without_empty(prices: Prices, calendar: ExchangeCalendar) -> Prices:
-    """Without the rows that hold no price, on days when the exchange did not trade, as far as its calendar is sure."""
+    """The prices without empty rows; on days that the calendar is sure are sessions, they stay, as gaps."""
     if not len(prices):
         return prices
     empty = np.isnan(prices.values[:, :5]).all(axis=1)
@@ -157,7 +160,7 @@ def _without_empty(prices: Prices, calendar: ExchangeCalendar) -> Prices:
 
 
 def _with_older_noted(prices: Prices) -> Prices:
-    """A note where prices are older than the security's first session: they may be another's."""
+    """The prices, with a note if some are older than the security's first session: they may be another's."""
     first = prices.security.first_session
     older = int((prices.sessions < np.datetime64(first, "D")).sum()) if first is not None else 0
     if not older:
@@ -168,7 +171,7 @@ def _with_older_noted(prices: Prices) -> Prices:
 
 
 def _without_gap_at_the_end(prices: Prices) -> tuple[Prices, str]:
-    """Without the newest row if numbers are missing in it, since Yahoo will add them later; and what is missing."""
+    """The prices without the newest row if that lacks numbers, which the source may add later; and what it lacks."""
     row = prices.values[-1] if len(prices) else np.empty(0)
     gaps = ", ".join(name for name, gap in zip(COLUMNS, np.isnan(row).tolist(), strict=False) if gap)
     if len(prices) < 2 or not gaps:

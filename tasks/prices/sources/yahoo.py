@@ -1,6 +1,6 @@
-"""Daily prices from Yahoo, through yfinance; no other room of the project knows either of them.
+"""Daily prices from Yahoo, through yfinance, which is used here alone.
 
-Every fault ends in PricesUnavailable, RateLimited, UnknownSymbol or WrongSecurity. Nothing is retried here.
+Every fault becomes PricesUnavailable, RateLimited, UnknownSymbol or WrongSecurity. Nothing is retried here.
 """
 
 import logging
@@ -24,10 +24,10 @@ from tasks.prices.sources.yahoo_exchanges import CALENDARS
 if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
-# Where the first session of a security is not known, prices are asked for from this day on.
+# Prices are requested from this day on, or from the security's first session if that is later.
 EARLIEST = date(1990, 1, 1)
 
-# yfinance has one session and one memory for the whole process.
+# yfinance has one session and one cache for the whole process.
 _one_at_a_time = threading.Lock()
 
 _METADATA = (
@@ -42,7 +42,7 @@ class Chart:
 
     sessions: (n,) datetime64[D], strictly increasing; the newest may not be over yet
     values:   (n, 6) float64 in the order of COLUMNS, NaN where Yahoo has no number
-    metadata: what Yahoo says that the symbol is, as text
+    metadata: Yahoo's description of the symbol, as text
     """
 
     sessions: Days
@@ -51,7 +51,10 @@ class Chart:
 
 
 def yahoo_session(timeout: float) -> "YahooSession":
-    """A session for as many securities as are wanted, one after the other; a `with` statement closes it."""
+    """A session for any number of securities, one after the other; to be used in a `with` statement.
+
+    timeout: seconds for each request
+    """
     from tasks.prices.sources.yahoo_session import YahooSession  # imported here: it loads curl
 
     return YahooSession(timeout)
@@ -64,12 +67,12 @@ def address(ticker: str) -> str:
 
 @cache
 def client_versions() -> dict[str, str]:
-    """What reads Yahoo's answers: each release reads them a little differently."""
+    """Name -> version of the libraries that read Yahoo's answers, since releases differ in that."""
     return {name: version(name) for name in ("yfinance", "curl_cffi", "pandas", "exchange-calendars")}
 
 
 def fetch_chart(security: Security, session: "YahooSession") -> Chart:
-    """Ask Yahoo once for the whole history of a security, unadjusted for dividends."""
+    """Ask Yahoo once for the whole history of a security, unadjusted for dividends; PricesError where it fails."""
     import yfinance  # imported here: it takes over a second, and is configured just before each use
     from yfinance.exceptions import YFPricesMissingError, YFRateLimitError
 
@@ -96,27 +99,27 @@ def fetch_chart(security: Security, session: "YahooSession") -> Chart:
                 source="yahoo",
             ) from None
         raise _unavailable(symbol, reason or f"no prices since {_start(security)} ({session.came})") from error
-    # yfinance lets through whatever its libraries raise on a broken line or answer: curl's errors, three kinds of
-    # JSON errors, KeyError and ValueError from an answer of another shape. All mean that there is no usable answer.
+    # yfinance passes on what its libraries raise for a broken connection or answer: curl's errors, three kinds of JSON
+    # errors, KeyError and ValueError for an answer of another shape. All mean that there is no usable answer.
     except Exception as error:
         what = f"{type(error).__name__}: {_first_line(error)}"
         raise _unavailable(symbol, f"no usable answer ({session.came} came; {what})") from error
 
 
 def _start(security: Security) -> date:
-    """The day to ask from: yfinance counts in New York, where it may be the day before yet."""
+    """The first day to request: one day early, since yfinance uses New York's time, where the day begins later."""
     return max(security.first_session or EARLIEST, EARLIEST) - timedelta(days=1)
 
 
 def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Chart:
     _prepare(client)
     ticker = client.Ticker(symbol, session=session)
-    # Otherwise yfinance asks for it first, and keeps an error answer for the life of the process.
+    # Otherwise yfinance requests the time zone first, and caches an error answer as long as the process lives.
     ticker._tz = "America/New_York"
-    # It would ask for a new cookie at each fetch, since it may not keep one on disk.
+    # Otherwise it would request a new cookie at each fetch, since its cache on disk is off.
     ticker._data._cookie = True if session.has_cookie else None
     frame = ticker.history(
-        start=start.isoformat(),  # and never `end`: with one, an error answer is kept likewise
+        start=start.isoformat(),  # without `end`: with it, an error answer would be cached likewise
         interval="1d",
         auto_adjust=False,
         actions=False,
@@ -126,23 +129,23 @@ def _ask(client: Any, symbol: str, start: date, session: "YahooSession") -> Char
     sessions = frame.index.tz_localize(None).to_numpy().astype("datetime64[D]")
     values = np.ascontiguousarray(frame[list(COLUMNS)].to_numpy(dtype=np.float64))
     if not len(sessions) or not bool((np.diff(sessions) > np.timedelta64(0, "D")).all()):
-        raise ValueError("no rows, or a day that stands twice")
+        raise ValueError("no rows, or a day that occurs twice")
     if sessions[0] < np.datetime64(start, "D"):
-        raise ValueError(f"a row of {sessions[0]}, before the days that were asked for")
-    # One key at a time: taking them all sends another request.
+        raise ValueError(f"a row of {sessions[0]}, before the requested days")
+    # One key at a time: reading all of them would send another request.
     metadata = {key: _text(ticker.history_metadata.get(key)) for key in _METADATA}
     return Chart(sessions=sessions, values=values, metadata=metadata)
 
 
 def _prepare(client: Any) -> None:
-    """Let yfinance raise its errors, remember nothing and log no warnings."""
+    """Let yfinance raise its errors, cache nothing and log no warnings."""
     client.config.debug.hide_exceptions = False
     client.data.YfData.cache_get.cache_clear()
-    # A place where no folder can be: its caches on disk, one of which is a pickle, are then not used at all.
+    # Where no folder can be made, it does not use its caches on disk, one of which is a pickle.
     client.set_tz_cache_location(os.devnull)
     # It warns of every cookie that Yahoo does not give, although prices do not depend on them.
     logging.getLogger("yfinance").setLevel(logging.ERROR)
-    # At each fetch pandas warns of what yfinance will have to change.
+    # pandas warns at each fetch about deprecated calls in yfinance.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
 
@@ -152,9 +155,10 @@ def identify(
     first_trade_date: Literal["warning", "error"] = "warning",
     exchange: str | None = None,
 ) -> tuple[Security, tuple[str, ...]]:
-    """The security with what the chart says of it, and notes on what is unexpected; WrongSecurity if it is another.
+    """The security, completed from the chart, and notes on unexpected values; WrongSecurity if it is another one.
 
-    exchange: the calendar that somebody has named, whatever Yahoo says
+    first_trade_date: whether an unexpected first trading day is a note or an error
+    exchange:         the calendar that the user has named, in place of Yahoo's
     """
     for key in ("symbol", "instrumentType", "currency"):
         if chart.metadata[key] is None:
@@ -189,9 +193,9 @@ def identify(
 
 
 def _calendar_of(metadata: dict[str, str | None]) -> str:
-    """The calendar that a security trades by; `observed` where none is known, or none would be right.
+    """The calendar that a security trades by; `observed` where none is known.
 
-    The prices of funds come when they come, and on no exchange.
+    For mutual funds, too: they are not traded on an exchange, and their prices keep no calendar.
     """
     if metadata["instrumentType"] == "MUTUALFUND":
         return OBSERVED
@@ -236,7 +240,7 @@ def _unavailable(symbol: str, have: str) -> PricesUnavailable:
 
 
 def _text(value: Any) -> str | None:
-    """A piece of metadata as text, a moment as its day."""
+    """A value of the metadata as text; a time as its day."""
     if hasattr(value, "date"):
         value = value.date()
     return None if value is None else str(value)
@@ -244,4 +248,4 @@ def _text(value: Any) -> str | None:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].partition(" See http")[0][:200] if lines else "no more is said"
+    return lines[0].partition(" See http")[0][:200] if lines else "no details"

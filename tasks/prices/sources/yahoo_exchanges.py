@@ -1,9 +1,9 @@
-"""Yahoo's names of exchanges, and the calendars that they trade by."""
+"""Yahoo's codes and endings for exchanges, and the calendars of these exchanges."""
 
 from model.market.calendar import OBSERVED
 
-# A calendar of exchange_calendars, and the `exchangeName`s that Yahoo's charts give for it. Exchanges of one country
-# that keep the same days stand together; elsewhere the sessions are the days that the prices have.
+# Calendar of exchange_calendars -> the values of `exchangeName` in Yahoo's charts. Exchanges of one country with the
+# same days share a calendar. For an exchange that is not listed, the sessions are the days that have prices.
 _EXCHANGES = {
     "XNYS": "NMS NGM NCM NYQ NYS ASE NAE PCX BTS CXI OEM OQB OQX PNK YHD SNP DJI NIM WCB CBOE CGI NAS",
     "XTSE": "TOR VAN CNQ NEO",
@@ -56,7 +56,7 @@ _EXCHANGES = {
     "XBOM": "BSE NSI",
     "XASX": "ASX CXA",
     "XNZE": "NZE",
-    # Futures of the four exchanges of one house, which keep the same days.
+    # Futures of the four exchanges of CME Group, which have the same days.
     "CMES": "CME CBT CMX NYM",
     # ICE's futures in New York, and the dollar's index.
     "IEPA": "NYB",
@@ -66,7 +66,7 @@ _EXCHANGES = {
 
 CALENDARS = {name: calendar for calendar, names in _EXCHANGES.items() for name in names.split()}
 
-# What Yahoo's tickers end in, where that tells the exchange: SAP.DE, BTC-USD, EURUSD=X, CL=F.
+# Calendar -> the endings of Yahoo's tickers that show it: SAP.DE, BTC-USD, EURUSD=X, CL=F.
 _SUFFIXES = {
     "XTSE": ".TO .V .CN .NE",
     "XMEX": ".MX",
@@ -128,7 +128,7 @@ _CALENDARS_BY_SUFFIX = {suffix: calendar for calendar, names in _SUFFIXES.items(
 
 
 def calendar_by_ticker(ticker: str) -> str | None:
-    """The calendar that Yahoo's way of writing tickers tells of; None where it tells of none, as of New York's."""
+    """The calendar that a ticker's ending shows; None where it shows none, as for New York."""
     for sign in ".=-":
         before, found, after = ticker.upper().rpartition(sign)
         if found and before:

@@ -1,4 +1,4 @@
-"""The HTTP session that yfinance asks Yahoo through: no request waits longer than it may, and what came is kept."""
+"""The HTTP session that yfinance uses: it limits the time of each request, and keeps a description of the answer."""
 
 import os
 import sys
@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def _own_symbols() -> Iterator[None]:
-    """Let a native library that is loaded in this block use its own functions before those of the same name.
+    """In this block, let a native library prefer its own functions to others of the same name.
 
-    TensorFlow brings a libcurl and shows it to the whole process. Loaded after it, curl_cffi would call that one, which
-    cannot pass for a browser: no request is sent at all.
+    TensorFlow makes its own libcurl visible to the whole process. If curl_cffi is loaded after it, it would call that
+    one, which cannot imitate a browser, and could not send any request.
     """
     flags = sys.getdlopenflags()
-    sys.setdlopenflags(flags | getattr(os, "RTLD_DEEPBIND", 0))  # other systems than Linux keep them apart anyway
+    sys.setdlopenflags(flags | getattr(os, "RTLD_DEEPBIND", 0))  # other systems than Linux separate them anyway
     try:
         yield
     finally:
@@ -26,16 +26,16 @@ def _own_symbols() -> Iterator[None]:
 with _own_symbols():
     from curl_cffi.requests import Response, Session
 
-# Cookies and crumbs are best effort: prices are had without them.
+# For cookies and crumbs: prices can be fetched without them.
 _BEST_EFFORT_SECONDS = 5.0
 
 
 class YahooSession(Session[Response]):
-    """A browser's session, as yfinance would open it.
+    """A session that imitates a browser, as yfinance would open it.
 
-    yfinance waits half a minute for each cookie whatever it is told, and says of an answer that it cannot read only
-    that it is no JSON: `came` is what the newest chart's answer was. `has_cookie` says whether Yahoo has given a cookie
-    and nothing has gone wrong since.
+    yfinance waits half a minute for each cookie, whatever timeout it is given; here that is limited. Of an answer that
+    it cannot read, it says only that it is not JSON; so `came` describes the newest chart's answer. `has_cookie`:
+    whether Yahoo has given a cookie, and no chart has failed since.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -45,7 +45,7 @@ class YahooSession(Session[Response]):
         self.has_cookie = False
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:
-        """Send one request."""
+        """Send one request, within the time limit."""
         is_chart = "/finance/chart/" in url
         longest = self.seconds if is_chart else min(self.seconds, _BEST_EFFORT_SECONDS)
         kwargs["timeout"] = min(kwargs.get("timeout") or longest, longest)
@@ -56,6 +56,6 @@ class YahooSession(Session[Response]):
             kind = (answer.headers.get("Content-Type") or "no type").partition(";")[0]
             self.came = f"HTTP {answer.status_code}, {len(answer.content)} bytes of {kind}"
             self.has_cookie = self.has_cookie and answer.ok
-        elif urlsplit(url).path in ("", "/"):  # of what yfinance asks for, only the cookie's address has no path
+        elif urlsplit(url).path in ("", "/"):  # of yfinance's requests, only the one for the cookie has no path
             self.has_cookie = True
         return answer

@@ -1,1 +1,1 @@
-"""Who may ask the servers that this product starts: a secret of the state directory, the guard, which servers run."""
+"""Access to the servers that this product starts: the secret, its keys, the guard, and which servers are ours."""

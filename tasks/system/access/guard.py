@@ -1,7 +1,7 @@
-"""What stands before a server of ours: it looks at who asks, for which host, and from which page, before anything else.
+"""The guard before our servers: it checks who sends a request, for which host, and from which page.
 
-It knows nothing of settings, Prefect or MLflow, and is given what it needs through the environment, which other users
-of the machine cannot read, unlike a command line.
+It imports no settings, Prefect or MLflow. It gets what it needs through the environment, since other users of the
+machine can read a command line, but not the environment.
 """
 
 import base64
@@ -23,62 +23,85 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ADDRESS, PROOF, TOKEN, COOKIE_SALT = "TOMORROW_GUARD_AT", "TOMORROW_GUARD_PROOF", "TOMORROW_GUARD_TOKEN", "TOMORROW_RUN"
+NAMES = "TOMORROW_GUARD_NAMES"
 CHALLENGE, ANSWER = b"x-tomorrow-challenge", b"x-tomorrow-answer"
 LONGEST_CHALLENGE = 128
-# What a page may load, ask and show: what its own server gives, and what it makes itself. A browser asks no other host
-# then: not for the pictures, videos and usage statistics that the pages of MLflow and Prefect want from elsewhere.
+# A page may load only from its own server, or what it makes itself. So the browser contacts no other host, although the
+# pages of MLflow and Prefect ask for pictures, videos and usage statistics elsewhere.
 OWN_HOST_ALONE = (
     b"content-security-policy",
     b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     b"base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
 )
-# What a browser or a program makes of an address with a number: nothing beside the number and the port.
+# The Host header for an address that is a number: the number, and the port if it is not 80.
 HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
+PORT = re.compile(r":[0-9]{1,5}$")
 OPEN = "/open"
 HEALTH = "/health"
 
 
 def derived(key: str, use: str) -> str:
-    """A key for one use, from which the first one cannot be found."""
+    """A key for one use; the original key cannot be computed from it."""
     return hmac.new(key.encode(), use.encode(), hashlib.sha256).hexdigest()
 
 
 def link_token(key: str, salt: str) -> str:
-    """What stands in a link that opens the pages of one stack, whose salt this is."""
+    """The token in a link that opens the pages of one stack.
+
+    salt: the stack's own, so that its links end with it
+    """
     return derived(key, f"link {salt}")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a server listens, and by what it shows that it is the one that was started there."""
+    """Where a server listens, and the key with which it proves that it is the one that was started there.
+
+    names: other names for the server, in small letters: NAME means any port or none, NAME:PORT that port
+    """
 
     address: str
     proof: str = field(repr=False)
+    names: tuple[str, ...] = ()
 
     def answer(self, challenge: str) -> str:
-        """What only this server can say to a challenge, and at this address alone: nobody can pass it on."""
+        """The answer to a challenge: only this server knows it, and it is valid for this address alone."""
         return derived(self.proof, f"{self.address} {challenge}")
 
     def is_host(self, host: str) -> bool:
         """Whether a request for this host is meant for this server.
 
-        A page of somebody else may give its own name our address, but not change the name that is asked for. Where
-        every address of the machine is listened on, any number is right: a number cannot be given another meaning.
+        Somebody else's page may let its host name resolve to our address, but the request then still carries that name.
+        If the server listens on every address of the machine, any IP address is right: no page can redefine a number.
         """
+        if self.is_named(host):
+            return True
         place, given = urlsplit(self.address), HOST.fullmatch(host)
         if given is None or (given["port"] or "80") != str(place.port):
             return False
         number = given["six"] or given["four"]
         return _is_number(number) if is_everywhere(place.hostname or "") else number.lower() == place.hostname
 
+    def is_named(self, host: str) -> bool:
+        """Whether the host of a request is one of the names that the user has given this server."""
+        name, port = host.lower(), PORT.search(host)
+        return name in self.names or (port is not None and name[: port.start()] in self.names)
+
+    def is_own_page(self, origin: str, host: str) -> bool:
+        """Whether a page of this origin comes from the server that the request is for.
+
+        A name may belong to a proxy with TLS: then the origin of its pages begins with https.
+        """
+        return origin == f"http://{host}" or (origin == f"https://{host}" and self.is_named(host))
+
     @classmethod
     def here(cls) -> "Door":
-        """As the environment says."""
-        return cls(os.environ[ADDRESS], os.environ[PROOF])
+        """The door that the environment describes; KeyError where a variable is missing."""
+        return cls(os.environ[ADDRESS], os.environ[PROOF], tuple(os.environ.get(NAMES, "").split()))
 
     def variables(self) -> dict[str, str]:
-        """The environment that says so."""
-        return {ADDRESS: self.address, PROOF: self.proof}
+        """The environment variables that describe it, for `here`."""
+        return {ADDRESS: self.address, PROOF: self.proof, NAMES: " ".join(self.names)}
 
 
 class Guard:
@@ -92,15 +115,16 @@ class Guard:
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over what may pass."""
+        """Pass an allowed request on to the application; refuse any other."""
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         headers = {name.lower(): value for name, value in scope["headers"]}
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
         if len(hosts) != 1 or not self._door.is_host(hosts[0]):
-            return await refuse(scope, send, 403, f"This server is at {self._door.address}, and answers for no other.")
+            why = f"This server is at {self._door.address}. Other names for it: `tomorrow up --allowed-hosts NAME`."
+            return await refuse(scope, send, 403, why)
         origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1") != f"http://{hosts[0]}":
+        if origin is not None and not self._door.is_own_page(origin.decode("latin-1"), hosts[0]):
             return await refuse(scope, send, 403, "A page of another origin may not use this server.")
         refused = self.refusal(scope, headers)
         if refused is not None:
@@ -117,7 +141,7 @@ class Guard:
         return await self._app(scope, receive, send_with_headers)
 
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> "Refusal | None":  # noqa: ARG002 - for others
-        """Why a request that is for us, and from no other page, may not pass: a status, a sentence, headers."""
+        """Why a request is refused that is for our host and our origin: status, sentence, headers; None: it passes."""
         return None
 
 
@@ -125,11 +149,10 @@ Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]
 
 
 class KeyGuard(Guard):
-    """Lets in whoever has the key: as bearer or password of a request, or as a cookie, which a link sets.
+    """Lets in whoever has the key: as bearer token, as password, or as a cookie that a link sets.
 
-    The link stands in a browser's history, and the cookie goes to every port of the host, whoever listens there:
-    neither is the key, both hold until the server's stack ends, and the cookie counts for requests of the server's own
-    pages alone.
+    A link stays in the browser's history, and a cookie is sent to every port of the host, whoever listens there. So
+    neither contains the key, both end with the stack, and the cookie is accepted only from the server's own pages.
     """
 
     def __init__(self, app: App, door: Door, token: str, salt: str, hint: str) -> None:
@@ -141,7 +164,7 @@ class KeyGuard(Guard):
         self._hint = hint
 
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """401 without any; 303 for the link, which leads to the page that its fragment names."""
+        """401 without key or cookie; 303 for the link, to the page that its fragment names; None: it passes."""
         if scope["type"] == "http" and scope["path"] == HEALTH:
             return None
         if scope["type"] == "http" and scope["path"] == OPEN and scope["method"] == "GET":
@@ -168,16 +191,16 @@ class KeyGuard(Guard):
         return False
 
     def _has_cookie(self, headers: Mapping[bytes, bytes]) -> bool:
-        # Others on this host may have left cookies that are none by the rules: Python's parser would find no other.
+        # Other programs on this host may have set malformed cookies, at which Python's own parser stops.
         pairs = (pair.strip().partition(b"=") for pair in headers.get(b"cookie", b"").split(b";"))
         return any(_same(value, self._cookie.encode()) for name, _, value in pairs if name == self._name.encode())
 
 
 def is_own_page(headers: Mapping[bytes, bytes], method: str) -> bool:
-    """Whether a browser says that its own page asks, or that somebody goes to it: by a link, a bookmark, by typing.
+    """Whether a request comes from one of our pages, or from a person who opens one (link, bookmark, typed address).
 
-    A page on another port of the host counts as one of the same site, and its requests carry the cookie. A browser that
-    does not say where a request comes from says at least its origin, where the request could change anything.
+    For browsers a page on another port of the host is of the same site, so its requests carry our cookie, too. Older
+    browsers do not send Sec-Fetch-Site; they do send Origin with each request that could change anything.
     """
     site = headers.get(b"sec-fetch-site")
     if site in (None, b"same-origin", b"none"):
@@ -187,7 +210,7 @@ def is_own_page(headers: Mapping[bytes, bytes], method: str) -> bool:
 
 
 async def refuse(scope: Scope, send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-    """Answer a request that may not pass; a connection that would stay open is not opened."""
+    """Answer a request that is refused; a WebSocket is closed before it opens."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
@@ -198,7 +221,7 @@ async def refuse(scope: Scope, send: Send, status: int, why: str, headers: Itera
 
 
 def _same(given: bytes, own: bytes) -> bool:
-    """Whether both are the same, in a time that says nothing of where they differ."""
+    """Whether both are the same, in a time that does not depend on where they differ."""
     return hmac.compare_digest(given, own)
 
 

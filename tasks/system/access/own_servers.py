@@ -1,8 +1,7 @@
-"""Whose server it is that an address names, and what it is to be sent: our keys go to our own servers alone.
+"""Whether the server at an address is ours, and which key to send it: our keys go to our own servers alone.
 
-A server is our own where the stack that runs on this state directory, and holds its lock, has written its address down,
-and where it can answer a challenge. Whoever takes the port of a stack that has ended, or of a server that is being
-started again, is sent nothing.
+A server is ours if the stack that holds the lock of this state directory has recorded its address, and if it answers a
+challenge. Another program that takes the port of an ended stack, or of a restarting server, is sent nothing.
 """
 
 import hmac
@@ -10,8 +9,10 @@ import os
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
@@ -20,20 +21,23 @@ from tasks.system.access.guard import ANSWER, CHALLENGE, HEALTH, Door
 from tasks.system.access.secret import Keys, state_keys
 from tasks.system.access.stack_state import PartState, read_stack
 
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
+
 LOCALHOST, NUMBER = "//localhost:", "//127.0.0.1:"
 
 
 def prefect_key(settings: Settings, api: str, patience: float = durations.OWN_SERVER) -> str | None:
-    """What the Prefect server with this API is to be sent: ours, or what the user has set for one elsewhere.
+    """The key for the Prefect server with this API: ours for our own server, else PREFECT_API_AUTH_STRING, else None.
 
-    patience: seconds for a server of ours that does not answer, as while it is being started again
+    patience: seconds to wait for our own server, which may be restarting; then ConfigurationError
     """
     keys = _keys_of(settings, "prefect", api.removesuffix("/").removesuffix("/api"), "/api", patience)
     return keys.prefect if keys else os.environ.get("PREFECT_API_AUTH_STRING") or None
 
 
 def mlflow_key(settings: Settings, address: str, patience: float = durations.OWN_SERVER) -> str | None:
-    """What the MLflow server there is to be sent; None where it is none of ours, and the user's own variables count."""
+    """The key for our own MLflow server; None for any other, for which the user's own variables count."""
     keys = _keys_of(settings, "mlflow", address.removesuffix("/"), "", patience)
     return keys.mlflow if keys else None
 
@@ -41,7 +45,7 @@ def mlflow_key(settings: Settings, address: str, patience: float = durations.OWN
 def proves_itself(door: Door, base: str = "") -> bool:
     """Whether the server that listens there is the one that was started there.
 
-    base: what stands before the path of its health check
+    base: the path before that of its health check
     """
     challenge = token_hex(16)
     request = urllib.request.Request(  # noqa: S310 - an address of our own
@@ -57,10 +61,34 @@ def proves_itself(door: Door, base: str = "") -> bool:
     return hmac.compare_digest(said.encode(), door.answer(challenge).encode())
 
 
+def start_own(server: "SubprocessASGIServer", keys: Keys) -> None:
+    """Start a Prefect server for this process, and wait for it; ConfigurationError if it does not prove itself.
+
+    Prefect's own wait fails when an answer takes longer than five seconds, as it may on a busy machine.
+    """
+    import httpx
+
+    # A server that is only slow still starts, and one that has ended is named below.
+    with suppress(RuntimeError, httpx.HTTPError):
+        server.start()
+    deadline = time.monotonic() + durations.START_PREFECT
+    while not proves_itself(Door(server.address, keys.proof), "/api"):
+        ended = server.server_process is None or server.server_process.poll() is not None
+        if ended or time.monotonic() >= deadline:
+            raise ConfigurationError(
+                f"Prefect's server at {server.api_url}",
+                have="it ended while it started" if ended else "it does not answer, or another program answers there",
+                need=f"the server that this command has started, within {durations.START_PREFECT} s",
+                remedy="run it again when this machine is less busy, or with a server that runs: tomorrow up",
+            )
+        time.sleep(durations.LOOK)
+    server.running = True
+
+
 def _keys_of(settings: Settings, part: str, address: str, base: str, patience: float) -> Keys | None:
-    """The keys for a part of the stack that runs; None where the address is none of its parts'."""
+    """The keys for a part of the running stack; None where no part has this address."""
     deadline, is_said = time.monotonic() + patience, patience == 0
-    # Asked each time: for a moment another process that looks holds the lock of a stack that has ended.
+    # Asked each time: a process that only looks holds the lock for a moment, so an ended stack may seem to run.
     while known := _part_at(settings, part, address):
         keys = state_keys(settings)
         if proves_itself(Door(address, keys.proof), base):
@@ -79,9 +107,9 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
     if LOCALHOST in address and (known := _part_at(settings, part, address.replace(LOCALHOST, NUMBER, 1))):
         raise ConfigurationError(
             f"the server at {address}{base}",
-            have="the server of tomorrow up by another name, which it does not answer for",
+            have="another name of the server of tomorrow up, which answers only at its own address",
             need=f"{known.address}{base}",
-            remedy="use that address: a name may mean several places, at some of which somebody else may listen",
+            remedy="use that address: a name may mean several, and another program may listen at one of them",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Prefect's server behind the guard, as uvicorn is told to make it: nobody starts it without."""
+"""Prefect's server behind the guard, as uvicorn starts it; it is never started without the guard."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import threading
 from tasks.settings import project_folder
 from tasks.system.access.guard import App, Door, Guard
 
-# Set where nobody needs the server when the process that started it is gone.
+# Set for a server that is to end with the process that started it.
 ENDS_WITH_STARTER = "TOMORROW_ENDS_WITH_STARTER"
 
 
@@ -22,7 +22,7 @@ def create() -> App:
 
 
 def _end_with_starter() -> None:
-    """End this server when the other end of its standard input is closed: whoever started it is gone, however."""
+    """End this server when its standard input is closed: then the process that started it has ended or was killed."""
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -31,7 +31,7 @@ def _end_with_starter() -> None:
 def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:
     """The command of a server; its Door and Prefect's settings are its environment.
 
-    place: where it listens, as uvicorn is told
+    place: uvicorn's options for where it listens
     """
     return (
         *(sys.executable, "-m", "uvicorn", "--factory", "tasks.system.access.prefect_app:create"),
@@ -41,17 +41,17 @@ def server_command(*place: str, level: str = "warning") -> tuple[str, ...]:
 
 
 def server_variables(door: Door, key: str) -> dict[str, str]:
-    """The environment of a server, beside Prefect's own settings.
+    """The environment of a server, in addition to Prefect's own settings.
 
-    key: what it asks for
+    key: that its clients have to send
     """
     return {
         **door.variables(),
         "PREFECT_SERVER_API_AUTH_STRING": key,
         "PREFECT_API_AUTH_STRING": key,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": door.address,
-        # The key does what its tokens are for, and clients of ours do not ask for those.
+        # The key protects as its CSRF tokens would, and our clients do not ask for those.
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
-        # Lets it leave out what only tests need: fifty megabytes.
+        # Prefect then leaves out what only tests need, and takes 50 MB less.
         "PREFECT__SERVER_FINAL": "1",
     }

@@ -1,6 +1,7 @@
 """The secret of a state directory, and the keys that are derived from it, one for each use.
 
-A key says nothing of another one, nor of the secret: what a browser keeps, or a link shows, opens that one door.
+From one key, neither another key nor the secret can be computed: what a browser keeps, or a link shows, opens one
+server alone.
 """
 
 import os
@@ -19,44 +20,47 @@ from tasks.system.state_directory import OTHERS, state_directory
 
 FILE = "secret"
 FORM = re.compile(r"[0-9a-f]{64}")
-# Prefect takes any text; with a colon in it, it is a user and a password as well, as programs such as curl want them.
+# Prefect takes any text; with a colon it also serves as user and password, for programs such as curl.
 PREFECT_USER = "tomorrow"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What is derived from one secret.
+    """The keys that are derived from one secret.
 
-    proof:   by which a server shows who it is before it is sent any other
-    prefect: what Prefect's server asks for, as its PREFECT_SERVER_API_AUTH_STRING
-    mlflow:  what MLflow's server asks for, as its client's MLFLOW_TRACKING_TOKEN
+    proof:   with which a server proves who it is, before it is sent another key
+    prefect: for Prefect's server: its PREFECT_SERVER_API_AUTH_STRING
+    mlflow:  for MLflow's server: its clients' MLFLOW_TRACKING_TOKEN
     """
 
     secret: str = field(repr=False)
 
     @property
     def proof(self) -> str:
-        """Of a server."""
+        """With which a server proves who it is."""
         return derived(self.secret, "proof")
 
     @property
     def prefect(self) -> str:
-        """For Prefect's."""
+        """For Prefect's server, `user:password`."""
         return f"{PREFECT_USER}:{derived(self.secret, 'prefect')}"
 
     @property
     def mlflow(self) -> str:
-        """For MLflow's."""
+        """For MLflow's server."""
         return derived(self.secret, "mlflow")
 
 
 def new_keys() -> Keys:
-    """Keys that nobody else knows, for a server that lives no longer than this process."""
+    """Keys of a new secret, for a server that ends with this process."""
     return Keys(token_hex(32))
 
 
 def state_keys(settings: Settings) -> Keys:
-    """The keys of a state directory, whose secret is made where there is none; racing processes make one."""
+    """The keys of a state directory; makes its secret where there is none, one even if processes race for it.
+
+    ConfigurationError where the file is another user's, is open to others, or holds no secret.
+    """
     file = state_directory(settings) / FILE
     found = _read(file)
     if found is None:
@@ -75,9 +79,7 @@ def _read(file: Path) -> Keys | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise folder_fault(
-            f"the secret {file}", error, "see whose file it is, and that this user may read it"
-        ) from None
+        raise folder_fault(f"the secret {file}", error, "see who owns the file, and let this user read it") from None
     if about.st_uid != os.geteuid():
         remedy = (
             f"run this as user {about.st_uid}, whose state directory it is; or make all of it yours: chown -R "
@@ -89,10 +91,10 @@ def _read(file: Path) -> Keys | None:
             file,
             f"others may read it, or write it (mode {about.st_mode & 0o777:o})",
             f"chmod 600 {file}; if somebody may have read it, remove it: the next `tomorrow up` makes another; if the "
-            "mode does not change, this disk has none: set TOMORROW_HOME to a folder on another disk",
+            "mode does not change, this disk keeps no modes: set TOMORROW_HOME to a folder on another disk",
         )
     if not FORM.fullmatch(text):
-        raise _refusal(file, "something else stands in it", "remove it: the next `tomorrow up` makes another")
+        raise _refusal(file, "it holds something else", "remove it: the next `tomorrow up` makes another")
     return Keys(text)
 
 

@@ -1,4 +1,4 @@
-"""What is known of the stack of a state directory: `stack.json` there, and the lock that a running one holds."""
+"""The state of a state directory's stack: its file `stack.json`, and the lock that a running stack holds."""
 
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -23,7 +23,7 @@ class PartState(BaseModel):
 
     pid:      of its process; None while there is none
     since:    when that process was started, or the part ended
-    restarts: how often it was started again since the stack came up
+    restarts: how often it was started again since the stack was started
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +40,7 @@ class PartState(BaseModel):
 class StackState(BaseModel):
     """The stack as its supervisor last wrote it down.
 
-    salt: of the links and cookies for its pages, which end with it; without a key they cannot be made of it
+    salt: part of the links and cookies for its pages, which end with this stack; useless without a key
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,18 +54,18 @@ class StackState(BaseModel):
     parts: tuple[PartState, ...]
 
     def part(self, name: str) -> PartState | None:
-        """The part of that name."""
+        """The part of that name; None where there is none."""
         return next((part for part in self.parts if part.name == name), None)
 
 
 def write_stack(settings: Settings, state: StackState) -> None:
-    """Write the state down for others to read."""
+    """Write the state to its file."""
     text = state.model_dump_json(indent=2)
     write_durably(_file(settings), lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def read_stack(settings: Settings) -> StackState | None:
-    """The state of the stack that runs now; None where none does, though a killed one may have left its file."""
+    """The state of the running stack; None where none runs, even if a killed one left its file."""
     try:
         state = StackState.model_validate_json(_file(settings).read_bytes())
     except (OSError, ValidationError):
@@ -83,7 +83,7 @@ def only_stack(settings: Settings) -> AbstractContextManager[None]:
     if running is not None:
         raise ConfigurationError(
             f"the stack on {settings.home}",
-            have=f"it is running since {running.since:%Y-%m-%d %H:%M} UTC, as process {running.pid}",
+            have=f"it has been running since {running.since:%Y-%m-%d %H:%M} UTC, as process {running.pid}",
             need="one at a time on a state directory",
             remedy="see tomorrow status; to end it, press Ctrl-C where it runs, or: "
             f"kill {running.pid}; for a second one set TOMORROW_HOME to another folder, and other ports",

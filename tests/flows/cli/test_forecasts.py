@@ -137,7 +137,7 @@ def test_a_list_is_written_again_and_no_other_file_is_overwritten(told: Told, ho
     prices.write_text("Date,Open\n2020-01-02,55.3\n", encoding="utf-8")
     code, _, err = told("--csv", str(prices))
     assert (code, prices.read_text(encoding="utf-8")) == (2, "Date,Open\n2020-01-02,55.3\n")
-    assert "the file exists, and is no list of forecasts" in err
+    assert "the file exists, and is not a list of forecasts" in err
 
 
 @pytest.mark.usefixtures("home")
@@ -146,8 +146,8 @@ def test_a_list_is_written_again_and_no_other_file_is_overwritten(told: Told, ho
     [
         ("nowhere/list.csv", "No such file or directory"),
         ("", "it is a folder"),
-        ("/dev/null", "it is no file"),
-        ("-", "no file's name; --json"),
+        ("/dev/null", "it is not a regular file"),
+        ("-", "not a file's name; --json"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_named(told: Told, home: Path, place: str, found: str) -> None:

@@ -49,6 +49,9 @@ def test_pages_alone_make_no_run(option: str, capsys: pytest.CaptureFixture[str]
         ("--source", "sample", "--exchange", "XETR"),
         ("--ticker", "F B"),
         ("--source", "csv", "--ticker", "KO"),
+        ("--allowed-hosts", "*"),
+        ("--allowed-hosts", "mlflow.example,https://mlflow.example"),
+        ("--allowed-hosts", "mlflow.example,"),
     ],
 )
 @pytest.mark.usefixtures("home")

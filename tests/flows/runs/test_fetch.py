@@ -115,7 +115,7 @@ def test_predict_goes_on_with_stale_prices_where_train_does_not(run: Run, yahoo:
     assert (made["stale"], made["as_of"], made["prices"]["missing"]) == (True, known, [str(market.last)])
     (row,) = Ledger(read_settings().ledger_uri).rows("META-Open")
     assert (row.stale, row.as_of) == (True, date.fromisoformat(known))
-    assert "prices: stale: Yahoo was not to be had" in run("predict").out
+    assert "prices: stale: Yahoo was not available" in run("predict").out
 
 
 def test_a_run_on_stale_prices_says_so(run: Run, client: "MlflowClient", yahoo: FakeYahoo) -> None:

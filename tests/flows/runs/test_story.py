@@ -98,7 +98,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
     told(
         "score",
         r"Prices of SAMPLE from sample",
-        r"Filled in what happened for 2 of 2 forecasts\.",
+        r"Filled in the actual price of 2 of 2 forecasts\.",
         r"Nothing to score yet\.",
         r"Monitoring: ",
         r"No retraining is requested\.",

@@ -119,6 +119,6 @@ def test_a_report_is_in_the_unit_of_its_prices() -> None:
     made = result(replace(plan(), prices=pence))
     page = report_page(made, {}, {})
     assert "$" not in page
-    assert "CRPS, in GBp, judges" in page
+    assert "CRPS (in GBp) judges" in page
     assert read(page).rows[1][2] == f"{made.presets[0].metrics['rmse']:,.3f} GBp"
     assert f"naive {made.presets[0].metrics['naive_rmse']:,.3f} GBp" in verdict(made.presets[0])

@@ -162,7 +162,7 @@ def test_each_session_is_scored_by_itself() -> None:
         (np.ones((2, 5)), "25 quantiles a session"),
         (np.ones(2), "25 quantiles a session"),
         (-np.tile(LEVELS, (2, 1)), "ascending"),
-        (np.where(LEVELS < 0.5, np.nan, LEVELS)[np.newaxis], "all of a session given or none"),
+        (np.where(LEVELS < 0.5, np.nan, LEVELS)[np.newaxis], "all given or all missing"),
     ],
 )
 def test_quantiles_that_are_no_distribution_are_refused(quantiles: Values, told: str) -> None:

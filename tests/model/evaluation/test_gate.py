@@ -261,7 +261,7 @@ def test_a_version_without_distributions_is_refused_for_want_of_evidence_and_not
     )
     assert decision.reasons[2:] == (
         POINT,
-        "INFO intervals: the forecasts have none, so that their coverage is not judged.",
+        "INFO intervals: the forecasts have none, so their coverage is not judged.",
         ALONE,
     )
 

@@ -156,5 +156,5 @@ def test_drift_is_of_returns_and_neither_of_levels_nor_of_dollars() -> None:
 
 
 def test_more_breaches_than_windows_can_never_be() -> None:
-    with pytest.raises(ValidationError, match="4 of 3 windows can never be"):
+    with pytest.raises(ValidationError, match="4 of 3 windows is impossible"):
         Monitoring(windows=3, breaches=4)

@@ -84,6 +84,7 @@ def test_the_fan_is_of_the_newest_sessions_and_the_width_of_all() -> None:
     made = result(plan())
     figures = backtest_figures(made)
     (fan,) = figures["fan-offset"].axes
+    assert "the newest 63 of 65 sessions: distribution of offset" in texts(figures["fan-offset"])
     actual = next(line for line in fan.get_lines() if line.get_label() == "actual")
     assert np.array_equal(actual.get_ydata(), made.reference.actual[-63:])
     assert len(figures["scale-offset"].axes[0].patches) == len(made.reference.sessions)

@@ -53,7 +53,10 @@ def test_the_odds_that_are_needed_have_a_line_that_is_always_in_sight() -> None:
         assert levels == pytest.approx([0.0, power])
         low, high = axes.get_ylim()
         assert low < 0 < power < high
-    assert [text.get_text() for text in better.texts] == ["needed: 1,000 to 1"]
+    (name,) = better.texts
+    assert name.get_text() == "needed:\n1,000 to 1"
+    # No line runs through it: it stands beside the axes.
+    assert name.get_window_extent().x0 > better.bbox.x1
     assert "2 sessions" in texts(figure)
     assert "needed 1,000 to 1, not reached" in texts(figure)
 

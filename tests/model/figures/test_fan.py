@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -110,9 +111,44 @@ def test_moves_are_compared_where_intervals_are_widest_and_narrowest() -> None:
 def test_a_crash_is_cut_off_and_named_so_that_the_rest_stays_readable() -> None:
     evaluation = distributed([0.5] * 15 + [-40.0] + [0.5] * 14)
     (axes,) = scale_figure(evaluation, "SAMPLE Open").axes
-    assert axes.get_ylim() == (0.0, 2.5)
+    _, top = axes.get_ylim()
+    assert 2.5 < top < 3.0
     (note,) = axes.texts
-    assert note.get_text().strip() == f"40.0 % on {evaluation.sessions[15]}"
+    assert note.get_text() == f"40.0 % on {evaluation.sessions[15]}"
+
+
+def test_the_name_of_a_move_that_is_cut_off_stands_above_the_other_bars_and_beside_its_own() -> None:
+    errors = [2.4] * 40
+    errors[15], errors[18], errors[30] = -40.0, 8.0, 60.0
+    (axes,) = scale_figure(distributed(errors), "SAMPLE Open").axes
+    cut = {round(bar.get_height()): bar.get_window_extent() for bar in axes.patches if bar.get_height() > 3}  # type: ignore[attr-defined]
+    others = [bar.get_window_extent() for bar in axes.patches if bar.get_height() < 3]  # type: ignore[attr-defined]
+    assert [note.get_text().split()[0] for note in axes.texts] == ["40.0", "8.0", "60.0"]
+    for note in axes.texts:
+        box = note.get_window_extent()
+        own = cut[round(float(note.get_text().split()[0]))]
+        assert box.y0 > max(other.y1 for other in others)
+        assert box.x0 >= own.x1 or box.x1 <= own.x0
+        # The bars that it crosses are behind it.
+        back = note.get_bbox_patch()
+        assert back is not None
+        assert note.get_zorder() > axes.patches[0].get_zorder()
+        assert back.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    boxes = [note.get_window_extent() for note in axes.texts]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
+
+
+def test_a_move_that_has_room_is_not_called_cut_off() -> None:
+    (axes,) = scale_figure(distributed([0.5] * 29 + [2.6]), "SAMPLE Open").axes
+    assert not axes.texts
+    assert axes.get_ylim()[1] > 2.6
+
+
+def test_the_naive_price_of_a_single_session_is_a_line_that_the_median_leaves_in_sight() -> None:
+    (axes,) = fan_figure(distributed([0.5]), "SAMPLE Open").axes
+    naive = line(axes, "naive: the newest Close")
+    assert np.asarray(naive.get_xdata()).tolist() == [-0.4, 0.4]
+    assert np.asarray(naive.get_ydata()).tolist() == [CLOSE, CLOSE]
 
 
 def test_many_large_moves_are_no_exception() -> None:

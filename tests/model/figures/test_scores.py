@@ -108,6 +108,14 @@ def test_sessions_that_lack_a_distribution_add_nothing() -> None:
     assert np.isfinite(saved).all()
 
 
+def test_of_a_single_session_the_two_can_be_told_apart() -> None:
+    figure = crps_figure([Panel([distributed([0.5])])], "SAMPLE Open")
+    _, naive, garch = figure.axes[0].get_lines()
+    assert (naive.get_fillstyle(), garch.get_fillstyle()) == ("full", "none")
+    (legend,) = figure.legends
+    assert [mark.get_fillstyle() for mark in legend.get_lines()] == ["full", "none"]
+
+
 def test_where_there_is_no_garch_there_is_no_line_of_it() -> None:
     evaluation = replace(distributed([0.5, -1.5]), statistical_quantiles={})
     (axes,) = crps_figure([Panel([evaluation])], "SAMPLE Open").axes
@@ -129,6 +137,8 @@ def test_the_fan_shows_the_newest_quarter() -> None:
     figures = distribution_figures(evaluation, "SAMPLE Open")
     actual = figures["forecast"].axes[0].get_lines()[1]
     assert np.array_equal(actual.get_ydata(), evaluation.actual[-63:])
+    assert "SAMPLE Open, the newest 63 of 100 sessions: forecast and actual price" in texts(figures["forecast"])
+    assert "newest" not in texts(distribution_figures(evaluation.part(slice(0, 63)), "SAMPLE Open")["forecast"])
     # Where the newest have no distribution there is no fan, and the other figures stay.
     gaps = replace(evaluation, quantiles=np.where(np.arange(100)[:, np.newaxis] < 37, evaluation.quantiles, np.nan))
     assert list(distribution_figures(gaps, "SAMPLE Open")) == ["scale", "crps", "pit", "reliability"]

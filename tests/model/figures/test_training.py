@@ -96,6 +96,17 @@ def test_a_test_period_over_several_months_is_called_by_its_ends() -> None:
     assert "SAMPLE Open, 2019-12-23 to 2020-01-31" in words
 
 
+def test_of_a_single_session_prices_that_hardly_differ_lie_near_to_each_other() -> None:
+    evaluation = evaluation_of(split_of(1))
+    near = replace(evaluation, forecast=evaluation.actual + 0.01, naive={"newest_Close": evaluation.actual - 0.01})
+    for axes in (
+        *forecast_figure(near, "SAMPLE Open").axes,
+        *scaled_figure(near, "SAMPLE Open", minimum=0.0, maximum=100.0).axes,
+    ):
+        low, high = axes.get_ylim()
+        assert high - low == pytest.approx(0.02 * high, rel=0.02)
+
+
 def test_scaled_prices_are_shares_of_the_training_range() -> None:
     evaluation = evaluation_of(split_of(21))
     low, high = float(evaluation.actual.min()), float(evaluation.actual.max())

@@ -279,7 +279,7 @@ def test_another_history_is_no_second_draw(kept: Tracking, fits: list[date]) -> 
     assert fits == []
     shorter = PRICES.rows(6, 160)
     assert prove(kept, shorter, LIGHT, AT) == NoProof(
-        f"these prices begin on {shorter.first}, and its proof was begun with prices from {PRICES.day(5)} on"
+        f"these prices begin on {shorter.first}, and its proof began with prices from {PRICES.day(5)} on"
     )
     earlier = PRICES.rows(5, 110)
     why = f"its proof begins on {begun.proof.first}, after these prices"
@@ -292,7 +292,7 @@ def test_old_prices_that_cannot_be_fitted_on_leave_the_version_without_a_proof_a
     values[:125] = [100.0, 100.0, 100.0, 100.0, 100.0, 1e6]
     found = prove(kept, replace(PRICES, values=values), LIGHT, AT)
     assert found == NoProof(
-        f"no fit can be made on the sessions before {PRICES.day(120)}: "
+        f"no fit is possible on the sessions before {PRICES.day(120)}: "
         "Open of TEST: the same price, $100.00, in all 120 sessions of the training part"
     )
 

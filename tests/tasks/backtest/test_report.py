@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,11 @@ def test_the_report_stands_among_the_parents_artifacts(tracking: Tracking) -> No
     assert run.data.metrics["tutorial/crps"] == result.presets[0].metrics["crps"]
     assert "tutorial/crps_skill_sd" in run.data.metrics
     assert run.data.metrics["tutorial/rmse"] == result.presets[0].metrics["rmse"]
+    assert "tutorial/pit_ks" not in run.data.metrics
+    written = Path(tracking.client.download_artifacts(run.info.run_id, "metrics.json", str(tracking.settings.home)))
+    every = json.loads(written.read_text(encoding="utf-8"))["tutorial"]
+    assert every["metrics"] == result.presets[0].metrics
+    assert every["sd"]["pit_ks"] == result.presets[0].spread["pit_ks"].sd
     assert run.data.tags["mlflow.note.content"].startswith("**Backtest of TEST Open, 2020-01 to 2020-03**")
     assert KEY in run.data.tags
     months = tracking.client.get_metric_history(run.info.run_id, "tutorial/month/skill")

@@ -17,6 +17,7 @@ from tasks.backtest.runs import TAKEN_FROM, BacktestRuns, open_backtest
 from tasks.ledger.kept_files import KeptFiles
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking, open_tracking
+from tasks.tracking.experiment import SHOWN
 from tasks.tracking.run_inputs import PRICES_FILE
 from tests.project import ROOT
 from tests.tasks.backtest.planned import carry_out, children, plan, same
@@ -40,7 +41,8 @@ def test_every_result_is_a_child_with_its_metrics(tracking: Tracking) -> None:
     }
     for child in found:
         key = Key("tutorial", int(child.data.params["seed"]), child.data.params["origin"])
-        assert child.data.metrics["rmse"] == runs.done[key].rmse
+        judged = runs.done[key].metrics()
+        assert child.data.metrics == {name: judged[name] for name in SHOWN}
         assert child.data.params["fit.first"] == "2019-01-01"
     assert runs.fit_seconds == 9.0
 

@@ -61,7 +61,7 @@ def test_a_past_that_is_another_now_scores_nothing() -> None:
     found = find_outcomes([forecast(40)], restated)
     assert found.known == ()
     assert found.notes == (
-        f"The forecast of {PRICES.day(40)} (version 1) is not scored: its past is another in these prices.",
+        f"The forecast of {PRICES.day(40)} (version 1) is not scored: it was made from other prices.",
     )
 
 
@@ -69,7 +69,7 @@ def test_what_came_is_found_for_a_naive_forecast_as_well() -> None:
     naive = replace(forecast(40), version=None)
     assert find_outcomes([naive], PRICES).known == ((naive, PRICES.column("Open")[40]),)
     (note,) = find_outcomes([naive], scaled(0.5)).notes
-    assert f"since {PRICES.day(40)} was forecast (naive): what came" in note
+    assert f"since {PRICES.day(40)} was forecast (naive): the actual price" in note
 
 
 def test_a_split_cannot_be_told_from_one_price_alone() -> None:

@@ -43,8 +43,8 @@ def refusal(act: Callable[[], object]) -> ConfigurationError:
 @pytest.mark.parametrize(
     ("statements", "said"),
     [
-        (["DELETE FROM ledger_version"], "the table ledger_version has 0 rows, and not one"),
-        (["INSERT INTO ledger_version VALUES (1)"], "the table ledger_version has 2 rows, and not one"),
+        (["DELETE FROM ledger_version"], "the table ledger_version has 0 rows instead of one"),
+        (["INSERT INTO ledger_version VALUES (1)"], "the table ledger_version has 2 rows instead of one"),
     ],
 )
 def test_a_ledger_whose_version_is_not_one_row_is_refused(uri: str, statements: list[str], said: str) -> None:
@@ -139,7 +139,7 @@ def test_a_trigger_that_is_gone_is_put_back_and_said_once(tmp_path: Path, name: 
     Ledger(uri).append(FORECAST)
     execute(uri, f"DROP TRIGGER {name}")
     error = refusal(lambda: Ledger(uri))
-    assert error.have == f"triggers that keep what is recorded were gone or changed: {name}; they are back now"
+    assert error.have == f"triggers that protect its records were gone or changed: {name}; they are back now"
     assert "compare the ledger with a copy" in error.remedy
     assert Ledger(uri).rows() == (FORECAST,)
     for statement in ("UPDATE forecasts SET forecast = 1", "DELETE FROM forecasts"):
@@ -185,7 +185,7 @@ def test_postgresqls_triggers_are_noticed_and_put_back_too(server: sa.URL, state
         Ledger(uri).append(FORECAST)
         Trials(uri).record(MODEL, "a", "a", date(2012, 5, 18), date(2015, 3, 2), AT)
         execute(uri, *statement.split(";; "))
-        have = f"triggers that keep what is recorded were gone or changed: {names}; they are back now"
+        have = f"triggers that protect its records were gone or changed: {names}; they are back now"
         assert refusal(lambda: Ledger(uri)).have == have
         assert Ledger(uri).rows() == (FORECAST,)
         for table in ("forecasts", "trials"):

@@ -48,7 +48,7 @@ def test_the_last_good_snapshot_stands_in_where_it_lacks_no_more_than_is_allowed
     stale = falls_back(yahoo, settings, monday, 1)
     assert stale.prices.fingerprint == good.fingerprint
     assert (stale.stale, stale.missing) == (True, (date(2013, 4, 1),))
-    assert stale.prices.notes[0].startswith("stale: Yahoo was not to be had (no usable answer (HTTP 502")
+    assert stale.prices.notes[0].startswith("stale: Yahoo was not available (no usable answer (HTTP 502")
     assert "which lacks 1 session" in stale.prices.notes[0]
     with pytest.raises(PricesUnavailable, match="which lacks 1 session; 0 sessions may be lacking") as caught:
         falls_back(yahoo, settings, monday, 0)

@@ -83,7 +83,7 @@ def test_a_vintage_that_nobody_has_accepted_is_refused(yahoo: FakeYahoo, setting
     yahoo.serve("META", changed)
     with pytest.raises(RestatedPrices) as caught:
         obtain(yahoo, settings)
-    with pytest.raises(UsageError, match="nobody has accepted"):
+    with pytest.raises(UsageError, match="restated irregularly and not accepted"):
         obtain(yahoo, settings, vintage=str(caught.value.data["snapshot"]))
 
 
@@ -143,7 +143,7 @@ def test_a_day_that_vanishes_is_taken_from_the_last_good_snapshot_and_said(
     again = obtain(yahoo, settings)
     assert (again.verdict, again.prices.fingerprint) == ("same", good.fingerprint)
     assert again.prices.notes[0].startswith(
-        f"not at Yahoo any more, and taken from the snapshot {good.fingerprint[:12]}, fetched 2013-03-28 22:00 UTC: "
+        f"no longer at Yahoo, so taken from the snapshot {good.fingerprint[:12]}, fetched 2013-03-28 22:00 UTC: "
     )
     assert again.prices.notes[0].endswith(str(MARKET.sessions[-8]))
 

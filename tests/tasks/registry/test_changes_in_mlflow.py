@@ -161,7 +161,7 @@ def test_a_model_that_was_deleted_is_begun_anew_with_numbers_that_go_on(tracking
 
 def test_a_model_that_is_there_is_not_begun_anew(tracking: Tracking, registry: Registry) -> None:
     registry.move(MODEL, train(tracking), "Production", PASSED)
-    with pytest.raises(UsageError, match="nothing is to be begun anew"):
+    with pytest.raises(UsageError, match="there is nothing to start again"):
         registry.begin_anew(MODEL, ANEW)
 
 
@@ -212,9 +212,9 @@ def test_beside_an_empty_ledger_the_history_begins_with_the_stages_found_and_dec
     empty = with_ledger(tracking, tmp_path / "empty.db")
     notes = empty.settle(MODEL, NOW)
     assert notes == (
-        "Version 5 of META-Open was moved from None to Archived by hand in MLflow: on record, and followed.",
-        "3 versions of META-Open found in stages that this ledger had no line of: on record now, as decided. "
-        "The way back has what is on record alone.",
+        "Version 5 of META-Open was moved from None to Archived by hand in MLflow: now on record and in effect.",
+        "3 versions of META-Open found in stages that were not on record in this ledger; now they are. "
+        "A rollback knows only what is on record.",
     )
     assert by_hand(empty) == [
         (1, "None", "Archived", "found"),

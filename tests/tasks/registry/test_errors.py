@@ -40,7 +40,7 @@ def test_the_preset_that_is_proven_most_often_is_not_advised_in_place_of_itself(
 
 def test_a_proven_version_is_to_wait_for_what_its_reasons_say() -> None:
     (only,) = what_could_pass(version(preset="anchored", verdict="proven"))
-    assert only == "train again later: it is proven, and its reasons say what it waits for"
+    assert only == "train again later: its configuration is proven; the reasons say what else the version lacks"
 
 
 def test_the_way_past_the_gate_comes_last() -> None:

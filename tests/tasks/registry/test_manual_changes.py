@@ -132,8 +132,8 @@ def test_what_made_room_is_told_from_what_was_changed_itself() -> None:
     assert {line.by for line in changes} == {BY_HAND}
     assert changes[0].reasons == ("Changed in MLflow, outside this program; noticed 2020-02-04 14:00 UTC.",)
     assert describe_changes(changes) == (
-        "Version 2 of META-Open was moved from None to Production by hand in MLflow: on record, and followed.",
-        "Version 1 of META-Open made room for it, and is in Archived now.",
+        "Version 2 of META-Open was moved from None to Production by hand in MLflow: now on record and in effect.",
+        "Version 1 of META-Open was replaced in Production, and is in Archived now.",
     )
 
 
@@ -164,7 +164,7 @@ def test_what_was_archived_and_deleted_by_hand_is_described_as_that() -> None:
         (1, "Archived", DecisionWord.BY_HAND),
     ]
     assert describe_changes(changes)[0] == (
-        "Version 2 of META-Open was deleted by hand in MLflow: on record, and followed."
+        "Version 2 of META-Open was deleted by hand in MLflow: now on record and in effect."
     )
 
 

@@ -116,7 +116,9 @@ def test_an_old_version_that_is_deleted_by_hand_is_noticed_when_all_are_compared
 ) -> None:
     tracking.client.delete_model_version(MODEL, "2")
     assert old.settle(MODEL, NOW) == ()
-    assert old.compare(MODEL, NOW) == (f"Version 2 of {MODEL} was deleted by hand in MLflow: on record, and followed.",)
+    assert old.compare(MODEL, NOW) == (
+        f"Version 2 of {MODEL} was deleted by hand in MLflow: now on record and in effect.",
+    )
     assert by_hand(old) == [(2, "Archived", "Deleted", "by hand")]
     assert old.compare(MODEL, NOW) == ()
 

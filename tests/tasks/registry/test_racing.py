@@ -1,6 +1,8 @@
 """Stage, alias and tag agree, whoever races."""
 
 import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from model.errors import NothingInProduction
 from tasks.registry.registry import Registry
 from tasks.settings import Settings
-from tasks.tracking.client import Tracking, open_tracking
+from tasks.tracking.client import open_tracking
+from tests.postgres import database_on, postgres_server
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, stand, train
 
 if TYPE_CHECKING:
@@ -21,6 +24,17 @@ PATIENCE = 400
 ROUNDS = 5
 
 
+@pytest.fixture(params=["one state directory", pytest.param("two on one PostgreSQL", marks=pytest.mark.servers)])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Settings]]:
+    """Where the racers work: on one state directory, or on two that share MLflow's database and the ledger."""
+    if request.param == "one state directory":
+        yield [request.getfixturevalue("settings")]
+        return
+    with postgres_server() as server, database_on(server) as tracking, database_on(server) as ledger:
+        shared = {"tracking": {"uri": tracking}, "ledger": {"uri": ledger}}
+        yield [Settings.model_validate({"home": tmp_path / name, **shared}) for name in ("here", "elsewhere")]
+
+
 def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None:
     registry = Registry(open_tracking(settings))
     for _ in range(ROUNDS):
@@ -31,13 +45,14 @@ def _promote_in_rounds(settings: Settings, number: int, line: "Barrier") -> None
 
 
 @pytest.mark.slow
-def test_racing_promotions_leave_exactly_one_version_in_production(tracking: Tracking) -> None:
+def test_racing_promotions_leave_exactly_one_version_in_production(places: list[Settings]) -> None:
+    tracking = open_tracking(places[0])
     for _ in range(RACERS):
         train(tracking)
     spawn = multiprocessing.get_context("spawn")
     line = spawn.Barrier(RACERS + 1)
     racers = [
-        spawn.Process(target=_promote_in_rounds, args=(tracking.settings, number, line), daemon=True)
+        spawn.Process(target=_promote_in_rounds, args=(places[number % len(places)], number, line), daemon=True)
         for number in range(1, RACERS + 1)
     ]
     for racer in racers:
@@ -70,13 +85,14 @@ def _promote_better(settings: Settings, number: int, line: "Barrier") -> None:
 
 
 @pytest.mark.slow
-def test_a_decision_and_its_move_are_one_step(tracking: Tracking) -> None:
+def test_a_decision_and_its_move_are_one_step(places: list[Settings]) -> None:
+    tracking = open_tracking(places[0])
     for _ in range(4):
         train(tracking)
     spawn = multiprocessing.get_context("spawn")
     line = spawn.Barrier(4)
     racers = [
-        spawn.Process(target=_promote_better, args=(tracking.settings, number, line), daemon=True)
+        spawn.Process(target=_promote_better, args=(places[number % len(places)], number, line), daemon=True)
         for number in range(1, 5)
     ]
     for racer in racers:

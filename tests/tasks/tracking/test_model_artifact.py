@@ -116,7 +116,7 @@ def test_it_serves_what_was_fitted_and_says_what_it_needs(both: Both) -> None:
     assert np.isfinite(answer.to_numpy()).all()
 
     short = KNOWN.until(KNOWN.day(fitted.recipe.rows - 2))
-    with pytest.raises(TooFewPrices, match=f"needed are at least {fitted.recipe.rows} sessions"):
+    with pytest.raises(TooFewPrices, match=f"at least {fitted.recipe.rows} sessions are needed"):
         served.predict(short)
 
 
@@ -158,11 +158,11 @@ def test_sessions_are_read_from_the_index_or_a_column_and_may_be_missing(both: B
         np.testing.assert_array_equal(quantiles(given), expected.quantiles)
     twice = frame.set_index(pd.DatetimeIndex([*frame.index[:-1], frame.index[-2] + pd.Timedelta(hours=3)]))
     for given, said in (
-        (twice, "2021-01-08 stands in more than one row"),
+        (twice, "2021-01-08 occurs in more than one row"),
         (read.assign(Date="soon"), "Date holds something that is no day"),
         (read.assign(Open="dear"), "Open holds something that is no number"),
         (read.drop(columns="Open"), "no column Open: forecasts are made from"),
-        (read.tail(3), "needed are at least"),
+        (read.tail(3), "sessions are needed, "),
     ):
         with pytest.raises(ValueError, match=said):
             quantiles(given)
@@ -196,7 +196,7 @@ def test_over_http_a_bad_frame_is_a_400_with_one_sentence_and_every_answer_is_js
     assert (code, bad["message"]) == (400, sentence)
     code, few = answer(frame.tail(3))
     assert code == 400
-    assert "needed are at least" in few["message"]
+    assert "sessions are needed, " in few["message"]
     assert "\n" not in few["message"]
 
 

@@ -1,1 +1,1 @@
-"""The scripts, by the version that each makes."""
+"""The scripts, each named after the version that it makes."""

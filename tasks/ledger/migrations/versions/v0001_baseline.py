@@ -1,6 +1,6 @@
 """Version 1: forecasts, stage changes, requests to retrain, configurations tried, digests of files, versions.
 
-Triggers keep what was recorded.
+Triggers protect the records.
 """
 
 import sqlalchemy as sa
@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("naive_quantiles", sa.JSON, nullable=False),
         sa.Column("late", sa.Boolean, nullable=False),
         sa.Column("currency", sa.Text),
-        # Without it INSERT OR REPLACE could name a row by SQLite's hidden number and take its place.
+        # With a rowid, INSERT OR REPLACE could name a row by that hidden number and replace it.
         sqlite_with_rowid=False,
     )
     op.create_index("forecasts_of_a_session", "forecasts", ["model", "session"])

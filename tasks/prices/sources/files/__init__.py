@@ -1,1 +1,1 @@
-"""Files of prices as people have them: recognised by what is in them, and joined to one series."""
+"""Reads files of prices in many layouts, recognised by their content, and joins them to one series."""

@@ -1,4 +1,4 @@
-"""Numbers as people's files write them: with a currency, thousands, a decimal comma, K for thousands."""
+"""Parses numbers as files write them: with a currency, marks between thousands, a decimal comma, or K for 1,000."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# What exports write in place of a missing number.
+# Texts that exports write for a missing number.
 NOTHING = frozenset(
     {"", "null", "none", "na", "n/a", "#n/a", "nan", "-", "--", "---", "\u2013", "\u2014", ".", "nil", "undefined"}
 )
@@ -25,7 +25,7 @@ _UNITS: Mapping[str, float] = {
     "亿": 1e8,
     "億": 1e8,
 }
-# A currency before or after: a code, or an abbreviation such as Rs. or kr; signs are taken out beforehand.
+# A currency before or after: a code, or an abbreviation such as Rs. or kr; signs such as $ are removed before.
 _WRITTEN = re.compile(
     r"(?P<before>[A-Za-z]{1,4}\.?\s*)?(?P<sign>[+-]?)(?P<before2>[A-Za-z]{2,4}\.?\s*)?"
     r"(?P<digits>[\d.,]+)\s*(?P<after>[^\W\d_]{0,4})\.?"
@@ -37,8 +37,8 @@ _GROUPED = {mark: re.compile(rf"\d{{1,3}}(\{mark}\d{{2,3}})*\{mark}\d{{3}}") for
 class Number:
     """A number as it is written.
 
-    value: the number; NaN where none stands there
-    step:  by how much it changes with its last printed digit
+    value: the number; NaN where it is missing
+    step:  the value of one unit in its last printed digit
     """
 
     value: float
@@ -47,20 +47,24 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the numbers of a file are written: its decimal mark, and what besides digits was found."""
+    """How the numbers of a file are written.
+
+    decimal: its decimal mark
+    signs:   currencies, units and marks between thousands that were found
+    """
 
     decimal: str = "."
     signs: tuple[str, ...] = ()
 
 
 class NotNumbersError(ValueError):
-    """Two cells that cannot both be numbers in one way of writing them."""
+    """Two cells that contradict each other: no one decimal mark makes both of them numbers."""
 
 
 def find_style(cells: Iterable[str], comma: str = ".") -> Style:
-    """Which way of writing makes numbers of all of these; NotNumbersError shows two that exclude each other.
+    """The style in which all cells are numbers; NotNumbersError shows two that contradict each other.
 
-    comma: the decimal mark where commas alone leave it open, as in 7,203: thousands, or a decimal comma
+    comma: the decimal mark to assume where commas are ambiguous, as in 7,203: between thousands, or decimal
     """
     proofs: dict[str, str] = {}
     signs: set[str] = set()
@@ -90,7 +94,7 @@ def find_style(cells: Iterable[str], comma: str = ".") -> Style:
 
 
 def read_number(text: str, style: Style) -> Number | None:
-    """The number that a cell holds, NaN where it holds nothing; None where it holds something else."""
+    """The number in a cell, NaN where it is missing; None where the cell holds something else."""
     if text.lower() in NOTHING:
         return Number(math.nan)
     if style.decimal == "." and _PLAIN.fullmatch(text):
@@ -114,12 +118,12 @@ def read_number(text: str, style: Style) -> Number | None:
 
 
 def is_missing(text: str) -> bool:
-    """Whether nothing stands where a number could."""
+    """Whether a cell holds no number, as an empty one or `n/a`."""
     return text.lower() in NOTHING
 
 
 def holds_number(text: str) -> bool:
-    """Whether a text can be a number in some way of writing them."""
+    """Whether a text can be a number in some style."""
     return bool(_PLAIN.fullmatch(text)) or _bare(text) is not None
 
 
@@ -136,12 +140,12 @@ def _signed(text: str) -> str:
 
 
 def _bare(cell: str) -> tuple[str, str, tuple[str, ...]] | None:
-    """The digits of a number with their marks, its unit, and the currency's signs; None where it is no number."""
+    """The digits of a number with their marks, its unit, and currency signs or codes; None for any other text."""
     text = _signed(cell)
     currency = tuple(dict.fromkeys(sign for sign in text if unicodedata.category(sign) == "Sc"))
     for sign in currency:
         text = text.replace(sign, "")
-    # Spaces of any width and apostrophes part thousands; so do they part numbers from what stands beside them.
+    # Spaces of any width and apostrophes are removed between thousands; elsewhere they separate number and currency.
     text = re.sub(r"(?<=\d)[\s\u2019'](?=\d{3}(?!\d))", "", text.strip())
     found = _WRITTEN.fullmatch(text)
     if found is None or not any(digit.isdigit() for digit in found["digits"]):
@@ -156,7 +160,7 @@ def _bare(cell: str) -> tuple[str, str, tuple[str, ...]] | None:
 
 
 def _decimal_mark(digits: str) -> str | None:
-    """The decimal mark that a number shows; None where it could be a mark of thousands as well, or has none."""
+    """The decimal mark of a number; None where it has none, or it could be a mark between thousands."""
     marks = [mark for mark in digits if mark in ".,"]
     if not marks:
         return None
@@ -164,7 +168,7 @@ def _decimal_mark(digits: str) -> str | None:
     if other in marks:
         return last if marks.count(last) == 1 else other if marks.count(other) == 1 else None
     if len(marks) > 1:
-        return other  # several of them part thousands
+        return other  # a mark that occurs several times is between thousands
     before, _, after = digits.partition(last)
     if len(after) == 3 and 1 <= len(before) <= 3 and before != "0":
         return None
@@ -172,9 +176,9 @@ def _decimal_mark(digits: str) -> str | None:
 
 
 def step_agrees(first: Number, second: Number, least: float) -> bool:
-    """Whether two numbers agree in the digits that were printed, at least to the cent.
+    """Whether two numbers agree up to half their printed step; a step up to 1 counts as at most a cent.
 
-    least: by how much they may differ in any case, as a share
+    least: the relative difference that is always allowed
     """
     a, b = first.value, second.value
     if not (math.isfinite(a) and math.isfinite(b)):

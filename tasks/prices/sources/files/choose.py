@@ -1,4 +1,4 @@
-"""Which files are of which security, and which securities are meant where only files are named."""
+"""Assigns files to securities, and finds the securities where only files are named."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ Chosen = list[tuple[str, tuple[str, ...]]]
 
 
 def choose(files: Sequence[str], tickers: Sequence[str]) -> Chosen:
-    """The tickers that are meant, each with its files; UsageError where a file could be of several of them."""
+    """The tickers, each with its files; UsageError for a ticker without files, or a file without one clear ticker."""
     if len(tickers) == 1:
         return [(tickers[0], tuple(files))]
     every = [each for file in files for each in (files_in(file) if Path(file).is_dir() else (file,))]
@@ -20,7 +20,7 @@ def choose(files: Sequence[str], tickers: Sequence[str]) -> Chosen:
 
 
 def _of_named(files: Sequence[str], tickers: Sequence[str]) -> Chosen:
-    """Each ticker's files: by their names, else by what stands in them."""
+    """Each ticker's files: by the files' names, else by their contents."""
     chosen: dict[str, list[str]] = {ticker: [] for ticker in tickers}
     for file in files:
         own = [ticker for ticker in tickers if names_security(file, Security(ticker=ticker.upper()))]
@@ -41,7 +41,7 @@ def _of_named(files: Sequence[str], tickers: Sequence[str]) -> Chosen:
 
 
 def _by_what_they_say(files: Sequence[str]) -> Chosen:
-    """The tickers that files' names say, or the one that stands in a file."""
+    """The ticker of each file: from the file's name, else the only one in its contents."""
     chosen: dict[str, list[str]] = {}
     for file in files:
         ticker = ticker_in_name(file)
@@ -55,7 +55,7 @@ def _by_what_they_say(files: Sequence[str]) -> Chosen:
 
 
 def _tickers_in(file: str) -> tuple[str, ...]:
-    """The tickers that stand in a file; none where it cannot be read, which is said when it is."""
+    """The tickers in a file's contents; none where it cannot be read, which a later step reports."""
     try:
         return tickers_in(file)
     except TomorrowError:
@@ -63,7 +63,7 @@ def _tickers_in(file: str) -> tuple[str, ...]:
 
 
 def _unsaid(file: str, found: Sequence[str]) -> UsageError:
-    have = "neither the file's name nor its contents tell the ticker"
+    have = "neither the file's name nor its contents give the ticker"
     if found:
         have = f"prices of {len(found)} securities: {', '.join(found[:10])}{', ...' if len(found) > 10 else ''}"
     return UsageError(

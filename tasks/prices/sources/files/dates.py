@@ -1,4 +1,4 @@
-"""Days as people's files write them: one way for a whole column, found out from all of it."""
+"""Parses days as files write them; the form is found from the whole column, and is the same for all of it."""
 
 import re
 import unicodedata
@@ -31,7 +31,7 @@ _SHAPES = {
     "epoch": re.compile(r"(?P<epoch>\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})(?:\.\d+)?"),
     "spreadsheet": re.compile(r"(?P<serial>[1-7]\d{4})(?:\.\d+)?"),
 }
-# By how their names begin in English, German, Dutch, French, Italian, Spanish and Portuguese, without accents.
+# The beginnings of months' names in English, German, Dutch, French, Italian, Spanish and Portuguese, without accents.
 _MONTHS = (
     *(
         ("jan", "ene", "gen"),
@@ -53,7 +53,7 @@ _MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A day, and the time of day behind it where there is one, in minutes."""
+    """A day, and the time of day in minutes; None where there is no time."""
 
     day: date
     minute: int | None = None
@@ -63,8 +63,8 @@ class Moment:
 class Days:
     """A column of days.
 
-    moments: one a cell; None where a cell is no day in the way of the others
-    way:     how they are written, in words; empty for 2020-01-31
+    moments: one per cell; None where a cell is not a day in the column's form
+    way:     the form, in words; empty for 2020-01-31
     """
 
     moments: tuple[Moment | None, ...]
@@ -72,14 +72,14 @@ class Days:
 
 
 class AmbiguousDaysError(ValueError):
-    """Days that can be read in two ways."""
+    """Days that can be read in two ways; the text is an example."""
 
 
 def read_days(cells: Sequence[str], zone: ZoneInfo, form: str | None = None) -> Days:
-    """The days in a column; AmbiguousDaysError where nothing in it says which number is the month.
+    """The days in a column; AmbiguousDaysError where nothing shows which number is the month.
 
-    zone: the exchange's, in which a moment in UTC lies on a day
-    form: how they are written, where that is given
+    zone: the exchange's, to find the day of a time in UTC
+    form: the form, where the user gives it
     """
     if form is not None:
         return Days(tuple(_in_form(cell, python_date_format(form)) for cell in cells), way=f"as {form}")
@@ -99,7 +99,7 @@ def _in_form(cell: str, form: str) -> Moment | None:
 
 
 def _common_shape(cells: Sequence[str]) -> str | None:
-    """The way in which most cells are written; None where none of them is a day."""
+    """The form of most cells; None where none of them is a day."""
     counts: Counter[str] = Counter()
     for cell in cells:
         counts.update([next((name for name, shape in _SHAPES.items() if shape.fullmatch(cell)), "")])
@@ -131,13 +131,13 @@ _SPOKEN = {
 
 
 def _day_or_month_first(found: Sequence[re.Match[str]]) -> tuple[_Reader, str]:
-    """Which of two numbers is the month: never the one that is above 12 in some row."""
+    """A reader for days such as 1/31/2020: the number that exceeds 12 in some row is the day."""
     first = max(int(match["first"]) for match in found)
     second = max(int(match["second_"]) for match in found)
     sign = found[0]["sign"]
     if first <= 12 and second <= 12 and sign != "." and any(match["first"] != match["second_"] for match in found):
         raise AmbiguousDaysError(next(match[0] for match in found if match["first"] != match["second_"]))
-    # Points stand in dates whose day comes first, wherever such dates are written.
+    # Dates with points have the day first, unless the second number exceeds 12.
     if first > 12 or (sign == "." and second <= 12):
         return (
             lambda match: date(_year(match["year"]), int(match["second_"]), int(match["first"]))
@@ -163,13 +163,13 @@ def _moment(match: re.Match[str], read: _Reader, zone: ZoneInfo) -> Moment | Non
 
 
 def _of_epoch(digits: str, zone: ZoneInfo) -> Moment | None:
-    """Seconds, or their thousandths and so on, since 1970."""
+    """The moment of seconds, milliseconds, microseconds or nanoseconds since 1970, by the number of digits."""
     seconds = int(digits) / 10 ** (3 * ((len(digits) - 9) // 3))
     return _at_exchange(datetime.fromtimestamp(seconds, UTC), zone)
 
 
 def _at_exchange(moment: datetime, zone: ZoneInfo) -> Moment | None:
-    """The exchange's day of a moment in UTC; midnight stands for the day itself."""
+    """A time in UTC as day and time at the exchange; midnight in UTC stands for its own day."""
     local = moment if (moment.hour, moment.minute) == (0, 0) else moment.astimezone(zone)
     return _checked(local.date(), 60 * local.hour + local.minute)
 

@@ -1,4 +1,4 @@
-"""Several tables of one security, joined by their days."""
+"""Joins several tables of one security by day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,8 @@ _SINGLE_PRECISION = 2.0**-23
 class _Known:
     """The days that are joined so far.
 
-    newest: by table, its newest day
+    rows:   day -> its row and table
+    newest: table's name -> its newest day
     """
 
     rows: dict[date, tuple[Row, DailyRows]] = field(default_factory=dict)
@@ -29,11 +30,11 @@ class _Known:
 
 
 def join(tables: Sequence[DailyRows]) -> tuple[list[Row], tuple[str, ...]]:
-    """The rows of all tables, oldest first, and what a reader should know.
+    """The rows of all tables, oldest first, and notes.
 
-    A day that is there twice must have the same numbers, up to the rounding of the text. Only the adjusted Close may
-    differ, since each dividend rescales it, and the newest day of an export that was made before its end; of the table
-    that goes on longer the one is taken.
+    If a day occurs twice, its numbers must agree up to the rounding of the text; else FaultyPrices. Two things may
+    differ: the adjusted Close of different tables, since each dividend rescales it; and the newest day of a table that
+    was exported before that day ended. In both cases the row of the table that ends later is taken.
     """
     known, notes = _Known(), list[str]()
     known.newest = {table.name: max((row.day for row in table.rows), default=date.min) for table in tables}
@@ -55,17 +56,15 @@ def join(tables: Sequence[DailyRows]) -> tuple[list[Row], tuple[str, ...]]:
         if unsorted:
             notes.append(f"{Path(table.name).name}: the rows were not in the order of their dates; sorted")
         if repeated:
-            notes.append(f"{Path(table.name).name}: {repeated} rows stand twice and agree; taken once")
-    notes += [
-        f"Adj Close differs between {pair}, as a dividend makes it; the newer file's is taken" for pair in adjusted
-    ]
+            notes.append(f"{Path(table.name).name}: {repeated} rows occur twice and agree; taken once")
+    notes += [f"Adj Close differs between {pair}, as after a dividend; the newer file's is taken" for pair in adjusted]
     return [known.rows[day][0] for day in sorted(known.rows)], tuple(notes)
 
 
 def _one_of(
     known: _Known, first: tuple[Row, DailyRows], second: tuple[Row, DailyRows]
 ) -> tuple[tuple[Row, DailyRows], list[str]]:
-    """Which of two rows of a day counts, and what there is to say about the other."""
+    """Which of two rows of a day is taken, with its table, and notes on the other; FaultyPrices if they disagree."""
     (row, table), (other, other_table) = first, second
     last, other_last = known.newest[table.name], known.newest[other_table.name]
     differing = [
@@ -78,13 +77,13 @@ def _one_of(
     for day_ends, kept, gone in ((last, second, first), (other_last, first, second)):
         if row.day == day_ends and last != other_last and _is_begun(gone[0], kept[0]):
             file, longer = Path(gone[1].name).name, Path(kept[1].name).name
-            said = f"{file}: {row.day}, its newest day, differs from {longer}, which goes on; left out"
+            said = f"{file}: {row.day}, its newest day, differs from {longer}, which ends later; left out"
             return kept, [said]
     raise _disagreement(row, other, differing)
 
 
 def _is_begun(row: Row, whole: Row) -> bool:
-    """Whether a row can be of the same day before its end: the same Open, within its range, with less volume."""
+    """Whether a row can be the same day before its end: same Open, range within the whole day's, no more volume."""
     opened, high, low, _, _, volume = (number.value for number in row.numbers)
     _, high_, low_, _, _, volume_ = (number.value for number in whole.numbers)
     same = _agree(row.numbers[0], whole.numbers[0])
@@ -104,9 +103,9 @@ def _disagreement(known: Row, other: Row, differing: Sequence[str]) -> FaultyPri
     )
     remedy = "correct one of the files, or give only one of them with --prices"
     if split:
-        remedy = f"give the newer file alone: the other is {max(factor, 1 / factor):g} times it, as from before a split"
+        remedy = f"give only the newer file: the other's prices are {max(factor, 1 / factor):g} times as high (a split)"
     return faulty(
-        f"{other.day} stands twice and disagrees: {known.where}, and {other.where}",
+        f"{other.day} occurs twice and disagrees: {known.where}, and {other.where}",
         have="; ".join(differing),
         need="the same prices for a day in every file and row that has it",
         remedy=remedy,

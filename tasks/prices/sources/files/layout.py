@@ -1,4 +1,4 @@
-"""Which column of a table is what: by its header, by the names that are given, or by place without a header."""
+"""Finds the role of each column of a table: by its header, by names from the user, or by place without a header."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ from tasks.prices.sources.files.names import (
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shortened
 from tasks.prices.sources.files.tables.text import HEAD
 
-# What --columns may name; the others are recognised or not there.
+# The roles that --columns may name; others are only recognised.
 NAMED: tuple[Role, ...] = (*NEEDED, "Adj Close", "Volume", "Ticker")
 HOW_TO_NAME = 'say which column is which: --columns close="Price USD", and so on'
 
-# In so many lines a pasted header may stand.
+# A pasted header may take up to this many lines.
 _PARTS = 4
 
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
@@ -34,13 +34,13 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """Where everything stands in a table.
+    """The positions of the roles in a table.
 
-    places: the column of each role, from 0
-    titles: what those columns are called in the file; empty where it has no header
-    first:  which of the table's lines is the first of values
-    width:  how many columns its header has, where that is one line; else 0
-    ticker: the security's, where it stands at the head of its columns
+    places: role -> column, from 0
+    titles: role -> the column's name in the file; empty without a header
+    first:  index of the first line of values
+    width:  number of columns of the header, if that is one line; else 0
+    ticker: the security's, if the header names it
     """
 
     places: Mapping[Role, int]
@@ -50,17 +50,17 @@ class Layout:
     ticker: str | None = None
 
     def cell(self, line: Line, role: Role) -> str:
-        """What stands in a line for a role; empty where nothing does."""
+        """The cell of a line for a role; empty where there is none."""
         place = self.places.get(role)
         return line.cells[place] if place is not None and place < len(line.cells) else ""
 
     def repeats_header(self, line: Line) -> bool:
-        """Whether a line names the columns once more."""
+        """Whether a line is the header again."""
         return bool(self.titles) and all(self.cell(line, role) == title for role, title in self.titles.items())
 
     @property
     def taken_for(self) -> str:
-        """What was taken for what, in words; empty where each column has the name that it has here."""
+        """Which column has which role, in words; empty where each column is named like its role."""
         if not self.titles:
             return ", ".join(f"column {place + 1} is {role}" for role, place in self.places.items())
         if self.ticker is None and all(
@@ -71,15 +71,17 @@ class Layout:
 
 
 def parse_columns(given: Sequence[str]) -> dict[Role, str]:
-    """What --columns says, by role: `close=Price USD`."""
+    """Role -> column's name, from --columns such as `close=Price USD`."""
     parted = [text.partition("=") for text in given]
     return {role: title.strip() for name, _, title in parted for role in NAMED if plain(role) == plain(name)}
 
 
 def find_layouts(sheet: Sheet, given: Mapping[Role, str]) -> tuple[Layout, ...]:
-    """The layouts that a table has: one, or one for each security that has columns of its own.
+    """The layouts of a table: one, or one per security if each has its own columns.
 
-    FaultyPrices says what is missing.
+    given: role -> column's name from the user
+
+    FaultyPrices where a column is missing or occurs twice.
     """
     for row in range(len(sheet.lines[:HEAD])):
         if not given and (wide := tuple(_two_lines(sheet, row))):
@@ -101,7 +103,7 @@ def find_layouts(sheet: Sheet, given: Mapping[Role, str]) -> tuple[Layout, ...]:
 
 
 def _whole(lines: Sequence[Line], row: int) -> tuple[Line, int]:
-    """A header and in how many lines it stands: a page that is pasted may break names in two, as Yahoo's does."""
+    """The header as one line, and how many lines it takes: in a pasted page names may be broken, as in Yahoo's."""
     cells = lines[row].cells
     width = max((len(line.cells) for line in lines[row + 1 : row + HEAD]), default=0)
     for parts, below in enumerate(lines[row + 1 : row + _PARTS], start=2):
@@ -114,7 +116,7 @@ def _whole(lines: Sequence[Line], row: int) -> tuple[Line, int]:
 
 
 def _titles(sheet: Sheet, line: Line, given: Mapping[Role, str]) -> dict[Role, int] | None:
-    """The places of the columns that were named by the user; None where the line is not their header."""
+    """Role -> column for the columns that the user named; None where the line is not their header."""
     places: dict[Role, int] = {}
     for role, title in given.items():
         same = [i for i, cell in enumerate(line.cells) if cell == title] or [
@@ -129,13 +131,13 @@ def _titles(sheet: Sheet, line: Line, given: Mapping[Role, str]) -> dict[Role, i
 
 
 def _places(sheet: Sheet, line: Line, named: Mapping[Role, int]) -> dict[Role, int]:
-    """The place of each role in a line that may be a header."""
+    """Role -> column in a line that may be a header; `named` are already known."""
     found: dict[Role, list[tuple[int, int]]] = {}
     for place, cell in enumerate(line.cells):
         for role, rank in roles(cell):
             found.setdefault(role, []).append((rank, place))
     if "Date" not in found and "Date" not in named and not line.cells[0] and any(map(has_number_name, line.cells)):
-        found["Date"] = [(0, 0)]  # as pandas writes an index without a name
+        found["Date"] = [(0, 0)]  # pandas writes an unnamed index so
     places = dict(named)
     order: tuple[Role, ...] = (*NEEDED, "Adj Close", "Volume", "Time", "Ticker", "Splits")
     for role in order:
@@ -154,7 +156,7 @@ def has_number_name(cell: str) -> bool:
 
 
 def _two_lines(sheet: Sheet, row: int) -> Iterator[Layout]:
-    """Names in one line and tickers in the next, or the other way round, as yfinance writes them."""
+    """Layouts of a header with names in one line and tickers in the next, or the reverse, as yfinance writes it."""
     if row + 2 >= len(sheet.lines):
         return
     upper, lower = sheet.lines[row].cells, sheet.lines[row + 1].cells
@@ -174,7 +176,7 @@ def _heads(text: str) -> bool:
 
 
 def _with_tickers(line: Line, row: int) -> Iterator[Layout]:
-    """One line of names that have a ticker in them, as R's quantmod writes them."""
+    """Layouts of a header whose names contain tickers, as R's quantmod writes it."""
     columns = [(*found, place) for place, cell in enumerate(line.cells) if (found := with_ticker(cell)) is not None]
     others = [place for place, cell in enumerate(line.cells) if has_role(cell, "Date") or (place == 0 and not cell)]
     if others:
@@ -182,7 +184,7 @@ def _with_tickers(line: Line, row: int) -> Iterator[Layout]:
 
 
 def _wide(columns: Sequence[tuple[str, str, int]], *, date: int, title: str, first: int) -> Iterator[Layout]:
-    """A layout for each ticker that has all prices."""
+    """A layout for each ticker that has all needed columns."""
     for ticker in dict.fromkeys(ticker for _, ticker, _ in columns):
         places: dict[Role, int] = {"Date": date}
         titles: dict[Role, str] = {"Date": title}
@@ -201,7 +203,7 @@ def _wide(columns: Sequence[tuple[str, str, int]], *, date: int, title: str, fir
 
 
 def _by_place(sheet: Sheet, given: Mapping[Role, str]) -> Layout | None:
-    """The layout of a table without a header; None where its numbers do not show which they are."""
+    """The layout of a table without a header; None where its numbers do not show their roles."""
     if given:
         if not all(title.isdigit() and int(title) > 0 for title in given.values()):
             return None
@@ -220,7 +222,7 @@ def _by_place(sheet: Sheet, given: Mapping[Role, str]) -> Layout | None:
         return None
     if start == 2:
         places["Time"] = 1
-    # A number behind the Close that goes with it is the adjusted Close; elsewhere it is the volume.
+    # A number after the Close that moves with it is the adjusted Close; else it is the volume.
     if width > start + 5 and start == 1 and _goes_with([(cells[start + 3], cells[start + 4]) for cells in lines]):
         places |= {"Adj Close": start + 4, "Volume": start + 5}
     elif width > start + 4:
@@ -229,7 +231,7 @@ def _by_place(sheet: Sheet, given: Mapping[Role, str]) -> Layout | None:
 
 
 def _is_bar(cells: Sequence[str]) -> bool:
-    """Whether four cells can be open, high, low and close: the second is the largest, the third the smallest."""
+    """Whether four cells can be open, high, low and close: the second the largest, the third the smallest."""
     try:
         opened, high, low, close = map(float, cells)
     except ValueError:
@@ -238,7 +240,7 @@ def _is_bar(cells: Sequence[str]) -> bool:
 
 
 def _goes_with(pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether the second numbers are a share of the first that hardly changes from row to row."""
+    """Whether the ratio of the second number to the first hardly changes from row to row."""
     try:
         shares = [float(second) / float(first) for first, second in pairs]
     except (ValueError, ZeroDivisionError):
@@ -250,7 +252,7 @@ def _goes_with(pairs: Sequence[tuple[str, str]]) -> bool:
 
 
 def _missing(sheet: Sheet, given: Mapping[Role, str]) -> FaultyPrices:
-    """What a table without a known header lacks."""
+    """The error for a table without a known header; it names the missing columns."""
     lines = sheet.lines[:HEAD]
     best = max(lines, key=lambda line: len(_known(line)), default=Line(number=1, cells=()))
     if not _known(best) and lines:
@@ -259,7 +261,7 @@ def _missing(sheet: Sheet, given: Mapping[Role, str]) -> FaultyPrices:
     if given:
         unknown = [title for title in given.values() if title not in best.cells]
         have = f"no column {', '.join(map(repr, unknown or given.values()))}; it begins: {begins}"
-        remedy = "correct --columns: each name as it stands in the file, or the column's number where it has no names"
+        remedy = "correct --columns: each name as in the file, or the column's number if the file has no names"
         return faulty(sheet.where(best), have=have, need="the columns that --columns names", remedy=remedy)
     known = _known(best)
     missing = [role for role in NEEDED if role not in known]

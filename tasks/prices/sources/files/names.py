@@ -1,4 +1,4 @@
-"""What a column is called by those who export prices."""
+"""The names of columns in exports of prices, and the role that each stands for."""
 
 import re
 import unicodedata
@@ -11,8 +11,8 @@ PRICES: tuple[Role, ...] = ("Open", "High", "Low", "Close")
 NEEDED: tuple[Role, ...] = ("Date", *PRICES)
 NUMBERS: tuple[Role, ...] = (*PRICES, "Adj Close", "Volume")
 
-# By role, what is taken before what, where a file has several: a separate Close before a Price. Besides English, the
-# languages that Investing.com and the larger exchanges write in.
+# Role -> its names; where a file has several of them, the first in this list is taken: a Close before a Price. In
+# English and the languages of Investing.com and the larger exchanges.
 _NAMES: Mapping[Role, str] = {
     "Date": "date, exchange date, observation date, trade date, trading date, trading day, price date, business "
     "date, session, datetime, date time, date utc, datum, fecha, data, 日期, 日付, 日付け, 날짜, 交易日期, дата, "
@@ -43,7 +43,7 @@ _NAMES: Mapping[Role, str] = {
     "Splits": "split ratio, split factor, split coefficient, stock splits, splits, split",
 }
 
-# A bare name of a person's or a company's is no ticker by itself.
+# Names of columns that may hold a company's name instead of a ticker.
 LOOSE_TICKERS = ("name", "stock", "security", "instrument", "code")
 
 _NOTES = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -55,14 +55,14 @@ _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_:/-]{0,29}")
 
 
 def plain(name: str) -> str:
-    """A name without what exports differ in: case, accents, spaces, signs, what stands in brackets."""
+    """A name without the things in which exports differ: case, accents, spaces, signs, text in brackets."""
     bare = _NUMBERED.sub("", _NOTES.sub("", name)) or name
     letters = unicodedata.normalize("NFKD", bare.casefold().replace("\u0131", "i"))  # Turkish writes i without a dot
     return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _ranks() -> dict[str, tuple[tuple[Role, int], ...]]:
-    """By plain name: what it may stand for, each with its place in the list above."""
+    """Plain name -> the roles that it may have, each with its rank in the list above."""
     found: dict[str, tuple[tuple[Role, int], ...]] = {}
     for role, names in _NAMES.items():
         for rank, word in enumerate(dict.fromkeys(map(plain, names.split(",")))):
@@ -74,26 +74,26 @@ _RANKS = _ranks()
 
 
 def roles(name: str) -> tuple[tuple[Role, int], ...]:
-    """What a column of that name may be, each with its rank: the lowest is taken first."""
+    """The roles that a column of that name may have, each with its rank; the lowest rank is preferred."""
     word = plain(name)
     found = _RANKS.get(word) or _RANKS.get(plain(_CURRENCY.sub("", name.strip())), ())
-    if not found and word.startswith("volume"):  # `Volume BTC` beside `Volume USD`
+    if not found and word.startswith("volume"):  # as in `Volume BTC` and `Volume USD`
         return (("Volume", 100),)
     return found
 
 
 def has_role(name: str, *wanted: Role) -> bool:
-    """Whether a column of that name may be one of these."""
+    """Whether a column of that name may have one of these roles."""
     return any(role in wanted for role, _ in roles(name))
 
 
 def is_ticker(text: str) -> bool:
-    """Whether a text can be the ticker at the head of a column."""
+    """Whether a text can be a ticker in a header."""
     return bool(_TICKER.fullmatch(text)) and any(letter.isalpha() for letter in text) and not roles(text)
 
 
 def with_ticker(name: str) -> tuple[str, str] | None:
-    """A column's name and the ticker that is written with it, as in `AAPL.Close`, `Close_KO` or `('Close', 'KO')`."""
+    """Name and ticker of a column such as `AAPL.Close`, `Close_KO` or `('Close', 'KO')`; None for any other."""
     if (pair := _TUPLE.match(name)) is not None:
         first, second = pair.groups()
         return (first, second) if has_role(first, *NUMBERS) else (second, first) if has_role(second, *NUMBERS) else None

@@ -1,4 +1,4 @@
-"""Prices from files of any layout that is known."""
+"""Reads prices from files in any known layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,11 +26,11 @@ def read_files(
     columns: Sequence[str] = (),
     date_format: str | None = None,
 ) -> Prices:
-    """The prices of a security in some files and folders, joined by day; PricesError names what cannot be read.
+    """The prices of a security from files and folders, joined by day; PricesError names what cannot be read.
 
-    zone:        the exchange's, for files that have moments in UTC
-    columns:     what the user says of the columns: `close=Price USD`
-    date_format: how days are written, where the user says so
+    zone:        the exchange's, for files with times in UTC
+    columns:     the user's names of columns, such as `close=Price USD`
+    date_format: the form of the days, where the user gives it
     """
     named = parse_columns(columns)
     found = [part for file in _unfolded(files, security) for part in _parts(file, security, named)]
@@ -49,17 +49,17 @@ def read_files(
 
 
 def _without_empty_end(rows: list[Row], notes: tuple[str, ...]) -> tuple[list[Row], tuple[str, ...]]:
-    """Without the newest row where no price stands in it: whoever exported it did not have it yet."""
+    """The rows without the newest one, if that has no price: it was exported before the prices were there."""
     if len(rows) < 2 or not rows[-1].is_empty:
         return rows, notes
     return rows[:-1], (
         *notes,
-        f"left out: nothing stands in the newest row, {Path(rows[-1].where).name}, of {rows[-1].day}",
+        f"left out, since it holds no price: the newest row, {Path(rows[-1].where).name}, of {rows[-1].day}",
     )
 
 
 def tickers_in(file: str) -> tuple[str, ...]:
-    """The tickers that stand in a file's tables; none where it names none."""
+    """The tickers in a file's tables; none where it names none. PricesError where it cannot be read."""
     found = [part for sheet in read_sheets(file) for part in parts(sheet, find_layouts(sheet, {}))]
     return tuple(dict.fromkeys(part.ticker for part in found if part.ticker is not None))
 
@@ -81,7 +81,7 @@ def files_in(folder: str) -> tuple[str, ...]:
 
 
 def _unfolded(files: Sequence[str], security: Security) -> Iterator[str]:
-    """The files that are named, and those of a folder that are called as the security is."""
+    """The named files; for a folder, the files in it that are named after the security, else those that contain it."""
     for file in files:
         path = Path(file).expanduser()
         if "://" in file or not path.is_dir():
@@ -93,7 +93,7 @@ def _unfolded(files: Sequence[str], security: Security) -> Iterator[str]:
 
 
 def _holds(file: str, security: Security) -> bool:
-    """Whether a file in a folder, whose name does not say so, is of a security."""
+    """Whether a file contains a security's prices, with its ticker."""
     try:
         return any(part.ticker is not None for part in _parts(file, security, {}))
     except (FaultyPrices, WrongSecurity):
@@ -101,7 +101,7 @@ def _holds(file: str, security: Security) -> bool:
 
 
 def _parts(file: str, security: Security, named: Mapping[Role, str]) -> tuple[Part, ...]:
-    """The parts of a file that are a security's."""
+    """The parts of a file that belong to a security."""
     sheets = read_sheets(file)
     own = [sheet for sheet in sheets if names_security(sheet.name.removeprefix(file), security)]
     found: list[Part] = []
@@ -117,12 +117,12 @@ def _parts(file: str, security: Security, named: Mapping[Role, str]) -> tuple[Pa
 
 
 def _shown(name: str) -> str:
-    """A table's name without the folders above its file."""
+    """A table's name; an absolute one without its folders."""
     return name if not Path(name).is_absolute() else Path(name).name
 
 
 def _accounts(tables: Sequence[DailyRows]) -> Iterator[str]:
-    """What was taken for what, and what was left out: one line for all tables of which the same is to be said."""
+    """Notes on how tables were read and what was left out; tables with the same note share a line."""
     alike: dict[str, list[str]] = {}
     for table in tables:
         for said in (*([f"read as: {table.taken_for}"] if table.taken_for else ()), *table.notes):

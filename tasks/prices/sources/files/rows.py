@@ -1,4 +1,4 @@
-"""From a table to daily prices: its lines read one by one, and what is no day of prices left out and said."""
+"""Reads daily prices from a table's lines; other lines are left out, with a note."""
 
 import math
 import re
@@ -30,7 +30,7 @@ _SIGNS = {",": "commas between thousands", ".": "points between thousands"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One day of prices in a table, in the order of NUMBERS; `where` is its line, for messages."""
+    """One day of prices in a table; texts and numbers in the order of NUMBERS; `where` is its line, for messages."""
 
     where: str
     day: date
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no price stands in it."""
+        """Whether it holds no price."""
         return all(math.isnan(number.value) for number in self.numbers[: len(PRICES)])
 
 
@@ -48,8 +48,8 @@ class DailyRows:
     """The days of one table, in its own order.
 
     name:      the table's, for messages
-    taken_for: what was taken for what, in words; empty for the layout of Yahoo's export
-    notes:     what was left out or filled in, a sentence each
+    taken_for: how columns, dates and numbers were read, in words; empty for the layout of Yahoo's export
+    notes:     on what was left out or filled in
     """
 
     name: str
@@ -61,9 +61,9 @@ class DailyRows:
 def read_rows(sheet: Sheet, layout: Layout, lines: Sequence[Line], zone: ZoneInfo, form: str | None) -> DailyRows:
     """The days of prices in some lines of a table; FaultyPrices names the line that cannot be read.
 
-    lines: those of the security that is asked for
+    lines: those of the requested security
     zone:  the exchange's
-    form:  how its days are written, where the user has said so
+    form:  the form of the days, where the user gives it
     """
     left_out: dict[str, list[Line]] = {}
     kept = list(_values(layout, lines, left_out))
@@ -87,7 +87,7 @@ def read_rows(sheet: Sheet, layout: Layout, lines: Sequence[Line], zone: ZoneInf
 
 
 def _values(layout: Layout, lines: Iterable[Line], left_out: dict[str, list[Line]]) -> Iterator[Line]:
-    """The lines of values, without comments and further headers."""
+    """The lines of values, without comments and repeated headers, which go to `left_out`."""
     for line in lines:
         if layout.repeats_header(line):
             left_out.setdefault("the header again", []).append(line)
@@ -112,7 +112,7 @@ def _days(sheet: Sheet, cells: Sequence[str], zone: ZoneInfo, form: str | None) 
 def _dated(
     sheet: Sheet, layout: Layout, lines: Sequence[Line], days: Days, left_out: dict[str, list[Line]]
 ) -> Iterator[tuple[Line, Moment]]:
-    """The lines that hold a day of prices, and their days."""
+    """The lines that hold a day of prices, with their days; others go to `left_out`, or raise FaultyPrices."""
     least = max(layout.places[role] for role in NEEDED) + 1
     for line, moment in zip(lines, days.moments, strict=True):
         prices = [layout.cell(line, role) for role in PRICES]
@@ -148,7 +148,7 @@ def _no_day(sheet: Sheet, line: Line, text: str) -> Exception:
 
 
 def _check_daily(sheet: Sheet, moments: Sequence[Moment]) -> None:
-    """Raise FaultyPrices for bars of hours, weeks or months."""
+    """Raise FaultyPrices for intraday, weekly, monthly or rarer bars."""
     minutes = Counter(moment.day for moment in set(moments))
     if len(moments) >= 4 and len(set(moments)) >= 1.5 * len(minutes):
         most = max(minutes.values())
@@ -194,7 +194,7 @@ def _row(sheet: Sheet, layout: Layout, line: Line, day: date, style: Style, ther
 
 
 def _rescaled(row: Row, factor: float) -> Row:
-    """A row's prices divided by the splits after it, and its volume multiplied; the adjusted Close stays."""
+    """The row with prices divided, and volume multiplied, by the factor of later splits; Adj Close is unchanged."""
     if factor == 1:
         return row
     by = (*[1 / factor] * 4, 1.0, factor)
@@ -203,7 +203,7 @@ def _rescaled(row: Row, factor: float) -> Row:
 
 
 def _account(layout: Layout, days: Days, style: Style) -> str:
-    """What was taken for what; empty for what Yahoo exports."""
+    """How columns, dates and numbers were read, in words; empty for Yahoo's own layout."""
     ways = [f"dates {days.way}"] if days.way else []
     ways += ["a decimal comma"] if style.decimal == "," else []
     ways += [f"numbers with {', '.join(_SIGNS.get(sign, sign) for sign in style.signs)}"] if style.signs else []

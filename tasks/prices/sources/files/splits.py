@@ -1,20 +1,20 @@
-"""Splits that a file names: prices before them divided, where the file has them as they were traded."""
+"""Applies the splits that a file lists, if its prices are not adjusted for them already."""
 
 import math
 from collections.abc import Sequence
 from datetime import date
 
-# A split of less than a tenth is a stock dividend, which a day's ordinary move hides.
+# A ratio below this is a stock dividend, too small to be seen among ordinary daily moves.
 SMALLEST = 1.1
 
 
 def unsplit(days: Sequence[date], closes: Sequence[float], cells: Sequence[str]) -> tuple[list[float], tuple[str, ...]]:
-    """What each day's prices have to be divided by, and what was done, in words.
+    """For each day the factor to divide its prices by, and notes on what was done.
 
-    A file may have its prices split-adjusted, as yfinance does, or as they were traded, as Quandl's and Tiingo's are:
-    the move of the Close on the day of the split shows which.
+    A file's prices may be split-adjusted, as yfinance's are, or as traded, as Quandl's and Tiingo's are: the move of
+    the Close on the day of the split shows which.
 
-    cells: the column of split ratios, one a day; empty where the file has none
+    cells: the column of split ratios, one per day; empty where the file has none
     """
     factors = [1.0] * len(days)
     notes: list[str] = []
@@ -41,7 +41,7 @@ def _ratio(cell: str) -> float | None:
 
 
 def _as_traded(before: float, after: float, ratio: float) -> bool:
-    """Whether a Close moved by about the ratio, and not by an ordinary day's move."""
+    """Whether a Close moved by about the split's ratio, so that the prices are as traded."""
     if not (before > 0 and after > 0):
         return False
     move = math.log(before / after)

@@ -1,4 +1,4 @@
-"""Whose prices they are: by what a table says, by what a file is called, and which of several files is whose."""
+"""Finds the security of prices: by the ticker in a table, or by the name of a file."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tasks.prices.sources.files.names import LOOSE_TICKERS, plain
 from tasks.prices.sources.files.tables.container import SUFFIXES
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, shortened
 
-# Words beside a ticker in a file's name that say nothing of a security.
+# Words in a file's name that are not a ticker.
 _ORDINARY = frozenset(
     {
         *("data", "training", "train", "test", "price", "prices", "daily", "day", "historical", "history", "hist"),
@@ -29,7 +29,7 @@ _MARKET = re.compile(r"^(?:[A-Z]{2,8}:)|(?:[. ]US(?: EQUITY)?)$")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """The lines of one security in a table, and the ticker that the table gives it, where it gives one."""
+    """The lines of one security in a table, and its ticker; None where the table has none."""
 
     sheet: Sheet
     layout: Layout
@@ -38,7 +38,7 @@ class Part:
 
 
 def parts(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Part, ...]:
-    """A table's parts, one for each ticker that it names; one where it names none."""
+    """A table's parts: one per ticker in it; one part where it has none."""
     lines = sheet.lines[layouts[0].first :]
     if layouts[0].ticker is not None:
         return tuple(Part(sheet=sheet, layout=each, lines=lines, ticker=each.ticker) for each in layouts)
@@ -58,7 +58,7 @@ def parts(sheet: Sheet, layouts: Sequence[Layout]) -> tuple[Part, ...]:
 
 
 def is_called(security: Security, text: str) -> bool:
-    """Whether a text is the ticker of a security, as exchanges and data vendors write it."""
+    """Whether a text is a present or former ticker of a security, in the form of an exchange or a data vendor."""
     written = _MARKET.sub("", text.strip().upper())
     tickers = (security.ticker, *security.former_tickers)
     return any(
@@ -71,12 +71,12 @@ def _bare(text: str) -> str:
 
 
 def _first(ticker: str) -> str:
-    """A ticker without the ending that Yahoo gives it for its exchange."""
+    """A ticker without Yahoo's ending for its exchange."""
     return ticker.rpartition(".")[0] or ticker
 
 
 def part_of(security: Security, found: Sequence[Part], subject: str) -> tuple[Part, ...]:
-    """The parts that are of a security; WrongSecurity where all of them are of others."""
+    """The parts that belong to a security; WrongSecurity where all belong to others."""
     exact = [part for part in found if part.ticker is not None and part.ticker.upper() == security.ticker.upper()]
     own = exact or [part for part in found if part.ticker is None or is_called(security, part.ticker)]
     if own:
@@ -107,7 +107,7 @@ def names_security(name: str, security: Security) -> bool:
 
 
 def ticker_in_name(name: str) -> str | None:
-    """The ticker that a file's name says, as in KO.csv, FB_2012_2020.csv or aapl.us.txt; None where it says none."""
+    """The ticker in a file's name, such as KO.csv, FB_2012_2020.csv or aapl.us.txt; None where there is none."""
     stem = _stem(name)
     if (stooq := _STOOQ.fullmatch(stem)) is not None:
         return stooq[1].upper()
@@ -121,7 +121,7 @@ def ticker_in_name(name: str) -> str | None:
 
 
 def _stem(name: str) -> str:
-    """A name without folders and without the ends that say what kind of file it is."""
+    """A name without folders and without the endings of known kinds of files."""
     stem = Path(name).name
     while (suffix := Path(stem).suffix.lower()) in SUFFIXES:
         stem = stem[: -len(suffix)]

@@ -81,6 +81,24 @@ def test_the_addresses_of_the_servers_that_are_started_here_are_not_elsewhere(tm
     assert found["mlflow"].variables["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
 
 
+def test_names_are_handed_to_mlflows_own_checks_and_to_the_guards_of_both_servers(tmp_path: Path) -> None:
+    named = {"allowed_hosts": ["tomorrow.example"]}
+    found = parts(Settings.model_validate({"home": tmp_path, "server": named, "prefect": named}))
+    words = found["mlflow"].command
+    assert words[words.index("--allowed-hosts") + 1] == "127.0.0.1:5000,tomorrow.example,tomorrow.example:*"
+    assert words[words.index("--host") + 1] == "127.0.0.1"
+    names = [found[part].variables["TOMORROW_GUARD_NAMES"] for part in ("mlflow", "prefect")]
+    assert names == ["tomorrow.example"] * 2
+    assert found["prefect"].variables["PREFECT_SERVER_UI_API_URL"] == "/api"
+
+
+def test_the_workers_of_two_state_directories_have_two_names_and_one_keeps_its_own(tmp_path: Path) -> None:
+    names = [stack(Settings(home=tmp_path / home), None).worker for home in ("a", "b", "a")]
+    assert names[0] == names[2] != names[1]
+    worker = parts(Settings(home=tmp_path / "a"))["worker"]
+    assert worker.command[worker.command.index("--name") + 1] == names[0]
+
+
 def test_where_every_address_is_listened_on_pages_ask_the_one_that_they_came_from(tmp_path: Path) -> None:
     """The guard before both servers sees that a page is of the same origin."""
     everywhere = {"host": "0.0.0.0"}  # noqa: S104 - where a user has chosen it

@@ -215,7 +215,7 @@ def test_an_empty_row_of_an_exchange_rate_is_waited_for_and_left_out_once_later_
         fetched(25)
     after = fetched(26)
     assert (after.last, "2025-12-25" in after.sessions.astype(str)) == (date(2025, 12, 26), False)
-    assert "1 session missing, a holiday of banks: 2025-12-25" in after.notes
+    assert "1 session missing, a bank holiday: 2025-12-25" in after.notes
 
 
 def test_a_newest_row_without_its_close_is_to_be_tried_again(yahoo: FakeYahoo, fetch: Fetch) -> None:

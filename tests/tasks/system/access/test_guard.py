@@ -91,6 +91,55 @@ def test_where_every_address_is_listened_on_any_number_is_right_and_no_name() ->
     assert ask(guard, host="192.168.1.5:5000", origin="http://192.168.1.6:5000").status == 403
 
 
+NAMES = ("mlflow.example", "db-1.example:8443")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("mlflow.example", 200),
+        ("MLflow.example:5000", 200),
+        ("mlflow.example:443", 200),
+        ("db-1.example:8443", 200),
+        ("127.0.0.1:5000", 200),
+        ("db-1.example", 403),
+        ("db-1.example:5000", 403),
+        ("evil.mlflow.example", 403),
+        ("mlflow.example.evil", 403),
+        ("mlflow.example:", 403),
+        ("mlflow.example:5000:5000", 403),
+        ("127.0.0.1:5001", 403),
+        ("", 403),
+    ],
+)
+def test_a_name_that_was_given_is_answered_for_and_no_other(host: str, status: int) -> None:
+    assert ask(Guard(server, Door(AT, "the-proof", NAMES)), host=host).status == status
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("mlflow.example", "https://mlflow.example", 200),
+        ("mlflow.example:5000", "http://mlflow.example:5000", 200),
+        ("mlflow.example", "https://mlflow.example:5000", 403),
+        ("mlflow.example", "https://db-1.example:8443", 403),
+        ("mlflow.example", "https://evil.example", 403),
+        ("127.0.0.1:5000", "https://127.0.0.1:5000", 403),
+    ],
+)
+def test_of_a_name_the_pages_are_its_own_with_tls_before_it_or_without(host: str, origin: str, status: int) -> None:
+    keyed = KeyGuard(server, Door(AT, "the-proof", NAMES), TOKEN, "a salt", "A key is needed.")
+    key = {"authorization": f"Bearer {TOKEN}"}
+    assert ask(keyed, "/api", "POST", host=host, origin=origin, **key).status == status
+
+
+def test_the_names_reach_a_server_through_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(AT, "the-proof", NAMES)
+    for name, value in door.variables().items():
+        monkeypatch.setenv(name, value)
+    assert Door.here() == door
+
+
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "http://127.0.0.1:5001", "http://localhost:5000", "null", ""]
 )

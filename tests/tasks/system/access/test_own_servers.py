@@ -1,19 +1,24 @@
 """Our keys go to our own servers: not to whoever listens at the same place."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.access.guard import Door
-from tasks.system.access.own_servers import mlflow_key, prefect_key
-from tasks.system.access.secret import state_keys
+from tasks.system.access.own_servers import mlflow_key, prefect_key, start_own
+from tasks.system.access.secret import new_keys, state_keys
 from tasks.system.access.stack_state import PartState, StackState, only_stack, write_stack
 
 
@@ -156,3 +161,48 @@ def test_whoever_waits_is_told_for_what(settings: Settings, capsys: pytest.Captu
         with pytest.raises(ConfigurationError):
             mlflow_key(settings, server.address, 0)
         assert capsys.readouterr().err == ""
+
+
+class Starting:
+    """A Prefect server as the library holds it, whose start fails like on a machine that is too busy."""
+
+    def __init__(self, address: str, command: str) -> None:
+        self.address, self.api_url, self.running = address, f"{address}/api", False
+        self.server_process = subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE)
+
+    def start(self) -> None:
+        raise httpx.ReadTimeout("timed out")
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server_process.communicate(timeout=60)
+
+
+WAITS, ENDS = "input()", "raise SystemExit(3)"
+
+
+def test_a_server_of_ours_that_is_slow_to_answer_is_waited_for() -> None:
+    keys = new_keys()
+    # As the system does for a server that has not begun to answer: the request waits.
+    with Listener(keys.proof) as listener, Starting(listener.address, WAITS) as server:
+        threading.Timer(4, threading.Thread(target=listener.serve_forever, daemon=True).start).start()
+        start_own(server, keys)
+        assert server.running
+        listener.shutdown()
+
+
+def test_a_server_of_ours_that_ends_while_it_starts_is_told() -> None:
+    with Starting("http://127.0.0.1:9", ENDS) as server, pytest.raises(ConfigurationError, match="it ended while it"):
+        start_own(server, new_keys())
+
+
+def test_another_program_in_the_place_of_a_server_of_ours_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durations, "START_PREFECT", 1)
+    with (
+        listening("another key") as other,
+        Starting(other.address, WAITS) as server,
+        pytest.raises(ConfigurationError, match="another program answers there"),
+    ):
+        start_own(server, new_keys())

@@ -1,1 +1,1 @@
-"""Tables of texts, from files of any kind."""
+"""Reads tables of texts from files of any kind."""

@@ -1,4 +1,4 @@
-"""What a file holds: text, spreadsheets or columns, packed or not. Its content decides, not the end of its name."""
+"""Finds the kind of a file (text, spreadsheet, Parquet; compressed or not) from its content, not from its name."""
 
 import bz2
 import gzip
@@ -15,12 +15,12 @@ from model.errors import PricesUnavailable
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty
 from tasks.prices.sources.files.tables.text import read_text
 
-# Beyond this it is no file of daily prices, but something that would fill the memory.
+# More is not daily prices, and would fill the memory.
 MOST_BYTES = 2**29
 READABLE = (
     "a text file such as CSV, an Excel or OpenDocument spreadsheet, Parquet, or one of them in gz, bz2, xz or zip"
 )
-# The ends of names that are read from a folder; a file that is named itself may be called anything.
+# In a folder only files with these endings are read; a file that the user names may have any name.
 SUFFIXES = (".csv", ".txt", ".tsv", ".gz", ".bz2", ".xz", ".zip", ".parquet", ".pq", ".xlsx", ".xls", ".xlsb", ".ods")
 
 _PACKED: Mapping[bytes, Callable[[BytesIO], Any]] = {
@@ -46,7 +46,7 @@ _STRANGERS = {
 
 
 def read_sheets(file: str) -> tuple[Sheet, ...]:
-    """Every table in a file; PricesUnavailable or FaultyPrices name it and say why it cannot be read."""
+    """Every table in a file; PricesUnavailable or FaultyPrices where it cannot be read."""
     if "://" in file:
         raise PricesUnavailable(
             file,
@@ -76,7 +76,7 @@ def _content(path: Path) -> bytes:
 
 
 def _sheets(name: str, raw: bytes) -> Iterator[Sheet]:
-    """The tables in some content, unpacked as often as it is packed."""
+    """The tables in some content; nested compression is unpacked."""
     for start, kind in _STRANGERS.items():
         if raw.startswith(start):
             raise faulty(name, have=kind, need=READABLE, remedy="save its table as CSV, and give that with --prices")
@@ -107,7 +107,7 @@ def _unpacked(name: str, stream: Any) -> bytes:
 
 
 def _archive(name: str, raw: bytes) -> Iterator[Sheet]:
-    """A zip file's tables, or a spreadsheet's, which is a zip file too."""
+    """The tables of a zip file, which may be a spreadsheet."""
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
             names = [each.filename for each in archive.infolist() if not each.is_dir()]
@@ -128,7 +128,7 @@ def _archive(name: str, raw: bytes) -> Iterator[Sheet]:
 
 
 def _spreadsheets(name: str, raw: bytes) -> Iterator[Sheet]:
-    """A spreadsheet file's sheets that hold anything."""
+    """The sheets of a spreadsheet file that are not empty."""
     import python_calamine
 
     try:
@@ -165,7 +165,7 @@ def _from_values(name: str, rows: Iterable[Iterable[object]]) -> Sheet:
 
 
 def _text(value: object) -> str:
-    """A value as it would stand in a text file, to the last digit."""
+    """A value as text, with all its digits."""
     if value is None or value != value:
         return ""
     if isinstance(value, datetime):
@@ -173,7 +173,7 @@ def _text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float):
-        # Three decimals could be taken for a thousand.
+        # With exactly three decimals the point could be taken for a mark between thousands: add a zero.
         whole, point, decimals = (str(int(value)), "", "") if value.is_integer() else repr(value).partition(".")
         return f"{whole}{point}{decimals}{'0' if len(decimals) == 3 else ''}"
     return " ".join(str(value).split())

@@ -1,4 +1,4 @@
-"""A table of texts, as it stands in a file, and the errors about one."""
+"""A table of texts as in a file, and the errors about one."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ WAY_ON = "correct the file, or give another with --prices"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of a table: its number in the file, from 1, and its cells, without the spaces around them."""
+    """One line of a table: its number in the file, from 1, and its cells, stripped of spaces."""
 
     number: int
     cells: tuple[str, ...]
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing stands in it."""
+        """Whether all its cells are empty."""
         return not any(self.cells)
 
 
@@ -24,9 +24,9 @@ class Line:
 class Sheet:
     """A table in a file.
 
-    name:      the file's name, with the part of it behind a slash where it holds several tables
-    lines:     its lines in their own order, blank ones left out
-    delimiter: what stands between two cells of a text file; empty for other files
+    name:      the file's name; followed by a slash and the table's name where the file has several
+    lines:     in the file's order, without blank ones
+    delimiter: between the cells of a text file; empty for other files
     """
 
     name: str
@@ -34,15 +34,15 @@ class Sheet:
     delimiter: str = ""
 
     def where(self, line: Line) -> str:
-        """A line's place, for messages."""
+        """File and line, for messages."""
         return f"{self.name}, line {line.number}"
 
 
 def faulty(subject: str, *, have: str, need: str, remedy: str = WAY_ON, **data: object) -> FaultyPrices:
-    """The error of a file that cannot be used as it is."""
+    """The error for a file that cannot be used as it is."""
     return FaultyPrices(subject, have=have, need=need, remedy=remedy, **data)
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """A text that is not longer than a message can bear."""
+    """The text, cut to `most` characters for a message."""
     return text if len(text) <= most else f"{text[:most]}..."

@@ -1,4 +1,4 @@
-"""Text files: their encoding, and what stands between two cells."""
+"""Reads text files: finds their encoding and their delimiter."""
 
 import csv
 from collections.abc import Callable
@@ -6,24 +6,25 @@ from collections.abc import Callable
 from tasks.prices.sources.files.names import roles, with_ticker
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty
 
-# Lines within which a header is looked for.
+# In how many of the first lines to look for a header.
 HEAD = 40
 
-# What people's files are in that are not in Unicode: Windows in the west, then Chinese, Japanese, Korean, Cyrillic.
+# Encodings of files that are not Unicode: Western Windows, then Chinese, Japanese, Korean, Cyrillic.
 _OLD_ENCODINGS = ("cp1252", "gb18030", "cp932", "cp949", "cp1251", "latin-1")
 _DELIMITERS = (",", "\t", ";", "|")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 def read_text(name: str, raw: bytes) -> Sheet:
-    """The table in a text file; FaultyPrices where it is no text, or no lines of values."""
+    """The table in a text file; FaultyPrices where it is not text, or has no lines of values."""
     text = _decoded(name, raw)
     start = text[:200].lstrip().lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
-        have, remedy = "a web page, no table", "export the prices as CSV there, and give that file with --prices"
+        have, remedy = "a web page, not a table", "export the prices as CSV there, and give that file with --prices"
         raise faulty(name, have=have, need="lines of values", remedy=remedy)
     if start.startswith(("{", "[{", "[[")):
-        raise faulty(name, have="JSON, no table", need="lines of values", remedy="save it as CSV, and give that file")
+        remedy = "save it as CSV, and give that file"
+        raise faulty(name, have="JSON, not a table", need="lines of values", remedy=remedy)
     best: tuple[int, Sheet] | None = None
     fault: csv.Error | None = None
     for delimiter in _DELIMITERS:
@@ -44,7 +45,7 @@ def read_text(name: str, raw: bytes) -> Sheet:
 
 
 def _quoted_whole(sheet: Sheet) -> str:
-    """The text of a table each line of which stands in quotes as one value; empty where it is not so."""
+    """The unquoted text of a table whose lines are each quoted as one value; empty for any other table."""
     lines = [line.cells for line in sheet.lines]
     if not lines or not all(len(cells) == 1 for cells in lines) or _recognised(sheet.lines[0]):
         return ""
@@ -53,7 +54,7 @@ def _quoted_whole(sheet: Sheet) -> str:
 
 
 class _NotCsv(csv.Error):
-    """A text that is no table, and the line where that shows."""
+    """An error of the CSV reader, and the line where it occurred."""
 
     line = 1
 
@@ -78,12 +79,12 @@ def _trimmed(cell: str) -> str:
 
 
 def _recognised(line: Line) -> int:
-    """How many cells of a line name a column that is known."""
+    """How many cells of a line are known names of columns."""
     return sum(bool(roles(cell) or with_ticker(cell)) for cell in line.cells)
 
 
 def _width(sheet: Sheet) -> int:
-    """The usual number of cells in the first lines, for files without a header."""
+    """The median number of cells in the first lines, at most 99; for files without a header."""
     counts = sorted(len(line.cells) for line in sheet.lines[:HEAD])
     return min(counts[len(counts) // 2], 99) if counts else 0
 
@@ -97,7 +98,7 @@ def _decoded(name: str, raw: bytes) -> str:
         text = raw.decode(marked or "utf-8")
     except UnicodeDecodeError as error:
         if marked:
-            raise _no_text(name, f"byte {error.start} is no text in {marked.upper()}") from None
+            raise _no_text(name, f"byte {error.start} is not text in {marked.upper()}") from None
         text = _from_old_encoding(name, raw)
     if "\0" in text:
         raise _no_text(name, "it holds zero bytes")
@@ -105,10 +106,10 @@ def _decoded(name: str, raw: bytes) -> str:
 
 
 def _from_old_encoding(name: str, raw: bytes) -> str:
-    """The text in the encoding in which its head is understood best."""
+    """The text in the encoding in which most names of columns are recognised in its first lines."""
     control = next((i for i, byte in enumerate(raw[:4096]) if byte < 32 and byte not in b"\t\r\n\f\x1a"), None)
     if control is not None:
-        raise _no_text(name, f"byte {control} is no text")
+        raise _no_text(name, f"byte {control} is not text")
     best, found = -1, ""
     for encoding in _OLD_ENCODINGS:
         try:

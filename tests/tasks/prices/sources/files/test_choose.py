@@ -39,7 +39,7 @@ def test_without_a_ticker_it_is_the_one_in_the_files_name(name: str, ticker: str
 
 @pytest.mark.parametrize("name", ["KETTLE_WORKS.csv", "prices.csv", "data.csv", "DATA.csv", "HistoricalData_17.csv"])
 def test_a_name_that_says_no_ticker_asks_for_it(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="neither the file's name nor its contents tell the ticker") as refused:
+    with pytest.raises(UsageError, match="neither the file's name nor its contents give the ticker") as refused:
         wanted(tmp_path, name)
     assert refused.value.remedy == "add --ticker TICKER"
 

@@ -208,7 +208,7 @@ def test_a_newest_row_without_prices_is_left_out_and_that_is_said(tmp_path: Path
         prices = read(f"{PLAIN}{line}\n", tmp_path, "KO.csv")
         assert_known(prices)
         (note,) = prices.notes
-        assert note.startswith("left out: nothing stands in the newest row, ")
+        assert note.startswith("left out, since it holds no price: the newest row, ")
         assert note.endswith("KO.csv, line 4, of 2020-02-03")
 
 

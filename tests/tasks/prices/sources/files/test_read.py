@@ -88,9 +88,9 @@ def test_a_day_that_stands_twice_in_one_file_must_agree(tmp_path: Path) -> None:
     rows = lines()
     twice = fetch(write(tmp_path / "a.csv", [*rows, rows[-1]]))
     assert len(twice) == len(MARKET)
-    assert "stand twice and agree" in twice.notes[0]
+    assert "occur twice and agree" in twice.notes[0]
     wrong = rows[-1].rpartition(",")[0] + ",1"
-    with pytest.raises(FaultyPrices, match=r"2013-03-28 stands twice and disagrees: .*line 311, and .*line 312"):
+    with pytest.raises(FaultyPrices, match=r"2013-03-28 occurs twice and disagrees: .*line 311, and .*line 312"):
         fetch(write(tmp_path / "b.csv", [*rows, wrong]))
 
 
@@ -106,7 +106,7 @@ def test_unsorted_rows_are_sorted_and_that_is_said(tmp_path: Path) -> None:
         (b"", "an empty file"),
         (b" \n\n", "an empty file"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
-        (b"\xff\xfd\x00\x01\x02", "not CSV: byte 2 is no text"),
+        (b"\xff\xfd\x00\x01\x02", "not CSV: byte 2 is not text"),
         (b"a\0b\0c", "not CSV: it holds zero bytes"),
         (b"<!doctype html><html></html>", "a web page"),
         (HEADER.replace("Low,", "").encode(), "no column Low;"),

@@ -1,7 +1,7 @@
-"""Lock files that somebody removes while they are held: the next one, made anew, does not admit a second holder.
+"""Lock files that are removed while held: a new file of the same name must not admit a second holder.
 
-A lock belongs to a file, not to its name. Linux says who holds which file, one that was removed too; on other systems,
-and among machines that share a disk, nothing says it.
+A lock belongs to a file, not to its name. Linux lists who holds which file, removed ones too. On other systems, and
+among machines that share a disk, this cannot be found out.
 """
 
 import os
@@ -14,9 +14,9 @@ LOOK_AGAIN = 0.1
 
 
 def wait_for_removed(file: Path, patience: float) -> bool:
-    """With the lock of this file held: wait until nobody holds one of its name that was removed; False if in vain.
+    """Wait until nobody holds a removed file of the same name; False if that takes longer than `patience` seconds.
 
-    Beside the file it is noted that it has no such predecessor, so that this is looked at once for each file.
+    To be called while holding the lock of `file`. A note beside the file saves the next look, so there is one per file.
     """
     note = file.with_name(f"{file.name}.seen")
     with suppress(OSError, ValueError):
@@ -28,13 +28,13 @@ def wait_for_removed(file: Path, patience: float) -> bool:
         if time.monotonic() >= deadline:
             return False
         time.sleep(LOOK_AGAIN)
-    with suppress(OSError):  # it is looked at again
+    with suppress(OSError):  # without the note, the next holder looks again
         note.write_text(str(file.stat().st_ino), encoding="ascii")
     return True
 
 
 def _is_held(name: str) -> bool:
-    """Whether a process that holds a lock has a file open that the system shows by this name."""
+    """Whether a process that holds any lock has a file open that /proc shows under this name."""
     try:
         lines = LOCKS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -44,7 +44,7 @@ def _is_held(name: str) -> bool:
 
 def _has_open(pid: str, name: str) -> bool:
     handles = f"/proc/{pid}/fd"
-    with suppress(OSError):  # it has ended, or is somebody else's
+    with suppress(OSError):  # the process has ended, or is another user's
         for handle in os.listdir(handles):
             with suppress(OSError):
                 if os.readlink(f"{handles}/{handle}") == name:

@@ -1,0 +1,39 @@
+"""A prefect.yaml that cannot be used; one that can is in test_prefect_yaml.py and test_stack.py."""
+
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigurationError
+from tasks.operations.stack import deployments
+from tasks.operations.stack.prefect_api import PrefectApi
+
+
+class Unasked(PrefectApi):
+    """A server that has no deployment, and shall get none."""
+
+    def deployments(self) -> dict[str, dict[str, object]]:
+        return {}
+
+    def set_pool(self, pool: str, template: object, *, renew: bool) -> None:
+        """Whatever the file says."""
+
+
+@pytest.mark.parametrize(
+    ("content", "have"),
+    [
+        (b"deployments: [", "not YAML"),
+        (b"\xff\xfe\x00", "not YAML"),
+        (b"", "no list of deployments"),
+        (b"deployments: {train: 1}", "no list of deployments"),
+        (b"deployments: [{entrypoint: flows.train.train}]", "no list of deployments"),
+    ],
+)
+def test_a_damaged_file_is_named(content: bytes, have: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "prefect.yaml"
+    file.write_bytes(content)
+    monkeypatch.setattr(deployments, "project_file", lambda _: file)
+    with pytest.raises(ConfigurationError) as refused:
+        deployments.deploy(Unasked("http://127.0.0.1:9/api"), {}, {})
+    assert refused.value.subject == str(file)
+    assert have in str(refused.value)
