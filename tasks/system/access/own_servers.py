@@ -78,7 +78,7 @@ def start_own(server: "SubprocessASGIServer", keys: Keys) -> None:
             raise ConfigurationError(
                 f"Prefect's server at {server.api_url}",
                 have="it ended while it started" if ended else "it does not answer, or another program answers there",
-                need=f"the server that this command has started, within {durations.START_PREFECT} s",
+                need="the server that this command has started",
                 remedy="run it again when this machine is less busy, or with a server that runs: tomorrow up",
             )
         time.sleep(durations.LOOK)
