@@ -93,6 +93,9 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
         keys = state_keys(settings)
         if proves_itself(Door(address, keys.proof), base):
             return keys
+        if not is_said:
+            sys.stderr.write(f"tomorrow: waiting for the server of tomorrow up at {address}, which does not answer\n")
+            is_said = True
         if time.monotonic() >= deadline:
             raise ConfigurationError(
                 f"the server of tomorrow up at {address}",
@@ -100,9 +103,6 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
                 need="the server that the stack of this state directory has started",
                 remedy=f"see how it is: tomorrow status; and its log: {known.log}",
             )
-        if not is_said:
-            sys.stderr.write(f"tomorrow: waiting for the server of tomorrow up at {address}, which does not answer\n")
-            is_said = True
         time.sleep(durations.LOOK)
     if LOCALHOST in address and (known := _part_at(settings, part, address.replace(LOCALHOST, NUMBER, 1))):
         raise ConfigurationError(
