@@ -131,10 +131,7 @@ def period(sessions: Days) -> str:
 
 
 def period_of_newest(sessions: Days, of: int) -> str:
-    """The same; where there are more than these, `of`, how many of them they are: a title would have no room for both.
-
-    The axis has the dates.
-    """
+    """The period; if these are only the newest of `of` sessions, their number instead: a title has no room for both."""
     return period(sessions) if len(sessions) == of else f"the newest {len(sessions):,} of {of:,} sessions"
 
 

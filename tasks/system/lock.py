@@ -55,6 +55,7 @@ def locked(
     """
     lock = _lock(settings, name, among)
     if not lock.acquire(patience):
+        # A file names the last holder that signed, which may be an earlier one: only `queued` signs.
         raise _taken(lock, name, patience, lock.holder() if isinstance(lock, DatabaseLock) else "another process")
     try:
         yield

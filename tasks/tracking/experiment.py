@@ -24,7 +24,7 @@ COLUMNS = (
 )
 # MLflow's own width, 190 pixels, cuts the date at the end of `META Open anchored 2020-01-31`. It applies the widths of
 # those columns that the order names.
-NAME, NAME_WIDTH = "attributes.`Run Name`", 300
+NAME, NAME_WIDTH = "attributes.`Run Name`", 252
 VIEW = {"selectedColumns": COLUMNS, "columnOrder": [NAME], "columnWidths": {NAME: NAME_WIDTH}}
 
 EXPERIMENT_TAGS = {**KIND, NOTE: DESCRIPTION, VIEW_TAG: json.dumps(VIEW)}

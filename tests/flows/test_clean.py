@@ -21,7 +21,7 @@ def test_what_is_listed_is_what_is_taken_and_what_is_in_use_stays(run: Run, home
     done = run("clean", "--older-than", "0")
     assert (done.code, f"removed: {log}" in done.out) == (0, True)
     assert not log.exists()
-    assert "Nothing is old" in run("clean", "--older-than", "0").out
+    assert "Nothing is both old and unused" in run("clean", "--older-than", "0").out
     assert run("predict", "--source", "sample").code == 0
 
 

@@ -157,7 +157,7 @@ def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
         assert kept.tags["proof.claim"].startswith("proven on 40 sessions (evidence ")
         assert 10 ** kept.metrics["proof_evidence"] == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
         assert kept.metrics["proof_sessions"] == 40
-        assert ("proof_of_scale_alone" in kept.metrics) == (run_id == answer["proof"]["run_id"])
+        assert ("proof_crps" in kept.metrics) == (run_id == answer["proof"]["run_id"])
         assert "figures/evidence.png" in {file.path for file in client.list_artifacts(run_id, "figures")}
     assert client.get_run(answer["proof"]["run_id"]).data.tags["kind"] == "proof"
 

@@ -70,17 +70,31 @@ def deploy(
 
 
 def _read(file: Path) -> dict[str, Any]:
-    have = "no list of deployments with their names"
+    have = "no deployments as Prefect describes them, each with a name"
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         found, have = None, f"not YAML: {' '.join(str(error).split())}"
     named = found.get("deployments") if isinstance(found, dict) else None
-    if not isinstance(named, list) or not all(isinstance(each, dict) and "name" in each for each in named):
+    if not isinstance(named, list) or not all(_is_deployment(each) for each in named):
         raise ConfigurationError(
             str(file), have=have, need="deployments that Prefect takes", remedy="correct it, or put the original back"
         )
     return {**found, "deployments": named}
+
+
+def _is_deployment(each: object) -> bool:
+    """Whether it has the shape that `_complete` needs; Prefect checks the rest."""
+    if not isinstance(each, dict) or not isinstance(each.get("name"), str):
+        return False
+    schedules, tags = each.get("schedules") or [], each.get("tags") or []
+    return (
+        isinstance(each.get("parameters") or {}, dict)
+        and isinstance(tags, list)
+        and all(isinstance(tag, str) for tag in tags)
+        and isinstance(schedules, list)
+        and all(isinstance(schedule, dict) for schedule in schedules)
+    )
 
 
 def _complete(
@@ -99,7 +113,7 @@ def _complete(
     deployment["parameters"] = {**own, **{name: value for name, value in parameters.items() if name in own}}
     deployment["tags"] = sorted({*(deployment.get("tags") or ()), *places})
     for schedule in deployment.get("schedules") or ():
-        slug = schedule.get("slug", "")
+        slug = str(schedule.get("slug", ""))
         schedule.update((calendar and moved(schedule, slug, calendar)) or {})
         if slug in paused:
             schedule["active"] = False

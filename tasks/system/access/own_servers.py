@@ -78,7 +78,7 @@ def start_own(server: "SubprocessASGIServer", keys: Keys) -> None:
             raise ConfigurationError(
                 f"Prefect's server at {server.api_url}",
                 have="it ended while it started" if ended else "it does not answer, or another program answers there",
-                need=f"the server that this command has started, within {durations.START_PREFECT} s",
+                need="the server that this command has started",
                 remedy="run it again when this machine is less busy, or with a server that runs: tomorrow up",
             )
         time.sleep(durations.LOOK)
@@ -93,6 +93,9 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
         keys = state_keys(settings)
         if proves_itself(Door(address, keys.proof), base):
             return keys
+        if not is_said:
+            sys.stderr.write(f"tomorrow: waiting for the server of tomorrow up at {address}, which does not answer\n")
+            is_said = True
         if time.monotonic() >= deadline:
             raise ConfigurationError(
                 f"the server of tomorrow up at {address}",
@@ -100,9 +103,6 @@ def _keys_of(settings: Settings, part: str, address: str, base: str, patience: f
                 need="the server that the stack of this state directory has started",
                 remedy=f"see how it is: tomorrow status; and its log: {known.log}",
             )
-        if not is_said:
-            sys.stderr.write(f"tomorrow: waiting for the server of tomorrow up at {address}, which does not answer\n")
-            is_said = True
         time.sleep(durations.LOOK)
     if LOCALHOST in address and (known := _part_at(settings, part, address.replace(LOCALHOST, NUMBER, 1))):
         raise ConfigurationError(

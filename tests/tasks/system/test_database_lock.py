@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from tasks.system.lock import locked, queued
 from tasks.system.locks.in_database import key_of
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
+from tests.tasks.system.test_lock import order_of_two_threads
 
 pytestmark = pytest.mark.servers
 SINCE = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
@@ -96,21 +96,7 @@ def test_who_waits_is_told_for_whom(here: Settings, ledger: str, tmp_path: Path)
 
 
 def test_the_holder_may_take_it_again_and_another_thread_waits(here: Settings) -> None:
-    order: list[str] = []
-
-    def second() -> None:
-        with locked(here, "META-Open", among=here.ledger_uri):
-            order.append("second")
-
-    with locked(here, "META-Open", among=here.ledger_uri):
-        with locked(here, "META-Open", 0, among=here.ledger_uri):
-            pass
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join(0.5)
-        order.append("first")
-    thread.join(60)
-    assert order == ["first", "second"]
+    assert order_of_two_threads(here, here.ledger_uri) == ["first", "second"]
     with locked(here, "META-Open", 0, among=here.ledger_uri):
         pass
 

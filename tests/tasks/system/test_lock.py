@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import ConfigurationError
-from tasks.settings import Settings
+from tasks.settings import Address, Settings
 from tasks.system.lock import locked, user_name
 from tasks.system.state_directory import state_directory
 from tests.project import ROOT
@@ -109,20 +109,27 @@ def test_whoever_removed_the_file_of_a_lock_that_it_holds_may_take_it_again_and_
     assert taken == ["refused", "refused", "taken"]
 
 
-def test_another_thread_of_the_same_process_waits_as_well(settings: Settings) -> None:
+def order_of_two_threads(settings: Settings, among: Address | None) -> list[str]:
+    """How two threads of this process get the lock: the first holds it, and has taken it again and given that back."""
     order: list[str] = []
 
     def second() -> None:
-        with locked(settings, "META-Open"):
+        with locked(settings, "META-Open", among=among):
             order.append("second")
 
-    with locked(settings, "META-Open"):
+    with locked(settings, "META-Open", among=among):
+        with locked(settings, "META-Open", 0, among=among):
+            pass
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(0.3)
+        thread.join(0.5)
         order.append("first")
     thread.join(60)
-    assert order == ["first", "second"]
+    return order
+
+
+def test_the_holder_may_take_it_again_and_another_thread_waits(settings: Settings) -> None:
+    assert order_of_two_threads(settings, None) == ["first", "second"]
 
 
 def test_a_name_makes_a_file_in_the_folder_of_locks_only(settings: Settings) -> None:

@@ -24,9 +24,13 @@ class Unasked(PrefectApi):
     [
         (b"deployments: [", "not YAML"),
         (b"\xff\xfe\x00", "not YAML"),
-        (b"", "no list of deployments"),
-        (b"deployments: {train: 1}", "no list of deployments"),
-        (b"deployments: [{entrypoint: flows.train.train}]", "no list of deployments"),
+        (b"", "no deployments"),
+        (b"deployments: {train: 1}", "no deployments"),
+        (b"deployments: [{entrypoint: flows.train.train}]", "no deployments"),
+        (b"deployments: [{name: train, parameters: 1}]", "no deployments"),
+        (b"deployments: [{name: train, tags: tomorrow}]", "no deployments"),
+        (b"deployments: [{name: train, tags: [1, daily]}]", "no deployments"),
+        (b"deployments: [{name: train, schedules: [weekly]}]", "no deployments"),
     ],
 )
 def test_a_damaged_file_is_named(content: bytes, have: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
