@@ -9,7 +9,8 @@ DONE := $(VENV)/.complete
 DEV := $(VENV)/.complete-dev
 # One worker more than processors, at most 4: half of the time a test waits for servers.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4)))
-TESTS := -q -n $(WORKERS) --dist loadfile
+# The files in the order of tests/conftest.py: those that last longest first, so that the workers end together.
+TESTS := -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup dev run pages test test-fast lint types docs audit lock release screenshots clean
 
@@ -45,7 +46,7 @@ pages: setup
 test: dev
 	$(BIN)/python -m pytest $(TESTS)
 
-# Without the tests that start servers, run whole commands or fit for seconds; under two minutes on two cores.
+# Without the tests that start servers, run whole commands or fit for seconds; two to four minutes on two cores.
 test-fast: dev
 	$(BIN)/python -m pytest $(TESTS) -m "not slow"
 

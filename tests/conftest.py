@@ -21,6 +21,7 @@ from tests.servers import free_port, serving
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+TESTS = ROOT / "tests"
 # What starts a server, or a whole command with one: a test that uses it is slow.
 SLOW_FIXTURES = {"prefect_server", "mlflow_server", "registry", "stack"}
 
@@ -34,10 +35,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what uses a server; all else that is slow says so itself."""
+    """Mark as slow what uses a server; all else that is slow says so itself. Files with slow tests come first."""
     for item in items:
         if item.get_closest_marker("servers") or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # Tests of the whole product last longest, then those of its flows: none should begin when other workers are done.
+    items.sort(
+        key=lambda item: (item.path not in slow, item.path.parent != TESTS, TESTS / "flows" not in item.path.parents)
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
