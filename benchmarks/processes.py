@@ -60,12 +60,15 @@ def benchmark(name: str, *arguments: str) -> list[str]:
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[dict[str, str]]:
-    """A separate server for this block; gives the variables with which a program uses it."""
+def prefect_server(home: Path, host: str = "127.0.0.1") -> Iterator[dict[str, str]]:
+    """A separate server for this block; gives the variables with which a program uses it.
+
+    host: the address of this machine on which it listens
+    """
     quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     port = _free_port()
-    address = f"http://127.0.0.1:{port}/api"
-    with _serving(["prefect", "server", "start", "--host", "127.0.0.1", "--port", port], home.parent, quiet):
+    address = f"http://{host}:{port}/api"
+    with _serving(["prefect", "server", "start", "--host", host, "--port", port], home.parent, quiet):
         _wait_for(f"{address}/health")
         yield {**quiet, "PREFECT_API_URL": address}
 

@@ -1,11 +1,13 @@
 """What tests share: real prices, an empty tracking database, servers."""
 
+import fcntl
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,12 +101,44 @@ def real_prices() -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of the tests which needs it has made; nobody else writes there."""
+    here = factory.getbasetemp()
+    everybodys = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
+    folder, made = everybodys / name, everybodys / f"{name}.made"
+    with (everybodys / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            folder.mkdir(mode=0o700)
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database; a copy of it costs a hundredth of making one."""
-    settings = Settings(home=tmp_path_factory.mktemp("template"))
-    open_tracking(settings)
-    return settings.home / "mlflow.db"
+
+    def make(folder: Path) -> None:
+        open_tracking(Settings(home=folder))
+
+    return made_once(tmp_path_factory, "template", make) / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory, template_database: Path) -> Path:
+    """A state directory with empty databases of MLflow and Prefect, to be copied."""
+
+    def make(folder: Path) -> None:
+        shutil.copy(template_database, folder)
+        prefect = folder / "prefect"
+        prefect.mkdir(mode=0o700)
+        upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+        subprocess.run(
+            upgrade, env={**os.environ, "PREFECT_HOME": str(prefect)}, cwd=folder, stdout=subprocess.PIPE, check=True
+        )
+
+    return made_once(tmp_path_factory, "empty-home", make)
 
 
 @pytest.fixture

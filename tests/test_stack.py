@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +23,12 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def stack(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Iterator[Running]:
     """A stack that makes its first forecast at once."""
     options = ("--now", "--allowed-hosts", "tomorrow.example,other.example:8443")
-    with running_stack(tmp_path_factory.mktemp("stack"), *options, until="catchup runs now") as running:
+    folder = tmp_path_factory.mktemp("stack")
+    shutil.copytree(empty_home, folder / "var")
+    with running_stack(folder, *options, until="catchup runs now") as running:
         yield running
 
 

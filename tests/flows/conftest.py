@@ -14,7 +14,7 @@ import pytest
 from flows.cli.main import main
 from tasks.settings import read_settings
 from tasks.tracking.client import open_tracking
-from tests.conftest import process_as_it_was
+from tests.conftest import made_once, process_as_it_was
 from tests.market import write_csv, zigzag
 
 if TYPE_CHECKING:
@@ -76,11 +76,9 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, template_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state directory with an empty tracking database, which commands use."""
-    folder = tmp_path / "var"
-    folder.mkdir(mode=0o700)
-    shutil.copy(template_database, folder / "mlflow.db")
+def home(tmp_path: Path, empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state directory with empty databases of MLflow and Prefect, which commands use."""
+    folder = Path(shutil.copytree(empty_home, tmp_path / "var"))
     monkeypatch.setenv("TOMORROW_HOME", str(folder))
     return folder
 
@@ -88,17 +86,18 @@ def home(tmp_path: Path, template_database: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture(scope="session")
 def trained_once(
     tmp_path_factory: pytest.TempPathFactory,
-    template_database: Path,
+    empty_home: Path,
     prefect_server: None,  # noqa: ARG001 - the training needs it
 ) -> Path:
     """A state directory in which SMALL was trained on MARKET; a copy of it costs a hundredth of a training."""
-    home = tmp_path_factory.mktemp("trained") / "var"
-    home.mkdir(mode=0o700)
-    shutil.copy(template_database, home / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch, process_as_it_was():
-        patch.setenv("TOMORROW_HOME", str(home))
-        assert main(("train", *MARKET, *SMALL)) == 0
-    return home
+
+    def train(folder: Path) -> None:
+        shutil.copytree(empty_home, folder, dirs_exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch, process_as_it_was():
+            patch.setenv("TOMORROW_HOME", str(folder))
+            assert main(("train", *MARKET, *SMALL)) == 0
+
+    return made_once(tmp_path_factory, "trained-once", train)
 
 
 @pytest.fixture
