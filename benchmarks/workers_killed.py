@@ -14,6 +14,7 @@ import os
 import random
 import re
 import signal
+import string
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,7 @@ def main() -> int:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tomorrow-workers-") as name, ExitStack() as running:
         folder = Path(name)
-        tickers = [f"S{number}" for number in range(options.securities)]
+        tickers = [f"S{letter}" for letter in string.ascii_uppercase[: options.securities]]
         command = _command(folder, tickers, options)
         if options.host:
             cluster = running.enter_context(hosts(folder))
@@ -97,7 +98,7 @@ def _train(
         killed = disturb(home, lambda: process.poll() is not None)
         code = process.wait(PATIENCE)
     if code != 0:
-        sys.exit(f"the training ended with {code}:\n{home.with_suffix('.err').read_text()[-3000:]}")
+        sys.exit(f"the training ended with {code}:\n{out.read_text()}{home.with_suffix('.err').read_text()[-3000:]}")
     return dict(json.loads(out.read_text(encoding="utf-8"))), killed
 
 
