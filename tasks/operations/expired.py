@@ -8,13 +8,13 @@ security, and every fetch with an irregular restatement, as evidence. Only runs 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 from model.evaluation.decision import DecisionWord
 from tasks.ledger.totals import Totals
 from tasks.operations.old_runs import OldRuns, run_ended
 from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
+from tasks.prices.store_place import Place, size_of
 from tasks.registry.registry import Registry
 from tasks.settings import HousekeepingSettings, Settings
 from tasks.tracking.client import Tracking
@@ -121,7 +121,7 @@ def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[E
         recorded = beginnings | {name.digits for name in left}
         for file in store.files(ticker):
             digits = file.stem[:SHOWN]
-            if digits not in recorded and file.stat().st_mtime < before.timestamp() and not old.left_with(digits):
+            if digits not in recorded and size_of(file).written < before and not old.left_with(digits):
                 yield _file("snapshot", file)
 
 
@@ -131,5 +131,5 @@ def _logs(settings: Settings, before: datetime) -> Iterator[Expired]:
             yield _file("log", file)
 
 
-def _file(kind: Kind, file: Path) -> Expired:
-    return Expired(kind=kind, name=str(file), size=file.stat().st_size)
+def _file(kind: Kind, file: Place) -> Expired:
+    return Expired(kind=kind, name=str(file), size=size_of(file).bytes)

@@ -136,9 +136,22 @@ class StaleSettings(Section):
     predict: Annotated[int, Field(ge=0)] | None = 1
 
 
-class PriceSettings(Section):
-    """How prices are fetched from Yahoo and checked."""
+def _store(place: str) -> str:
+    """The place unchanged; ValueError unless it is a folder's absolute path, or a folder in a bucket of S3."""
+    parts = urlsplit(place)
+    is_bare = parts.netloc and "@" not in parts.netloc and not (parts.query or parts.fragment)
+    if not place.startswith("/") and not (parts.scheme == "s3" and is_bare):
+        raise ValueError("an absolute path, or s3://BUCKET/FOLDER without a user, a password or parameters")
+    return place.rstrip("/") or "/"
 
+
+class PriceSettings(Section):
+    """How prices are fetched from Yahoo and checked, and where they are kept.
+
+    store: where, if not in the state directory
+    """
+
+    store: Annotated[str, AfterValidator(_store)] | None = None
     largest_move: float = Field(0.4, gt=0)
     first_trade_date: Literal["warning", "error"] = "warning"
     timeout: float = Field(20.0, gt=0)
@@ -256,6 +269,11 @@ class Settings(Section):
         """The address where artifacts are stored; a folder as an absolute `file:` address."""
         place = str(self.tracking.artifacts)
         return place if "://" in place else (self.home / place).resolve().as_uri()
+
+    @property
+    def price_store(self) -> str:
+        """Where fetched prices are kept: an absolute path, or an address of S3."""
+        return self.prices.store or str(self.home)
 
     def model_name(self, ticker: str, column: str) -> str:
         """The name of the registered model of a security and column."""
