@@ -33,6 +33,7 @@ from tasks.ledger.forecasts import Ledger
 from tasks.operations.cleanup import remove_expired
 from tasks.operations.expired import find_expired
 from tasks.operations.old_runs import mark_lasting
+from tasks.operations.run_log import set_up_log
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait
 from tasks.registry.gate import ask_gate, champion, prove_versions
@@ -164,6 +165,7 @@ def security_task(ticker: str, stamp: str, work: Callable[[Any], R], given: Any)
 
 def _work_for(stamp: str) -> None:
     """Have a worker know what its task's command has handed over; this process knows it without a stamp."""
+    set_up_log()
     if stamp:
         from tasks.system.cluster.handover import take_up
 

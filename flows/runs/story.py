@@ -1,26 +1,19 @@
-"""The story of a run in the log that Prefect's pages show: one line for each thing that a reader wants to know.
+"""The story of a run in the log that Prefect's pages show: one line for each thing that a reader wants to know."""
 
-The pages show states as states, so the lines in which Prefect repeats them are dropped. What `tasks` and `model` log
-by Python's loggers goes to the same log. PREFECT_LOGGING_EXTRA_LOGGERS is not used for that: it works only if it is set
-before Prefect is imported, and a worker or anybody's script may start a run.
-"""
-
-import copy
 import logging
 import sys
 from typing import TYPE_CHECKING
 
 from prefect import runtime
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.logging.handlers import APILogHandler
 
 from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.backtest.html_report import verdict
-from model.errors import masked
 from model.evaluation.baselines import naive_label
 from model.presets import preset_label
 from tasks.backtest.proofs import KeptProof
+from tasks.operations.run_log import set_up_log
 from tasks.prefect_tasks import start_timing
 from tasks.settings import Settings, read_settings
 from tasks.system.state_directory import check_places
@@ -43,36 +36,13 @@ if TYPE_CHECKING:
     from tasks.registry.gate import Proofs
     from tasks.registry.version import RegisteredVersion
 
-PREFECTS_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
-OUR_LOGGERS = ("tasks", "model")
-
-
-class _RunLogHandler(APILogHandler):
-    """Sends to Prefect what is logged within a run; what is logged elsewhere belongs to no page."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if FlowRunContext.get() or TaskRunContext.get():
-            public = copy.copy(record)
-            _hide_passwords(public)
-            super().emit(public)
-
-
-_handler = _RunLogHandler()
-
 
 def start_run() -> dict[str, float]:
     """Begin a run: its log is set up; gives the table of seconds by step, filled in as the steps end.
 
     ConfigurationError where its deployment is for another state directory, MLflow or ledger.
     """
-    for name in PREFECTS_LOGGERS:
-        logging.getLogger(name).addFilter(_is_news)
-        logging.getLogger(name).addFilter(_hide_passwords)
-    for name in OUR_LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(known, APILogHandler) for known in logger.handlers):
-            logger.addHandler(_handler)
-        logger.setLevel(logger.level or logging.INFO)
+    set_up_log()
     check_places_of_run(read_settings())
     return start_timing()
 
@@ -210,16 +180,3 @@ def log_cleaned(expired: "Sequence[Expired]", notes: "Sequence[str]", *, dry_run
     for note in notes:
         get_run_logger().warning(note)
     get_run_logger().info(f"{len(expired)} expired things {'would be removed' if dry_run else 'removed'}.")
-
-
-def _hide_passwords(record: logging.LogRecord) -> bool:
-    """Mask the addresses in a record, and in the trace that it carries: everybody who opens the pages sees both."""
-    record.msg, record.args = masked(record.getMessage()), None
-    if record.exc_info:
-        record.exc_text, record.exc_info = masked(logging.Formatter().formatException(record.exc_info)), None
-    return True
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop what a run's state says already; failures are logged as errors, which stay."""
-    return record.levelno > logging.INFO or not record.getMessage().startswith("Finished in state")

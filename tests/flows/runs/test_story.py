@@ -18,10 +18,9 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
-from prefect.context import FlowRunContext
-from prefect.logging.handlers import APILogHandler, APILogWorker
+from prefect.logging.handlers import APILogWorker
 
-from flows.runs.story import _handler, start_run
+from flows.runs.story import start_run
 from model.config import PriceRequest
 from tasks.prefect_tasks import step
 from tests.flows.conftest import MARKET, SMALL, Run
@@ -137,15 +136,3 @@ def test_what_the_rooms_below_warn_of_stands_in_the_log_of_the_run() -> None:
         "in a task",
         "in a flow",
     ]
-
-
-def test_a_password_in_a_warning_stays_out_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[logging.LogRecord] = []
-    monkeypatch.setattr(APILogHandler, "emit", lambda _, record: sent.append(record))
-    monkeypatch.setattr(FlowRunContext, "get", lambda: object())
-    record = logging.LogRecord(
-        "tasks.a", logging.WARNING, "", 0, "no answer: %s", ("http://me:secret@host:1/api",), None
-    )
-    _handler.emit(record)
-    assert [found.getMessage() for found in sent] == ["no answer: http://***@host:1/api"]
-    assert "secret" in record.getMessage(), "who reads the log of the machine itself still sees it"

@@ -152,11 +152,15 @@ def test_another_name_of_our_own_server_is_sent_nothing_and_the_right_one_is_tol
         assert own.heard == []
 
 
-def test_whoever_waits_is_told_for_what(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("patience", [0.1, 1e-6])
+def test_whoever_waits_is_told_for_what(
+    settings: Settings, capsys: pytest.CaptureFixture[str], patience: float
+) -> None:
+    """However slow the first answer is: the shorter patience has ended when it comes."""
     with listening(None) as server, running(settings):
         write_down(settings, server.address)
         with pytest.raises(ConfigurationError):
-            mlflow_key(settings, server.address, 0.1)
+            mlflow_key(settings, server.address, patience)
         assert f"waiting for the server of tomorrow up at {server.address}" in capsys.readouterr().err
         with pytest.raises(ConfigurationError):
             mlflow_key(settings, server.address, 0)
