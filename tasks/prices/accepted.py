@@ -2,7 +2,8 @@
 
     accepted/AAPL/2000-09-29_20261127T101500.000000Z.json
 
-They lie beside the snapshots of prices. They apply to prices from any source, from the next check on. To take a decision back, remove its file.
+They lie beside the snapshots of prices, and apply to prices from any source, from the next check on. To take a decision
+back, remove its file.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from model.errors import FaultyPrices, UsageError, printable
-from tasks.prices.store_place import Place, content_of, files_in, make_folder, store_place, write_whole
+from tasks.prices.store.owner import take_place
+from tasks.prices.store.place import Place, files_in, make_folder, store_place, write_whole
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
 
@@ -68,7 +70,8 @@ def accept_days(
     made = tuple(AcceptedDay(ticker=ticker, day=day, by=by, at=at.astimezone(UTC), reason=why) for day in days)
     folder = _folder(ticker, settings)
     try:
-        make_folder(folder)
+        take_place(settings)
+        make_folder(folder, settings)
         for one in made:
             _write(folder / f"{one.day}_{one.at:%Y%m%dT%H%M%S.%fZ}.json", one.model_dump_json(indent=1))
     except OSError as error:
@@ -86,7 +89,7 @@ def _folder(ticker: str, settings: Settings) -> Place:
 
 def _read(file: Place) -> AcceptedDay:
     try:
-        return AcceptedDay.model_validate_json(content_of(file))
+        return AcceptedDay.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise FaultyPrices(

@@ -22,13 +22,11 @@ from model.market.prices import Prices
 from model.market.restatement import compare_prices
 from tasks.prices.fetch_record import IRREGULAR, Acceptance, FetchRecord
 from tasks.prices.parquet import check_fingerprint, read_prices, write_price_file
-from tasks.prices.store_place import (
+from tasks.prices.store.owner import changing
+from tasks.prices.store.place import (
     Place,
-    changing,
-    content_of,
     files_in,
     folders_in,
-    is_there,
     make_folder,
     remove,
     remove_left,
@@ -76,9 +74,9 @@ class SnapshotStore:
     def record(self, name: FetchName) -> FetchRecord:
         """The record of a fetch; FaultyPrices names the file if it is damaged."""
         try:
-            return FetchRecord.model_validate_json(content_of(name.file))
+            return FetchRecord.model_validate_json(name.file.read_bytes())
         except (OSError, ValidationError) as error:
-            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror or "it is gone"
             raise FaultyPrices(
                 f"record of a fetch {name.file}",
                 have=f"damaged, or of a newer release: {fault}",
@@ -90,12 +88,12 @@ class SnapshotStore:
         """The prices of a fetch; FaultyPrices names the file if it is damaged, changed or missing."""
         file = self.file(record)
         try:
-            prices = read_prices(partial(content_of, file), file.name)
+            prices = read_prices(file.read_bytes, file.name)
             check_fingerprint(prices, record.fingerprint, str(file))
         except FaultyPrices as error:
             raise FaultyPrices(
                 f"snapshot {file}",
-                have=error.have if is_there(file) else "no such file",
+                have=error.have if file.exists() else "no such file",
                 need="the prices as they were stored",
                 remedy="put it back from a backup, or fetch again: tomorrow prices --fetch",
                 file=str(file),
@@ -159,7 +157,7 @@ class SnapshotStore:
         ticker = prices.security.ticker
         with self._errors(), changing(self._settings, ticker):
             for folder in (self._folder(ticker), self._folder(ticker) / "fetches"):
-                make_folder(folder)
+                make_folder(folder, self._settings)
                 remove_left(folder)
             previous, before, notes = self.newest_readable(ticker)
             record = FetchRecord(
@@ -200,7 +198,7 @@ class SnapshotStore:
         folder = self._folder(record.security.ticker) / "fetches"
         stem = f"{record.fetched_at:{_MOMENT}}_{record.last}_{record.verdict}_{record.fingerprint[:SHOWN]}"
         file, number = folder / f"{stem}.json", 1
-        while is_there(file):
+        while file.exists():
             number += 1
             file = folder / f"{stem}_{number}.json"
         text = record.model_dump_json(indent=1)

@@ -19,6 +19,9 @@ from tasks.settings.address import Address, in_folder
 # The name of a host, or its number in the network, with or without a port.
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
+# The name of a bucket as Amazon allows it, and of folders in it that need no quoting.
+IN_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
 # A hundred years: what nobody wants removed.
 MOST_DAYS = 36500
 
@@ -137,19 +140,15 @@ class StaleSettings(Section):
 
 
 def _store(place: str) -> str:
-    """The place unchanged; ValueError unless it is a folder's absolute path, or a folder in a bucket of S3."""
-    parts = urlsplit(place)
-    is_bare = parts.netloc and "@" not in parts.netloc and not (parts.query or parts.fragment)
-    if not place.startswith("/") and not (parts.scheme == "s3" and is_bare):
-        raise ValueError("an absolute path, or s3://BUCKET/FOLDER without a user, a password or parameters")
-    return place.rstrip("/") or "/"
+    """The place without a slash at its end; ValueError unless it is an absolute path, or a folder in a bucket of S3."""
+    bare = place.rstrip("/")
+    if not Path(bare).is_absolute() and not IN_BUCKET.fullmatch(bare):
+        raise ValueError("an absolute path, or s3://BUCKET/FOLDER of letters, digits, . _ -, without user or password")
+    return bare
 
 
 class PriceSettings(Section):
-    """How prices are fetched from Yahoo and checked, and where they are kept.
-
-    store: where, if not in the state directory
-    """
+    """How prices are fetched from Yahoo and checked, and where they are kept, if not in the state directory."""
 
     store: Annotated[str, AfterValidator(_store)] | None = None
     largest_move: float = Field(0.4, gt=0)

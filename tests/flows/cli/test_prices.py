@@ -256,10 +256,11 @@ def test_an_interrupted_list_goes_on_without_fetching_again_what_is_there(run: P
     assert run.json("--fetch", *options)[1]["fetched"] == 12  # that one had come to its end
 
 
-def test_no_module_of_prefect_mlflow_or_keras_is_loaded(run: Process) -> None:
+def test_no_module_of_prefect_mlflow_keras_or_s3_is_loaded(run: Process) -> None:
     script = (
         "import sys; from flows.cli.main import main; main(['prices', '--fetch', '--json']); "
-        "print([name for name in ('prefect', 'mlflow', 'keras', 'tensorflow') if name in sys.modules], file=sys.stderr)"
+        "heavy = ('prefect', 'mlflow', 'keras', 'tensorflow', 's3fs', 'fsspec', 'botocore'); "
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env=run.environment, cwd=ROOT, capture_output=True, text=True, check=True

@@ -204,6 +204,7 @@ def test_a_deployment_names_its_places_without_users_and_passwords() -> None:
         "state:/srv/a",
         "mlflow:https://mlflow.example.org",
         "ledger:postgresql+psycopg://db/ledger?password=***",
+        "prices:/srv/a",
         "prefect:http://prefect:4200/api",
     }
     check_places(tags, settings(mlflow="https://mlflow.example.org", ledger=ours.ledger.uri.secret))
