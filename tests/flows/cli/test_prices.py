@@ -20,6 +20,7 @@ from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.project import ROOT
+from tests.s3 import KEY, S3Server
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,26 @@ def test_prices_are_fetched_stored_and_shown(run: Process, market: Prices) -> No
     assert code == 0
     assert "fetches of META" in out
     assert meta["newest"]["fingerprint"][:12] in out
+
+
+def test_prices_in_an_s3_store_are_there_for_another_machine_and_belong_to_one_ledger(
+    run: Process, s3: S3Server, tmp_path: Path
+) -> None:
+    place = s3.folder()
+    run.environment |= s3.variables | {"TOMORROW_PRICES__STORE": place}
+    code, fetched = run.json("--fetch")
+    assert (code, fetched["fetched"]) == (0, 1)
+    assert sorted(name.rpartition(".")[2] for name in s3.names(place)) == ["json", "json", "parquet"]
+    asked = len(run.yahoo.requests)
+    run.environment["TOMORROW_HOME"] = str(tmp_path / "another")
+    code, shown = run.json("--ticker", "META")
+    (meta,) = shown["securities"]
+    assert (code, meta["fresh"], meta["snapshots"], meta["damaged"]) == (0, True, 1, [])
+    assert len(run.yahoo.requests) == asked
+    code, _, err = run("--fetch")
+    assert code == 2
+    assert f"it belongs to another ledger, sqlite:///{tmp_path}/var/ledger.db" in err
+    assert KEY not in err
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Two state directories with one ledger and one place for prices know the same prices."""
 
+import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,7 @@ from tests.facebook import AFTER_CLOSE, MARKET, META, obtain, until
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.light import market
 from tests.tasks.prices.conftest import evening, with_close
+from tests.tasks.prices.store.conftest import sharing
 
 pytestmark = pytest.mark.servers
 
@@ -117,6 +121,19 @@ def test_torn_files_are_named_and_the_fetch_before_is_used(
     assert obtain(yahoo, elsewhere).record is not None
     assert store.newest_readable("META")[0] == store.newest("META")
     assert store.read(newer.record).fingerprint == newer.snapshot
+
+
+def test_a_shared_folder_is_as_open_as_the_user_has_it(yahoo: FakeYahoo, tmp_path: Path) -> None:
+    """The one in the state directory is for its owner alone, and others may be meant to read this one."""
+    place = tmp_path / "shared"
+    before = os.umask(0o027)
+    try:
+        obtain(yahoo, sharing(tmp_path / "here", str(place)))
+    finally:
+        os.umask(before)
+    folders = [place, *(folder for folder in place.rglob("*") if folder.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o750}
+    assert len(folders) == 4
 
 
 def test_every_ticker_is_found_again_under_its_name(here: Settings, elsewhere: Settings) -> None:
