@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from tasks.settings import Settings, TrackingSettings
 from tasks.tracking.client import Tracking, open_tracking
 from tests.project import ROOT
+from tests.s3 import S3Server, s3_server
 from tests.servers import free_port, serving
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 TESTS = ROOT / "tests"
 # What starts a server, or a whole command with one: a test that uses it is slow.
-SLOW_FIXTURES = {"prefect_server", "mlflow_server", "registry", "stack"}
+SLOW_FIXTURES = {"prefect_server", "mlflow_server", "registry", "stack", "s3"}
 
 # A busy machine makes no example wrong.
 hypothesis_settings.register_profile("any machine", deadline=None)
@@ -177,3 +178,10 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory, template_database: P
     uri = f"http://127.0.0.1:{port}"
     with serving(command, f"{uri}/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"):
         yield Settings(home=folder / "var", tracking=TrackingSettings(uri=uri))
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real store that speaks S3, for all tests; each uses a folder of its own in it."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server

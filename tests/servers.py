@@ -36,8 +36,13 @@ def asked(method: str, address: str, **how: Any) -> httpx.Response:
 
 
 @contextmanager
-def serving(command: Sequence[str], health: str, folder: Path, **environment: str) -> Iterator[None]:
-    """Run a program of this environment until the block is left; it is up once `health` answers."""
+def serving(
+    command: Sequence[str], health: str, folder: Path, end: signal.Signals = signal.SIGTERM, /, **environment: str
+) -> Iterator[None]:
+    """Run a program of this environment until the block is left; it is up once `health` answers.
+
+    end: how it is told to end
+    """
     programs = Path(sys.executable).parent
     log = folder / f"{Path(command[0]).name}.log"
     with log.open("wb") as out:
@@ -53,7 +58,7 @@ def serving(command: Sequence[str], health: str, folder: Path, **environment: st
         _wait_for(health, server, log)
         yield
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        os.killpg(server.pid, end)
         try:
             server.wait(30)
         except subprocess.TimeoutExpired:

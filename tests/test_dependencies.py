@@ -63,12 +63,18 @@ def reached(files: Iterable[Path]) -> set[Path]:
 
 
 def test_what_is_imported_is_declared() -> None:
-    declared = names(PROJECT["dependencies"]) | names(PROJECT["optional-dependencies"]["statistics"])
+    optional = PROJECT["optional-dependencies"]
+    declared = names(PROJECT["dependencies"]) | names(optional["statistics"]) | names(optional["s3"])
     assert {module for module, owners in imported(product()).items() if not owners & declared} == set()
 
 
 def test_what_is_declared_is_imported() -> None:
     assert names(PROJECT["dependencies"]) - set().union(*imported(product()).values()) == set()
+
+
+def test_what_extras_for_other_machines_bring_is_installed_for_the_tests() -> None:
+    optional = PROJECT["optional-dependencies"]
+    assert names(optional["s3"]) | names(optional["postgresql"]) <= names(optional["dev"])
 
 
 def test_the_environment_of_the_peers_is_what_they_import_and_pinned() -> None:

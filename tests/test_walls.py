@@ -31,6 +31,7 @@ BREACHES = {
         "prefect",
     ),
     "dask only where processes are started, and where flows give them work": ("flows/train.py", "distributed"),
+    "s3 only where prices are kept": ("tasks/prices/snapshots.py", "s3fs"),
 }
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import MutableMapping
 
 # Variables of ours and of the libraries that name files: these beginnings and endings together, and two others.
-OWNERS = ("TOMORROW_", "PREFECT_", "MLFLOW_", "KERAS_", "XDG_", "SSL_", "REQUESTS_", "CURL_")
+OWNERS = ("TOMORROW_", "PREFECT_", "MLFLOW_", "KERAS_", "XDG_", "SSL_", "REQUESTS_", "CURL_", "AWS_")
 ENDINGS = ("_HOME", "_PATH", "_DIR", "_DIRECTORY", "_FILE", "_CONFIG", "_BUNDLE")
 OTHERS = ("HOME", "TMPDIR")
 

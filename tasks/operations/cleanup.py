@@ -83,7 +83,7 @@ def _remove_file(store: SnapshotStore, thing: Expired) -> bool:
     if thing.kind == "log":
         Path(thing.name).unlink(missing_ok=True)
     else:
-        store.remove(Path(thing.name))
+        store.remove(thing.name)
     return True
 
 

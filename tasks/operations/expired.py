@@ -8,13 +8,14 @@ security, and every fetch with an irregular restatement, as evidence. Only runs 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 from model.evaluation.decision import DecisionWord
 from tasks.ledger.totals import Totals
 from tasks.operations.old_runs import OldRuns, run_ended
 from tasks.prices.snapshots import SHOWN, FetchName, SnapshotStore
+from tasks.prices.store.owner import check_owner
+from tasks.prices.store.place import Place, size_of
 from tasks.registry.registry import Registry
 from tasks.settings import HousekeepingSettings, Settings
 from tasks.tracking.client import Tracking
@@ -99,6 +100,7 @@ def _archivable(tracking: Tracking, before: datetime) -> Iterator[str]:
 
 def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[Expired]:
     """The records of old fetches, then the snapshots that no remaining record names."""
+    check_owner(settings)
     store, totals = SnapshotStore(settings), Totals(settings.ledger_uri)
     for ticker in store.tickers():
         days = totals.days(ticker)
@@ -117,19 +119,21 @@ def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[E
             if needed:
                 left.append(name)
             else:
-                yield _file("fetch", name.file)
+                yield from _file("fetch", name.file)
         recorded = beginnings | {name.digits for name in left}
         for file in store.files(ticker):
             digits = file.stem[:SHOWN]
-            if digits not in recorded and file.stat().st_mtime < before.timestamp() and not old.left_with(digits):
-                yield _file("snapshot", file)
+            if digits not in recorded and not old.left_with(digits):
+                yield from _file("snapshot", file, before)
 
 
 def _logs(settings: Settings, before: datetime) -> Iterator[Expired]:
     for file in sorted((settings.home / "logs").glob("*.log*")):
-        if file.stat().st_mtime < before.timestamp():
-            yield _file("log", file)
+        yield from _file("log", file, before)
 
 
-def _file(kind: Kind, file: Path) -> Expired:
-    return Expired(kind=kind, name=str(file), size=file.stat().st_size)
+def _file(kind: Kind, file: Place, before: datetime | None = None) -> Iterator[Expired]:
+    """The file, if it is still there, and was written before that time."""
+    size = size_of(file)
+    if size is not None and (before is None or size.written < before):
+        yield Expired(kind=kind, name=str(file), size=size.bytes)

@@ -1,21 +1,22 @@
-"""Days whose odd prices a person has accepted as right: one file per day and decision, in the state directory.
+"""Days whose odd prices a person has accepted as right: one file per day and decision.
 
     accepted/AAPL/2000-09-29_20261127T101500.000000Z.json
 
-They apply to prices from any source, from the next check on. To take a decision back, remove its file.
+They lie beside the snapshots of prices, and apply to prices from any source, from the next check on. To take a decision
+back, remove its file.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from model.errors import FaultyPrices, UsageError, printable
+from tasks.prices.store.owner import take_place
+from tasks.prices.store.place import Place, files_in, make_folder, store_place, write_whole
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
-from tasks.system.durable_file import make_folder_durably, write_durably
 
 # In characters: the reason is shown with every use of the prices.
 LONGEST_REASON = 300
@@ -38,8 +39,7 @@ class AcceptedDay(BaseModel):
 
 def accepted_days(ticker: str, settings: Settings) -> tuple[AcceptedDay, ...]:
     """The accepted days of a security, oldest first, each by its newest decision; FaultyPrices for a damaged file."""
-    folder = _folder(ticker, settings)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    files = sorted(files_in(_folder(ticker, settings), ".json"), key=lambda file: file.name)
     found = {one.day: one for one in map(_read, files)}
     return tuple(found[day] for day in sorted(found))
 
@@ -70,7 +70,8 @@ def accept_days(
     made = tuple(AcceptedDay(ticker=ticker, day=day, by=by, at=at.astimezone(UTC), reason=why) for day in days)
     folder = _folder(ticker, settings)
     try:
-        make_folder_durably(folder)
+        take_place(settings)
+        make_folder(folder, settings)
         for one in made:
             _write(folder / f"{one.day}_{one.at:%Y%m%dT%H%M%S.%fZ}.json", one.model_dump_json(indent=1))
     except OSError as error:
@@ -78,15 +79,15 @@ def accept_days(
     return made
 
 
-def _write(file: Path, text: str) -> None:
-    write_durably(file, lambda place: place.write_text(text, encoding="utf-8"))
+def _write(file: Place, text: str) -> None:
+    write_whole(file, lambda place: place.write_text(text, encoding="utf-8"))
 
 
-def _folder(ticker: str, settings: Settings) -> Path:
-    return settings.home / "accepted" / quote(ticker, safe="^=")
+def _folder(ticker: str, settings: Settings) -> Place:
+    return store_place(settings, "accepted") / quote(ticker, safe="^=")
 
 
-def _read(file: Path) -> AcceptedDay:
+def _read(file: Place) -> AcceptedDay:
     try:
         return AcceptedDay.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:

@@ -1,6 +1,7 @@
 """Prices as one Parquet file: exact when read again, and without pickle."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -39,11 +40,20 @@ def write_price_file(prices: Prices, file: Path) -> None:
 
 def read_price_file(file: Path) -> Prices:
     """Read a file of write_price_file; FaultyPrices if it is another file, or was changed since."""
+    return read_prices(file.read_bytes, file.name)
+
+
+def read_prices(read: Callable[[], bytes], name: str) -> Prices:
+    """Read the content of a file of write_price_file; FaultyPrices if it is another file, or was changed since.
+
+    read: gives the content; OSError where it cannot be read
+    name: the file's, for people
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(pa.BufferReader(read()))
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[ABOUT])
         prices = Prices(
             security=TypeAdapter(Security).validate_python(about["security"]),
@@ -56,12 +66,12 @@ def read_price_file(file: Path) -> Prices:
         written = about["fingerprint"]
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise FaultyPrices(
-            f"price file {file.name}",
+            f"price file {name}",
             have=f"not written by tomorrow, or damaged: {type(error).__name__}: {error}",
             need="a Parquet file of prices as it was written",
             remedy="fetch the prices again",
         ) from error
-    check_fingerprint(prices, str(written), f"price file {file.name}")
+    check_fingerprint(prices, str(written), f"price file {name}")
     return prices
 
 

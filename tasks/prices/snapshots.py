@@ -1,10 +1,10 @@
-"""Snapshots of prices in the state directory: every price history that was fetched, and a record of each fetch.
+"""Snapshots of prices: every price history that was fetched, and a record of each fetch.
 
     prices/META/ab12...ef.parquet                                              named after its prices' fingerprint
     prices/META/fetches/20261120T213000.000000Z_2026-11-20_grown_ab12cd34ef56.json
 
-No file is ever changed. The records' names are the index: time of the fetch, newest session, verdict on changes, and
-the first digits of the snapshot's name.
+They lie in the state directory, or in the place that `prices.store` names. No file is ever changed. The records' names
+are the index: time of the fetch, newest session, verdict on changes, and the first digits of the snapshot's name.
 """
 
 import re
@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
@@ -22,11 +21,20 @@ from model.errors import FaultyPrices
 from model.market.prices import Prices
 from model.market.restatement import compare_prices
 from tasks.prices.fetch_record import IRREGULAR, Acceptance, FetchRecord
-from tasks.prices.parquet import check_fingerprint, read_price_file, write_price_file
+from tasks.prices.parquet import check_fingerprint, read_prices, write_price_file
+from tasks.prices.store.owner import changing
+from tasks.prices.store.place import (
+    Place,
+    files_in,
+    folders_in,
+    make_folder,
+    remove,
+    remove_left,
+    store_place,
+    write_whole,
+)
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
-from tasks.system.durable_file import make_folder_durably, remove_unfinished, write_durably
-from tasks.system.lock import locked
 
 SHOWN = 12  # digits of a fingerprint in a name
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)_(\d{4}-\d\d-\d\d)_([a-z]+)_([0-9a-f]{12})(?:_\d+)?\.json")
@@ -37,7 +45,7 @@ _MOMENT = "%Y%m%dT%H%M%S.%fZ"
 class FetchName:
     """The parts of the name of a fetch's record; the file itself need not be read."""
 
-    file: Path
+    file: Place
     fetched_at: datetime
     last: date
     verdict: str
@@ -45,25 +53,22 @@ class FetchName:
 
 
 class SnapshotStore:
-    """The snapshots of one state directory, shared by all its processes.
+    """The snapshots of one state directory, or of all that share a place, with all their processes.
 
     A killed process leaves no half-written file; when `store` returns, everything is on the disk.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._root = settings.home / "prices"
+        self._root = store_place(settings, "prices")
 
     def tickers(self) -> tuple[str, ...]:
         """The tickers of all securities in the store."""
-        if not self._root.is_dir():
-            return ()
-        return tuple(sorted(unquote(folder.name) for folder in self._root.iterdir() if folder.is_dir()))
+        return tuple(sorted(map(unquote, folders_in(self._root))))
 
     def fetches(self, ticker: str) -> tuple[FetchName, ...]:
         """Every fetch of a security, ordered by newest session, then by time of the fetch."""
-        folder = self._folder(ticker) / "fetches"
-        names = [name for name in map(_name, folder.iterdir()) if name] if folder.is_dir() else []
+        names = [name for name in map(_name, files_in(self._folder(ticker) / "fetches", ".json")) if name]
         return tuple(sorted(names, key=lambda name: (name.last, name.fetched_at, name.file.name)))
 
     def record(self, name: FetchName) -> FetchRecord:
@@ -71,7 +76,7 @@ class SnapshotStore:
         try:
             return FetchRecord.model_validate_json(name.file.read_bytes())
         except (OSError, ValidationError) as error:
-            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+            fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror or "it is gone"
             raise FaultyPrices(
                 f"record of a fetch {name.file}",
                 have=f"damaged, or of a newer release: {fault}",
@@ -83,7 +88,7 @@ class SnapshotStore:
         """The prices of a fetch; FaultyPrices names the file if it is damaged, changed or missing."""
         file = self.file(record)
         try:
-            prices = read_price_file(file)
+            prices = read_prices(file.read_bytes, file.name)
             check_fingerprint(prices, record.fingerprint, str(file))
         except FaultyPrices as error:
             raise FaultyPrices(
@@ -95,19 +100,19 @@ class SnapshotStore:
             ) from None
         return replace(prices, security=record.security, notes=record.notes)
 
-    def file(self, record: FetchRecord) -> Path:
+    def file(self, record: FetchRecord) -> Place:
         """The file of a fetch's snapshot."""
         return self._folder(record.security.ticker) / f"{record.fingerprint}.parquet"
 
-    def files(self, ticker: str) -> tuple[Path, ...]:
+    def files(self, ticker: str) -> tuple[Place, ...]:
         """Every snapshot of a security, sorted by fingerprint."""
-        return tuple(sorted(self._folder(ticker).glob("*.parquet")))
+        return tuple(sorted(files_in(self._folder(ticker), ".parquet"), key=lambda file: file.name))
 
-    def remove(self, file: Path) -> None:
-        """Remove a snapshot or the record of a fetch; remove a record before its snapshot."""
-        ticker = unquote(file.relative_to(self._root).parts[0])
-        with self._errors(), locked(self._settings, f"prices-{ticker}"):
-            file.unlink(missing_ok=True)
+    def remove(self, file: str) -> None:
+        """Remove a snapshot or the record of a fetch, by its address; remove a record before its snapshot."""
+        inside = file.removeprefix(f"{self._root}/")
+        with self._errors(), changing(self._settings, unquote(inside.partition("/")[0])):
+            remove(self._root / inside)
 
     def newest(self, ticker: str) -> FetchRecord | None:
         """The record of the newest good fetch; damaged records are skipped."""
@@ -150,11 +155,10 @@ class SnapshotStore:
         since:  the first day that is compared
         """
         ticker = prices.security.ticker
-        with self._errors(), locked(self._settings, f"prices-{ticker}"):
-            folder = self._folder(ticker)
-            make_folder_durably(folder / "fetches")
-            remove_unfinished(folder)
-            remove_unfinished(folder / "fetches")
+        with self._errors(), changing(self._settings, ticker):
+            for folder in (self._folder(ticker), self._folder(ticker) / "fetches"):
+                make_folder(folder, self._settings)
+                remove_left(folder)
             previous, before, notes = self.newest_readable(ticker)
             record = FetchRecord(
                 security=prices.security,
@@ -188,7 +192,7 @@ class SnapshotStore:
         try:
             self.read(record)
         except FaultyPrices:
-            write_durably(self.file(record), partial(write_price_file, replace(prices, notes=())))
+            write_whole(self.file(record), partial(write_price_file, replace(prices, notes=())))
 
     def _write_down(self, record: FetchRecord) -> None:
         folder = self._folder(record.security.ticker) / "fetches"
@@ -198,9 +202,9 @@ class SnapshotStore:
             number += 1
             file = folder / f"{stem}_{number}.json"
         text = record.model_dump_json(indent=1)
-        write_durably(file, lambda place: place.write_text(text, encoding="utf-8"))
+        write_whole(file, lambda place: place.write_text(text, encoding="utf-8"))
 
-    def _folder(self, ticker: str) -> Path:
+    def _folder(self, ticker: str) -> Place:
         return self._root / quote(ticker, safe="^=")
 
     @contextmanager
@@ -211,7 +215,7 @@ class SnapshotStore:
             raise folder_fault(f"price snapshots in {self._root}", error) from None
 
 
-def _name(file: Path) -> FetchName | None:
+def _name(file: Place) -> FetchName | None:
     found = _NAME.fullmatch(file.name)
     if found is None:
         return None

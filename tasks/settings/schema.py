@@ -19,6 +19,9 @@ from tasks.settings.address import Address, in_folder
 # The name of a host, or its number in the network, with or without a port.
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
+# The name of a bucket as Amazon allows it, and of folders in it that need no quoting.
+IN_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
 # A hundred years: what nobody wants removed.
 MOST_DAYS = 36500
 
@@ -136,9 +139,18 @@ class StaleSettings(Section):
     predict: Annotated[int, Field(ge=0)] | None = 1
 
 
-class PriceSettings(Section):
-    """How prices are fetched from Yahoo and checked."""
+def _store(place: str) -> str:
+    """The place without a slash at its end; ValueError unless it is an absolute path, or a folder in a bucket of S3."""
+    bare = place.rstrip("/")
+    if not Path(bare).is_absolute() and not IN_BUCKET.fullmatch(bare):
+        raise ValueError("an absolute path, or s3://BUCKET/FOLDER of letters, digits, . _ -, without user or password")
+    return bare
 
+
+class PriceSettings(Section):
+    """How prices are fetched from Yahoo and checked, and where they are kept, if not in the state directory."""
+
+    store: Annotated[str, AfterValidator(_store)] | None = None
     largest_move: float = Field(0.4, gt=0)
     first_trade_date: Literal["warning", "error"] = "warning"
     timeout: float = Field(20.0, gt=0)
@@ -256,6 +268,11 @@ class Settings(Section):
         """The address where artifacts are stored; a folder as an absolute `file:` address."""
         place = str(self.tracking.artifacts)
         return place if "://" in place else (self.home / place).resolve().as_uri()
+
+    @property
+    def price_store(self) -> str:
+        """Where fetched prices are kept: an absolute path, or an address of S3."""
+        return self.prices.store or str(self.home)
 
     def model_name(self, ticker: str, column: str) -> str:
         """The name of the registered model of a security and column."""

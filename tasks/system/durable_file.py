@@ -21,11 +21,11 @@ def write_durably(file: Path, write: Callable[[Path], object]) -> None:
     _to_disk(file.parent)
 
 
-def make_folder_durably(folder: Path) -> None:
-    """Make a folder and its parents, with access for their owner alone; they survive a power cut."""
+def make_folder_durably(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder and its parents, by default with access for their owner alone; they survive a power cut."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
-        place.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=mode, exist_ok=True)
         _to_disk(place.parent)
 
 

@@ -20,6 +20,7 @@ RIDE_OUT = 120.0
 RIDE_OUT_STATUS = 3.0  # for `tomorrow status`: a person is waiting
 FIRST_PAUSE, LAST_PAUSE = 0.25, 8.0
 OWN_SERVER = 60.0  # for a server of the running stack, which may be restarting
+ANSWER_OF_STORE = 15.0  # for an object of S3, of a few hundred kilobytes at most
 REACH = 10.0  # for a server that a command needs: a person is waiting; scheduled runs wait for RIDE_OUT
 REACH_MLFLOW, HEAR_MLFLOW = 5, 15
 

@@ -142,6 +142,8 @@ def _files(settings: Settings) -> Iterator[Path]:
     place = urlsplit(settings.artifact_place)
     if place.scheme == "file":
         yield Path(unquote(place.path))
+    if settings.price_store.startswith("/"):
+        yield Path(settings.price_store)
 
 
 def _is_outside(file: Path, home: Path) -> bool:
@@ -158,6 +160,7 @@ def place_tags(settings: Settings, tracking: Iterable[Address], prefect: str) ->
         f"state:{settings.home}",
         *(f"mlflow:{_shown(address)}" for address in tracking),
         f"ledger:{_shown(settings.ledger_uri)}",
+        f"prices:{settings.price_store}",
         f"prefect:{_shown(Address(prefect))}",
     }
 
@@ -169,13 +172,14 @@ def check_places(tags: Iterable[str], settings: Settings) -> None:
         ("state", "state directory", str(settings.home), "TOMORROW_HOME"),
         ("mlflow", "MLflow at", _shown(settings.tracking_uri), "MLFLOW_TRACKING_URI"),
         ("ledger", "ledger", _shown(settings.ledger_uri), "TOMORROW_LEDGER_URI"),
+        ("prices", "prices in", settings.price_store, "TOMORROW_PRICES__STORE"),
     ):
         meant = [tag.removeprefix(f"{kind}:") for tag in given if tag.startswith(f"{kind}:")]
         if meant and ours not in meant:
             raise ConfigurationError(
                 f"{name} {ours}",
                 have=f"a run whose deployment is for {' or '.join(meant)}",
-                need="one state directory, one MLflow and one ledger for all workers of a pool",
+                need="one state directory, one MLflow, one ledger and one place for prices, for all workers of a pool",
                 remedy=f"start the worker with {variable}={meant[0]}, or end it",
             )
 

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from distributed import Client, Worker
 
 # Variables that hold addresses, credentials and ways to behave; places on one machine stay there.
-PASSED_ON = ("MLFLOW_", "TOMORROW_")
-LEFT_OUT = ("TOMORROW_CONFIG", "TOMORROW_HOME", "TOMORROW_TMP")
+PASSED_ON = ("MLFLOW_", "TOMORROW_", "AWS_")
+LEFT_OUT = (
+    *("TOMORROW_CONFIG", "TOMORROW_HOME", "TOMORROW_TMP"),
+    *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

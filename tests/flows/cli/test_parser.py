@@ -14,7 +14,10 @@ from flows.cli.main import main
 from flows.cli.parser import COMMANDS, parser
 from tests.project import ROOT
 
-HEAVY = ("keras", "tensorflow", "mlflow", "prefect", "pandas", "numpy", "sqlalchemy", "rich")
+HEAVY = (
+    *("keras", "tensorflow", "mlflow", "prefect", "pandas", "numpy", "sqlalchemy", "rich"),
+    *("s3fs", "fsspec", "botocore"),
+)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -20,6 +20,7 @@ from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.project import ROOT
+from tests.s3 import KEY, S3Server
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,26 @@ def test_prices_are_fetched_stored_and_shown(run: Process, market: Prices) -> No
     assert code == 0
     assert "fetches of META" in out
     assert meta["newest"]["fingerprint"][:12] in out
+
+
+def test_prices_in_an_s3_store_are_there_for_another_machine_and_belong_to_one_ledger(
+    run: Process, s3: S3Server, tmp_path: Path
+) -> None:
+    place = s3.folder()
+    run.environment |= s3.variables | {"TOMORROW_PRICES__STORE": place}
+    code, fetched = run.json("--fetch")
+    assert (code, fetched["fetched"]) == (0, 1)
+    assert sorted(name.rpartition(".")[2] for name in s3.names(place)) == ["json", "json", "parquet"]
+    asked = len(run.yahoo.requests)
+    run.environment["TOMORROW_HOME"] = str(tmp_path / "another")
+    code, shown = run.json("--ticker", "META")
+    (meta,) = shown["securities"]
+    assert (code, meta["fresh"], meta["snapshots"], meta["damaged"]) == (0, True, 1, [])
+    assert len(run.yahoo.requests) == asked
+    code, _, err = run("--fetch")
+    assert code == 2
+    assert f"it belongs to another ledger, sqlite:///{tmp_path}/var/ledger.db" in err
+    assert KEY not in err
 
 
 @pytest.mark.parametrize(
@@ -256,10 +277,11 @@ def test_an_interrupted_list_goes_on_without_fetching_again_what_is_there(run: P
     assert run.json("--fetch", *options)[1]["fetched"] == 12  # that one had come to its end
 
 
-def test_no_module_of_prefect_mlflow_or_keras_is_loaded(run: Process) -> None:
+def test_no_module_of_prefect_mlflow_keras_or_s3_is_loaded(run: Process) -> None:
     script = (
         "import sys; from flows.cli.main import main; main(['prices', '--fetch', '--json']); "
-        "print([name for name in ('prefect', 'mlflow', 'keras', 'tensorflow') if name in sys.modules], file=sys.stderr)"
+        "heavy = ('prefect', 'mlflow', 'keras', 'tensorflow', 's3fs', 'fsspec', 'botocore'); "
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env=run.environment, cwd=ROOT, capture_output=True, text=True, check=True

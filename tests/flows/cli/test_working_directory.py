@@ -75,6 +75,8 @@ def test_variables_name_what_they_named_before(tmp_path: Path, monkeypatch: pyte
         "SSL_CERT_FILE": "/etc/cert.pem",
         "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",  # relative to the state directory, wherever a command is started
         "PREFECT_LOGGING_SETTINGS_PATH": "log.yml",
+        "AWS_SHARED_CREDENTIALS_FILE": "keys",
+        "AWS_PROFILE": "mine",
         "PYTHONPATH": f"lib{os.pathsep}{os.pathsep}/other",
         "TMPDIR": "",
     }
@@ -84,6 +86,7 @@ def test_variables_name_what_they_named_before(tmp_path: Path, monkeypatch: pyte
     assert after == before | {
         "TOMORROW_HOME": f"{tmp_path}/var",
         "PREFECT_LOGGING_SETTINGS_PATH": f"{tmp_path}/log.yml",
+        "AWS_SHARED_CREDENTIALS_FILE": f"{tmp_path}/keys",
         "PYTHONPATH": f"{tmp_path}/lib{os.pathsep}/other",
     }
 

@@ -143,8 +143,8 @@ def test_a_snapshot_with_other_prices_in_it_is_noticed(store: SnapshotStore) -> 
 def test_an_altered_record_is_named(store: SnapshotStore) -> None:
     store.store(FACEBOOK, at=NOW)
     (name,) = store.fetches("META")
-    altered = json.loads(name.file.read_text()) | {"format": 2}
-    name.file.write_text(json.dumps(altered))
+    altered = json.loads(name.file.read_bytes()) | {"format": 2}
+    name.file.write_bytes(json.dumps(altered).encode())
     with pytest.raises(FaultyPrices, match=name.file.name):
         store.record(name)
 

@@ -176,6 +176,29 @@ def test_a_mistyped_file_is_told_of_without_what_stands_in_it(tmp_path: Path, te
     assert "hunter2" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("prices", "~/prices", "/", "gs://bucket/x"),
+        *("s3://", "s3://b", "s3://Bucket/x", "s3://bucket/../x", "s3://bucket//x"),
+        *("s3://key:hunter2@bucket/x", "s3://bucket/x?token=hunter2", "s3://bucket/x#hunter2"),
+    ],
+)
+def test_a_place_for_prices_is_a_whole_path_or_a_folder_in_a_bucket_and_holds_no_password(
+    tmp_path: Path, place: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"prices\.store") as refusal:
+        read_settings(write(tmp_path, f"prices: {{store: '{place}'}}"))
+    assert "an absolute path, or s3://BUCKET/FOLDER" in refusal.value.need
+    assert ":hunter2" not in str(refusal.value)
+    assert "token=hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("place", ["/srv/shared prices", "s3://bucket", "s3://my.bucket-1/a/B_2.c"])
+def test_a_place_for_prices_is_taken_without_a_slash_at_its_end(tmp_path: Path, place: str) -> None:
+    assert read_settings(write(tmp_path, f"prices: {{store: '{place}/'}}")).price_store == place
+
+
 @pytest.mark.parametrize("place", ["s3://key:hunter2@bucket", "ftp://me:hunter2@host/x", "s3://bucket/?token=hunter2"])
 def test_a_place_that_mlflow_shows_may_hold_no_password(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigurationError, match="MLflow stores and shows its address") as refusal:

@@ -13,7 +13,7 @@ import pytest
 
 from model.errors import ConfigurationError
 from tasks.settings import Address, Settings, TrackingSettings
-from tasks.settings.schema import LedgerSettings
+from tasks.settings.schema import LedgerSettings, PriceSettings
 from tasks.system.state_directory import check_places, place_tags
 from tests.project import ROOT
 
@@ -95,7 +95,11 @@ def test_a_state_directory_that_is_open_to_others_is_said_and_left_as_it_is(home
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("TOMORROW_LEDGER_URI", "sqlite:///{}/ledger.db"), ("TOMORROW_TRACKING__ARTIFACTS", "file://{}/artifacts")],
+    [
+        ("TOMORROW_LEDGER_URI", "sqlite:///{}/ledger.db"),
+        ("TOMORROW_TRACKING__ARTIFACTS", "file://{}/artifacts"),
+        ("TOMORROW_PRICES__STORE", "{}/prices"),
+    ],
 )
 def test_where_a_store_is_kept_elsewhere_its_files_follow_the_users_umask(
     variable: str, value: str, home: Path, tmp_path: Path
@@ -157,10 +161,16 @@ PREFECT = "http://127.0.0.1:4200/api"
 
 
 def settings(
-    home: str = "/srv/a", mlflow: str = "sqlite:///mlflow.db", ledger: str = "sqlite:///ledger.db"
+    home: str = "/srv/a",
+    mlflow: str = "sqlite:///mlflow.db",
+    ledger: str = "sqlite:///ledger.db",
+    prices: str | None = None,
 ) -> Settings:
     return Settings(
-        home=Path(home), tracking=TrackingSettings(uri=Address(mlflow)), ledger=LedgerSettings(uri=Address(ledger))
+        home=Path(home),
+        tracking=TrackingSettings(uri=Address(mlflow)),
+        ledger=LedgerSettings(uri=Address(ledger)),
+        prices=PriceSettings(store=prices),
     )
 
 
@@ -178,9 +188,10 @@ def test_a_worker_of_the_same_places_works_whether_it_asks_mlflows_server_or_its
         (settings(mlflow="http://127.0.0.1:5001"), "MLFLOW_TRACKING_URI=http://127.0.0.1:5000, or end it"),
         (settings(mlflow="sqlite:////srv/b/mlflow.db"), "for http://127.0.0.1:5000 or sqlite:////srv/a/mlflow.db"),
         (settings(ledger="sqlite:////srv/b/ledger.db"), "TOMORROW_LEDGER_URI=sqlite:////srv/a/ledger.db"),
+        (settings(prices="s3://bucket/prices"), "prices in s3://bucket/prices: a run whose deployment is for /srv/a"),
     ],
 )
-def test_a_worker_of_another_state_directory_mlflow_or_ledger_refuses(worker: Settings, message: str) -> None:
+def test_a_worker_of_other_places_than_the_deployments_refuses(worker: Settings, message: str) -> None:
     tags = sorted(place_tags(settings(), (SERVER, settings().tracking_uri), PREFECT))
     with pytest.raises(ConfigurationError, match=message) as refused:
         check_places(tags, worker)
@@ -204,6 +215,7 @@ def test_a_deployment_names_its_places_without_users_and_passwords() -> None:
         "state:/srv/a",
         "mlflow:https://mlflow.example.org",
         "ledger:postgresql+psycopg://db/ledger?password=***",
+        "prices:/srv/a",
         "prefect:http://prefect:4200/api",
     }
     check_places(tags, settings(mlflow="https://mlflow.example.org", ledger=ours.ledger.uri.secret))

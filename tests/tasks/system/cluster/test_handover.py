@@ -34,7 +34,10 @@ def other_library() -> Mapping[str, str]:
 def seen(stamp: str) -> tuple[str | None, ...]:
     """What a task of the command finds in its process."""
     take_up(stamp)
-    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_TOKEN")
+    names = (
+        *("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_TOKEN"),
+        *("AWS_SECRET_ACCESS_KEY", "AWS_SHARED_CREDENTIALS_FILE"),
+    )
     return (str(read_settings().home), *(os.environ.get(name) for name in names))
 
 
@@ -60,12 +63,15 @@ def test_settings_addresses_and_credentials_reach_each_process(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a token")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a key to S3")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/of/this/machine")
     given = handover(settings)
     assert "a key" not in repr(given)
     assert "a token" not in repr(given)
+    assert "S3" not in repr(given)
     with handed_over(client, given, lasting=True):
         found = client.gather(client.map(seen, [given.stamp] * 4, pure=False))
-    assert set(found) == {(str(settings.home), SERVER.address, "a key", "a token")}
+    assert set(found) == {(str(settings.home), SERVER.address, "a key", "a token", "a key to S3", None)}
 
 
 @pytest.mark.slow
