@@ -194,7 +194,7 @@ def test_deployments_and_the_runs_that_are_planned_carry_their_places_and_what_t
     home = server["TOMORROW_HOME"]
     places = {
         *(f"state:{home}", "mlflow:http://127.0.0.1:5000", f"mlflow:sqlite:///{home}/mlflow.db"),
-        *(f"ledger:sqlite:///{home}/ledger.db", f"prefect:{server['PREFECT_API_URL']}"),
+        *(f"ledger:sqlite:///{home}/ledger.db", f"prices:{home}", f"prefect:{server['PREFECT_API_URL']}"),
     }
     for name, deployment in _deployed(server).items():
         assert set(deployment["tags"]) == {"tomorrow", *places}

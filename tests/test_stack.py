@@ -86,7 +86,7 @@ def test_every_deployment_stands_says_where_it_works_and_takes_the_prices_that_w
         assert set(found["tags"]) == {
             *("tomorrow", f"state:{stack.home}", f"ledger:sqlite:///{stack.home}/ledger.db"),
             *(f"mlflow:{stack.mlflow_address}", f"mlflow:sqlite:///{stack.home}/mlflow.db"),
-            f"prefect:{stack.api.address}",
+            *(f"prices:{stack.home}", f"prefect:{stack.api.address}"),
         }
 
 

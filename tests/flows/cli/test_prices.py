@@ -127,7 +127,7 @@ def test_prices_in_an_s3_store_are_there_for_another_machine_and_belong_to_one_l
     (meta,) = shown["securities"]
     assert (code, meta["fresh"], meta["snapshots"], meta["damaged"]) == (0, True, 1, [])
     assert len(run.yahoo.requests) == asked
-    code, _, err = run("--fetch")
+    code, _, err = run("--ticker", "META", "--accept", "2013-03-28", "--reason", "looked up")
     assert code == 2
     assert f"it belongs to another ledger, sqlite:///{tmp_path}/var/ledger.db" in err
     assert KEY not in err
