@@ -68,6 +68,8 @@ class _Carrier(WorkerPlugin):
 
 _received: dict[str, Handover] = {}
 _reports_to: str | None = None
+# The variables that the last command has set here, with what they were before.
+_before: dict[str, str | None] = {}
 
 
 def prepare_handover(
@@ -119,7 +121,10 @@ def _register(client: "Client", handover: Handover, name: str) -> None:
 
 
 async def receive(worker: "Worker", handover: Handover) -> None:
-    """Check and keep what is handed over; called in the worker."""
+    """Check and keep what is handed over; called in the worker, perhaps in the middle of another command's task.
+
+    So settings and variables stay as they are until a task takes up its own.
+    """
     global _reports_to
     _check(worker, handover)
     keep_private(handover.settings)
@@ -128,7 +133,7 @@ async def receive(worker: "Worker", handover: Handover) -> None:
         await report_last_states()
     _reports_to = handover.server.address
     _received[handover.stamp] = handover
-    take_up(handover.stamp)
+    handover.server.use()
 
 
 def take_up(stamp: str) -> None:
@@ -145,8 +150,17 @@ def take_up(stamp: str) -> None:
             "worker's log",
         )
     use_settings(handover.settings)
-    os.environ.update(handover.variables)
+    _set(handover.variables)
     handover.server.use()
+
+
+def _set(variables: Mapping[str, str]) -> None:
+    """Set a command's variables, and nothing of the command before it."""
+    for name, text in _before.items():
+        os.environ.pop(name, None) if text is None else os.environ.update({name: text})
+    _before.clear()
+    _before.update({name: os.environ.get(name) for name in variables})
+    os.environ.update(variables)
 
 
 async def report_last_states() -> None:

@@ -1,1 +1,1 @@
-"""Tests of tasks/system."""
+"""Tests of tasks/system/cluster."""

@@ -1,18 +1,18 @@
 """What a worker is given, and what it refuses: on real processes."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
 
 from model.errors import ConfigurationError
 from tasks.settings import Settings, read_settings
-from tasks.system.cluster.cluster import Cluster
 from tasks.system.cluster.existing import existing_cluster
 from tasks.system.cluster.handover import Handover, handed_over, prepare_handover, take_up
-from tasks.system.cluster.local import local_cluster
 from tasks.system.prefect_server import OrchestrationServer
 
 SERVER = OrchestrationServer("http://127.0.0.1:1/api", "a key")
@@ -41,17 +41,13 @@ def seen(stamp: str) -> tuple[str | None, ...]:
     return (str(read_settings().home), *(os.environ.get(name) for name in names))
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with local_cluster(2, fits=False) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def client(cluster: Cluster) -> Iterator[Client]:
-    with Client(cluster.address, security=cluster.security, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=180)
-        yield client
+def mode_after(stamp: str, folder: str) -> str:
+    """The gate's mode that a task finds at its end, which comes when somebody lets it go on."""
+    take_up(stamp)
+    Path(folder, "begun").touch()
+    while not Path(folder, "go on").exists():
+        time.sleep(0.05)
+    return read_settings().gate.mode
 
 
 def handover(settings: Settings, identify: Callable[[], Mapping[str, str]] = same) -> Handover:
@@ -72,6 +68,39 @@ def test_settings_addresses_and_credentials_reach_each_process(
     with handed_over(client, given, lasting=True):
         found = client.gather(client.map(seen, [given.stamp] * 4, pure=False))
     assert set(found) == {(str(settings.home), SERVER.address, "a key", "a token", "a key to S3", None)}
+
+
+@pytest.mark.slow
+def test_nothing_of_one_command_is_left_for_the_next(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a token")
+    first = handover(settings)
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+    second = handover(settings)
+    tokens = []
+    for given in (first, second):
+        with handed_over(client, given, lasting=True):
+            tokens.append({found[3] for found in client.gather(client.map(seen, [given.stamp] * 4, pure=False))})
+    assert tokens == [{"a token"}, {None}]
+
+
+@pytest.mark.slow
+def test_a_command_that_comes_later_changes_no_task_that_goes_on(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    enforced, watched = (
+        handover(settings.model_copy(update={"gate": settings.gate.model_copy(update={"mode": mode})}))
+        for mode in ("enforce", "manual")
+    )
+    with handed_over(client, enforced, lasting=True):
+        going_on = client.submit(mode_after, enforced.stamp, str(tmp_path), pure=False)
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        with handed_over(client, watched, lasting=True):
+            (tmp_path / "go on").touch()
+            assert going_on.result() == "enforce"
+            assert client.submit(mode_after, watched.stamp, str(tmp_path), pure=False).result() == "manual"
 
 
 @pytest.mark.slow

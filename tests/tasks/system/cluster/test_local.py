@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-from distributed import Client
+from distributed import Client, Future
 from distributed.security import Security
 
 from tasks.system.cluster.choose import cluster_for
@@ -81,16 +82,17 @@ def written(file: Path) -> bool:
     return file.is_file() and bool(file.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with local_cluster(2, fits=False) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def client(cluster: Cluster) -> Iterator[Client]:
-    with Client(cluster.address, security=cluster.security, set_as_default=False) as client:
-        yield client
+@contextmanager
+def one_at_work(folder: Path) -> Iterator[tuple[Cluster, Client, Future[None], int]]:
+    """A cluster of one process in the middle of its work, and that process's number."""
+    file = folder / "number"
+    with (
+        local_cluster(1, fits=False) as cluster,
+        Client(cluster.address, security=cluster.security, set_as_default=False) as client,
+    ):
+        working = client.submit(write_number, str(file), pure=False)
+        assert wait_until(lambda: written(file))
+        yield cluster, client, working, int(file.read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow
@@ -164,29 +166,16 @@ def test_the_work_of_a_process_that_is_killed_is_done_by_another(
 
 @pytest.mark.slow
 def test_processes_end_with_the_block_in_the_middle_of_their_work(tmp_path: Path) -> None:
-    file = tmp_path / "number"
-    with (
-        local_cluster(1, fits=False) as cluster,
-        Client(cluster.address, security=cluster.security, set_as_default=False) as client,
-    ):
-        working = client.submit(write_number, str(file), pure=False)
-        assert wait_until(lambda: written(file))
+    with one_at_work(tmp_path) as (_, _, working, number):
         assert not working.done()
-    assert ended(int(file.read_text(encoding="utf-8")))
+    assert ended(number)
 
 
 @pytest.mark.slow
 def test_processes_that_were_stopped_are_started_again(tmp_path: Path) -> None:
-    file = tmp_path / "number"
-    with (
-        local_cluster(1, fits=False) as cluster,
-        Client(cluster.address, security=cluster.security, set_as_default=False) as client,
-    ):
-        working = client.submit(write_number, str(file), pure=False)
-        assert wait_until(lambda: written(file))
+    with one_at_work(tmp_path) as (cluster, client, working, stopped):
         client.cancel([working], force=True)
         cluster.stop()
-        stopped = int(file.read_text(encoding="utf-8"))
         assert ended(stopped)
         cluster.start()
         doubled, other = client.submit(double, 4, pure=False).result()
