@@ -70,6 +70,12 @@ def test_what_the_product_imports_is_installed_to_run_it() -> None:
     assert names(build) == names(PROJECT["optional-dependencies"]["build"]) <= set(locked(part("product")))
 
 
+def test_the_gpus_tensorflow_is_the_locks_and_its_libraries_are_not_installed_without_them() -> None:
+    (wanted,) = PROJECT["optional-dependencies"]["gpu"]
+    assert f"\n{wanted.replace('[and-cuda]', '')} \\\n" in part("product")
+    assert [name for name in locked(part("product") + part("tools")) if name.startswith("nvidia")] == []
+
+
 def test_the_lock_names_no_host() -> None:
     assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
