@@ -83,7 +83,7 @@ def test_workers_take_work_from_our_pool_and_make_none_of_their_own() -> None:
     for worker in ("worker-1", "worker-2"):
         (command,) = SERVICES[worker]["command"]
         assert f" --pool {WORK_POOL} " in command
-        assert command.endswith(" --no-create-pool-if-not-found")
+        assert command.endswith(" --no-create-pool-if-not-found\n")
 
 
 def test_dask_is_configured_as_our_own_processes_are_and_takes_no_work_without_a_certificate() -> None:
