@@ -179,4 +179,20 @@ def test_new_secrets_are_made_once_and_readable_for_their_owner_alone(tmp_path: 
     assert "PRIVATE KEY" in first["DASK_KEY"]
     assert compose_is_given() == first
     file.unlink()
+    # A new file, new secrets: whoever has learnt the old ones is let in no more.
     assert not set(compose_is_given().values()) & set(first.values())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the secrets")
+def test_a_command_in_a_container_puts_no_secret_on_a_command_line(tmp_path: Path) -> None:
+    """The processes of other users can be listed; podman-compose's own `exec` names each variable with its value."""
+    for name, says in {"podman-compose": "", "podman": '[ "$1" = ps ] && echo 0123'}.items():
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/called"\n{says}\nexit 0\n', encoding="utf-8")
+        program.chmod(0o755)
+    given = {**os.environ, "SECRETS": str(tmp_path / "secrets"), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [ROOT / ".ci" / "cluster", "exec", "-T", "worker-1", "tomorrow", "status"]
+    subprocess.run(command, env={**given, "COMPOSE": "podman-compose"}, check=True, capture_output=True)
+    asked, called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
+    assert "label=com.docker.compose.service=worker-1" in asked
+    assert called == "podman exec --interactive 0123 tomorrow status"
