@@ -191,7 +191,7 @@ def test_a_command_in_a_container_puts_no_secret_on_a_command_line(tmp_path: Pat
         program.write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/called"\n{says}\nexit 0\n', encoding="utf-8")
         program.chmod(0o755)
     given = {**os.environ, "SECRETS": str(tmp_path / "secrets"), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    command = [ROOT / ".ci" / "cluster", "exec", "-T", "worker-1", "tomorrow", "status"]
+    command = [str(ROOT / ".ci" / "cluster"), "exec", "-T", "worker-1", "tomorrow", "status"]
     subprocess.run(command, env={**given, "COMPOSE": "podman-compose"}, check=True, capture_output=True)
     asked, called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
     assert "label=com.docker.compose.service=worker-1" in asked
