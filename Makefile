@@ -12,7 +12,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 3 ? n + 1 : 4))
 # The files in the order of tests/conftest.py: those that last longest first, so that the workers end together.
 TESTS := -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup dev run pages test test-fast lint types docs audit lock release screenshots clean
+.PHONY: setup dev run pages test test-fast lint types docs audit lock release cluster screenshots clean
 
 # What the product needs to run: the first part of the lock.
 setup: $(DONE)
@@ -78,6 +78,11 @@ lock:
 # Checks the version, the changelog and the tree, and builds the wheel and its bill of materials. Uploads nothing, and makes no tag.
 release: dev
 	@.ci/release $(BIN)/python
+
+# All of it in containers, with PostgreSQL, SeaweedFS and Dask: docs/cluster.md. Makes the images, and the secrets in
+# cluster.env, where there are none. Needs podman and podman-compose, or Docker with its compose.
+cluster:
+	.ci/cluster up --build
 
 # Needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names.
 screenshots: dev

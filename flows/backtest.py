@@ -25,7 +25,7 @@ from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
 from tasks.system.cluster.choose import cluster_for
-from tasks.system.cluster.processors import usable_processors
+from tasks.system.cluster.processors import processes_to_fit
 from tasks.tracking.run import run_url
 
 
@@ -64,13 +64,13 @@ def backtest(
         backtest: Which months are forecast, how often everything is fitted again, and with how many seeds.
         forecasters: What is fitted: one or several presets, each at most once, with your changes. Leave a field empty
             to keep the preset's.
-        jobs: How many processes fit at the same time. None: one for each processor. An existing Dask cluster (the key
-            `cluster` of mlflow.yaml) has its own number.
+        jobs: How many processes fit at the same time. None: one for each GPU; without any, one for each processor. An
+            existing Dask cluster (the key `cluster` of mlflow.yaml) has its own number.
     """
     seconds = start_run()
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
-    with cluster_for(settings.cluster, jobs or usable_processors(), fits=True) as cluster:
+    with cluster_for(settings.cluster, jobs or processes_to_fit(), fits=True) as cluster:
         fetched = fetch(resolved, settings, at, "train")
         plan = plan_task(fetched.prices, backtest, forecasters)
         tracking = connect_task(settings)

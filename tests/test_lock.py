@@ -70,6 +70,24 @@ def test_what_the_product_imports_is_installed_to_run_it() -> None:
     assert names(build) == names(PROJECT["optional-dependencies"]["build"]) <= set(locked(part("product")))
 
 
+def test_the_gpus_tensorflow_is_the_locks_and_its_libraries_are_not_installed_without_them() -> None:
+    (wanted,) = PROJECT["optional-dependencies"]["gpu"]
+    assert f"\n{wanted.replace('[and-cuda]', '')} \\\n" in part("product")
+    assert [name for name in locked(part("product") + part("tools")) if name.startswith("nvidia")] == []
+
+
+def test_entries_are_found_by_name_with_their_hashes_and_one_that_is_missing_is_told() -> None:
+    command = [str(ROOT / ".ci" / "lock-part"), "named"]
+    found = subprocess.run([*command, "boto3", "mlflow"], check=True, capture_output=True, text=True).stdout
+    assert locked(found) == ["mlflow", "boto3"]
+    whole = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for entry in re.split(r"\n(?=\w)", found.removesuffix("\n")):
+        assert f"\n{entry}\n" in whole
+        assert "--hash=" in entry
+    lacking = subprocess.run([*command, "boto3", "nosuch"], check=False, capture_output=True, text=True)
+    assert (lacking.returncode, lacking.stderr) == (1, "requirements.lock has no nosuch\n")
+
+
 def test_the_lock_names_no_host() -> None:
     assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 

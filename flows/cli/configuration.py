@@ -60,15 +60,18 @@ def parse_column(name: str) -> Column:
     return validated(ForecasterConfig, {"column": name}).column
 
 
-def jobs(wanted: int | None) -> int:
-    """The number of processes: the given one, else one for each processor that we may use."""
-    from tasks.system.cluster.processors import usable_processors
+def jobs(wanted: int | None, *, fits: bool) -> int:
+    """The number of processes: the given one, else one for each processor that we may use.
+
+    fits: whether they fit networks; then one for each graphics processor, if there is any
+    """
+    from tasks.system.cluster.processors import processes_to_fit, usable_processors
 
     most = max(MOST_JOBS, 2 * usable_processors())
     if wanted is not None and not 1 <= wanted <= most:
         remedy = "give a number in that range; more processes than processors gain nothing"
         raise UsageError("--jobs", have=str(wanted), need=f"at least one process, {most} at most", remedy=remedy)
-    return wanted or usable_processors()
+    return wanted or (processes_to_fit() if fits else usable_processors())
 
 
 def cluster_address(wanted: str | None, settings: "Settings") -> str | None:

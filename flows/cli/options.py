@@ -112,7 +112,9 @@ Exchange = Annotated[
 ]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
 Preset = Annotated[str, option("--preset", "NAME", f"The named training configuration: {', '.join(PRESETS)}.")]
-Jobs = Annotated[int | None, count("--jobs", "Processes to use (default: one per processor).")]
+Jobs = Annotated[
+    int | None, count("--jobs", "Processes to use (default: one per processor; for fits on GPUs one per GPU).")
+]
 ClusterAddress = Annotated[
     str | None,
     option(

@@ -37,7 +37,7 @@ def processes_for(
     processes, cluster: as the options give them
     meanwhile:          imports what is slow to import where this process does it all
     """
-    count, address = jobs(processes), cluster_address(cluster, settings)
+    count, address = jobs(processes, fits=fits), cluster_address(cluster, settings)
     from tasks.system.cluster.choose import cluster_for
     from tasks.system.prefect_server import orchestrated
 

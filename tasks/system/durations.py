@@ -49,6 +49,9 @@ REACH_CLUSTER = 15.0
 START_WORKER = 180.0
 LOOK_AT_WORKERS = 5.0
 
+# Until the backend says which GPUs it sees: it loads CUDA for that.
+ASK_GPUS = 120.0
+
 # For something to end.
 END_PART = 15.0
 END_RUNS = 20.0

@@ -22,6 +22,10 @@ SWITCHES = (
     *("TF_DETERMINISTIC_OPS", *ONE_THREAD),
 )
 
+# A backend takes almost all of a GPU's memory at its start, unless it is told to take what it needs: then several
+# processes can share one. For TensorFlow and for JAX; a user may have set them.
+MEMORY_GROWTH = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
 # Two settings of glibc, each with name, number and value in bytes: how much free memory at the end of its heap it
 # keeps, and from which size on a freed block goes back to the system at once. For the second, glibc accepts at most 32
 # MiB.
@@ -31,6 +35,8 @@ MEMORY = (("MALLOC_TRIM_THRESHOLD_", -1, 1 << 30), ("MALLOC_MMAP_THRESHOLD_", -3
 def load_backend() -> str:
     """Import Keras and prepare its backend (seconds, the first time); return the backend's name."""
     keep_freed_memory()
+    for name, value in MEMORY_GROWTH.items():
+        os.environ.setdefault(name, value)
     with without_messages():
         import keras
 

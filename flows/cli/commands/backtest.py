@@ -157,7 +157,7 @@ def backtest(
     if first_month and last_month:
         check_order(first_month, last_month)
     wanted = prices.requests()
-    forecasters, workers = _forecasters(presets, training), jobs(processes)
+    forecasters, workers = _forecasters(presets, training), jobs(processes, fits=True)
     from model.backtest.plan import WINDOW, BacktestConfig
 
     options = given(

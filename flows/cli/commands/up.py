@@ -6,6 +6,7 @@ It imports neither Prefect nor MLflow, which run in processes of their own.
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context, resource_tracker
@@ -18,18 +19,22 @@ from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import Exchange, PriceFiles, count, flag, option
 from flows.cli.result import Answer, CommandResult, say
 from model.config import PriceRequest
-from model.errors import UsageError
+from model.errors import ConfigurationError, UsageError
 from model.market.security import SAMPLE, check_sample
 
 if TYPE_CHECKING:
+    from model.market.calendar import ExchangeCalendar
     from tasks.operations.stack.parts import Stack
     from tasks.settings import Settings
 
 
 class UpAnswer(Answer):
-    """The object of `tomorrow up --json`: which signal ended the stack, how often each part was started again."""
+    """The object of `tomorrow up --json`: which signal ended the stack, how often each part was started again.
 
-    ended_by: str
+    ended_by: null where nothing was started
+    """
+
+    ended_by: str | None
     restarts: dict[str, int]
 
 
@@ -64,6 +69,10 @@ def up(
     pages_only: Annotated[
         bool, flag("--pages", "Only the two servers, to look at their pages: no worker, no schedules.")
     ] = False,
+    deployments_only: Annotated[
+        bool,
+        flag("--deployments", "Only make the deployments, on servers elsewhere, and end: others start the workers."),
+    ] = False,
 ) -> CommandResult:
     """Start MLflow's and Prefect's servers and a worker with the schedules, and keep them running.
 
@@ -76,6 +85,13 @@ def up(
             have="together with an option for the worker's runs",
             need="one or the other: with --pages there is no worker",
             remedy="leave out --pages, or the other options",
+        )
+    if deployments_only and (pages_only or at_once):
+        raise UsageError(
+            "--deployments",
+            have="together with --pages or --now, which start something",
+            need="one or the other: with --deployments nothing is started",
+            remedy="leave out --deployments, or the other option",
         )
     settings, _ = prepare(() if wanted is None else (wanted,))
     settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
@@ -90,6 +106,10 @@ def up(
     # Wrong options end here, before anything is started.
     calendar = resolve(wanted or PriceRequest(), settings, now()).calendar
     planned = stack(settings, os.environ.get("PREFECT_API_URL"))
+    # What the deployments fetch, in place of their flows' defaults.
+    parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
+    if deployments_only:
+        return _deploy(settings, planned, parameters, calendar)
     if pages_only:
         planned = replace(planned, parts=tuple(part for part in planned.parts if part.address))
     with only_stack(settings), taken(planned.parts) as ports:
@@ -99,8 +119,6 @@ def up(
             running.tell(f"starts {', '.join(part.title for part in planned.parts)}: half a minute or more")
             running.start_servers()
             if not pages_only:
-                # What the deployments fetch, in place of their flows' defaults.
-                parameters = {"request": wanted.model_dump(mode="json", exclude_unset=True)} if wanted else {}
                 running.deploy(parameters, calendar)
             running.start_worker()
             running.tell("the stack is up; Ctrl-C ends it")
@@ -111,6 +129,28 @@ def up(
         say(f"ended ({running.asked})")
     answer = UpAnswer(ended_by=running.asked or "", restarts=running.restarts())
     return CommandResult(answer, f"The stack has ended ({answer.ended_by}).")
+
+
+def _deploy(
+    settings: "Settings", planned: "Stack", parameters: Mapping[str, object], calendar: "ExchangeCalendar"
+) -> CommandResult:
+    """Make the deployments on a Prefect server elsewhere; ConfigurationError where one of the servers would be ours."""
+    from tasks.operations.stack.deployments import deploy
+    from tasks.system.state_directory import place_tags
+
+    ours = [part.title for part in planned.parts if part.address]
+    if ours:
+        raise ConfigurationError(
+            "--deployments",
+            have=f"no address of {' and '.join(ours)}: a server of this command, which ends with it",
+            need="an MLflow and a Prefect server elsewhere, which the workers use, too",
+            remedy="set MLFLOW_TRACKING_URI and PREFECT_API_URL to their addresses, or leave out --deployments",
+        )
+    places = place_tags(settings, (planned.tracking,), planned.api.address)
+    variables = {**os.environ, **planned.variables}
+    for note in deploy(planned.api, variables, parameters, is_ours=False, calendar=calendar, places=places):
+        say(note)
+    return CommandResult(UpAnswer(ended_by=None, restarts={}), f"The deployments are on {planned.api.address}.")
 
 
 def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":

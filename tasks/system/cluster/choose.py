@@ -27,9 +27,10 @@ def cluster_for(address: str | None, count: int, *, fits: bool) -> Iterator[Clus
         with _noted(existing_cluster(address)) as cluster:
             yield cluster
     elif count > 1:
+        from tasks.system.cluster.gpus import usable_gpus
         from tasks.system.cluster.local import local_cluster
 
-        with local_cluster(count, fits=fits) as made, _noted(made) as cluster:
+        with local_cluster(count, fits=fits, gpus=usable_gpus() if fits else ()) as made, _noted(made) as cluster:
             yield cluster
     else:
         yield None

@@ -10,13 +10,14 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from tasks.system import durations
 from tasks.system.cluster.cluster import Cluster
+from tasks.system.cluster.gpus import offer
 from tasks.system.keras_backend import ONE_THREAD
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ CONFIGURATION: dict[str, Any] = {
 
 
 @contextmanager
-def local_cluster(count: int, *, fits: bool) -> Iterator[Cluster]:
+def local_cluster(count: int, *, fits: bool, gpus: Sequence[str] = ()) -> Iterator[Cluster]:
     """So many processes; they start while the block begins, and one that ends is replaced.
 
     fits: whether they load Keras when they start
+    gpus: each process sees one of these, in turn
     """
     import dask
     from distributed import LocalCluster
@@ -75,7 +77,7 @@ def local_cluster(count: int, *, fits: bool) -> Iterator[Cluster]:
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
                 local_directory=folder,
-                env=dict(ONE_THREAD),
+                env={**ONE_THREAD, **offer(gpus)},
                 preload=[LOADED, LOADED_TO_FIT] if fits else [LOADED],
             )
         finally:

@@ -9,7 +9,7 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from tasks.system.keras_backend import keep_freed_memory
+from tasks.system.keras_backend import MEMORY_GROWTH, keep_freed_memory, load_backend
 from tests.project import ROOT
 
 # Twenty times, every page of 16 pieces of a megabyte is written to, and all are freed.
@@ -58,3 +58,16 @@ def _fresh_pages(kind: str, variables: Mapping[str, str] = MappingProxyType({}))
     command = [sys.executable, "-c", CHURN, kind]
     done = subprocess.run(command, env={**others, **variables}, cwd=ROOT, capture_output=True, text=True, check=True)
     return int(done.stdout)
+
+
+@pytest.mark.parametrize(("variables", "grows"), [({}, "true"), ({"TF_FORCE_GPU_ALLOW_GROWTH": "false"}, "false")])
+def test_a_backend_takes_a_gpus_memory_as_it_needs_it_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str], grows: str
+) -> None:
+    for name in MEMORY_GROWTH:
+        monkeypatch.setenv(name, variables.get(name, ""))
+        if name not in variables:
+            monkeypatch.delenv(name)
+    load_backend()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == grows
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
