@@ -39,9 +39,9 @@ class Errors:
     days: Values
     values: Values
 
-    def known_at(self, day: float) -> Values:
-        """The errors of the sessions up to that day."""
-        return self.values[: int(np.searchsorted(self.days, day, side="right"))]
+    def known_by(self, days: Values) -> npt.NDArray[np.intp]:
+        """(m,) how many of the errors are of sessions up to each of these days."""
+        return np.searchsorted(self.days, days, side="right")
 
 
 NO_ERRORS = Errors(days=np.empty(0), values=np.empty(0))
@@ -79,17 +79,41 @@ class Calibration:
         The quantile at p is the error of rank (n + 1) p among n: exchangeable errors stay below it with probability p
         (Vovk, Gammerman and Shafer, 2005). Where that rank is below 1 or above n, it is the outermost error.
         """
-        if len(known) < FEWEST_ERRORS:
-            return np.full(len(PROBABILITIES), np.nan)
-        levels = np.array(PROBABILITIES)
-        if self.largest is not None:
-            known = np.clip(known, -self.largest, self.largest)
-        found = np.mean([self._empirical(known[-window:], levels) for window in self.windows], axis=0)
-        return np.asarray(np.maximum.accumulate(found), dtype=np.float64)
+        return np.asarray(self._of_newest(known, np.array([len(known)]))[0], dtype=np.float64)
 
-    def _empirical(self, errors: Values, levels: Values) -> Any:
+    def quantiles_at(self, errors: Errors, days: Values) -> Values:
+        """(m, len(PROBABILITIES)) the quantiles from the errors that were known on each of these days."""
+        return self._of_newest(errors.values, errors.known_by(days))
+
+    def _of_newest(self, errors: Values, counts: npt.NDArray[np.intp]) -> Values:
+        """(m, len(PROBABILITIES)) the quantiles from the first `counts` errors, one row for each count."""
+        if self.largest is not None:
+            errors = np.clip(errors, -self.largest, self.largest)
+        made = np.full((len(counts), len(PROBABILITIES)), np.nan)
+        enough = counts >= FEWEST_ERRORS
+        if enough.any():
+            found = np.mean([self._rolling(errors, counts[enough], window) for window in self.windows], axis=0)
+            made[enough] = np.maximum.accumulate(found, axis=1)
+        return made
+
+    def _rolling(self, errors: Values, counts: npt.NDArray[np.intp], window: int) -> Values:
+        """(m, len(PROBABILITIES)) the empirical quantiles of the newest `window` of the first `counts` errors."""
+        made = np.empty((len(counts), len(PROBABILITIES)))
+        full = counts >= window
+        for row in np.flatnonzero(~full):
+            made[row] = self._empirical(errors[: counts[row]])
+        if full.any():
+            windows = np.lib.stride_tricks.sliding_window_view(errors, window)
+            made[full] = self._empirical(windows[counts[full] - window])
+        return made
+
+    def _empirical(self, errors: Values) -> Any:
+        """The quantiles along the last axis, which becomes one of len(PROBABILITIES)."""
+        levels = np.array(PROBABILITIES)
         if not self.symmetric:
-            return np.quantile(errors, levels, method="weibull")
+            return np.moveaxis(np.quantile(errors, levels, axis=-1, method="weibull"), 0, -1)
         outwards = 2 * levels - 1
-        sizes = np.quantile(np.abs(errors), np.abs(outwards).round(12), method="weibull")
-        return np.where(levels == 0.5, 0.0, np.sign(outwards) * sizes)
+        # Both sides have the same sizes.
+        sizes, sides = np.unique(np.abs(outwards).round(12), return_inverse=True)
+        found = np.moveaxis(np.quantile(np.abs(errors), sizes, axis=-1, method="weibull"), 0, -1)[..., sides]
+        return np.where(levels == 0.5, 0.0, np.sign(outwards) * found)

@@ -74,7 +74,17 @@ def test_quantiles_never_fall(symmetric: bool) -> None:
 
 def test_an_error_is_known_from_the_session_that_it_is_of() -> None:
     errors = Errors(days=np.array([10.0, 11.0, 14.0]), values=np.array([1.0, 2.0, 3.0]))
-    assert [errors.known_at(day).tolist() for day in (9, 10, 13, 14, 99)] == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3]]
+    assert errors.known_by(np.array([9.0, 10.0, 13.0, 14.0, 99.0])).tolist() == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_quantiles_of_many_days_are_those_of_each_to_the_last_digit(symmetric: bool) -> None:
+    rng = np.random.default_rng(5)
+    errors = Errors(days=np.cumsum(rng.integers(1, 4, 400)).astype(np.float64), values=rng.standard_t(3, 400))
+    calibration = Calibration(windows=(50, 300), symmetric=symmetric, largest=4.0)
+    days = np.arange(errors.days[-1] + 3)
+    one_by_one = [calibration.quantiles(errors.values[errors.days <= day]) for day in days]
+    np.testing.assert_array_equal(calibration.quantiles_at(errors, days), one_by_one)
 
 
 def test_errors_that_are_exchangeable_stay_below_a_quantile_as_often_as_it_says() -> None:
