@@ -27,6 +27,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Move, Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
+from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.system.lock import user_name
 from tasks.tracking.client import Tracking
 
@@ -168,7 +169,7 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
         proofs = prove_task(tracking, version, current, now(), show)
     log_proofs(proofs, tracking.settings.gate)
     if proofs.kept is not None:
-        record_proof_task(tracking, version, proofs.kept)
+        record_proof_task(tracking, version, proofs.kept, draw=not is_one_of_several())
     return proofs
 
 

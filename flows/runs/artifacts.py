@@ -20,6 +20,7 @@ from model.presets import preset_label
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
+from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.training.previous import WITHIN
 
 
@@ -36,6 +37,9 @@ def artifact_key(kind: str, subject: str) -> str:
 
 def flow_run_tags() -> dict[str, str]:
     """The tags by which an MLflow run names the flow run that made it, and the one that this was part of."""
+    if is_one_of_several():
+        of_several, mine = str(runtime.flow_run.id), str(runtime.task_run.id)
+        return {"x.prefect.flow_run_id": of_several, "x.prefect.task_run_id": mine, WITHIN: of_several}
     found = {
         "x.prefect.flow_run_id": runtime.flow_run.id,
         "x.prefect.flow_run_name": runtime.flow_run.name,
