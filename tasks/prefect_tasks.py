@@ -136,6 +136,7 @@ record_proof_task = step(record_proof, "log proof")
 ask_gate_task = step(ask_gate, "ask the gate")
 move_task = step(Registry.move, "move")
 record_decision_task = step(Registry.record, "record")
+decide_task = step(Registry.decide, "decide")
 begin_anew_task = step(Registry.begin_anew, "begin anew")
 roll_back_task = step(Registry.roll_back, "roll back")
 
