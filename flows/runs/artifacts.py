@@ -58,13 +58,14 @@ def link_training(
     decision: Decision,
 ) -> None:
     """Show in Prefect a training's result on its test sessions, and where MLflow shows all of it."""
-    create_link_artifact(
-        url,
-        link_text=f"MLflow run of {version.model} version {version.version}",
-        key=artifact_key("mlflow-run", version.model),
-    )
+    what = f"MLflow run of {version.model} version {version.version}"
+    link = ""
+    if is_one_of_several():  # each artifact takes as long as some steps of the training
+        link = f"[{what}]({url})\n\n"
+    else:
+        create_link_artifact(url, link_text=what, key=artifact_key("mlflow-run", version.model))
     create_markdown_artifact(
-        f"**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
+        f"{link}**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
         f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{markdown_table(decision.checks)}",
         key=artifact_key("training", version.model),
         description=f"the result of {version.model} version {version.version}",

@@ -67,7 +67,7 @@ def mlflow_runs(client: "MlflowClient", filter_: str = "") -> Any:
 
 def weights_digest(client: "MlflowClient", home: Path, model: str) -> str:
     """The digest of the weights of a model's first version, as they lie in its files."""
-    made_from = client.get_model_version(model, "1").source.rpartition("/")[2]
+    made_from = str(client.get_model_version(model, "1").source).rpartition("/")[2]
     (file,) = home.rglob(f"{made_from}/**/weights.npz")
     return sha256(file.read_bytes()).hexdigest()
 
