@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +30,7 @@ def log_figures(client: "MlflowClient", run_id: str, figures: Mapping[str, "Figu
 def log_predictions(run: TrackedRun, evaluation: Evaluation) -> None:
     """Log the forecasts of the test period twice: as a table that MLflow's pages show, and as CSV."""
     table = predictions_table(evaluation)
-    shown = {"columns": list(table), "data": [list(row) for row in zip(*table.values(), strict=True)]}
+    shown = {"columns": list(table), "data": [list(map(_json, row)) for row in zip(*table.values(), strict=True)]}
     # MLflow's `log_table` would first read what it appends to.
     run.set_tags({"mlflow.loggedArtifacts": json.dumps([{"path": TABLE, "type": "table"}])})
     with TemporaryDirectory() as folder:
@@ -39,6 +40,11 @@ def log_predictions(run: TrackedRun, evaluation: Evaluation) -> None:
             writer.writerow(table)
             writer.writerows(zip(*table.values(), strict=True))
         run.client.log_artifacts(run.run_id, folder)
+
+
+def _json(value: Any) -> Any:
+    """A value of the table; JSON has no number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def predictions_table(evaluation: Evaluation) -> dict[str, list[Any]]:
