@@ -55,6 +55,9 @@ from tasks.training.warm_start import choose_start
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# The store that this process has opened for one of several securities, and for which command.
+_opened: list[Tracking] = []
+_worked_for = ""
 _seconds: ContextVar[dict[str, float]] = ContextVar("seconds")
 
 
@@ -108,7 +111,14 @@ def step(work: Callable[P, R], name: str, *tags: str) -> Step[P, R]:
 
 
 def connect(settings: Settings) -> Tracking:
-    """The tracking store; a deployment's run waits longer for a server than a command does."""
+    """The tracking store; a deployment's run waits longer for a server than a command does.
+
+    For one of several securities it is the one that was opened for the security before.
+    """
+    if is_one_of_several():
+        if not _opened or _opened[0].settings != settings:
+            _opened[:] = [open_tracking(settings)]
+        return _opened[0]
     return open_tracking(settings, durations.REACH if runtime.deployment.id is None else durations.RIDE_OUT)
 
 
@@ -177,11 +187,15 @@ def security_task(ticker: str, stamp: str, work: Callable[[Any], R], given: Any)
 
 def _work_for(stamp: str) -> None:
     """Have a worker know what its task's command has handed over; this process knows it without a stamp."""
+    global _worked_for
     set_up_log()
     if stamp:
         from tasks.system.cluster.handover import take_up
 
         take_up(stamp)
+    if stamp != _worked_for:  # another command: its stores may have been made anew
+        _opened.clear()
+        _worked_for = stamp
 
 
 # Housekeeping.
