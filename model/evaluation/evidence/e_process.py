@@ -112,10 +112,12 @@ def largest_differences(ours: Values, other: Values) -> Values:
     quantile makes its CRPS steeper by twice its weight, so the difference at every kink follows from that below all of
     them by cumulative sums.
     """
-    kinks, steeper = np.concatenate([ours, other], axis=1), 2 * np.concatenate([CRPS_WEIGHTS, -CRPS_WEIGHTS])
+    kinks, none = np.concatenate([ours, other], axis=1), np.zeros_like(CRPS_WEIGHTS)
     order = np.argsort(kinks, axis=1, kind="stable")
-    slopes = np.cumsum(steeper[order], axis=1)[:, :-1]
-    rises = np.cumsum(slopes * np.diff(np.take_along_axis(kinks, order, axis=1), axis=1), axis=1)
+    # Each by itself, so that the two exchanged give the same to the last digit.
+    steeper = (np.concatenate(both)[order] for both in ((CRPS_WEIGHTS, none), (none, CRPS_WEIGHTS)))
+    first, second = (2 * np.cumsum(each, axis=1)[:, :-1] for each in steeper)
+    rises = np.cumsum((first - second) * np.diff(np.take_along_axis(kinks, order, axis=1), axis=1), axis=1)
     below = (2 * CRPS_WEIGHTS * (1 - np.array(PROBABILITIES)) * (ours - other)).sum(axis=1)
     return np.asarray(np.maximum(np.abs(below), np.abs(below[:, np.newaxis] + rises).max(axis=1)))
 
