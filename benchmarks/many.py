@@ -1,13 +1,17 @@
-"""Sixteen securities in one command, beside sixteen trainings one after the other.
+"""Many securities in one command: how long each step takes, and how that grows with their number.
 
-    .venv/bin/python -m benchmarks.many --preset daily --runs 5
-    .venv/bin/python -m benchmarks.many --preset tutorial --runs 1 --singles 3
-    .venv/bin/python -m benchmarks.many --securities 4 --epochs 2 --runs 1
+    .venv/bin/python -m benchmarks.many                  # 16 and 64 securities
+    .venv/bin/python -m benchmarks.many --all            # 256 and 500, too
+    .venv/bin/python -m benchmarks.many --sizes 16 --yahoo --json
 
-Whole processes: `tomorrow train` of one security, which may use every processor, against `tomorrow train` of all of
-them, with embedded databases. A loopback server answers in Yahoo's place: each training has its own security, all
-equally long. Each run makes some separate trainings (--singles) and then all at once; sixteen separate trainings are
-taken to cost sixteen times their mean. With --server all of them use one Prefect server that runs already.
+Whole processes with embedded databases and a Prefect server of their own, each number of securities in a new state
+directory: `tomorrow train`, with proofs of up to 1,250 sessions (TOMORROW_PROOF__REFIT_EVERY: 504, two years between
+fits); a session later `train` again, when the proofs are kept; `predict`; and `score`, for which a month of forecasts
+is put into the ledger, each with its outcome to be filled in. The securities are synthetic markets of eight years, each
+of its own seed, in files, or served by a loopback Yahoo to the real client.
+
+Prints seconds of wall and processor time, of all processes, and the peak memory of the largest; then wall time by step,
+summed over the securities.
 """
 
 import argparse
@@ -15,76 +19,170 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
 from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
 
-from benchmarks.processes import TOMORROW, measure, prefect_server, told
+from benchmarks.processes import TOMORROW, measure
 from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices
+from model.market.security import Security
 from model.market.synthetic import sample_prices
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.settings import read_settings
 from tests.fakes.yahoo import FakeYahoo
+from tests.market import write_csv
 
-SESSIONS = 1_300  # about as many as the tutorial's
+SESSIONS, JUDGED = 2_015, 21  # eight years; a month
+SIZES, ALL = (16, 64), (16, 64, 256, 500)
+# No wait between two requests, which would be for Yahoo's sake.
+SETTINGS = {"TOMORROW_PROOF__REFIT_EVERY": "504", "TOMORROW_PRICES__PAUSE": "0"}
+TICKERS = tuple(f"Q{first}{second}" for first, second in product(ascii_uppercase, repeat=2))
+Row = dict[str, Any]
 
 
 def main() -> None:
-    """Measure in turns, and print a table."""
+    """Measure each number of securities, and print the tables."""
     options = _options()
     # This shell's settings must not decide where the runs go.
-    for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_HOME"))]:
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "TOMORROW_"))]:
         del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="tomorrow-many-") as folder, ExitStack() as running:
-        os.environ["TOMORROW_HOME"] = str(Path(folder, "home"))
-        server = running.enter_context(prefect_server(Path(folder, "prefect"))) if options.server else {}
-        yahoo = running.enter_context(FakeYahoo())
-        server |= yahoo.proxy(Path(folder))
-        calendar = ExchangeCalendar()
-        whole = sample_prices(calendar.last_completed(datetime.now(UTC)), 0, calendar)
-        market = replace(whole, sessions=whole.sessions[-SESSIONS:].copy(), values=whole.values[-SESSIONS:].copy())
-
-        def train(tickers: Sequence[str]) -> float:
-            for ticker in tickers:
-                yahoo.serve(ticker, market)
-            return _train(tickers, options, server)
-
-        train(["FIRST"])  # makes the databases
-        singles: list[float] = []
-        together: list[float] = []
-        for run in range(options.runs):
-            alone = [train([f"A{run}X{number}"]) for number in range(options.singles)]
-            singles.append(options.securities * sum(alone) / len(alone))
-            together.append(train([f"T{run}X{number}" for number in range(options.securities)]))
-            print(f"run {run + 1}: {alone}, together {together[-1]:.1f} s", file=sys.stderr, flush=True)
-    ratios = [less / more for less, more in zip(together, singles, strict=True)]
+    os.environ |= SETTINGS
+    found: dict[int, list[Row]] = {}
+    for size in options.sizes:
+        with tempfile.TemporaryDirectory(prefix="tomorrow-many-") as folder, ExitStack() as running:
+            os.environ["TOMORROW_HOME"] = str(Path(folder, "home"))
+            found[size] = _days(size, Path(folder), options, running)
     if options.json:
-        print(json.dumps({"singles": singles, "together": together, "ratios": ratios}, indent=2))
-        return
-    print(f"Preset {options.preset}; median (range) of {options.runs} runs, seconds.\n")
-    print(f"| {options.securities} trainings | seconds |\n| --- | ---: |")
-    print(f"| one after the other | {told(singles, 0)} |\n| in one command | {told(together, 0)} |")
-    print(f"| ratio | {told(ratios)} |")
+        print(json.dumps(found, indent=2))
+    else:
+        _print(found, options)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=SIZES)
+    parser.add_argument("--all", dest="sizes", action="store_const", const=ALL)
     parser.add_argument("--preset", default="daily")
-    parser.add_argument("--epochs", type=int, help="instead of the preset's")
-    parser.add_argument("--securities", type=int, default=16)
-    parser.add_argument("--singles", type=int, default=3, help="separate trainings in a run")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--server", action="store_true", help="against one Prefect server that runs already")
+    parser.add_argument("--jobs", type=int, help="processes (default: one for each processor)")
+    parser.add_argument("--yahoo", action="store_true", help="through Yahoo's client, in place of files")
+    parser.add_argument("--option", action="append", default=[], help="a further option of train, such as --shared")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def _train(tickers: Sequence[str], options: argparse.Namespace, server: dict[str, str]) -> float:
-    command = [TOMORROW, "train", "--preset", options.preset, "--json"]
-    command += [word for ticker in tickers for word in ("--ticker", ticker)]
-    if options.epochs:
-        command += ["--epochs", str(options.epochs)]
-    return measure(command, server).seconds
+def _days(size: int, folder: Path, options: argparse.Namespace, running: ExitStack) -> list[Row]:
+    """The commands of two days, and what each took."""
+    calendar = ExchangeCalendar()
+    last = calendar.last_completed(datetime.now(UTC))
+    markets = {ticker: _market(ticker, seed, calendar) for seed, ticker in enumerate(TICKERS[:size])}
+    files = folder / "prices"
+    files.mkdir()
+    given, environment = ["--source", "csv", "--prices", str(files)], {}
+    if options.yahoo:
+        yahoo = running.enter_context(FakeYahoo())
+        environment = yahoo.proxy(folder)
+        given = [word for ticker in markets for word in ("--ticker", ticker)]
+    if options.jobs:
+        given += ["--jobs", str(options.jobs)]
+
+    def offer(until: int) -> None:
+        for ticker, market in markets.items():
+            prices = market.rows(0, until)
+            if options.yahoo:
+                yahoo.serve(ticker, prices)
+            else:
+                write_csv(prices, files / f"{ticker}.csv")
+
+    def run(name: str, *command: str) -> Row:
+        done = measure([TOMORROW, *command, *given, "--json"], environment)
+        row = {"command": name, "seconds": done.seconds, "cpu": done.cpu, "megabytes": done.megabytes}
+        print(f"{size} securities, {name}: {done.seconds:.1f} s", file=sys.stderr, flush=True)
+        return row | {"steps": _steps(json.loads(done.output)["securities"])}
+
+    train = ("train", "--preset", options.preset, *options.option)
+    offer(SESSIONS - 1)
+    # As of that day: otherwise the newest session would be missed.
+    rows = [run("train, first", *train, "--as-of", str(next(iter(markets.values())).day(SESSIONS - 2)))]
+    offer(SESSIONS)
+    rows += [run("train, next day", *train), run("predict", "predict")]
+    _remember(markets, str(last))
+    return [*rows, run("score", "score")]
+
+
+def _market(ticker: str, seed: int, calendar: ExchangeCalendar) -> Prices:
+    """The newest eight years of a synthetic market."""
+    whole = sample_prices(calendar.last_completed(datetime.now(UTC)), seed, calendar)
+    newest = whole.rows(len(whole) - SESSIONS, len(whole))
+    return replace(newest, security=Security(ticker=ticker), source="csv", notes=())
+
+
+def _remember(markets: dict[str, Prices], last: str) -> None:
+    """Record a month of forecasts as if each had been made the evening before its session."""
+    ledger = Ledger(read_settings().ledger_uri)
+    for ticker, market in markets.items():
+        (made,) = (row for row in ledger.rows(f"{ticker}-Open") if str(row.as_of) == last)
+        close = market.column("Close")
+        for before, at in pairwise(range(SESSIONS - JUDGED - 1, SESSIONS)):
+            ledger.append(_moved(made, market, before, at, close[before] / close[-1]))
+
+
+def _moved(made: RecordedForecast, market: Prices, before: int, at: int, share: float) -> RecordedForecast:
+    evening = datetime.combine(market.day(before), datetime.min.time(), UTC) + timedelta(hours=22)
+    return replace(
+        made,
+        as_of=market.day(before),
+        session=market.day(at),
+        made_at=evening,
+        late=False,
+        forecast=made.forecast * share,
+        lower=None if made.lower is None else made.lower * share,
+        upper=None if made.upper is None else made.upper * share,
+        naive=made.naive * share,
+        naives={name: value * share for name, value in made.naives.items()},
+        intervals={level: (low * share, high * share) for level, (low, high) in made.intervals.items()},
+        quantiles={p: value * share for p, value in made.quantiles.items()},
+        naive_quantiles={
+            name: {p: value * share for p, value in quantiles.items()}
+            for name, quantiles in made.naive_quantiles.items()
+        },
+    )
+
+
+def _steps(answers: list[Row]) -> dict[str, float]:
+    """Step -> wall seconds, summed over the securities; sys.exit where one failed."""
+    failed = [answer for answer in answers if "error" in answer]
+    if failed:
+        sys.exit(f"{len(failed)} of {len(answers)} securities failed: {failed[0]['error']['message']}")
+    total: dict[str, float] = {}
+    for answer in answers:
+        for step, seconds in answer["seconds"].items():
+            total[step] = total.get(step, 0.0) + seconds
+    return total
+
+
+def _print(found: dict[int, list[Row]], options: argparse.Namespace) -> None:
+    print(f"Preset {options.preset}, prices from {'a loopback Yahoo' if options.yahoo else 'files'}.\n")
+    print("| securities | command | s | processor, s | processor, s each | largest process, MB |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: |")
+    for size, rows in found.items():
+        for row in rows:
+            each = row["cpu"] / size
+            figures = f"{row['seconds']:.1f} | {row['cpu']:.1f} | {each:.2f} | {row['megabytes']:.0f}"
+            print(f"| {size} | {row['command']} | {figures} |")
+    sizes = list(found)
+    print(f"\n| wall time by step, ms a security | {' | '.join(map(str, sizes))} |")
+    print(f"| --- |{' ---: |' * len(sizes)}")
+    for at, row in enumerate(found[sizes[0]]):
+        steps = sorted(row["steps"], key=lambda step: -row["steps"][step])
+        for step in steps:
+            cells = [1000 * found[size][at]["steps"].get(step, 0.0) / size for size in sizes]
+            if max(cells) >= 1:
+                print(f"| {row['command']}: {step} | {' | '.join(f'{cell:.0f}' for cell in cells)} |")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tasks.backtest.proofs import KeptProof
 from tasks.prefect_tasks import (
     ask_gate_task,
     connect_task,
+    decide_task,
     move_task,
     prove_task,
     record_decision_task,
@@ -27,6 +28,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Move, Ruling, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import RegisteredVersion, parse_stage
 from tasks.settings import read_settings
+from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.system.lock import user_name
 from tasks.tracking.client import Tracking
 
@@ -168,14 +170,14 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
         proofs = prove_task(tracking, version, current, now(), show)
     log_proofs(proofs, tracking.settings.gate)
     if proofs.kept is not None:
-        record_proof_task(tracking, version, proofs.kept)
+        record_proof_task(tracking, version, proofs.kept, draw=not is_one_of_several())
     return proofs
 
 
 def consider(
     tracking: Tracking, trained: RegisteredVersion, notes: tuple[str, ...] = ()
 ) -> tuple[RegisteredVersion, Decision, KeptProof | None]:
-    """Put a trained version into the stage where versions wait, and move it on if the gate lets it pass.
+    """Ask the gate about a trained version, and put it into Production, or into the stage where versions wait.
 
     notes: what a person has accepted of its prices, which stays on record
 
@@ -192,16 +194,13 @@ def consider(
         trained = registry.version(model, version)
         if trained.stage == "Production" or is_settled(trained):
             return trained, recorded_decision(trained), proofs.kept
-        waiting = settings.stages.after_training
-        if trained.stage in ("None", waiting):
-            why = (f"Trained, and put into {waiting}.", *(f"Its prices {notes[0]}." for _ in notes[:1]))
-            noted = moved(why, at=now(), by="train")
-            move_task(registry, model, version, waiting, noted)
         decision = ask_gate_task(tracking, trained, champion(registry, model, now()), now(), proofs)
+        waiting = settings.stages.after_training
+        why = (f"Trained, and put into {waiting}.", *(f"Its prices {notes[0]}." for _ in notes[:1]))
+        arrival = (waiting, moved(why, at=now(), by="train")) if trained.stage in ("None", waiting) else None
         noted = judged(decision.word, decision, at=now(), by="gate")
-        if decision.promoted:
-            return move_task(registry, model, version, "Production", noted).version, decision, proofs.kept
-        return record_decision_task(registry, registry.version(model, version), noted), decision, proofs.kept
+        decided = decide_task(registry, model, version, noted, promoted=decision.promoted, by_way_of=arrival)
+        return decided, decision, proofs.kept
 
 
 def _prove_waiting(tracking: Tracking, version: RegisteredVersion) -> Proofs | None:

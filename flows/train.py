@@ -42,6 +42,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import read_settings
+from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.system.lock import queued, user_name
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import run_url
@@ -163,6 +164,8 @@ def _fit_and_register(
         model = tracking.settings.model_name(split.prices.security.ticker, forecaster.column)
         trained = Trained(model=model, run_id=run.run_id, key=tags[KEY], as_of=split.prices.last)
         model_uri = package_task(tracking.settings, trained, fitted, split.train)
-        results = log_results_task(run, tracking.settings, split, fitted, judged, model_uri)
+        results = log_results_task(
+            run, tracking.settings, split, fitted, judged, model_uri, draw=not is_one_of_several()
+        )
         kept = start.tags() | {KEY: tags[KEY]}
         return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, kept), results

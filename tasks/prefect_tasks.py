@@ -2,7 +2,8 @@
 
 The work itself is in the packages that are imported here. No task caches or persists its result: results hold arrays
 and networks, and Prefect would pickle those. A task has a tag where users may want to limit how many run at once
-(`prefect concurrency-limit create yahoo 1`); each tag costs a request to the server.
+(`prefect concurrency-limit create yahoo 1`); each tag costs a request to the server. For one of several securities the
+whole work is one task run, and the steps are plain calls.
 """
 
 import functools
@@ -35,12 +36,13 @@ from tasks.operations.expired import find_expired
 from tasks.operations.old_runs import mark_lasting
 from tasks.operations.run_log import set_up_log
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
-from tasks.prices.retry import next_wait
+from tasks.prices.retry import next_wait, patiently
 from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
 from tasks.registry.registry import Registry, compare_stages
 from tasks.settings import RetrySettings, Settings
 from tasks.system import durations
+from tasks.system.cluster.one_of_several import is_one_of_several, one_of_several
 from tasks.system.disk_errors import fault_of_ours, storage_fault
 from tasks.system.keras_backend import load_backend
 from tasks.tracking.client import Tracking, open_tracking
@@ -53,6 +55,9 @@ from tasks.training.warm_start import choose_start
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# The store that this process has opened for one of several securities, and for which command.
+_opened: list[Tracking] = []
+_worked_for = ""
 _seconds: ContextVar[dict[str, float]] = ContextVar("seconds")
 
 
@@ -86,7 +91,15 @@ def timed(name: str) -> Iterator[None]:
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
+class Step(Task[P, R]):
+    """A task that is a plain call for one of several securities."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:  # type: ignore[override] # Prefect's has overloads
+        """Run it: as a task run, or plainly."""
+        return self.fn(*args, **kwargs) if is_one_of_several() else super().__call__(*args, **kwargs)
+
+
+def step(work: Callable[P, R], name: str, *tags: str) -> Step[P, R]:
     """A function as a task of that name, timed."""
 
     @functools.wraps(work)
@@ -94,11 +107,18 @@ def step(work: Callable[P, R], name: str, *tags: str) -> Task[P, R]:
         with timed(name):
             return work(*args, **kwargs)
 
-    return task(name=name, tags=tags, cache_policy=NO_CACHE, persist_result=False)(run)
+    return Step(run, name=name, tags=tags, cache_policy=NO_CACHE, persist_result=False)
 
 
 def connect(settings: Settings) -> Tracking:
-    """The tracking store; a deployment's run waits longer for a server than a command does."""
+    """The tracking store; a deployment's run waits longer for a server than a command does.
+
+    For one of several securities it is the one that was opened for the security before.
+    """
+    if is_one_of_several():
+        if not _opened or _opened[0].settings != settings:
+            _opened[:] = [open_tracking(settings)]
+        return _opened[0]
     return open_tracking(settings, durations.REACH if runtime.deployment.id is None else durations.RIDE_OUT)
 
 
@@ -126,6 +146,7 @@ record_proof_task = step(record_proof, "log proof")
 ask_gate_task = step(ask_gate, "ask the gate")
 move_task = step(Registry.move, "move")
 record_decision_task = step(Registry.record, "record")
+decide_task = step(Registry.decide, "decide")
 begin_anew_task = step(Registry.begin_anew, "begin anew")
 roll_back_task = step(Registry.roll_back, "roll back")
 
@@ -160,16 +181,21 @@ def fit_of_backtest_task(name: str, stamp: str, given: Assignment) -> Fitted:  #
 def security_task(ticker: str, stamp: str, work: Callable[[Any], R], given: Any) -> R:  # noqa: ARG001 - as above
     """What a command does for one of several securities, by a worker of a cluster or by this process."""
     _work_for(stamp)
-    return work(given)
+    with one_of_several():
+        return work(given)
 
 
 def _work_for(stamp: str) -> None:
     """Have a worker know what its task's command has handed over; this process knows it without a stamp."""
+    global _worked_for
     set_up_log()
     if stamp:
         from tasks.system.cluster.handover import take_up
 
         take_up(stamp)
+    if stamp != _worked_for:  # another command: its stores may have been made anew
+        _opened.clear()
+        _worked_for = stamp
 
 
 # Housekeeping.
@@ -179,8 +205,10 @@ mark_lasting_task = step(mark_lasting, "mark")
 remove_task = step(remove_expired, "remove")
 
 
-def patient_fetch_task(retries: RetrySettings) -> Task[..., FetchedPrices]:
+def patient_fetch_task(retries: RetrySettings) -> Callable[..., FetchedPrices]:
     """The fetch with its retries; a deployment's run waits longer between them than a command does."""
+    if is_one_of_several():
+        return lambda *given: patiently(lambda: fetch_task(*given), retries)
     scheduled = runtime.deployment.id is not None
     retried = 0
 

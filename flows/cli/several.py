@@ -4,6 +4,7 @@ A network as small as ours keeps one processor busy, and hardly a second one. A 
 other and has loaded everything once; weights and forecasts are those of a command for one alone.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -63,7 +64,7 @@ def for_each_security(
     One alone answers, or fails, as if there were no others.
 
     work:  a function of a module, which the processes import by its name
-    pause: seconds between two that begin, since each begins with fetching
+    pause: seconds between two that begin, where each begins with asking Yahoo
     """
     if len(given) == 1:
         (one,) = given.values()
@@ -71,11 +72,14 @@ def for_each_security(
     from flows.runs.side_by_side.errand import Errand
     from flows.runs.side_by_side.several import do_for_each
 
-    done = 0
+    done, asked = 0, -math.inf
+    asks = any(request.source == "yahoo" for request in given)
 
-    def begin(number: int) -> None:
-        if number:
-            time.sleep(pause)
+    def begin(_number: int) -> None:
+        nonlocal asked
+        if asks:
+            time.sleep(max(0.0, asked + pause - time.monotonic()))
+            asked = time.monotonic()
 
     def show(ticker: str) -> None:
         nonlocal done

@@ -20,6 +20,7 @@ from model.presets import preset_label
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
+from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.training.previous import WITHIN
 
 
@@ -36,6 +37,9 @@ def artifact_key(kind: str, subject: str) -> str:
 
 def flow_run_tags() -> dict[str, str]:
     """The tags by which an MLflow run names the flow run that made it, and the one that this was part of."""
+    if is_one_of_several():
+        of_several, mine = str(runtime.flow_run.id), str(runtime.task_run.id)
+        return {"x.prefect.flow_run_id": of_several, "x.prefect.task_run_id": mine, WITHIN: of_several}
     found = {
         "x.prefect.flow_run_id": runtime.flow_run.id,
         "x.prefect.flow_run_name": runtime.flow_run.name,
@@ -54,13 +58,14 @@ def link_training(
     decision: Decision,
 ) -> None:
     """Show in Prefect a training's result on its test sessions, and where MLflow shows all of it."""
-    create_link_artifact(
-        url,
-        link_text=f"MLflow run of {version.model} version {version.version}",
-        key=artifact_key("mlflow-run", version.model),
-    )
+    what = f"MLflow run of {version.model} version {version.version}"
+    link = ""
+    if is_one_of_several():  # each artifact takes as long as some steps of the training
+        link = f"[{what}]({url})\n\n"
+    else:
+        create_link_artifact(url, link_text=what, key=artifact_key("mlflow-run", version.model))
     create_markdown_artifact(
-        f"**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
+        f"{link}**{version.headline()}.** Preset {preset_label(forecaster)}.\n\n"
         f"On {sessions} sessions: {' '.join(score_sentences(metrics, money))}\n\n{markdown_table(decision.checks)}",
         key=artifact_key("training", version.model),
         description=f"the result of {version.model} version {version.version}",

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
+# How many windows are computed at a time; the number changes no digit, only the memory.
+AT_ONCE = 512
 # The weights of a layer by name: `kernel` and `bias`, and for an LSTM layer `recurrent`.
 Layer = Mapping[str, npt.NDArray[Any]]
 
@@ -20,8 +22,11 @@ Layer = Mapping[str, npt.NDArray[Any]]
 class NumpyNetwork:
     """Members side by side, each a stack of LSTM layers with one dense layer, as Keras defines them.
 
-    It computes in double precision: Keras's float32 outputs differ from it by Keras's own rounding.
+    It computes in double precision: Keras's float32 outputs differ from it by Keras's own rounding. Each window is
+    computed by itself: how many others are given changes no digit of an output.
     """
+
+    each_by_itself = True
 
     def __init__(self, members: Sequence[Sequence[Layer]]) -> None:
         self._members = [
@@ -32,7 +37,8 @@ class NumpyNetwork:
     def predict_on_batch(self, windows: npt.ArrayLike) -> Values:
         """(n, lookback, features) -> (n, members * outputs), one member's outputs after the other's."""
         inputs = np.asarray(windows, dtype=np.float64)
-        return np.hstack([_output(member, inputs) for member in self._members])
+        parts = [inputs[at : at + AT_ONCE] for at in range(0, len(inputs), AT_ONCE)] or [inputs]
+        return np.vstack([np.hstack([_output(member, part) for member in self._members]) for part in parts])
 
     def save(self, file: Path) -> None:
         """Write the weights in NumPy's own format, with nothing pickled, as float32, which they were fitted in."""
@@ -62,23 +68,27 @@ def _output(layers: Sequence[Layer], inputs: Values) -> Values:
     for layer in layers[:-1]:
         sequence = _lstm(layer, sequence)
     dense = layers[-1]
-    return np.asarray(sequence[:, -1] @ dense["kernel"] + dense["bias"], dtype=np.float64)
+    return np.asarray((sequence[:, -1:] @ dense["kernel"])[:, 0] + dense["bias"], dtype=np.float64)
 
 
 def _lstm(layer: Layer, sequence: Values) -> Values:
-    """(n, lookback, features) -> (n, lookback, units); the gates in Keras's order: input, forget, candidate, output."""
+    """(n, lookback, features) -> (n, lookback, units); the gates in Keras's order: input, forget, candidate, output.
+
+    Each product is one of stacked matrices, a row for each window: of a single matrix with a row for each window, the
+    rounding would depend on the number of rows.
+    """
     recurrent = layer["recurrent"]
     units = len(recurrent)
     # What does not depend on the step before, for all steps at once: (n, lookback, 4 * units).
     driven = sequence @ layer["kernel"] + layer["bias"]
     outputs = np.empty((*sequence.shape[:2], units))
-    state, carry = np.zeros((2, len(sequence), units))
+    state, carry = np.zeros((2, len(sequence), 1, units))
     for step in range(sequence.shape[1]):
-        gates = driven[:, step] + state @ recurrent
-        taken, kept, given = (_sigmoid(gates[:, k * units : (k + 1) * units]) for k in (0, 1, 3))
-        carry = kept * carry + taken * np.tanh(gates[:, 2 * units : 3 * units])
+        gates = driven[:, step : step + 1] + state @ recurrent
+        taken, kept, given = (_sigmoid(gates[:, :, k * units : (k + 1) * units]) for k in (0, 1, 3))
+        carry = kept * carry + taken * np.tanh(gates[:, :, 2 * units : 3 * units])
         state = given * np.tanh(carry)
-        outputs[:, step] = state
+        outputs[:, step] = state[:, 0]
     return outputs
 
 

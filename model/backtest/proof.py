@@ -15,7 +15,8 @@ import numpy as np
 from model.artifact.inference import forecast
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import PRESETS, ForecasterConfig, TrainingConfig
-from model.evaluation.evaluation import evaluate
+from model.evaluation.distribution import given
+from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.evidence.proof import ALONE, Proof, ProofConfig
 from model.evaluation.split import Split
 from model.forecaster.calibration import calibrate
@@ -129,15 +130,30 @@ def forecast_period(fitted: Fitted, prices: Prices, period: Period, done: Period
     return PeriodForecasts(made=_joined(done.made, made), alone=_joined(done.alone, alone))
 
 
+def compared(prices: Prices, start: int, config: ForecasterConfig) -> Evaluation:
+    """What sessions from row `start` on are judged beside: actual prices and naive forecasts, with none of ours."""
+    split = Split(prices=prices, train=prices.rows(0, start), n_test=len(prices) - start)
+    return evaluate(lambda _, origins: np.zeros(origins), split, config.column)
+
+
 def assemble_proof(
-    prices: Prices, start: int, found: Sequence[PeriodForecasts], config: ForecasterConfig, tried: int
+    prices: Prices,
+    start: int,
+    found: Sequence[PeriodForecasts],
+    config: ForecasterConfig,
+    tried: int,
+    beside: Evaluation | None = None,
 ) -> Proof:
-    """The proof from its periods' forecasts, from row `start` on, with the actual prices and the naive forecasts."""
+    """The proof from its periods' forecasts, from row `start` on, with the actual prices and the naive forecasts.
+
+    beside: these, as `compared` gives them, of these sessions and perhaps later ones; else they are made now
+    """
     made = _joined(*(period.made for period in found))
     alone = _joined(*(period.alone for period in found))
-    stop = start + len(made.values)
-    split = Split(prices=prices.rows(0, stop), train=prices.rows(0, start), n_test=stop - start)
-    judged = evaluate(lambda *_: made, split, config.column)
+    n = len(made.values)
+    quantiles = np.where(given(made.quantiles)[:, np.newaxis], made.quantiles, np.nan)
+    beside = beside or compared(prices.rows(0, start + n), start, config)
+    judged = replace(beside.part(slice(n)), forecast=made.values, quantiles=quantiles)
     if bool(np.isfinite(alone.quantiles).any()):
         judged = replace(judged, statistical_quantiles={ALONE: alone.quantiles})
     return Proof(judged=judged, tried=tried)
@@ -145,6 +161,8 @@ def assemble_proof(
 
 class _Silent:
     """A network whose outputs are 0: no correction of the scale, and no shift."""
+
+    each_by_itself = True
 
     def predict_on_batch(self, windows: Values) -> Values:
         return np.zeros((len(windows), 2))

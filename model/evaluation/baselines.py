@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.artifact.distribution import PROBABILITIES
+from model.artifact.distribution import PROBABILITIES, newest_quantiles
 from model.evaluation.distribution import crps, given
 from model.market.prices import Prices, Values
 
@@ -83,14 +83,10 @@ def _rolled_quantiles(changes: Values, most: int, first: int) -> Values:
 
     Row t, counted from 0, knows the changes before index t.
     """
-    stop = len(changes) + 1
-    made = np.full((stop - first, len(PROBABILITIES)), np.nan)
-    for row in range(max(first, FEWEST_CHANGES), min(stop, most)):
-        made[row - first] = np.quantile(changes[:row], PROBABILITIES)
-    full = max(first, most)
-    if full < stop:
-        windows = np.lib.stride_tricks.sliding_window_view(changes[full - most :], most)
-        made[full - first :] = np.quantile(windows, PROBABILITIES, axis=1).T
+    counts = np.arange(first, len(changes) + 1)
+    made = np.full((len(counts), len(PROBABILITIES)), np.nan)
+    enough = counts >= FEWEST_CHANGES
+    made[enough] = newest_quantiles(changes, counts[enough], most, np.array(PROBABILITIES))
     return made
 
 

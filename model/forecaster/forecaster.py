@@ -11,6 +11,7 @@ from model.config import ForecasterConfig
 from model.forecaster.calibration import calibrate
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices, Values
+from model.network.kept import Weights, joined_network
 
 if TYPE_CHECKING:
     import keras
@@ -34,8 +35,8 @@ class LossCourse:
 class Forecaster:
     """Raw prices in, forecasts in their unit out.
 
-    network:       Keras's, as it was fitted
-    predictor:     what computes the forecasts: the same network in NumPy where NumPy knows its layers, else Keras's
+    weights:       of each network, in Keras's order
+    predictor:     what computes the forecasts: the networks in NumPy where NumPy knows their layers, else in Keras
     courses:       the losses of each network, in the recipe's units
     fit_seconds:   the wall time of the fit, compilation included
     trained_until: the last session of the training part
@@ -44,12 +45,20 @@ class Forecaster:
 
     config: ForecasterConfig
     recipe: Recipe
-    network: "keras.Model"
+    weights: tuple[Weights, ...]
     predictor: "NumpyNetwork | keras.Model"
     courses: tuple[LossCourse, ...]
     fit_seconds: float
     trained_until: date
     generation: int = 0
+
+    @property
+    def network(self) -> "keras.Model":
+        """Keras's network: one object for all forecasters of a form, so read it before you ask for another's."""
+        recipe, seeds = self.recipe, self.config.training.seeds
+        return joined_network(
+            self.config.network, self.config.lookback, recipe.features, recipe.outputs, seeds, self.weights
+        )
 
     @property
     def losses(self) -> tuple[float, ...]:

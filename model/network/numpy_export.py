@@ -1,12 +1,32 @@
 """From a Keras network to the same network in NumPy, if NumpyNetwork knows all its layers."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from model.artifact.numpy_network import Layer, NumpyNetwork
+from model.config import NetworkConfig
 from model.network.build import members
 
 if TYPE_CHECKING:
     import keras
+
+
+RECURRENT, DENSE = ("kernel", "recurrent", "bias"), ("kernel", "bias")
+
+
+def in_numpy(config: NetworkConfig, weights: Sequence[Sequence[npt.NDArray[Any]]]) -> NumpyNetwork | None:
+    """The networks that `build_network` makes, with the weights of each, without Keras; None as below."""
+    if config.cell != "lstm":
+        return None
+    names = [*[RECURRENT] * len(config.units), DENSE]
+    return NumpyNetwork([_named(names, list(member)) for member in weights])
+
+
+def _named(names: Sequence[Sequence[str]], weights: list[npt.NDArray[Any]]) -> list[Layer]:
+    """The weights of each layer by name, in Keras's order."""
+    return [{name: weights.pop(0) for name in layer} for layer in names]
 
 
 def without_keras(network: "keras.Model") -> NumpyNetwork | None:
@@ -23,8 +43,7 @@ def _weights_of(network: "keras.Sequential") -> list[Layer]:
     *recurrent, last = [layer for layer in network.layers if type(layer) is not keras.layers.Dropout]
     if not _is_linear(last) or not all(_is_plain_lstm(layer) for layer in recurrent):
         return []
-    named = [(layer, ("kernel", "recurrent", "bias")) for layer in recurrent] + [(last, ("kernel", "bias"))]
-    return [dict(zip(names, layer.get_weights(), strict=True)) for layer, names in named]
+    return _named([*[RECURRENT] * len(recurrent), DENSE], network.get_weights())
 
 
 def _is_linear(layer: "keras.Layer") -> bool:

@@ -77,10 +77,11 @@ def start_again(
     """
     for variable, value in zip(optimizer.variables, unmoved, strict=True):
         variable.assign(value)
-    for layer, own in zip(form.layers, network.layers, strict=True):
-        fresh = seeded(own, draws)
-        if getattr(fresh, "rate", 0):
-            layer.seed_generator.state.assign(fresh.seed_generator.state)
+    if any(getattr(layer, "rate", 0) for layer in form.layers):
+        for layer, own in zip(form.layers, network.layers, strict=True):
+            fresh = seeded(own, draws)
+            if getattr(fresh, "rate", 0):
+                layer.seed_generator.state.assign(fresh.seed_generator.state)
     form.set_weights(network.get_weights())
 
 

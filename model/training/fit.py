@@ -13,8 +13,9 @@ from model.forecaster.forecaster import Forecaster, LossCourse
 from model.forecaster.scaling import fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices
-from model.network.build import build_network, side_by_side
-from model.network.numpy_export import without_keras
+from model.network.build import build_network
+from model.network.kept import Weights, fresh_network, separate_network
+from model.network.numpy_export import in_numpy
 from model.training.compiled import keep, take
 from model.training.fit_distribution import fit_distribution, fitted_on
 from model.training.objective import fit_branch
@@ -34,19 +35,15 @@ def train_forecaster(
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
     parent:   the forecaster whose weights the networks start with; ValueError if it may not be used
     """
-    import keras
-
     if parent and (refusal := parent.past.refusal(train, config)):
         raise ValueError(refusal)
     start = time.perf_counter()
     recipe = _with_branch(fit_recipe(train, config), train)
     windows = make_windows(train, recipe)
-    networks: list[keras.Sequential] = []
+    weights: list[Weights] = []
     courses: list[LossCourse] = []
     for member, seed in enumerate(config.training.seeds):
-        keras.utils.set_random_seed(seed)
-        draws = Random(seed)  # noqa: S311 - no secrets
-        network = build_network(config.network, config.lookback, recipe.features, recipe.outputs, draws)
+        network, draws = _begin(config, recipe, seed)
         if parent:
             network.set_weights(parent.weights[member])
         report = _reporter(watchers, sum(len(course.training) for course in courses))
@@ -54,20 +51,31 @@ def train_forecaster(
             courses.append(fit_distribution(network, windows, config.training, seed, draws, report))
         else:
             courses.append(fit(network, windows, config.training, draws, report))
-        networks.append(network)
-    seconds = time.perf_counter() - start
-    network = side_by_side(networks)
+        weights.append(tuple(network.get_weights()))
+    networks = config.network, config.lookback, recipe.features, recipe.outputs, config.training.seeds, weights
     fitted = Forecaster(
         config=config,
         recipe=recipe,
-        network=network,
-        predictor=without_keras(network) or network,
+        weights=tuple(weights),
+        predictor=in_numpy(config.network, weights) or separate_network(*networks),
         courses=tuple(courses),
-        fit_seconds=seconds,
+        fit_seconds=time.perf_counter() - start,
         trained_until=train.last,
         generation=parent.past.generation + 1 if parent else 0,
     )
     return fitted.calibrated(train)
+
+
+def _begin(config: ForecasterConfig, recipe: Recipe, seed: int) -> "tuple[keras.Sequential, Random]":
+    """A network with the fresh weights of a seed, and the generator of its dropout's seeds."""
+    shape = config.lookback, recipe.features, recipe.outputs
+    if isinstance(recipe, ChangeRecipe):
+        return fresh_network(config.network, *shape, seed)
+    import keras
+
+    keras.utils.set_random_seed(seed)  # draws the order of the windows
+    draws = Random(seed)  # noqa: S311 - no secrets
+    return build_network(config.network, *shape, draws), draws
 
 
 def _with_branch(recipe: Recipe, train: Prices) -> Recipe:

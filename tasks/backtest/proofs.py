@@ -26,6 +26,7 @@ from model.backtest.proof import (
     Period,
     PeriodForecasts,
     assemble_proof,
+    compared,
     configuration_of,
     first_row,
     fit_period,
@@ -94,8 +95,10 @@ def prove(
             return found
         trial, prices, start = found
 
+        beside = compared(prices, start, configuration)
+
         def assembled(made: list[PeriodForecasts]) -> Proof:
-            return assemble_proof(prices, start, made, configuration, trial.number)
+            return assemble_proof(prices, start, made, configuration, trial.number, beside)
 
         run_id = _run(tracking, prices, configuration, start)
         with TemporaryDirectory(prefix="tomorrow-") as folder:

@@ -35,6 +35,10 @@ RESTORE = (
 
 T = TypeVar("T")
 
+# The schema of each SQLite file in which this process has found every column and trigger: it is looked through again
+# only after a change.
+_sound: dict[sa.URL, int] = {}
+
 
 class Damaged(Exception):
     """Damaged contents of the ledger's database; the text says what and where."""
@@ -72,6 +76,9 @@ class LedgerDatabase:
     def _open(self) -> None:
         """Make sure that the tables are there, in this code's version, with their triggers."""
         with self._engine.connect() as connection:
+            schema = _schema(connection)
+            if schema is not None and _sound.get(self._url) == schema and _row_of_version(connection) == LEDGER_VERSION:
+                return
             found = _version(connection)
             missing = () if found != LEDGER_VERSION else _missing_columns(connection)
             lost = () if found != LEDGER_VERSION or missing else missing_triggers(connection)
@@ -99,6 +106,8 @@ class LedgerDatabase:
                 need="a ledger whose records nobody could change",
                 remedy="find out who removed them, compare the ledger with a copy, then run it again",
             )
+        if schema is not None and found == LEDGER_VERSION:
+            _sound[self._url] = schema
 
     def _alone(self, act: Callable[[sa.Connection], int]) -> int:
         """Let `act` change the tables, all or nothing, in one process at a time."""
@@ -177,9 +186,18 @@ def _damage(connection: sa.Connection, query: sa.Select[Any], parse: Callable[[s
     return None
 
 
-def _version(connection: sa.Connection) -> int | None:
-    if not sa.inspect(connection).has_table(ledger_version.name):
+def _schema(connection: sa.Connection) -> int | None:
+    """A number that changes with every change of SQLite's tables and triggers, by anybody; None elsewhere."""
+    if connection.dialect.name != "sqlite":
         return None
+    return int(connection.exec_driver_sql("PRAGMA schema_version").scalar_one())
+
+
+def _version(connection: sa.Connection) -> int | None:
+    return _row_of_version(connection) if sa.inspect(connection).has_table(ledger_version.name) else None
+
+
+def _row_of_version(connection: sa.Connection) -> int:
     found = connection.execute(sa.select(ledger_version.c.version)).scalars().all()
     if len(found) != 1 or not isinstance(found[0], int):
         raise Damaged(

@@ -1,6 +1,7 @@
 """Logs a proof in MLflow: its figures and its picture, in its own run and in the training that it was made for."""
 
 import math
+from collections.abc import Sequence
 
 from model.evaluation.evidence.proof import Proof
 from model.figures.evidence import evidence_figure
@@ -16,22 +17,15 @@ UNTIL = "x.proof.until"
 OF_A_TRAINING = ("proof_evidence", "proof_evidence_against", "proof_crps_skill", "proof_sessions")
 
 
-def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof) -> None:
-    """Log the result of a version's proof: the claim above both runs, the figures in both and on the logged model."""
+def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof, *, draw: bool = True) -> None:
+    """Log the result of a version's proof: the claim above both runs, the figures in both and on the logged model.
+
+    draw: whether to draw its picture, too
+    """
     from mlflow.entities import Metric, RunTag
 
     client, proof, needed = tracking.client, kept.proof, tracking.settings.gate.needed
-    claim, figure = proof.claim(needed), None
-    if proof.evidence is not None:
-        of = f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}"
-        odds = proof.needed_odds(needed)
-        figure = evidence_figure(
-            proof.judged.sessions,
-            proof.evidence,
-            odds,
-            f"{of}, {proof.verdict(needed)}",
-            needed_against=needed.evidence,
-        )
+    claim, shows = proof.claim(needed), list[str]()
     for run_id in (version.run_id, kept.run_id):
         run = client.get_run(run_id)
         if run.data.tags.get(UNTIL, "") > proof.last.isoformat():
@@ -55,8 +49,26 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
             ],
             tags=[RunTag(name, text) for name, text in tags.items()],
         )
-        if figure is not None:
-            client.log_figure(run_id, figure, "figures/evidence.png")
+        shows.append(run_id)
+    if draw:
+        draw_evidence(tracking, version, kept, shows)
+
+
+def draw_evidence(tracking: Tracking, version: RegisteredVersion, kept: KeptProof, run_ids: Sequence[str]) -> None:
+    """Draw the picture of a version's proof into these runs; nothing where it has no distributions."""
+    proof, needed = kept.proof, tracking.settings.gate.needed
+    if proof.evidence is None or not run_ids:
+        return
+    of = f"{version.tags.get('security', version.model)} {version.tags.get('column', '')}"
+    figure = evidence_figure(
+        proof.judged.sessions,
+        proof.evidence,
+        proof.needed_odds(needed),
+        f"{of}, {proof.verdict(needed)}",
+        needed_against=needed.evidence,
+    )
+    for run_id in run_ids:
+        tracking.client.log_figure(run_id, figure, "figures/evidence.png")
 
 
 def with_claim(note: str, claim: str) -> str:

@@ -20,7 +20,7 @@ from datetime import datetime
 from model.errors import NothingInProduction, UsageError
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
-from tasks.registry.manual_changes import production_of, superseded
+from tasks.registry.manual_changes import ModelView, production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
 from tasks.registry.ruling import Move, Ruling
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back, way_of
@@ -189,12 +189,7 @@ class Registry:
 
     def record(self, version: RegisteredVersion, ruling: Ruling) -> RegisteredVersion:
         """Record a decision on a version that keeps its stage; the version as it is then."""
-        model, number = version.model, version.version
-        with self.locked(model):
-            self._writer.settle(model, ruling.at)
-            stage = self.version(model, number).stage
-            self._writer.make([StageChange.of(ruling, new_move(), model, number, stage, stage)])
-        return self.version(model, number)
+        return self.decide(version.model, version.version, ruling, promoted=False, by_way_of=None)
 
     def note(self, version: RegisteredVersion, tags: Mapping[str, str]) -> None:
         """Set tags of a version that do not concern its stage."""
@@ -211,15 +206,35 @@ class Registry:
             if target.stage == stage:
                 note = f"Version {number} of {model} is in {stage} already."
                 return Move(version=target, before=stage, archived=(), changed=False, notes=(*notes, note))
-            move, before = new_move(), production_of(view.recorded)
-            changes = [StageChange.of(ruling, move, model, number, target.stage, stage)]
-            if stage == "Production" and before is not None:
-                making_room = superseded(number, ruling)
-                changes.append(StageChange.of(making_room, move, model, before, "Production", "Archived"))
-            self._writer.make(changes)
-            archived = tuple(change.version for change in changes[1:])
-            moved = self.version(model, number)
+            change = StageChange.of(ruling, new_move(), model, number, target.stage, stage)
+            archived, moved = self._make([change], view), self.version(model, number)
             return Move(version=moved, before=target.stage, archived=archived, changed=True, notes=notes)
+
+    def decide(
+        self, model: str, number: int, ruling: Ruling, *, promoted: bool, by_way_of: tuple[Stage, Ruling] | None
+    ) -> RegisteredVersion:
+        """Record a decision, and move the version into Production if it is `promoted`, all in one step.
+
+        by_way_of: a stage that it comes into first, with the ruling for that line of the history
+        """
+        with self.locked(model):
+            view, _ = self._writer.settle(model, ruling.at)
+            move, stage = new_move(), self.version(model, number).stage
+            waiting, why = by_way_of or (stage, ruling)
+            changes = [] if waiting == stage else [StageChange.of(why, move, model, number, stage, waiting)]
+            changes.append(StageChange.of(ruling, move, model, number, waiting, "Production" if promoted else waiting))
+            self._make(changes, view)
+            return self.version(model, number)
+
+    def _make(self, changes: Sequence[StageChange], view: ModelView) -> tuple[int, ...]:
+        """Make a version's move; the version that it replaces in Production, if any, is archived and returned."""
+        last, there = changes[-1], production_of(view.recorded)
+        if last.after != "Production" or there is None or there == last.version:
+            self._writer.make(changes)
+            return ()
+        room = superseded(last.version, last.ruling)
+        self._writer.make([*changes, StageChange.of(room, last.move, last.model, there, "Production", "Archived")])
+        return (there,)
 
     def remove(self, model: str, number: int, ruling: Ruling) -> None:
         """Delete a version, on record; UsageError where it is in Production or Staging."""
@@ -262,8 +277,7 @@ class Registry:
         """A version whose tags on its skill are replaced by those of the history, since anybody may set tags."""
         line = self.history.judged(version.model, version.version)
         on_record = {} if line is None else {key: line.ruling.tags().get(key, "") for key in JUDGED}
-        others = {key: text for key, text in version.tags.items() if key not in JUDGED}
-        return replace(version, tags={**others, **on_record})
+        return replace(version, tags={**{k: text for k, text in version.tags.items() if k not in JUDGED}, **on_record})
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:
         staged = self.history.in_stage(model, "Staging")

@@ -137,14 +137,15 @@ class StageWriter:
         move was made, they get a new id, and the next look reverts MLflow.
         """
         found = look(changes[0].model).found
-        untouched = all(found.get(change.version, DELETED) == change.before for change in changes)
+        # A version may have two lines: from the first one's stage by way of another.
+        was = {change.version: change.before for change in reversed(changes)}
+        meant = {change.version: change.after for change in changes}
+        untouched = all(found.get(version, DELETED) == stage for version, stage in was.items())
         move, reasons = before if untouched else new_move(), (f"The move was not made: {why}.",)
         ruling = Ruling(decision=DecisionWord.TAKEN_BACK, reasons=reasons, at=changes[0].at, by=changes[0].by)
+        model = changes[0].model
         self.history.append(
-            [
-                StageChange.of(ruling, move, change.model, change.version, change.after, change.before)
-                for change in changes
-            ]
+            [StageChange.of(ruling, move, model, version, stage, was[version]) for version, stage in meant.items()]
         )
 
     def _is_ours(self, model: str, move: str | None) -> bool:
@@ -155,7 +156,8 @@ class StageWriter:
         """Write what is on record to MLflow, and note that the move of these lines is completed."""
         model = changes[0].model
         there = {version.version: version for version in self._align(model, look)}
-        for change in changes:
+        # Of two lines of a version the later one counts.
+        for change in {change.version: change for change in changes}.values():
             if change.decision not in KEEPING_TAGS and change.version in there:
                 version, ruling = there[change.version], change.ruling
                 self._mlflow.tag(model, change.version, {**ruling.tags(), "stage": change.after})

@@ -181,6 +181,11 @@ def load_forecaster(settings: Settings, model_uri: str, source: str) -> Packaged
 
 def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":
     """Only the network at such addresses, to be fitted further; ConfigurationError as for version_files."""
+    return load_parts(settings, model_uri, source)[0]
+
+
+def load_parts(settings: Settings, model_uri: str, source: str) -> "tuple[keras.Model, str]":
+    """The network at such addresses, and the recipe as it is stored; ConfigurationError as for version_files."""
     import keras
     from mlflow.models import Model
 
@@ -188,5 +193,6 @@ def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Mode
 
     with version_files(settings, model_uri, source) as stored:
         artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
-        network = stored / artifacts["network"]["path"]
-        return keras.models.load_model(network, custom_objects=cells.CELLS, compile=False, safe_mode=True)
+        network, recipe = (stored / artifacts[name]["path"] for name in ("network", "recipe"))
+        loaded = keras.models.load_model(network, custom_objects=cells.CELLS, compile=False, safe_mode=True)
+        return loaded, recipe.read_text(encoding="utf-8")

@@ -9,15 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from model.config import ForecasterConfig
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.split import Split
-from model.figures.gradients import gradients_figure
-from model.figures.training import training_figures
-from model.forecaster.forecaster import Forecaster
+from model.forecaster.forecaster import Forecaster, LossCourse
 from model.presets import SHORT, preset_label
 from model.training.gradients import gradient_norms
 from tasks.registry.registry import Registry
 from tasks.registry.version import AS_OF, RegisteredVersion, logged_model_id
 from tasks.settings import Settings
-from tasks.tracking.artifacts import log_figures, log_predictions
+from tasks.tracking.artifacts import log_predictions
 from tasks.tracking.checked_files import log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.datasets import dataset_of_test
@@ -26,6 +24,7 @@ from tasks.tracking.provenance import FINGERPRINT, training_tags
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, log_inputs
 from tasks.training.description import run_note
+from tasks.training.figures import LATER, log_training_figures
 
 RESULTS_FILE = "results.json"
 
@@ -37,7 +36,9 @@ class TrainingResults(BaseModel):
     epochs:         of all networks together; first_loss, last_loss: the mean loss in the first and last of them
     fit_seconds:    the wall time of the fit
     metrics:        all of them, on the test period; errors in the unit of the prices. MLflow shows a few
-    gradients:      the oldest step's gradient over the newest's, as `GradientNorms.ratios` names them
+    gradients:      the oldest step's gradient over the newest's, as `GradientNorms.ratios` names them; none where the
+                    figures are drawn later
+    courses:        how the loss of each network went
     """
 
     # By default an infinite number is written as null, which no number can be read from.
@@ -52,6 +53,7 @@ class TrainingResults(BaseModel):
     backend: str
     metrics: dict[str, float]
     gradients: dict[str, float] = {}
+    courses: tuple[LossCourse, ...] = ()
 
 
 def start_training_run(
@@ -75,13 +77,19 @@ def log_setup(run: TrackedRun, settings: Settings, split: Split, config: RunConf
 
 
 def log_results(
-    run: TrackedRun, settings: Settings, split: Split, forecaster: Forecaster, judged: Evaluation, model_uri: str
+    run: TrackedRun,
+    settings: Settings,
+    split: Split,
+    forecaster: Forecaster,
+    judged: Evaluation,
+    model_uri: str,
+    *,
+    draw: bool = True,
 ) -> TrainingResults:
-    """Log the results: metrics, figures, the table of predictions, and the note that summarises them."""
+    """Log the results: metrics, the table of predictions, the note that summarises them, and figures if `draw`."""
     from keras import backend
 
-    column = forecaster.config.column
-    norms = gradient_norms(forecaster, split.train)
+    norms = gradient_norms(forecaster, split.train) if draw else None
     results = TrainingResults(
         rows=forecaster.recipe.rows,
         features=forecaster.recipe.features,
@@ -92,25 +100,26 @@ def log_results(
         backend=str(backend.backend()),
         metrics=judged.metrics(),
         gradients={} if norms is None else norms.ratios(),
+        courses=forecaster.courses,
     )
     run.log_metrics(shown(results.metrics), model_id=logged_model_id(model_uri), dataset=dataset_of_test(split))
     with TemporaryDirectory() as folder:
         Path(folder, RESULTS_FILE).write_text(results.model_dump_json(indent=2), encoding="utf-8")
         log_checked(run.client, settings, run.run_id, Path(folder))
     log_predictions(run, judged)
-    figures = training_figures(split, forecaster.recipe, forecaster.courses, judged)
-    note = run_note(split, forecaster.config, judged, model_uri)
-    if norms is None:
-        note += "\nThere is no figure of gradients: only the TensorFlow backend makes one.\n"
+    if draw:
+        drawn = split, forecaster.recipe, forecaster.courses, judged, norms
+        lacks = log_training_figures(run.client, run.run_id, *drawn)
     else:
-        drawn = gradients_figure(norms, f"{split.prices.security.ticker} {column}")
-        if drawn is None:
-            note += "\nThere is no figure of gradients: all are zero, since the fit kept its first weights.\n"
-        else:
-            figures = {**figures, "gradients": drawn}
-    log_figures(run, figures)
-    run.log_note(note)
-    run.set_tags({"backend": results.backend, "test.first": str(split.first_test), "test.last": str(split.last_test)})
+        lacks = LATER.format(model=settings.model_name(split.prices.security.ticker, forecaster.config.column))
+    run.set_tags(
+        {
+            "mlflow.note.content": run_note(split, forecaster.config, judged, model_uri) + lacks,
+            "backend": results.backend,
+            "test.first": str(split.first_test),
+            "test.last": str(split.last_test),
+        }
+    )
     return results
 
 

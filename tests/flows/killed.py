@@ -14,7 +14,7 @@ class Killed(BaseException):
 def killed_at(monkeypatch: pytest.MonkeyPatch, owner: object, step: str) -> Iterator[None]:
     """What runs in the block is killed where this step of it would begin, and has to come there."""
 
-    def kill(*_: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:

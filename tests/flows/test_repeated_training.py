@@ -76,7 +76,7 @@ def test_what_one_run_of_several_has_trained_it_does_not_train_again(
 
 @pytest.mark.parametrize(
     ("step", "decided"),
-    [("prove_task", None), ("ask_gate_task", "moved"), ("record_decision_task", "moved")],
+    [("prove_task", None), ("ask_gate_task", None), ("decide_task", None)],
     ids=["before its proof was made", "before the gate was asked", "before its answer was noted"],
 )
 def test_a_training_that_was_killed_at_the_gate_is_continued(

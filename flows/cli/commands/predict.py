@@ -78,9 +78,10 @@ def predict(
 def predict_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
     """One forecast, in whatever process."""
     from flows.predict import predict as flow
+    from flows.runs.final_state import carry_out
 
     request, column = wanted
-    return predict_result(flow(request=request, column=column))
+    return predict_result(carry_out(flow, request=request, column=column))
 
 
 def _check_production(settings: "Settings", request: "PriceRequest", column: str) -> None:

@@ -129,10 +129,11 @@ def score(
 
 def score_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
     """One scoring, in whatever process."""
+    from flows.runs.final_state import carry_out
     from flows.score import score as flow
 
     request, column = wanted
-    report = flow(request=request, column=column)
+    report = carry_out(flow, request=request, column=column)
     return CommandResult(ScoreAnswer.model_validate(report), _text(report))
 
 

@@ -193,10 +193,11 @@ def train(
 
 def train_security(training: Training) -> CommandResult:
     """One training, in whatever process."""
+    from flows.runs.final_state import carry_out
     from flows.train import train
     from tasks.settings import read_settings
 
-    return train_result(train(**vars(training)), read_settings())
+    return train_result(carry_out(train, **vars(training)), read_settings())
 
 
 def train_result(report: "TrainReport", settings: "Settings") -> CommandResult:

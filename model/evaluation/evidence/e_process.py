@@ -108,20 +108,18 @@ def largest_differences(ours: Values, other: Values) -> Values:
     """(n,) the largest size that the difference of the two CRPS can have, whatever the price; in dollars.
 
     ours, other: (n, len(PROBABILITIES)) quantiles. The CRPS is piecewise linear in the price with kinks at the
-    quantiles, and the difference is constant beyond the outermost ones: it is largest at one of the kinks.
+    quantiles, and the difference is constant beyond the outermost ones: it is largest at one of the kinks. Each
+    quantile makes its CRPS steeper by twice its weight, so the difference at every kink follows from that below all of
+    them by cumulative sums.
     """
-    kinks = np.concatenate([ours, other], axis=1)
-    return np.asarray(np.abs(_at(kinks, ours) - _at(kinks, other)).max(axis=1))
-
-
-def _at(prices: Values, quantiles: Values) -> Values:
-    """(n, m) the CRPS of each row's distribution at m prices of the same row."""
-    scores = np.zeros(prices.shape)
-    # Quantile by quantile: all at once would take fifty times the memory.
-    for at, (probability, weight) in enumerate(zip(PROBABILITIES, CRPS_WEIGHTS, strict=True)):
-        over = prices - quantiles[:, [at]]
-        scores += 2 * weight * np.where(over > 0, probability * over, (probability - 1) * over)
-    return scores
+    kinks, none = np.concatenate([ours, other], axis=1), np.zeros_like(CRPS_WEIGHTS)
+    order = np.argsort(kinks, axis=1, kind="stable")
+    # Each by itself, so that the two exchanged give the same to the last digit.
+    steeper = (np.concatenate(both)[order] for both in ((CRPS_WEIGHTS, none), (none, CRPS_WEIGHTS)))
+    first, second = (2 * np.cumsum(each, axis=1)[:, :-1] for each in steeper)
+    rises = np.cumsum((first - second) * np.diff(np.take_along_axis(kinks, order, axis=1), axis=1), axis=1)
+    below = (2 * CRPS_WEIGHTS * (1 - np.array(PROBABILITIES)) * (ours - other)).sum(axis=1)
+    return np.asarray(np.maximum(np.abs(below), np.abs(below[:, np.newaxis] + rises).max(axis=1)))
 
 
 def gains(actual: Values, ours: Values, other: Values) -> Values:

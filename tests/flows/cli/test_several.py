@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -63,6 +65,13 @@ def mlflow_runs(client: "MlflowClient", filter_: str = "") -> Any:
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()], filter_)
 
 
+def weights_digest(client: "MlflowClient", home: Path, model: str) -> str:
+    """The digest of the weights of a model's first version, as they lie in its files."""
+    made_from = str(client.get_model_version(model, "1").source).rpartition("/")[2]
+    (file,) = home.rglob(f"{made_from}/**/weights.npz")
+    return sha256(file.read_bytes()).hexdigest()
+
+
 def newest_flow_run(name: str) -> FlowRun:
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=50)
@@ -71,19 +80,12 @@ def newest_flow_run(name: str) -> FlowRun:
 
 def unfinished_within(run: FlowRun) -> list[str]:
     """The flow and task runs within one that say that somebody carries them out."""
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterId,
-        FlowRunFilterParentFlowRunId,
-    )
-
     with get_client(sync_client=True) as client:
         parts = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
         )
         ids = FlowRunFilterId(any_=[run.id, *(part.id for part in parts)])
         steps = client.read_task_runs(flow_run_filter=FlowRunFilter(id=ids))
-    assert parts
     assert steps
     states = {found.name: found.state for found in parts} | {found.name: found.state for found in steps}
     return [name for name, state in states.items() if state is None or state.type.value in UNFINISHED]
@@ -121,9 +123,12 @@ def test_a_worker_that_is_killed_costs_no_security_and_no_digit(
     assert (whole.state.type.value, whole.state.message) == ("COMPLETED", "3 of 3 securities done")
     assert unfinished_within(whole) == []
 
-    monkeypatch.setenv("TOMORROW_HOME", str(tmp_path / "undisturbed"))
+    undisturbed = tmp_path / "undisturbed"
+    monkeypatch.setenv("TOMORROW_HOME", str(undisturbed))
     alone = run("train", "--source", "csv", next(file for file in files if "TWO" in file), *fit).json
     assert alone["metrics"] == answer["securities"][1]["metrics"]
+    separate = type(client)(f"sqlite:///{undisturbed}/mlflow.db")
+    assert weights_digest(separate, undisturbed, "TWO-Open") == weights_digest(client, home, "TWO-Open")
 
 
 def test_ctrl_c_in_a_terminal_ends_all_of_it(
@@ -168,8 +173,21 @@ def test_a_cluster_of_others_trains_and_tells_what_fails(
     trained = run("train", *files, *SMALL, "--cluster", cluster, "--json")
     assert trained.code == 0, trained.err
     assert [(one["ticker"], one["version"]) for one in trained.json["securities"]] == [(name, 1) for name in TICKERS]
-    assert {made.info.status for made in mlflow_runs(client, "tags.model = 'ONE-Open'")} == {"FINISHED"}
+    (made,) = mlflow_runs(client, "tags.model = 'ONE-Open'")
+    assert made.info.status == "FINISHED"
     assert unfinished_within(newest_flow_run("train 3 securities")) == []
+    whole = newest_flow_run("train 3 securities")
+    with get_client(sync_client=True) as prefect:
+        steps = prefect.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[whole.id])))
+    assert sorted(step.name for step in steps) == sorted(TICKERS)
+    assert made.data.tags["x.prefect.flow_run_id"] == str(whole.id)
+    assert client.list_artifacts(made.info.run_id, "figures") == []
+    assert "`tomorrow figures ONE-Open`" in made.data.tags["mlflow.note.content"]
+    drawn = run("figures", "ONE-Open", "--json")
+    assert (drawn.code, drawn.json["run_id"]) == (0, made.info.run_id), drawn.err
+    figures = {Path(file.path).stem for file in client.list_artifacts(made.info.run_id, "figures")}
+    assert {"prices", "loss", "scaled", "forecast", "errors", "gradients", "crps", "pit", "reliability"} <= figures
+    assert "tomorrow figures" not in client.get_run(made.info.run_id).data.tags["mlflow.note.content"]
     nothing = run("predict", *files, "--cluster", cluster, "--json")
     assert nothing.code == 5
     assert [one["error"]["kind"] for one in nothing.json["securities"]] == ["NothingInProduction"] * 3

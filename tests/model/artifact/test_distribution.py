@@ -1,9 +1,18 @@
 """Past errors as quantiles: every rank counted by hand."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
-from model.artifact.distribution import LEVELS, PROBABILITIES, Calibration, Errors, quantile_column
+from model.artifact.distribution import (
+    LEVELS,
+    PROBABILITIES,
+    Calibration,
+    Errors,
+    newest_quantiles,
+    quantile_column,
+)
 
 NINETY_NINE = np.arange(1.0, 100.0)
 
@@ -74,7 +83,27 @@ def test_quantiles_never_fall(symmetric: bool) -> None:
 
 def test_an_error_is_known_from_the_session_that_it_is_of() -> None:
     errors = Errors(days=np.array([10.0, 11.0, 14.0]), values=np.array([1.0, 2.0, 3.0]))
-    assert [errors.known_at(day).tolist() for day in (9, 10, 13, 14, 99)] == [[], [1], [1, 2], [1, 2, 3], [1, 2, 3]]
+    assert errors.known_by(np.array([9.0, 10.0, 13.0, 14.0, 99.0])).tolist() == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("method", ["linear", "weibull"])
+def test_rolling_quantiles_are_numpys_to_the_last_digit(method: Literal["linear", "weibull"]) -> None:
+    values = np.random.default_rng(6).standard_t(3, 300).round(2)  # with ties
+    counts = np.array([19, 20, 20, 250, 299, 300, 60, 61])
+    for most in (20, 100, 1000):
+        found = newest_quantiles(values, counts, most, np.array(PROBABILITIES), weibull=method == "weibull")
+        wanted = [np.quantile(values[max(0, n - most) : n], PROBABILITIES, method=method) for n in counts]
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_quantiles_of_many_days_are_those_of_each_to_the_last_digit(symmetric: bool) -> None:
+    rng = np.random.default_rng(5)
+    errors = Errors(days=np.cumsum(rng.integers(1, 4, 400)).astype(np.float64), values=rng.standard_t(3, 400))
+    calibration = Calibration(windows=(50, 300), symmetric=symmetric, largest=4.0)
+    days = np.arange(errors.days[-1] + 3)
+    one_by_one = [calibration.quantiles(errors.values[errors.days <= day]) for day in days]
+    np.testing.assert_array_equal(calibration.quantiles_at(errors, days), one_by_one)
 
 
 def test_errors_that_are_exchangeable_stay_below_a_quantile_as_often_as_it_says() -> None:

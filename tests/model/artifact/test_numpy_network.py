@@ -11,7 +11,7 @@ from model.artifact.numpy_network import NumpyNetwork
 from model.config import PRESETS, NetworkConfig
 from model.forecaster.scaling import fit_recipe
 from model.network.build import build_network, members, side_by_side
-from model.network.numpy_export import without_keras
+from model.network.numpy_export import in_numpy, without_keras
 from tests.market import make_prices
 
 
@@ -63,6 +63,20 @@ def test_what_is_written_answers_to_the_last_digit_when_it_is_read(tmp_path: Pat
     answers = NumpyNetwork.load(tmp_path / "weights.npz").predict_on_batch(windows)
     assert answers.shape == (3, 11)
     np.testing.assert_array_equal(answers, written.predict_on_batch(windows))
+
+
+@pytest.mark.parametrize("units", [(16,), (5, 4, 3)])
+def test_how_many_windows_are_given_changes_no_digit(units: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    network = NetworkConfig(units=units, dropout=0.0)
+    computed = in_numpy(
+        network, [random_weights([w.shape for w in build_network(network, 20, 5).get_weights()], 1)] * 3
+    )
+    assert computed is not None
+    windows = np.random.default_rng(2).normal(size=(40, 20, 5))
+    each = np.vstack([computed.predict_on_batch(windows[i : i + 1]) for i in range(len(windows))])
+    np.testing.assert_array_equal(computed.predict_on_batch(windows), each)
+    monkeypatch.setattr("model.artifact.numpy_network.AT_ONCE", 7)
+    np.testing.assert_array_equal(computed.predict_on_batch(windows), each)
 
 
 def test_members_keep_their_order_in_a_file(tmp_path: Path) -> None:

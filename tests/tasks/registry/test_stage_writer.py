@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from model.errors import ConfigurationError
+from model.evaluation.decision import DecisionWord
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
 from tasks.settings import Stage
@@ -126,6 +127,28 @@ def test_a_move_that_mlflow_forbids_is_taken_back_and_made_by_nobody_later(
     ]
     registry.move(MODEL, 2, "Production", PASSED)
     assert registry.roll_back(MODEL, PASSED).version.version == 1, "a move that was taken back is not on the way"
+
+
+def test_a_decision_by_way_of_a_stage_is_one_move_and_is_taken_back_as_one(
+    registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tracking)
+    arrival = "Staging", replace(PASSED, decision=DecisionWord.MOVED, reasons=("Trained.",), by="train")
+    decide = partial(registry.decide, MODEL, 1, PASSED, promoted=True, by_way_of=arrival)
+    with monkeypatch.context() as patch:
+        refusing(tracking, patch, "transition_model_version_stage")
+        with pytest.raises(ConfigurationError, match="Permission denied"):
+            decide()
+    assert (registry.version(MODEL, 1).stage, registry.compare(MODEL, NOW)) == ("None", ())
+    decided = decide()
+    assert (decided.stage, decided.decision) == ("Production", PASSED.decision)
+    lines = registry.history.changes(MODEL)
+    assert [(line.before, line.after, line.decision) for line in lines] == [
+        *(("None", "Staging", "moved"), ("Staging", "Production", "promoted"), ("Production", "None", "taken back")),
+        *(("None", "Staging", "moved"), ("Staging", "Production", "promoted")),
+    ]
+    assert lines[-1].move == lines[-2].move != lines[0].move
+    assert registry.production(MODEL, NOW).version == 1
 
 
 def test_what_was_made_of_a_move_before_mlflow_forbade_the_rest_is_undone_by_whoever_looks_next(

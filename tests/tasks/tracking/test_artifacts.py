@@ -23,7 +23,7 @@ INPUTS = RunConfig(request=PriceRequest(), forecaster=CONFIG, evaluation=Evaluat
 
 def test_figures_are_images_of_the_run(run: TrackedRun, split: Split, tmp_path: Path) -> None:
     figures = training_figures(split, LEVEL, [course(0.1, 0.01)], evaluation_of(split))
-    log_figures(run, figures)
+    log_figures(run.client, run.run_id, figures)
     files = {file.path for file in run.client.list_artifacts(run.run_id, "figures")}
     assert files == {f"figures/{name}.png" for name in ("prices", "loss", "scaled", "forecast", "errors")}
     image = Path(run.client.download_artifacts(run.run_id, "figures/forecast.png", str(tmp_path)))
@@ -72,7 +72,7 @@ def test_all_of_it_works_through_a_server_and_prints_nothing(
         run.log_epoch(2, 0.4)
         run.log_metrics(evaluation.metrics())
         figures = training_figures(split, LEVEL, [course(0.5, 0.4)], evaluation)
-        log_figures(run, figures)
+        log_figures(run.client, run.run_id, figures)
         log_predictions(run, evaluation)
         run.log_note(run_note(split, CONFIG, evaluation, "models:/m-1"))
     assert load_prices(tracking, run.run_id, "models:/TEST-Open/1").values.tobytes() == split.prices.values.tobytes()

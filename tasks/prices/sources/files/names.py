@@ -1,5 +1,6 @@
 """The names of columns in exports of prices, and the role that each stands for."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ _PARTS = re.compile(r"[\s._:|/-]+")
 _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_:/-]{0,29}")
 
 
+@functools.lru_cache(maxsize=4096)  # each cell of a table's first rows may be a name
 def plain(name: str) -> str:
     """A name without the things in which exports differ: case, accents, spaces, signs, text in brackets."""
     bare = _NUMBERED.sub("", _NOTES.sub("", name)) or name
