@@ -44,6 +44,7 @@ COMMANDS = {
     "forecasts": ("forecasts", "List the forecasts in the ledger, the actual prices and the scores."),
     "prices": ("prices", "Show which prices are stored and how fresh they are, or fetch them."),
     "up": ("up", "Start the servers and a worker with the schedules, and keep them running."),
+    "serve": ("serve", "Serve the board, and forecasts over HTTP; it follows what is promoted."),
     "status": ("status", "Show what runs, what is next, and how prices and forecasts are."),
     "clean": ("clean", "Remove old versions, runs, prices and logs that nothing refers to."),
 }

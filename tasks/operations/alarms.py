@@ -27,6 +27,7 @@ RESOURCES: Mapping[AlarmKind, str] = {
     "prices.stale": "security",
     "prices.restated": "security",
     "model.no-skill": "model",
+    "model.not-loaded": "model",
     "stack.part-down": "part",
 }
 

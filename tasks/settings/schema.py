@@ -4,10 +4,10 @@ import re
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from model.config import Ticker
 from model.evaluation.evidence.proof import ProofConfig
@@ -63,8 +63,16 @@ def _host_name(name: str) -> str:
     return name.lower()
 
 
+def _http(address: str) -> str:
+    """The address without a slash at its end; ValueError where it is not one of a web server, without secret parts."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("the address of a server such as https://board.example.org, without a user or parameters")
+    return address.rstrip("/")
+
+
 class ServerSettings(Section):
-    """Where MLflow's server listens.
+    """Where a server listens; under `server`, MLflow's.
 
     allowed_hosts: the names, beside its address, by which it may be asked for: with any port, or with the one named
     """
@@ -83,6 +91,29 @@ class PrefectSettings(ServerSettings):
     """Where the Prefect server of `tomorrow up` listens."""
 
     port: int = Field(4200, ge=1, le=65535)
+
+
+class ServingSettings(ServerSettings):
+    """Where the board listens, and how it follows Production.
+
+    open:           whether anybody on this machine may read pages and forecasts without the key
+    look_seconds:   between two looks at what is in Production
+    most_megabytes: of a request, and 16 times that of all that are being answered
+    webhook:        the address of this server as an MLflow server on another machine reaches it; None: only an MLflow
+                    server on this machine reports promotions
+    """
+
+    port: int = Field(8000, ge=1, le=65535)
+    open: bool = False
+    look_seconds: float = Field(5.0, ge=0.5, le=3600)
+    most_megabytes: int = Field(8, ge=1, le=1024)
+    webhook: Annotated[str, AfterValidator(_http)] | None = None
+
+    @model_validator(mode="after")
+    def _only_here(self) -> Self:
+        if self.open and not ip_address(self.host).is_loopback:
+            raise ValueError("a server that is open to readers without the key listens on 127.0.0.1 or ::1 alone")
+        return self
 
 
 def _model_name(pattern: str) -> str:
@@ -147,7 +178,9 @@ class PriceSettings(Section):
     stale_sessions: StaleSettings = StaleSettings()
 
 
-AlarmKind = Literal["flow.failed", "prices.stale", "prices.restated", "model.no-skill", "stack.part-down"]
+AlarmKind = Literal[
+    "flow.failed", "prices.stale", "prices.restated", "model.no-skill", "model.not-loaded", "stack.part-down"
+]
 
 
 class AlarmSettings(Section):
@@ -227,6 +260,7 @@ class Settings(Section):
     tracking: TrackingSettings = TrackingSettings()
     server: ServerSettings = ServerSettings()
     prefect: PrefectSettings = PrefectSettings()
+    serving: ServingSettings = ServingSettings()
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()

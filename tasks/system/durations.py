@@ -32,6 +32,13 @@ DEPLOY = 300
 # Prefect's own interval of 180 s it would report healthy runs.
 HEARTBEAT = 30
 
+# Of the board: between two looks at the stored prices; two tries to load a version; the shortest time between two looks
+# at what is in Production, however often something reports a change; how long requests may take when it ends.
+LOOK_AT_PRICES = 60.0
+LOAD_AGAIN = 30.0
+LOOK_AT_PRODUCTION = 0.3
+END_REQUESTS = 10
+
 # Intervals of a stack: between two looks at its processes, two health checks of a part, two cuts of its logs.
 LOOK = 0.5
 CHECK_AT_START = 0.5

@@ -150,10 +150,17 @@ def status(
 def _links(settings: "Settings", stack: "StackState | None") -> str:
     """The links and keys to the pages of running servers, and the variables for other programs."""
     from tasks.operations.stack.mlflow_pages import PREFECT_HINT, runs_link
-    from tasks.system.access.own_servers import mlflow_key, prefect_key
+    from tasks.system.access.guard import page_link
+    from tasks.system.access.own_servers import mlflow_key, prefect_key, serving_key
 
     lines = ["Links"]
     mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
+    board = stack.part("serving") if stack else None
+    if stack and board and board.address and (key := serving_key(settings, board.address, patience=0)):
+        lines += [
+            f"Board    {page_link(board.address, key, stack.salt)}",
+            f"         for programs: {board.address}/api with the bearer token {key}",
+        ]
     if stack and mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
         lines += [
             f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key, stack.salt)}",

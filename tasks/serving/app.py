@@ -1,0 +1,67 @@
+"""The application: what it serves where, and what runs as long as it does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from tasks.serving import api, problems
+from tasks.serving.board import Shown
+from tasks.serving.metrics import CONTENT_TYPE, Measured, Metrics
+from tasks.serving.service import Clock, Service
+from tasks.settings import Settings
+from tasks.system.access.guard import HEALTH
+
+
+class Health(Shown):
+    """How the server is.
+
+    status:    starting, until the registry was read for the first time; degraded, where something could not be read or
+               loaded; otherwise ok. It answers requests in any case
+    models:    how many models there are; `answering`: of how many a version answers
+    looked_at: when Production was last looked at
+    """
+
+    status: str
+    models: int
+    answering: int
+    looked_at: datetime | None
+
+
+def create_app(settings: Settings, clock: Clock) -> FastAPI:
+    """The application for a state directory; server.py puts the guard before it.
+
+    Pages take everything from `request.app.state.service`, a `Service`: its `board` is read in memory.
+
+    clock: gives the time
+    """
+    service = Service(settings, clock)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        service.end()
+
+    # FastAPI's own pages of documentation load scripts from another host.
+    app = FastAPI(title="Tomorrow", docs_url=None, redoc_url=None, lifespan=running)
+    app.state.service = service
+    problems.handle(app)
+    app.include_router(api.router)
+    metrics = Metrics(service)
+    app.add_middleware(Measured, metrics=metrics)
+    app.add_api_route("/metrics", lambda: Response(metrics.text(), media_type=CONTENT_TYPE), include_in_schema=False)
+    app.add_api_route(HEALTH, health, response_model=Health, summary="How the server is; needs no key")
+    return app
+
+
+def health(request: Request) -> Response:
+    """How the server is, without names: anybody may ask."""
+    service: Service = request.app.state.service
+    board = service.board
+    answering = len(service.versions.answering())
+    alarming = bool(board.faults or service.versions.troubles())
+    status = "starting" if board.read_at is None else "degraded" if alarming else "ok"
+    return api.written(Health(status=status, models=len(board.rows), answering=answering, looked_at=service.looked_at))

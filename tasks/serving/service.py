@@ -1,0 +1,114 @@
+"""What all requests share: the newest board, the versions that answer, and the thread that keeps both new."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from model.errors import TomorrowError, masked
+from tasks.operations.alarms import Alarm, event_of, raise_alarm
+from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.serving.board import Board
+from tasks.serving.loaded import LoadedVersion
+from tasks.serving.production import InProduction, ProductionLook
+from tasks.serving.refresh import BoardReader
+from tasks.serving.versions import Versions
+from tasks.settings import Settings
+from tasks.system import durations
+from tasks.system.access.own_servers import prefect_key
+from tasks.system.access.stack_state import read_stack
+
+logger = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+class Service:
+    """The state of the server; `app.state.service` of a running application.
+
+    board:    the newest board; replaced as a whole
+    settings: of the state directory
+    clock:    gives the time
+
+    Its thread looks at Production every `serving.look_seconds`, and at once when `look_now` is called.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.board = Board()
+        self.looked_at: datetime | None = None
+        self._versions = Versions(settings, self.look_now, self._alarm)
+        self._look, self._reader = ProductionLook(settings), BoardReader(settings)
+        self._production: Mapping[str, InProduction | None] = {}
+        self._fault: str | None = None
+        self._due, self._ended = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="production", daemon=True)
+
+    @property
+    def versions(self) -> Versions:
+        """The versions that answer."""
+        return self._versions
+
+    def loaded(self, model: str) -> LoadedVersion | None:
+        """The version that answers for a model; None where none does."""
+        return self._versions.get(model)
+
+    def start(self) -> None:
+        """Begin to look and to load; requests are answered meanwhile, with what is known."""
+        self._versions.start()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking and loading; returns at once, since both threads end with the process."""
+        self._ended.set()
+        self._due.set()
+        self._versions.end()
+
+    def look_now(self) -> None:
+        """Have the thread look at once: something has changed."""
+        self._due.set()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._due.clear()
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - what is known goes on answering, whatever it is
+                logger.warning("the board was not read: %s", masked(f"{type(error).__name__}: {error}"))
+            self._ended.wait(durations.LOOK_AT_PRODUCTION)
+            self._due.wait(self.settings.serving.look_seconds)
+
+    def refresh(self) -> None:
+        """Look at Production once, have its versions loaded, and read the board."""
+        at = self.clock()
+        try:
+            self._production = self._look.look(at)
+            self._fault, self.looked_at = None, at
+        except TomorrowError as error:
+            self._note(f"{error.subject}: {error.have}")
+        except Exception as error:  # noqa: BLE001 - MLflow raises whatever its database or its server does
+            self._note(masked(f"{type(error).__name__}: {error}".splitlines()[0][:300]))
+        else:
+            found = self._production.items()
+            self._versions.want({model: None if there is None else there.version for model, there in found})
+        troubles = {**self._look.faults, **self._versions.troubles()}
+        if self._fault is not None:
+            troubles[""] = self._fault
+        self.board = self._reader.read(at, time.monotonic(), self._production, self._versions.answering(), troubles)
+
+    def _note(self, fault: str) -> None:
+        if fault != self._fault:
+            logger.warning("what is in Production cannot be read: %s", fault)
+        self._fault = fault
+
+    def _alarm(self, model: str, message: str) -> None:
+        alarm = Alarm(kind="model.not-loaded", subject=model, message=message, at=self.clock())
+        raise_alarm(alarm, self.settings, emit=self._emit)
+
+    def _emit(self, alarm: Alarm) -> None:
+        """Send it to the Prefect server of the running stack, if there is one."""
+        stack = read_stack(self.settings)
+        if stack is not None:
+            key = prefect_key(self.settings, stack.prefect_api, patience=0)
+            PrefectApi(stack.prefect_api, key).emit(event_of(alarm))
