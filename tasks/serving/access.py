@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from tasks.serving import problems
+from tasks.serving.endpoints import problems
 from tasks.system.access.guard import App, Door, KeyGuard, Refusal, Scope, Send, is_own_page, refuse
 
 # Where MLflow reports promotions: a signature stands in place of the key.

@@ -7,9 +7,9 @@ from datetime import datetime
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from tasks.serving import api, problems
 from tasks.serving.board import Shown
-from tasks.serving.metrics import CONTENT_TYPE, Measured, Metrics
+from tasks.serving.endpoints import forecasts, invocations, models, problems, webhook
+from tasks.serving.endpoints.metrics import CONTENT_TYPE, Measured, Metrics
 from tasks.serving.service import Clock, Service
 from tasks.settings import Settings
 from tasks.system.access.guard import HEALTH
@@ -49,7 +49,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app = FastAPI(title="Tomorrow", docs_url=None, redoc_url=None, lifespan=running)
     app.state.service = service
     problems.handle(app)
-    app.include_router(api.router)
+    for part in (models, forecasts, invocations, webhook):
+        app.include_router(part.router)
     metrics = Metrics(service)
     app.add_middleware(Measured, metrics=metrics)
     app.add_api_route("/metrics", lambda: Response(metrics.text(), media_type=CONTENT_TYPE), include_in_schema=False)
@@ -64,4 +65,6 @@ def health(request: Request) -> Response:
     answering = len(service.versions.answering())
     alarming = bool(board.faults or service.versions.troubles())
     status = "starting" if board.read_at is None else "degraded" if alarming else "ok"
-    return api.written(Health(status=status, models=len(board.rows), answering=answering, looked_at=service.looked_at))
+    return models.written(
+        Health(status=status, models=len(board.rows), answering=answering, looked_at=service.looked_at)
+    )

@@ -37,6 +37,7 @@ HEARTBEAT = 30
 LOOK_AT_PRICES = 60.0
 LOAD_AGAIN = 30.0
 LOOK_AT_PRODUCTION = 0.3
+ASK_FOR_REPORTS = 600.0  # MLflow's server, again: its database may have been replaced
 END_REQUESTS = 10
 
 # Intervals of a stack: between two looks at its processes, two health checks of a part, two cuts of its logs.

@@ -14,7 +14,7 @@ from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.prices.inventory import Holding, stored_prices
 from tasks.serving.board import Board, BoardRow, ForecastRow
-from tasks.serving.production import InProduction
+from tasks.serving.following.production import InProduction
 from tasks.settings import Settings
 from tasks.system import durations
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from tasks.serving.board import Board, BoardPage, BoardRow, Shown, ShownVerdict, Standing
-from tasks.serving.problems import ErrorAnswer, Problem
+from tasks.serving.endpoints.problems import ErrorAnswer, Problem
 from tasks.serving.service import Service
 
 router = APIRouter(prefix="/api", responses={status: {"model": ErrorAnswer} for status in (401, 403, 404, 422, 503)})

@@ -7,8 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from starlette.requests import ClientDisconnect
 
-from tasks.serving import problems
+from tasks.serving.endpoints import problems
 from tasks.serving.service import Service
 from tasks.system.access.guard import App, Message, Receive, Scope, Send
 
@@ -63,6 +64,8 @@ class Measured:
 
         try:
             await self._app(scope, receive, note)
+        except ClientDisconnect:
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a trace
             problems.log_fault(error)
             if not status:

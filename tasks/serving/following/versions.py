@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from model.errors import TomorrowError
 from tasks.registry.version import RegisteredVersion
-from tasks.serving.loaded import LoadedVersion, load
+from tasks.serving.following.loaded import LoadedVersion, load
 from tasks.settings import Settings
 from tasks.system import durations
 
