@@ -13,6 +13,8 @@ HINT = (
     "A key is needed: a program sends it as a bearer token; for a browser there is a link. `tomorrow serve` and "
     "`tomorrow up` have shown both on their terminal; `tomorrow status --links` shows those of a running stack again."
 )
+# Where the scope of a request says whether it came with the key: anybody may ask for /health, and is told less.
+KNOWN = "tomorrow.known"
 # Nothing may be loaded from another host, no page may frame ours, and no address is passed on to others.
 HEADERS = (
     (
@@ -45,6 +47,7 @@ class ServingGuard(KeyGuard):
         """As for other servers; but MLflow's reports pass, and reading does where it is open."""
         if scope["type"] == "http" and scope["path"] == HOOK and scope["method"] == "POST":
             return None
+        scope[KNOWN] = self.has_key(scope, headers)
         refused = super().refusal(scope, headers)
         if refused is None or refused[0] != 401 or not self._is_open or scope["type"] != "http":
             return refused

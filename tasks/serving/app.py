@@ -6,9 +6,11 @@ from datetime import datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import Field
 
+from tasks.serving.access import KNOWN
 from tasks.serving.board import Shown
-from tasks.serving.endpoints import forecasts, invocations, models, problems, webhook
+from tasks.serving.endpoints import docs, forecasts, invocations, models, problems, webhook
 from tasks.serving.endpoints.metrics import CONTENT_TYPE, Measured, Metrics
 from tasks.serving.service import Clock, Service
 from tasks.settings import Settings
@@ -22,12 +24,14 @@ class Health(Shown):
                loaded; otherwise ok. It answers requests in any case
     models:    how many models there are; `answering`: of how many a version answers
     looked_at: when Production was last looked at
+    faults:    what could not be read or loaded -> why; only for who has the key
     """
 
     status: str
     models: int
     answering: int
     looked_at: datetime | None
+    faults: dict[str, str] = Field(default_factory=dict)
 
 
 def create_app(settings: Settings, clock: Clock) -> FastAPI:
@@ -49,7 +53,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app = FastAPI(title="Tomorrow", docs_url=None, redoc_url=None, lifespan=running)
     app.state.service = service
     problems.handle(app)
-    for part in (models, forecasts, invocations, webhook):
+    for part in (models, forecasts, invocations, webhook, docs):
         app.include_router(part.router)
     metrics = Metrics(service)
     app.add_middleware(Measured, metrics=metrics)
@@ -59,12 +63,13 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
 
 
 def health(request: Request) -> Response:
-    """How the server is, without names: anybody may ask."""
+    """How the server is; anybody may ask, and is told no names without the key."""
     service: Service = request.app.state.service
     board = service.board
     answering = len(service.versions.answering())
-    alarming = bool(board.faults or service.versions.troubles())
-    status = "starting" if board.read_at is None else "degraded" if alarming else "ok"
+    faults = {**board.faults, **service.versions.troubles()}
+    status = "starting" if board.read_at is None else "degraded" if faults else "ok"
+    told = faults if request.scope.get(KNOWN) else {}
     return models.written(
-        Health(status=status, models=len(board.rows), answering=answering, looked_at=service.looked_at)
+        Health(status=status, models=len(board.rows), answering=answering, looked_at=service.looked_at, faults=told)
     )

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,6 +20,10 @@ from tasks.system.access.secret import state_keys
 
 # MLflow's own patience of two minutes is for commands; here the next look comes in a few seconds.
 IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+
+# Seconds for which a thread may keep the others waiting; with Python's 5 ms, an answer waits several times as long
+# while a version is loaded.
+FAIR = 0.001
 
 
 class Server(uvicorn.Server):
@@ -52,6 +57,7 @@ def serve(settings: Settings, clock: Clock, listening: socket.socket, salt: str)
     """
     for name, value in IMPATIENT.items():
         os.environ.setdefault(name, value)
+    sys.setswitchinterval(FAIR)
     keys = state_keys(settings)
     door = Door(settings.serving.address, keys.proof, settings.serving.allowed_hosts)
     app = create_app(settings, clock)

@@ -152,6 +152,7 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
     from tasks.operations.stack.mlflow_pages import PREFECT_HINT, runs_link
     from tasks.system.access.guard import page_link
     from tasks.system.access.own_servers import mlflow_key, prefect_key, serving_key
+    from tasks.system.access.secret import state_keys
 
     lines = ["Links"]
     mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
@@ -161,6 +162,8 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
             f"Board    {page_link(board.address, key, stack.salt)}",
             f"         for programs: {board.address}/api with the bearer token {key}",
         ]
+    elif not board:
+        lines.append(f"Board    of `tomorrow serve`, for programs: the bearer token {state_keys(settings).serving}")
     if stack and mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
         lines += [
             f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key, stack.salt)}",

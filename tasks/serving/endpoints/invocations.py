@@ -50,7 +50,10 @@ router = APIRouter(prefix="/api", responses={status: {"model": ErrorAnswer} for 
 PRICES = {
     "dataframe_split": {
         "columns": ["Date", "Open", "High", "Low", "Close", "Volume"],
-        "data": [["2020-01-30", 206.54, 209.69, 201.04, 209.53, 48717100], ["2020-01-31", 208.43, 208.69, 201.06]],
+        "data": [
+            ["2020-01-30", 206.54, 209.69, 201.04, 209.53, 48717100],
+            ["2020-01-31", 208.43, 208.69, 201.06, 201.91, 31359900],
+        ],
     },
     "params": {"origins": 1, "next_session": "2020-02-03"},
 }
@@ -126,18 +129,25 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
 
     try:
         frame, params = parse(body, media_type)
-        answer = loaded.forecast(frame, params)
+        rows = predictions(loaded, frame, params)
     except MlflowException as error:
         if error.error_code not in THEIRS:
             raise
         raise Problem(400, _sentence(error)) from None
     made = {
-        "predictions": answer.astype(object).where(answer.notna(), None).to_dict("records"),
+        "predictions": rows,
         "model": loaded.model,
         "version": loaded.number,
         "run_id": loaded.run_id,
     }
     return json.dumps(made, allow_nan=False).encode()
+
+
+def predictions(loaded: LoadedVersion, frame: "pd.DataFrame", params: dict[str, Any]) -> list[dict[str, float | None]]:
+    """The forecasts as JSON has them: an object for each origin, with null in place of NaN."""
+    answer = loaded.forecast(frame, params)
+    rows: list[dict[str, float | None]] = answer.astype(object).where(answer.notna(), None).to_dict("records")
+    return rows
 
 
 def parse(body: bytes, media_type: str) -> "tuple[pd.DataFrame, dict[str, Any]]":

@@ -42,6 +42,11 @@ class LoadedVersion:
 
 
 def load(settings: Settings, version: RegisteredVersion) -> LoadedVersion:
+    """Load a version as `load_with_example` does."""
+    return load_with_example(settings, version)[0]
+
+
+def load_with_example(settings: Settings, version: RegisteredVersion) -> "tuple[LoadedVersion, pd.DataFrame]":
     """Load a version, and forecast from its input example; ConfigurationError where any of it fails.
 
     It must be one that was registered here, with the files that were registered: no other code is run. Not to be called
@@ -55,8 +60,11 @@ def load(settings: Settings, version: RegisteredVersion) -> LoadedVersion:
 
             forecaster = mlflow.pyfunc.load_model(str(stored))
             loaded = LoadedVersion(version.model, version.version, version.run_id, forecaster, _new_code(before))
-            _check(version, loaded, forecaster.metadata.load_input_example(str(stored)))
-            return loaded
+            example: pd.DataFrame | None = forecaster.metadata.load_input_example(str(stored))
+            if example is None:
+                raise _unusable(version, "it has no input example to try it on")
+            _check(version, loaded, example)
+            return loaded, example
     except TomorrowError:
         _unload(_new_code(before))
         raise
@@ -65,9 +73,7 @@ def load(settings: Settings, version: RegisteredVersion) -> LoadedVersion:
         raise storage_fault(error) or _unusable(version, _sentence(error)) from error
 
 
-def _check(version: RegisteredVersion, loaded: LoadedVersion, example: "pd.DataFrame | None") -> None:
-    if example is None:
-        raise _unusable(version, "it has no input example to try it on")
+def _check(version: RegisteredVersion, loaded: LoadedVersion, example: "pd.DataFrame") -> None:
     answer = loaded.forecast(example, {})
     columns = ["forecast", *(quantile_column(probability) for probability in PROBABILITIES)]
     missing = [name for name in columns if name not in answer]

@@ -1,5 +1,6 @@
 """The versions that answer, one for each model; each is replaced in one step, and only by one that was tried."""
 
+import gc
 import logging
 import threading
 import time
@@ -121,6 +122,18 @@ class Versions:
             if model in self._wanted and self._wanted[model].version == version.version:
                 self._answering[model] = loaded
                 self._troubles.pop(model, None)
+        del loaded
+        self._collect()
+
+    def _collect(self) -> None:
+        """Give back the memory of versions that have ceased to answer.
+
+        What is in memory after the first load, mostly libraries, stays for good: it is not looked through again, which
+        would keep all requests waiting for half a second.
+        """
+        gc.collect()
+        if self.loads == 1:
+            gc.freeze()
 
     def _fail(self, version: RegisteredVersion, message: str) -> None:
         model, before = version.model, self._troubles.get(version.model)

@@ -187,9 +187,14 @@ class KeyGuard(Guard):
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if _same(given.encode(), self._link):
                 return 303, "", ((b"location", b"/"), (b"set-cookie", self._set_cookie()))
-        elif self._has_key(headers) or (self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))):
+        elif self.has_key(scope, headers):
             return None
         return 401, self._hint, ((b"www-authenticate", b"Bearer"),)
+
+    def has_key(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request comes with the key, or with the cookie from one of our pages."""
+        by_cookie = self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))
+        return self._has_key(headers) or by_cookie
 
     def _set_cookie(self) -> bytes:
         return f"{self._name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict".encode()
