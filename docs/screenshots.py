@@ -45,7 +45,7 @@ def main() -> None:
 @contextmanager
 def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iterator[None]:
     """`tomorrow up`, with the deployments, until the block is left."""
-    ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect)]
+    ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect), "--serving-port", str(free_port())]
     with subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "up", "--source", "sample", *ports],
         env=environment,

@@ -156,14 +156,6 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
 
     lines = ["Links"]
     mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
-    board = stack.part("serving") if stack else None
-    if stack and board and board.address and (key := serving_key(settings, board.address, patience=0)):
-        lines += [
-            f"Board    {page_link(board.address, key, stack.salt)}",
-            f"         for programs: {board.address}/api with the bearer token {key}",
-        ]
-    elif not board:
-        lines.append(f"Board    of `tomorrow serve`, for programs: the bearer token {state_keys(settings).serving}")
     if stack and mlflow and mlflow.address and (key := mlflow_key(settings, mlflow.address, patience=0)):
         lines += [
             f"MLflow   {runs_link(mlflow.address, settings.tracking.experiment, key, stack.salt)}",
@@ -175,7 +167,17 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
             f"         {PREFECT_HINT} {key}",
             f"         for programs: PREFECT_API_URL={stack.prefect_api} PREFECT_API_AUTH_STRING={key}",
         ]
-    return "\n  ".join(lines if lines[1:] else [*lines, "none: no server of ours runs; start them with: tomorrow up"])
+    board = stack.part("serving") if stack else None
+    if stack and board and board.address and (key := serving_key(settings, board.address, patience=0)):
+        lines += [
+            f"Board    {page_link(board.address, key, stack.salt)}",
+            f"         for programs: {board.address}/api with the bearer token {key}",
+        ]
+    if not lines[1:]:
+        lines.append("none: no server of ours runs; start them with: tomorrow up")
+    if not board:
+        lines.append(f"`tomorrow serve`, for programs: the bearer token {state_keys(settings).serving}")
+    return "\n  ".join(lines)
 
 
 def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:

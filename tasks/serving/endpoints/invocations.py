@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -146,8 +146,8 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
 def predictions(loaded: LoadedVersion, frame: "pd.DataFrame", params: dict[str, Any]) -> list[dict[str, float | None]]:
     """The forecasts as JSON has them: an object for each origin, with null in place of NaN."""
     answer = loaded.forecast(frame, params)
-    rows: list[dict[str, float | None]] = answer.astype(object).where(answer.notna(), None).to_dict("records")
-    return rows
+    rows: Any = answer.astype(object).where(answer.notna(), None).to_dict("records")
+    return cast("list[dict[str, float | None]]", rows)
 
 
 def parse(body: bytes, media_type: str) -> "tuple[pd.DataFrame, dict[str, Any]]":

@@ -47,7 +47,13 @@ class ProductionLook:
         return self._tracking
 
     def look(self, at: datetime) -> Mapping[str, InProduction | None]:
-        """Model -> its version in Production, or None; the errors of MLflow and the ledger are not caught."""
+        """Model -> its version in Production, or None; the errors of MLflow and the ledger are not caught.
+
+        A database that is missing is not made: then there are no models yet.
+        """
+        file = self._settings.tracking_uri.file
+        if file is not None and not file.exists():
+            return {}
         registry = Registry(self.tracking)
         states = registry.states()
         self._known = {model: kept for model, kept in self._known.items() if model in states}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar, get_args
 
+from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.config import Column
 from model.errors import TomorrowError
 from model.forecaster.forecasts import interval_of
@@ -183,8 +184,8 @@ class Sources:
 def forecast_row(row: RecordedForecast) -> ForecastRow:
     """A forecast of the ledger, as the board shows it."""
     made = row.naive_quantiles
-    naive = made.get(SHOWN_NAIVE) or next(iter(made.values()), None)
-    levels = sorted(row.intervals) or [80, 95]
+    whole = {name: found for name, found in made.items() if set(PROBABILITIES) <= set(found)}
+    naive = whole.get(SHOWN_NAIVE) or next(iter(whole.values()), None)
     return ForecastRow(
         session=row.session,
         as_of=row.as_of,
@@ -194,7 +195,7 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         ranges=dict(row.intervals),
         naive=row.naive,
         naive_name=row.naive_name,
-        naive_ranges={} if naive is None else {level: interval_of(naive, level) for level in levels},
+        naive_ranges={} if naive is None else {level: interval_of(naive, level) for level in LEVELS},
         currency=row.currency,
         made_at=row.made_at,
         late=row.late,

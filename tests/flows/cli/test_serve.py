@@ -199,11 +199,12 @@ def test_a_wrong_request_gets_one_sentence_and_a_status_that_fits(served: Served
 @pytest.mark.parametrize("form", ["dataframe_split", "dataframe_records", "instances", "inputs", "csv"])
 def test_prices_are_taken_in_each_of_mlflows_forms(served: Served, form: str) -> None:
     frame, _ = parse(json.dumps(served.body).encode(), "application/json")
-    how: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         "dataframe_split": {"json": served.body},
         "csv": {"content": frame.to_csv(index=False), "headers": {"Content-Type": "text/csv"}},
         "inputs": {"json": {"inputs": frame.to_dict("list")}},
-    }.get(form, {"json": {form: frame.to_dict("records")}})
+    }
+    how = forms.get(form, {"json": {form: frame.to_dict("records")}})
     with served.known as client:
         answer = client.post(ASK, **how)
     assert answer.json()["predictions"] == served.expected[answer.json()["version"]]
@@ -337,7 +338,7 @@ def test_nothing_in_production_is_a_conflict(home_of_two: Path, body: dict[str, 
 
 
 @pytest.fixture
-def body(two_versions: Path) -> dict[str, Any]:
+def body() -> dict[str, Any]:
     """What every version of the sample market can forecast from."""
     days = [f"2013-06-{day:02}" for day in range(3, 15)]
     return {"inputs": {"Date": days, **{name: [36.0] * len(days) for name in ("Open", "High", "Low", "Close")}}}
