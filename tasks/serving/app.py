@@ -12,6 +12,7 @@ from tasks.serving.access import KNOWN
 from tasks.serving.board import Shown
 from tasks.serving.endpoints import docs, forecasts, invocations, models, problems, webhook
 from tasks.serving.endpoints.metrics import CONTENT_TYPE, Measured, Metrics
+from tasks.serving.pages import routes as pages
 from tasks.serving.service import Clock, Service
 from tasks.settings import Settings
 from tasks.system.access.guard import HEALTH
@@ -53,7 +54,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app = FastAPI(title="Tomorrow", docs_url=None, redoc_url=None, lifespan=running)
     app.state.service = service
     problems.handle(app)
-    for part in (models, forecasts, invocations, webhook, docs):
+    for part in (models, forecasts, invocations, webhook, docs, pages):
         app.include_router(part.router)
     metrics = Metrics(service)
     app.add_middleware(Measured, metrics=metrics)

@@ -1,7 +1,16 @@
 """The settings, from mlflow.yaml and environment variables; only this package reads them."""
 
 from tasks.settings.address import Address, in_folder, sqlite_file
+from tasks.settings.operations import (
+    MOST_DAYS,
+    AlarmKind,
+    AlarmSettings,
+    HousekeepingSettings,
+    MailSettings,
+    ReportSettings,
+)
 from tasks.settings.read import (
+    mail_password,
     part_credentials,
     project_file,
     project_folder,
@@ -10,10 +19,6 @@ from tasks.settings.read import (
     webhook_address,
 )
 from tasks.settings.schema import (
-    MOST_DAYS,
-    AlarmKind,
-    AlarmSettings,
-    HousekeepingSettings,
     PriceSettings,
     RetrySettings,
     SecuritySettings,
@@ -31,7 +36,9 @@ __all__ = [
     "AlarmKind",
     "AlarmSettings",
     "HousekeepingSettings",
+    "MailSettings",
     "PriceSettings",
+    "ReportSettings",
     "RetrySettings",
     "SecuritySettings",
     "ServerSettings",
@@ -41,6 +48,7 @@ __all__ = [
     "TrackingSettings",
     "check_cluster",
     "in_folder",
+    "mail_password",
     "part_credentials",
     "project_file",
     "project_folder",

@@ -4,10 +4,10 @@ import re
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from model.config import Ticker
 from model.evaluation.evidence.proof import ProofConfig
@@ -15,20 +15,19 @@ from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 from tasks.settings.address import Address, in_folder
+from tasks.settings.operations import (
+    AlarmSettings,
+    HousekeepingSettings,
+    MailSettings,
+    ReportSettings,
+    ScheduleSettings,
+)
+from tasks.settings.section import Section
 
 # The name of a host, or its number in the network, with or without a port.
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
-# A hundred years: what nobody wants removed.
-MOST_DAYS = 36500
-
 Stage = Literal["None", "Staging", "Production", "Archived"]
-
-
-class Section(BaseModel):
-    """A section of mlflow.yaml; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _public(place: Address) -> Address:
@@ -178,46 +177,6 @@ class PriceSettings(Section):
     stale_sessions: StaleSettings = StaleSettings()
 
 
-AlarmKind = Literal[
-    "flow.failed", "prices.stale", "prices.restated", "model.no-skill", "model.not-loaded", "stack.part-down"
-]
-
-
-class AlarmSettings(Section):
-    """Which alarms are sent to the webhook, and how many seconds it has to answer."""
-
-    kinds: tuple[AlarmKind, ...] = get_args(AlarmKind)
-    timeout: float = Field(5.0, gt=0)
-
-
-class ScheduleSettings(Section):
-    """Which runs count as late, and how many missed sessions are caught up.
-
-    late_minutes: a run that starts so many minutes after it was due is reported as late
-    catch_up:     at most so many missed sessions are caught up at once, the newest ones
-    """
-
-    late_minutes: float = Field(30, ge=0)
-    catch_up: int = Field(5, ge=0)
-
-
-class HousekeepingSettings(Section):
-    """After how many days `tomorrow clean` archives or removes what nothing uses.
-
-    archive:   from Staging to Archived
-    remove:    versions and runs
-    snapshots: fetched prices, and the records of their fetches
-    logs:      of the stack
-    prefect:   flow runs, which the Prefect server of the stack removes itself
-    """
-
-    archive_days: int = Field(30, ge=0, le=MOST_DAYS)
-    remove_days: int = Field(365, ge=0, le=MOST_DAYS)
-    snapshot_days: int = Field(365, ge=0, le=MOST_DAYS)
-    log_days: int = Field(30, ge=0, le=MOST_DAYS)
-    prefect_days: int = Field(90, ge=1, le=MOST_DAYS)
-
-
 # In capitals, as each ticker is looked up.
 Symbol = Annotated[Ticker, AfterValidator(str.upper)]
 
@@ -269,11 +228,13 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
+    report: ReportSettings = ReportSettings()
+    mail: MailSettings = MailSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     cluster: Annotated[str, AfterValidator(check_cluster)] | None = None
     securities: tuple[SecuritySettings, ...] = ()
-    extra_closures: dict[str, tuple[date, ...]] = {}
+    extra_closures: dict[str, tuple[date, ...]] = Field(default_factory=dict)
 
     @property
     def tracking_uri(self) -> Address:
