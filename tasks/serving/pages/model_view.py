@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from model.evaluation.check import Result, read_check
 from model.evaluation.metrics import Share
-from model.market.money import Money
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.stage_history import StageChange
 from tasks.serving.board import BoardRow
@@ -52,14 +52,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """A model's page.
-
-    lead: how far the model's scores are ahead of the naive ones, as it is written
-    """
+    """A model's page: its row of the board, its record, and links into other servers' pages."""
 
     top: RowView
     record: Record
-    money: Money
     links: tuple[Link, ...]
 
     @property
@@ -96,14 +92,13 @@ class ModelView:
             return ""
         ahead, n = float(scores.lead[-1]), len(scores.sessions)
         word = "better" if ahead > 0 else "worse"
-        own, naive = (self.money.score(float(values.mean())) for values in (scores.own, scores.naive))
+        own, naive = (self.record.money.score(float(values.mean())) for values in (scores.own, scores.naive))
         return f"Over {n} sessions the mean CRPS is {own}, naive {naive} ({scores.beside}): {word} than naive."
 
 
 def view_model(settings: Settings, row: BoardRow, record: Record) -> ModelView:
     """The view of a model."""
-    money = record.rows[-1].money if record.rows else Money.at(None, 100.0)
-    return ModelView(top=RowView.of(row), record=record, money=money, links=tuple(links(settings, row)))
+    return ModelView(top=RowView.of(row), record=record, links=tuple(links(settings, row)))
 
 
 def links(settings: Settings, row: BoardRow) -> Iterator[Link]:
@@ -160,8 +155,10 @@ def _why(line: StageChange) -> str:
     """The reasons in a sentence: notes and failed checks; of checks that passed their number."""
     if line.forced:
         return line.forced
-    failed = [reason for reason in line.reasons if reason.startswith("FAIL ")]
-    passed = sum(reason.startswith("PASS ") for reason in line.reasons)
-    notes = [reason for reason in line.reasons if not reason.startswith(("FAIL ", "PASS ", "INFO "))]
-    counted = [f"{passed} checks passed, {len(failed)} failed"] if passed or failed else []
-    return " ".join([*counted, *failed, *notes])
+    checks = [read_check(reason) for reason in line.reasons]
+    failed = [f"{check.name} {check.measured}, needed {check.needed}" for check in checks if not check.holds]
+    passed = sum(check.result == Result.PASS for check in checks)
+    notes = [check.measured for check in checks if not check.name]
+    fault = f", {len(failed)} failed: {'; '.join(failed)}" if failed else ""
+    counted = f"{passed} checks passed{fault}."
+    return " ".join([*([counted] if passed or failed else []), *notes])

@@ -1,6 +1,7 @@
 """What has become of one model's forecasts: read from the ledger for its page."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -11,16 +12,17 @@ from model.evaluation.baselines import naive_brief
 from model.evaluation.check import Check, read_check
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import Share
+from model.market.money import Money
 from model.market.prices import Values
 from tasks.forecasts.summary import judge_rows
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
-from tasks.settings import Settings
+from tasks.settings import Address
 
 SESSIONS = 120
 LINES = 50
 # A session may have several forecasts: of another version, of the naive distribution, or from an older day.
-READ = 4 * SESSIONS
+READ = 2 * SESSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,11 @@ class Record:
     rows: tuple[RecordedForecast, ...]
     changes: tuple[StageChange, ...]
     gate: GateTable | None
+
+    @property
+    def money(self) -> Money:
+        """How its prices are written."""
+        return self.rows[-1].money if self.rows else Money.at(None, math.nan)
 
     @cached_property
     def judged(self) -> Evaluation | None:
@@ -97,22 +104,23 @@ class Scores:
         return np.asarray(np.cumsum(self.naive - self.own))
 
 
-def read_record(settings: Settings, model: str, version: int | None, *, has_forecasts: bool) -> Record:
+def read_record(ledger_uri: Address, model: str, version: int | None, *, has_forecasts: bool) -> Record:
     """Read it; ConfigurationError where the ledger cannot be read.
 
     version: in Production; None where nothing is
     """
-    found = Ledger(settings.ledger_uri).by_session(model, last=READ) if has_forecasts else ()
-    history = StageHistory(settings.ledger_uri)
-    there = settings.ledger_uri.file is None or settings.ledger_uri.file.exists()
-    changes = history.tail(model, LINES) if there else ()
-    line = history.judged(model, version) if there and version is not None else None
+    if ledger_uri.file is not None and not ledger_uri.file.exists():
+        return Record(rows=(), changes=(), gate=None)
+    found = Ledger(ledger_uri).by_session(model, last=READ) if has_forecasts else ()
+    history = StageHistory(ledger_uri)
+    changes = history.tail(model, LINES)
+    line = None if version is None else history.judged(model, version)
     line = line or next((change for change in reversed(changes) if change.verdict is not None), None)
     gate = None if line is None else GateTable(line=line, checks=tuple(map(read_check, line.reasons)))
     return Record(rows=one_a_session(found)[-SESSIONS:], changes=changes[::-1], gate=gate)
 
 
-def one_a_session(rows: Iterable[RecordedForecast]) -> Sequence[RecordedForecast]:
+def one_a_session(rows: Iterable[RecordedForecast]) -> tuple[RecordedForecast, ...]:
     """The forecast of each session that counts first: made in time, from the newest prices, by the newest version."""
     chosen: dict[date, RecordedForecast] = {}
     for row in sorted(rows, key=lambda row: (row.session, not row.late, row.as_of, row.version or 0)):

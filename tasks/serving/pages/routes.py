@@ -1,6 +1,8 @@
 """The addresses of the pages. They are made in memory from the board; a model's page also reads the ledger."""
 
 import json
+from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated
 
@@ -17,6 +19,7 @@ from tasks.serving.pages.record import Record, read_record
 from tasks.serving.pages.static_files import address_of, static_file
 from tasks.serving.pages.templating import rendered
 from tasks.serving.service import Service
+from tasks.settings import Address
 
 router = APIRouter(include_in_schema=False)
 Known = Annotated[str, Header(alias="If-None-Match")]
@@ -47,8 +50,7 @@ def board(
     )
     found = service.board
     view = view_board(found, chosen)
-    more = {"view": view, "verdicts": VERDICTS, "stages": STAGES, "orders": ORDERS}
-    return _page("board.html.j2", found, known, **more)
+    return _page("board.html.j2", found, known, view=view, verdicts=VERDICTS, stages=STAGES, orders=ORDERS)
 
 
 @router.get("/models/{model}")
@@ -67,7 +69,7 @@ def model_page(service: Shared, model: Model, known: Known = "") -> Response:
         said = f"{error.subject}: {error.have}. The board shows what was read before."
         return _page("notice.html.j2", found, known, status=503, heading="It cannot be read now", sentence=said)
     view = view_model(service.settings, row, record)
-    state = sha256(json.dumps(charts(record, view.money)).encode()).hexdigest()[:16]
+    state = sha256(_drawn(record).encode()).hexdigest()[:16]
     return _page("model.html.j2", found, known, view=view, charts_state=state)
 
 
@@ -77,9 +79,7 @@ def chart_data(service: Shared, model: Model) -> Response:
     row = service.board.row(model)
     if row is None:
         return Response("{}", 404, media_type="application/json")
-    record = _record(service, row)
-    drawn = json.dumps(charts(record, view_model(service.settings, row, record).money), allow_nan=False)
-    return Response(drawn, media_type="application/json", headers=KEPT)
+    return Response(_drawn(_record(service, row)), media_type="application/json", headers=KEPT)
 
 
 @router.get("/static/{name}")
@@ -95,7 +95,26 @@ def static(name: str, v: str = "", encodings: Annotated[str, Header(alias="Accep
 
 
 def _record(service: Service, row: BoardRow) -> Record:
-    return read_record(service.settings, row.model, row.version, has_forecasts=bool(row.forecasts))
+    minute = "" if service.board.read_at is None else f"{service.board.read_at:%H:%M}"
+    counts = (row.forecasts, row.scored)
+    return _kept_record(service.settings.ledger_uri, row.model, row.version, counts, row.promoted_at, minute)
+
+
+@lru_cache(maxsize=32)
+def _kept_record(
+    ledger: Address, model: str, version: int | None, counts: tuple[int, int], _: datetime | None, __: str
+) -> Record:
+    """The record of a model. Open pages ask every few seconds, so it is read anew only when its row shows a change.
+
+    That a version was refused is not in the row: after a minute it is read anew in any case.
+    """
+    return read_record(ledger, model, version, has_forecasts=counts[0] > 0)
+
+
+@lru_cache(maxsize=32)
+def _drawn(record: Record) -> str:
+    """What the charts of a record draw, as JSON."""
+    return json.dumps(charts(record), allow_nan=False)
 
 
 def _page(template: str, found: Board, known: str, status: int = 200, **values: object) -> Response:

@@ -58,7 +58,7 @@ def message_of(report: DayReport, mail: MailSettings) -> EmailMessage:
     message["Message-ID"] = make_msgid(domain="tomorrow.invalid")
     where = "" if report.url is None else f"\n\nIn MLflow: {report.url}"
     message.set_content(f"{summary(report.board, report.day, TEXT_LINES)}{where}\n")
-    message.add_attachment(report.page.encode(), maintype="text", subtype="html", filename=f"{report.day}.html")
+    message.add_attachment(report.page, subtype="html", filename=f"{report.day}.html")
     return message
 
 

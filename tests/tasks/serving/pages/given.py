@@ -30,6 +30,8 @@ from tests.tasks.forecasts.recorded import by_probability
 
 AT = datetime(2026, 11, 27, 23, 20, tzinfo=UTC)
 SESSION = date(2026, 11, 30)
+SKILLS = {21: 0.031, 63: 0.024}
+CLAIM = "not distinguishable from chance (evidence 3.1 to 1 on 122 forecasts)"
 KEY, SALT = "a key", "a salt"
 # Ticker, name, price, currency, verdict, version: of the kinds that look different.
 KINDS: tuple[tuple[str, str, float, str | None, str, int | None], ...] = (
@@ -157,31 +159,40 @@ def write_ledger(settings: Settings, sessions: int = 130, model: str = "META-Ope
         if at < sessions:
             filled.append((made, float(prices[at])))
     ledger.fill_in(filled, at=AT)
-    StageHistory(settings.ledger_uri).append([_change(1, 60), _change(2, 20), _change(3, 4, verdict="proven")])
+    StageHistory(settings.ledger_uri).append([_change(1, 180), _change(2, 100), _change(3, 20), _change(4, 2)])
     newest = ledger.of_newest_session(model)[-1]
-    return made_row(5, forecast=forecast_row(newest), forecasts=sessions, scored=sessions - 1, skill=0.024)
+    return made_row(
+        5,
+        forecast=forecast_row(newest),
+        forecasts=sessions,
+        scored=sessions - 1,
+        skill=0.024,
+        skills=SKILLS,
+        claim=CLAIM,
+    )
 
 
-def _change(version: int, ago: int, verdict: str = "undecided") -> StageChange:
-    passes = verdict == "proven"
+def _change(version: int, ago: int) -> StageChange:
+    """The gate's decision on a version: the fourth is refused, the others are promoted."""
+    passes = version < 4
     return StageChange(
         move=f"move {version}",
         model="META-Open",
         version=version,
         before="Staging",
-        after="Production" if passes or version == 1 else "Staging",
+        after="Production" if passes else "Staging",
         at=AT - timedelta(days=ago),
         by="gate",
         decision=DecisionWord.PROMOTED if passes else DecisionWord.REFUSED,
         reasons=(
-            f"{'PASS' if passes else 'FAIL'} evidence of skill: 44,541 to 1 (1,250 sessions, preset anchored); "
-            "needed 20 to 1.",
-            "PASS CRPS of the newest 250 sessions / naive: 0.971; needed 1 at most.",
+            "PASS evidence of skill: 44,541 to 1 (1,250 sessions, preset anchored); needed 20 to 1.",
+            f"{'PASS' if passes else 'FAIL'} CRPS of the newest 250 sessions / naive: {0.971 if passes else 1.012}; "
+            "needed 1 at most.",
             "PASS coverage at 95 %: 94.6 % (1,250 sessions); needed 89.3 % at least.",
             "INFO RMSE of the median / naive: 1.000.",
         ),
-        verdict=verdict,
-        evidence=44_541.0 if passes else 3.2,
+        verdict="proven",
+        evidence=44_541.0,
     )
 
 
