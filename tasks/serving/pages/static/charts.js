@@ -24,7 +24,9 @@
   const axis = (more) => ({
     gridcolor: colour("line"), linecolor: colour("recent-line"), zerolinecolor: colour("recent-line"), automargin: true, ...more,
   });
-  const sessions = (more) => axis({ type: "category", nticks: 6, tickangle: 0, showgrid: false, ...more });
+  // Dates side by side would cover each other on a phone.
+  const room = (name) => Math.max(2, Math.floor((document.getElementById(`chart-${name}`)?.clientWidth || 600) / 130));
+  const sessions = (name, more) => axis({ type: "category", nticks: Math.min(8, room(name)), tickangle: 0, showgrid: false, ...more });
 
   const fan = (f, unit) => {
     const x = f.sessions;
@@ -48,7 +50,7 @@
     const shown = span ? Math.min(span, x.length) : x.length;
     const changes = f.versions.filter((one) => x.length - x.indexOf(one.session) <= shown);
     return [traces, layout({
-      xaxis: sessions({ range: [x.length - shown - 0.5, x.length - 0.5] }),
+      xaxis: sessions("fan", { range: [x.length - shown - 0.5, x.length - 0.5] }),
       yaxis: axis({ title: { text: unit ? `price (${unit})` : "price" }, range: reach(f, x.length - shown), tickformat: ",~f" }),
       shapes: changes.slice(1).map((one) => ({
         type: "line", xref: "x", yref: "paper", x0: one.session, x1: one.session, y0: 0, y1: 1,
@@ -91,7 +93,7 @@
       text: s.texts, hovertemplate: "%{text}<extra></extra>",
     }],
     layout({
-      xaxis: sessions({ nticks: 4 }),
+      xaxis: sessions("score"),
       yaxis: axis({ title: { text: unit ? `lead (${unit})` : "lead" }, zeroline: true, zerolinewidth: 2 }),
     }),
   ];
