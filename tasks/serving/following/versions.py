@@ -85,6 +85,7 @@ class Versions:
         return {model: self._sentence(model, found) for model, found in self._troubles.copy().items()}
 
     def _run(self) -> None:
+        said = time.monotonic()
         while True:
             with self._due:
                 version = self._next()
@@ -94,7 +95,11 @@ class Versions:
                     self._due.wait(durations.LOAD_AGAIN)
                     continue
             self._load(version)
-            self._changed()
+            # At the start there may be hundreds: they are not reported one by one.
+            clock = time.monotonic()
+            if self._next() is None or clock >= said + durations.SAY_LOADED:
+                said = clock
+                self._changed()
 
     def _next(self) -> RegisteredVersion | None:
         """The next version to load: one that somebody has asked for first."""
