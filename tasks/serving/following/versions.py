@@ -62,7 +62,11 @@ class Versions:
         with self._due:
             self._wanted = {model: version for model, version in wanted.items() if version is not None}
             self._answering = {model: loaded for model, loaded in self._answering.items() if model in self._wanted}
-            self._troubles = {model: found for model, found in self._troubles.items() if model in self._wanted}
+            self._troubles = {
+                model: found
+                for model, found in self._troubles.items()
+                if model in self._wanted and self._wanted[model].version == found.version
+            }
             self._due.notify_all()
 
     def get(self, model: str) -> LoadedVersion | None:
