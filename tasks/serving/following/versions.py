@@ -29,6 +29,7 @@ class Versions:
     """Loads the wanted versions in a thread of its own, in place of those that answer; requests only read.
 
     changed:  called, in that thread, after a version began to answer, or could not be loaded
+    freezes:  whether the process is the server's own; see `_collect`
     in_need:  called with a model and a sentence when a version cannot be loaded, once for each version
     """
 
@@ -46,6 +47,7 @@ class Versions:
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="versions", daemon=True)
         self.loads, self.failures = 0, 0
+        self.freezes = False
 
     def start(self) -> None:
         """Start to load what is wanted."""
@@ -141,7 +143,7 @@ class Versions:
         would keep all requests waiting for half a second.
         """
         gc.collect()
-        if self.loads == 1:
+        if self.freezes and self.loads == 1:
             gc.freeze()
 
     def _fail(self, version: RegisteredVersion, message: str) -> None:

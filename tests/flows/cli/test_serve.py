@@ -112,7 +112,8 @@ def served(two_versions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         expected = {number: predictions(version, frame, {}) for number, (version, _) in loaded.items()}
         assert expected[1] != expected[2]
         made = Served(home, address, state_keys(settings).serving, body, expected, registry)
-        wait_for(lambda: made.known.get("/health").json()["answering"] == 1)
+        with made.known as client:
+            wait_for(lambda: client.get("/health").json()["answering"] == 1)
         yield made
 
 
@@ -271,15 +272,30 @@ def test_prometheus_is_told_the_version_and_the_requests(served: Served) -> None
 @contextmanager
 def app_of(home: Path) -> Iterator[tuple[httpx.Client, Any]]:
     """The application in this process, without a guard, on a state directory with MLflow's database in it."""
-    from starlette.testclient import TestClient
+    import uvicorn
 
     from tasks.serving.app import create_app
 
     settings = read_settings({"TOMORROW_HOME": str(home), "TOMORROW_SERVING__LOOK_SECONDS": "0.5"})
     app = create_app(settings, lambda: datetime(2013, 7, 1, 12, tzinfo=UTC))
-    with TestClient(app) as client:
-        wait_for(lambda: client.get("/health").json()["answering"] == 1)
-        yield client, Registry(open_tracking(settings))
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
+            wait_for(lambda: client.get("/health").json()["answering"] == 1)
+            yield client, Registry(open_tracking(settings))
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def alarm(client: httpx.Client) -> str:
+    """The first alarm on the board's only row."""
+    (row,) = client.get("/api/models").json()["rows"]
+    return str(row["alarms"][0])
 
 
 @pytest.fixture
@@ -295,10 +311,10 @@ def test_a_version_that_does_not_load_leaves_the_old_one_answering(home_of_two: 
         (stored,) = home_of_two.rglob(f"{source}/**/served_model.py")
         stored.write_text("raise SystemExit('this code was run')", encoding="utf-8")
         move(registry, 2)
-        wait_for(lambda: client.get("/health").json()["status"] == "degraded")
+        wait_for(lambda: "served_model.py is not as it was written" in alarm(client))
         (row,) = client.get("/api/models").json()["rows"]
         assert (row["version"], row["answering"]) == (2, 1)
-        assert "served_model.py is not as it was written" in row["alarms"][0]
+        assert client.get("/health").json()["status"] == "degraded"
         assert client.post(ASK, json=body).json()["version"] == 1
         assert 'tomorrow_loads{outcome="failed"} 1.0' in client.get("/metrics").text
         move(registry, 1)
@@ -312,9 +328,8 @@ def test_a_version_that_was_not_registered_here_is_never_loaded(home_of_two: Pat
             MODEL, registry.version(MODEL, 2).source, registry.version(MODEL, 2).run_id
         )
         mlflow.set_registered_model_alias(MODEL, "production", theirs.version)
-        wait_for(lambda: client.get("/health").json()["status"] == "degraded")
+        wait_for(lambda: "was not registered by this program here" in alarm(client))
         assert client.post(ASK, json=body).json()["version"] == 1
-        assert "was not registered by this program here" in client.get("/api/models").json()["rows"][0]["alarms"][0]
 
 
 def test_what_is_known_goes_on_answering_without_mlflow(home_of_two: Path, body: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def test_each_model_has_a_row_with_what_is_known_of_it(settings: Settings, ledge
         None,
     )
     assert (row.stage, row.version, row.answering, row.verdict) == ("Production", 1, 1, "proven")
-    assert (row.forecasts, row.scored, row.coverage, row.coverage_level) == (2, 1, 1.0, 95.0)
+    assert (row.forecasts, row.scored, row.coverage, row.coverage_level) == (2, 1, 1.0, 0.95)
     assert row.forecast is not None
     assert (row.forecast.session, row.forecast.median) == (newest.session, newest.forecast)
     assert row.forecast.ranges == newest.intervals
