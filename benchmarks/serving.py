@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from benchmarks.processes import BIN, _free_port, _wait_for
+from benchmarks.processes import BIN, free_port, wait_for
 from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -233,11 +233,11 @@ def _promotions(registry: Registry, number: int, watched: Target | None, new: li
         thread.join()
 
 
-def _move(registry: Registry, version: int) -> None:
+def _move(registry: Registry, version: int, model: str = MODEL) -> None:
     ruling = Ruling(
         decision=DecisionWord.FORCED, reasons=("measured",), at=datetime.now(UTC), by="benchmark", forced="it"
     )
-    registry.move(MODEL, version, "Production", ruling)
+    registry.move(model, version, "Production", ruling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ class Running:
 @contextmanager
 def _server(program: str, arguments: list[str], folder: Path, health: str, **more: str) -> Iterator[Running]:
     """Run a server with `--port` until the block is left."""
-    port = int(_free_port())
+    port = int(free_port())
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": path}
     command = [sys.executable, "-m", program, *arguments, "--port", str(port)]
@@ -266,7 +266,7 @@ def _server(program: str, arguments: list[str], folder: Path, health: str, **mor
         )
     running = Running(process, port)
     try:
-        _wait_for(f"{running.address}{health}")
+        wait_for(f"{running.address}{health}")
         yield running
     finally:
         with suppress(ProcessLookupError):

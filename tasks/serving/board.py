@@ -81,7 +81,7 @@ class BoardRow(Shown):
     skill:           live CRPS skill over the newest 63 forecasts that count; null where there are fewer
     skills:          the same over the newest 21, 63 and 250, where there are so many
     claim:           what the live forecasts show, in words: proven, worse, or not distinguishable from chance
-    coverage:        the share of prices within the range of `coverage_level` per cent
+    coverage:        the share of prices within the range whose level is the share `coverage_level`
     prices_as_of:    the newest session of the stored prices; of the newest forecast where none are stored
     prices_days:     the days since that session
     missing:         how many completed sessions the stored prices lack

@@ -61,6 +61,7 @@ def serve(settings: Settings, clock: Clock, listening: socket.socket, salt: str)
     keys = state_keys(settings)
     door = Door(settings.serving.address, keys.proof, settings.serving.allowed_hosts)
     app = create_app(settings, clock)
+    app.state.service.versions.freezes = True
     guarded = ServingGuard(app, door, keys.serving, salt, is_open=settings.serving.open)
     server = Server(
         uvicorn.Config(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -146,7 +147,8 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
 def predictions(loaded: LoadedVersion, frame: "pd.DataFrame", params: dict[str, Any]) -> list[dict[str, float | None]]:
     """The forecasts as JSON has them: an object for each origin, with null in place of NaN."""
     answer = loaded.forecast(frame, params)
-    rows: Any = answer.astype(object).where(answer.notna(), None).to_dict("records")
+    known = np.isfinite(answer.to_numpy(dtype=float))
+    rows: Any = answer.astype(object).where(known, None).to_dict("records")
     return cast("list[dict[str, float | None]]", rows)
 
 

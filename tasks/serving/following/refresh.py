@@ -70,8 +70,9 @@ class BoardReader:
         self._faults["registry"] = troubles.get("")
         self._faults["ledger"] = self._overviews.read(self._reader.read)
         if self._overviews.value:
-            requests = RetrainingRequests(self._settings.ledger_uri).of_newest_session
-            self._faults["ledger"] = self._faults["ledger"] or self._requests.read(requests)
+            uri = self._settings.ledger_uri
+            fault = self._requests.read(lambda: RetrainingRequests(uri).of_newest_session())
+            self._faults["ledger"] = self._faults["ledger"] or fault
         if clock >= self._next_prices:
             self._next_prices = clock + durations.LOOK_AT_PRICES
             self._faults["prices"] = self._holdings.read(lambda: stored_prices((), self._settings, at))

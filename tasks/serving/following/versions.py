@@ -29,6 +29,7 @@ class Versions:
     """Loads the wanted versions in a thread of its own, in place of those that answer; requests only read.
 
     changed:  called, in that thread, after a version began to answer, or could not be loaded
+    freezes:  whether the process is the server's own; see `_collect`
     in_need:  called with a model and a sentence when a version cannot be loaded, once for each version
     """
 
@@ -46,6 +47,7 @@ class Versions:
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="versions", daemon=True)
         self.loads, self.failures = 0, 0
+        self.freezes = False
 
     def start(self) -> None:
         """Start to load what is wanted."""
@@ -62,7 +64,11 @@ class Versions:
         with self._due:
             self._wanted = {model: version for model, version in wanted.items() if version is not None}
             self._answering = {model: loaded for model, loaded in self._answering.items() if model in self._wanted}
-            self._troubles = {model: found for model, found in self._troubles.items() if model in self._wanted}
+            self._troubles = {
+                model: found
+                for model, found in self._troubles.items()
+                if model in self._wanted and self._wanted[model].version == found.version
+            }
             self._due.notify_all()
 
     def get(self, model: str) -> LoadedVersion | None:
@@ -85,6 +91,7 @@ class Versions:
         return {model: self._sentence(model, found) for model, found in self._troubles.copy().items()}
 
     def _run(self) -> None:
+        said = time.monotonic()
         while True:
             with self._due:
                 version = self._next()
@@ -94,7 +101,11 @@ class Versions:
                     self._due.wait(durations.LOAD_AGAIN)
                     continue
             self._load(version)
-            self._changed()
+            # At the start there may be hundreds: they are not reported one by one.
+            clock = time.monotonic()
+            if self._next() is None or clock >= said + durations.SAY_LOADED:
+                said = clock
+                self._changed()
 
     def _next(self) -> RegisteredVersion | None:
         """The next version to load: one that somebody has asked for first."""
@@ -132,7 +143,7 @@ class Versions:
         would keep all requests waiting for half a second.
         """
         gc.collect()
-        if self.loads == 1:
+        if self.freezes and self.loads == 1:
             gc.freeze()
 
     def _fail(self, version: RegisteredVersion, message: str) -> None:
