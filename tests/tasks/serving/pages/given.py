@@ -76,6 +76,8 @@ def made_row(number: int, **changes: Any) -> BoardRow:
     rng = np.random.default_rng(number)
     ticker = ticker if number < len(KINDS) else f"{ticker[:4].strip('^.-=')}{number:03d}"
     move, width = float(rng.normal(0, 0.004)), float(np.exp(rng.normal(-0.1, 0.4)))
+    if version is None:  # the naive distribution itself
+        move, width = 0.0, 1.0
     scored = int(rng.integers(0, 800)) if number % 5 else 12
     row = {
         "model": f"{ticker}-Open",

@@ -127,7 +127,7 @@ def test_a_promotion_shows_on_the_open_board_and_focus_and_place_stay(browser: "
     row = pages.service.board.row("META-Open")
     assert row is not None
     pages.replace(row.model_copy(update={"version": 4, "answering": 4}))
-    page.get_by_text("version 4").wait_for(timeout=10_000)
+    page.locator("[data-name='META-Open']").get_by_text("version 4", exact=True).wait_for(timeout=10_000)
     assert page.evaluate("document.activeElement.textContent") == "META-Open"
     assert page.evaluate("window.scrollY") == place
     assert "META-Open" in page.locator("#live-status").inner_text()
