@@ -45,7 +45,7 @@ def test_predict_and_score_write_it_and_the_command_renews_it(run: Run, home: Pa
     (kept,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'daily reports'")
     assert [found.path for found in client.list_artifacts(kept.info.run_id, "reports")] == [f"reports/{NAME}"]
     linked = Artifact.get("report")
-    assert linked is not None
+    assert isinstance(linked, Artifact)
     assert f"/runs/{kept.info.run_id}/artifacts/reports/{NAME}" in str(linked.data)
     file.unlink()
     with clock_at(EVENING):

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.servers
 MODEL = "SAMPLE-Open"
 ASK = f"/api/models/{MODEL}/invocations"
 PATIENCE = 120
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,23 @@ def test_the_board_names_the_version_and_its_forecast(served: Served) -> None:
     assert lower < row["forecast"]["median"] < upper
     assert set(row["forecast"]["naive_ranges"]) == {"80", "95"}
     assert row["alarms"] == ["The newest forecast was made after its session had opened, so it does not count."]
+
+
+@pytest.mark.skipif(not Path(CHROMIUM).is_file(), reason="no Chromium here: CHROMIUM names none")
+def test_a_promotion_shows_on_an_open_page_within_ten_seconds(served: Served) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with served.known as client, sync_playwright() as playwright:
+        (row,) = client.get("/api/models").json()["rows"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(extra_http_headers={"Authorization": f"Bearer {served.key}"})
+        page.goto(served.address)
+        shown = page.locator(f"[data-name='{MODEL}']")
+        shown.get_by_text(f"version {row['version']}", exact=True).wait_for()
+        other = 3 - row["version"]
+        served.promote(other)
+        shown.get_by_text(f"version {other}", exact=True).wait_for(timeout=10_000)
+        browser.close()
 
 
 SPLIT = {"columns": ["Open", "High", "Low", "Close", "Volume"], "data": [[1, 1, 1, 1, 1]]}

@@ -129,7 +129,10 @@ def holdings(tracking: Tracking) -> set[str]:
     versions = Registry(tracking).versions(MODEL)
     runs = tracking.client.search_runs([tracking.experiment_id()])
     files = [
-        file for folder in ("prices", "logs", "reports") for file in (tracking.settings.home / folder).rglob("*") if file.is_file()
+        file
+        for folder in ("prices", "logs", "reports")
+        for file in (tracking.settings.home / folder).rglob("*")
+        if file.is_file()
     ]
     return {
         *(f"{version.model}/{version.version} {version.stage}" for version in versions),
