@@ -1,4 +1,4 @@
-"""The daily report: `predict` and `score` write it, MLflow keeps it, Prefect links to it, `tomorrow report` renews it."""
+"""The daily report: `predict` and `score` write it, MLflow keeps it, Prefect links to it, a command renews it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
