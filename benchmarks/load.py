@@ -70,10 +70,11 @@ class Round:
         if done.returncode or "error" in json.loads(done.stdout or "{}"):
             self.faults.append(f"{name} ended with {done.returncode}:\n{done.stdout}{done.stderr[-3000:]}")
 
-    def stack(self, ports: tuple[int, int]) -> None:
+    def stack(self, ports: tuple[int, int, int]) -> None:
         """Start the stack, wait until its catch-up is done, and end it."""
-        mlflow, prefect = map(str, ports)
-        asked = [TOMORROW, "up", *SAMPLE_MARKET, "--mlflow-port", mlflow, "--prefect-port", prefect, "--now"]
+        mlflow, prefect, board = map(str, ports)
+        asked = [TOMORROW, "up", *SAMPLE_MARKET, "--mlflow-port", mlflow, "--prefect-port", prefect]
+        asked += ["--serving-port", board, "--now"]
         start = time.perf_counter()
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(asked, env=self._environment, stdout=output, stderr=output)
@@ -120,7 +121,7 @@ def main() -> None:
             made.command("predict")
             made.command("score")
             if number < arguments.stacks:
-                made.stack((15000, 14200))
+                made.stack((15000, 14200, 18000))
             rounds.append(made)
             seconds = ", ".join(f"{name} {taken:.0f} s" for name, taken in made.seconds.items())
             print(f"{session}: {'done' if not made.faults else 'NOT DONE'} ({seconds})", flush=True)

@@ -66,10 +66,10 @@ def prefect_server(home: Path, host: str = "127.0.0.1") -> Iterator[dict[str, st
     host: the address of this machine on which it listens
     """
     quiet = {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    port = _free_port()
+    port = free_port()
     address = f"http://{host}:{port}/api"
     with _serving(["prefect", "server", "start", "--host", host, "--port", port], home.parent, quiet):
-        _wait_for(f"{address}/health")
+        wait_for(f"{address}/health")
         yield {**quiet, "PREFECT_API_URL": address}
 
 
@@ -81,7 +81,7 @@ def mlflow_server(
 
     more: gives further arguments and variables for a server at an address
     """
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     quiet["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
@@ -89,11 +89,12 @@ def mlflow_server(
     command += ["--artifacts-destination", str(folder / "served"), "--host", "127.0.0.1", "--port", port]
     arguments, variables = more(address) if more else ([], {})
     with _serving([*command, *arguments], folder, quiet | variables):
-        _wait_for(f"{address}/health")
+        wait_for(f"{address}/health")
         yield {"MLFLOW_TRACKING_URI": address}
 
 
-def _free_port() -> str:
+def free_port() -> str:
+    """A port that nobody listens on at this moment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
@@ -114,7 +115,8 @@ def _serving(command: Sequence[str], folder: Path, environment: Mapping[str, str
             server.terminate()
 
 
-def _wait_for(address: str, limit: float = 180.0) -> None:
+def wait_for(address: str, limit: float = 180.0) -> None:
+    """Wait until a server answers there."""
     end = time.monotonic() + limit
     while True:
         try:

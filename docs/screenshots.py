@@ -1,6 +1,7 @@
 """Remake the documentation's pictures: the main job on the sample market, then its pages in a real browser.
 
 make screenshots            # needs Chromium: /usr/bin/chromium, or the program that CHROMIUM names
+python -m docs.screenshots board        # only those of the board, whose figures are made up
 """
 
 import os
@@ -18,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from tasks.settings import Settings
 from tasks.system.access.secret import Keys, state_keys
 from tests.servers import free_port
+from tests.tasks.serving.pages.given import made_board, served_pages, write_ledger
 
 PICTURES = Path(__file__).parent / "pictures"
 LARGEST = 200 * 1024
@@ -29,8 +31,11 @@ BROWSER = [
 
 
 def main() -> None:
-    """Run the main job against both servers, and take a picture of what each shows."""
+    """Take the pictures of the board; then run the main job against both servers, and take those of what each shows."""
     PICTURES.mkdir(exist_ok=True)
+    photograph_board()
+    if sys.argv[1:] == ["board"]:
+        return
     with tempfile.TemporaryDirectory(prefix="tomorrow-pictures-") as folder:
         mlflow, prefect = free_port(), free_port()
         keys = state_keys(Settings(home=Path(folder, "var")))
@@ -45,7 +50,7 @@ def main() -> None:
 @contextmanager
 def both_servers(environment: dict[str, str], mlflow: int, prefect: int) -> Iterator[None]:
     """`tomorrow up`, with the deployments, until the block is left."""
-    ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect)]
+    ports = ["--mlflow-port", str(mlflow), "--prefect-port", str(prefect), "--serving-port", str(free_port())]
     with subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "up", "--source", "sample", *ports],
         env=environment,
@@ -78,6 +83,24 @@ def photograph(mlflow: str, prefect: str, link: str, keys: Keys) -> None:
         page.set_default_timeout(120_000)  # MLflow's first list of runs can take most of a minute
         photograph_mlflow(page, mlflow, link)
         photograph_prefect(page, prefect, keys)
+        browser.close()
+
+
+def photograph_board() -> None:
+    """The board and a model's page: of made-up models, since a first day has one forecast alone."""
+    with tempfile.TemporaryDirectory(prefix="tomorrow-pictures-") as folder, sync_playwright() as playwright:
+        program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER)
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
+        row = write_ledger(Settings(home=Path(folder)))
+        with served_pages(Path(folder), made_board(8)) as pages:
+            pages.replace(row)
+            page.goto(pages.link)
+            take(page, "board")
+            page.set_viewport_size({"width": 1000, "height": 1160})
+            page.goto(f"{pages.address}/models/{row.model}")
+            page.locator("#chart-fan .plot-container").wait_for()
+            take(page, "model")
         browser.close()
 
 

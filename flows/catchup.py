@@ -8,6 +8,7 @@ from prefect import flow
 from flows.predict import PredictReport, predict
 from flows.runs.alarms import alarm_failure
 from flows.runs.clock import now
+from flows.runs.daily_report import report_day
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.story import log_missed, start_run
@@ -65,7 +66,8 @@ def catchup(
     settings, at = read_settings(), now()
     resolved = resolve(request, settings, at)
     model = settings.model_name(resolved.security.ticker, forecaster.column)
-    registry = Registry(connect_task(settings))
+    tracking = connect_task(settings)
+    registry = Registry(tracking)
     calendar = resolved.calendar
     last = resolved.until(calendar.last_completed(at))
     trained = trained_until(registry, model, calendar, last)
@@ -80,6 +82,8 @@ def catchup(
         if trained_until(registry, model, calendar, day) < day:
             train(request=wanted, forecaster=forecaster, evaluation=evaluation)
         reports.append(predict(request=wanted, column=forecaster.column, or_naive=True))
+    if reports:
+        report_day(settings, at, tracking)
     report = CatchupReport(model=model, made=tuple(reports), passed=missed[: len(missed) - len(due)])
     left = f", {len(report.passed)} too long ago" if report.passed else ""
     return completed(report, f"{model}: sessions caught up: {len(reports)}{left}")

@@ -10,6 +10,7 @@ from prefect import flow
 from flows.runs.alarms import alarm_failure
 from flows.runs.artifacts import link_forecast
 from flows.runs.clock import now
+from flows.runs.daily_report import report_day
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
@@ -87,5 +88,6 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     link_forecast(recorded)
+    report_day(settings, at, tracking)
     report = PredictReport(version=version, fetched=fetched, forecast=recorded, created=created, seconds=seconds)
     return completed(report, forecast_sentence(recorded))

@@ -7,6 +7,7 @@ from prefect import flow
 from flows.runs.alarms import alarm_failure, alarm_no_skill
 from flows.runs.artifacts import link_score
 from flows.runs.clock import now
+from flows.runs.daily_report import report_day
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
@@ -66,11 +67,13 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
     ledger = Ledger(settings.ledger_uri)
     outcomes = find_outcomes_task(ledger.unfilled(model), fetched.prices)
     fill_in_task(ledger, outcomes.known, at=at)
-    scored = score_task(connect_task(settings), model, fetched.prices, at)
+    tracking = connect_task(settings)
+    scored = score_task(tracking, model, fetched.prices, at)
     log_score(scored, len(outcomes.known))
     if scored.asked:
         alarm_no_skill(model, scored.advice.reasons, settings)
     link_score(model, scored)
+    report_day(settings, at, tracking)
     report = ScoreReport(
         model=model,
         ticker=ticker,

@@ -40,6 +40,7 @@ from tasks.prices.retry import next_wait, patiently
 from tasks.registry.gate import ask_gate, champion, prove_versions
 from tasks.registry.proof_record import record_proof
 from tasks.registry.registry import Registry, compare_stages
+from tasks.serving.report.write import write_after_run
 from tasks.settings import RetrySettings, Settings
 from tasks.system import durations
 from tasks.system.cluster.one_of_several import is_one_of_several, one_of_several
@@ -161,6 +162,9 @@ record_forecast_task = step(Ledger.append, "record")
 find_outcomes_task = step(find_outcomes, "look up what happened")
 fill_in_task = step(Ledger.fill_in, "fill in")
 score_task = step(score_forecasts, "score")
+
+# The report of the day.
+report_task = step(write_after_run, "report")
 
 # The backtest.
 plan_task = step(plan_backtest, "plan")

@@ -31,6 +31,7 @@ class Running:
     home: Path
     mlflow: int
     prefect: int
+    board: int
     sent: list[dict[str, object]]
 
     @property
@@ -124,12 +125,12 @@ def running_stack(
     within: a program that runs it, with its arguments
     more:   what its environment has beside
     """
-    mlflow, prefect = free_port(), free_port()
+    mlflow, prefect, board = free_port(), free_port(), free_port()
     with webhook(200) as (address, sent), (folder / "shown").open("wb") as shown:
         words, variables = command(
             folder / "var",
             *("up", "--source", "sample", "--json", *options),
-            *("--mlflow-port", str(mlflow), "--prefect-port", str(prefect)),
+            *("--mlflow-port", str(mlflow), "--prefect-port", str(prefect), "--serving-port", str(board)),
             TOMORROW_WEBHOOK=address,
             **more,
         )
@@ -142,7 +143,7 @@ def running_stack(
             start_new_session=True,
             umask=umask,
         )
-        running = Running(process=process, home=folder / "var", mlflow=mlflow, prefect=prefect, sent=sent)
+        running = Running(process=process, home=folder / "var", mlflow=mlflow, prefect=prefect, board=board, sent=sent)
         try:
             wait_until(lambda: until in running.said or process.poll() is not None)
             assert process.poll() is None, running.said + process.communicate()[0].decode()

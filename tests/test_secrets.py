@@ -242,7 +242,8 @@ def test_a_stack_leaves_no_trace_of_a_password(place: Place) -> None:
         environment = place.environment(stores)
         shown = place.folder / "shown"
         with shown.open("wb") as out:
-            command = [sys.executable, "-m", "flows.cli.main", "up", "--mlflow-port", str(free_port())]
+            ports = ["--mlflow-port", str(free_port()), "--serving-port", str(free_port())]
+            command = [sys.executable, "-m", "flows.cli.main", "up", *ports]
             up = subprocess.Popen(command, env=environment, cwd=place.folder, stdout=out, stderr=out)
         try:
             wait_until(lambda: "the stack is up" in shown.read_text() or up.poll() is not None)

@@ -96,7 +96,7 @@ def test_status_tells_of_each_part(stack: Running) -> None:
     assert done.returncode == 0
     assert told["running"]
     assert {part["name"]: part["condition"] for part in told["stack"]["parts"]} == dict.fromkeys(
-        ("mlflow", "prefect", "worker"), "healthy"
+        ("mlflow", "prefect", "serving", "worker"), "healthy"
     )
     assert told["faults"] == {}
 
@@ -187,7 +187,7 @@ def test_a_second_stack_on_the_same_prefect_server_leaves_the_runs_of_the_first_
         assert second.worker != stack.worker
         known = stack.ask(f"work_pools/{WORK_POOL}/workers/filter", {})
         assert {worker["name"] for worker in known if worker["status"] == "ONLINE"} == {stack.worker, second.worker}
-        assert [part.name for part in second.state.parts] == ["mlflow", "worker"]
+        assert [part.name for part in second.state.parts] == ["mlflow", "serving", "worker"]
         assert {stack.state_of(run)[0] for run in (theirs, ours)} == {"RUNNING"}
         # Both workers are there: what neither has put its name to may be the other's.
         nameless = stack.running_run(None)

@@ -391,7 +391,7 @@ def test_what_is_written_is_the_owners_alone_whatever_the_umask(stack: Running) 
 
 def test_each_part_has_a_temporary_folder_of_its_own_in_the_state_directory(stack: Running) -> None:
     folders = {part.name: Path(psutil.Process(part.pid).environ()["TMPDIR"]) for part in stack.state.parts if part.pid}
-    assert set(folders) == {"mlflow", "prefect", "worker"}
+    assert set(folders) == {"mlflow", "prefect", "serving", "worker"}
     assert len({folder.parent for folder in folders.values()}) == 1
     for name, folder in folders.items():
         assert folder.name == name

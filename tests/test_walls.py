@@ -30,6 +30,7 @@ BREACHES = {
         "tasks/prices/fetch.py",
         "prefect",
     ),
+    "fastapi, uvicorn and prometheus only where the board is served": ("tasks/prices/fetch.py", "fastapi"),
     "dask only where processes are started, and where flows give them work": ("flows/train.py", "distributed"),
     "s3 only where prices are kept": ("tasks/prices/snapshots.py", "s3fs"),
 }

@@ -12,7 +12,7 @@ from model.errors import ConfigurationError
 FITS, RUNS, LOOKS = 6000, 3000, 1000
 NEEDED = {
     **dict.fromkeys(("train", "catchup", "backtest", "promote", "approve", "reject", "up"), FITS),
-    **dict.fromkeys(("rollback", "predict", "score", "clean"), RUNS),
+    **dict.fromkeys(("rollback", "predict", "score", "clean", "serve"), RUNS),
 }
 
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import date
 
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
@@ -96,6 +97,11 @@ def forecast_note(made: RecordedForecast) -> str:
         f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n"
     )
+
+
+def link_report(url: str, day: date) -> None:
+    """Show in Prefect where MLflow has the report of a day."""
+    create_link_artifact(url, link_text=f"The board of {day}", key="report", description="the daily report")
 
 
 def link_score(model: str, scored: Scored) -> None:

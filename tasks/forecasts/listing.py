@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -133,6 +134,12 @@ def _start() -> bytes:
 
 
 def _write(listed: Sequence[ListedForecast], file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as out:
+        csv_lines(listed, out)
+
+
+def csv_lines(listed: Sequence[ListedForecast], out: TextIO) -> None:
+    """Write forecasts as CSV, with a line of titles; see `write_csv`."""
     rows = [dict(_cells(one)) for one in listed]
     levels = sorted({*LEVELS, *(level for one in listed for level in one.row.intervals)})
     probabilities = sorted({*PROBABILITIES, *(each for one in listed for each in one.row.quantiles)})
@@ -145,10 +152,9 @@ def _write(listed: Sequence[ListedForecast], file: Path) -> None:
         *(f"quantile_{probability}" for probability in probabilities),
         *_LAST,
     )
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def _cells(one: ListedForecast) -> Iterator[tuple[str, object]]:

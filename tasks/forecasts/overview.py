@@ -7,7 +7,7 @@ from model.errors import NothingInProduction
 from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
 from tasks.forecasts.summary import newest_of, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.ledger.totals import Totals
+from tasks.ledger.totals import Total, Totals
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Address, Settings
@@ -39,20 +39,34 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
 
 def forecast_overviews(settings: Settings) -> tuple[ForecastOverview, ...]:
     """The overview of each model; its forecasts are read only if a price was filled in since the last time."""
-    if not _is_there(settings.ledger_uri):
-        return ()
-    ledger, totals = Ledger(settings.ledger_uri), Totals(settings.ledger_uri)
-    kept, found = KeptFigures(settings, totals.place), []
-    for total in totals.by_model():
+    return OverviewReader(settings).read()
+
+
+class OverviewReader:
+    """Reads the overviews again and again: those of models whose forecasts are unchanged are kept in memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[Total, ForecastOverview] = {}
+
+    def read(self) -> tuple[ForecastOverview, ...]:
+        """The overview of each model, by name."""
+        if not _is_there(self._settings.ledger_uri):
+            return ()
+        ledger, totals = Ledger(self._settings.ledger_uri), Totals(self._settings.ledger_uri)
+        kept = KeptFigures(self._settings, totals.place)
+        self._known = {total: self._known.get(total) or self._read(total, ledger, kept) for total in totals.by_model()}
+        return tuple(self._known.values())
+
+    def _read(self, total: Total, ledger: Ledger, kept: KeptFigures) -> ForecastOverview:
         figures = kept.read(total)
         if figures is None:
-            summary = summarise(total.model, ledger.rows(total.model), settings.gate.min_evidence)
+            summary = summarise(total.model, ledger.rows(total.model), self._settings.gate.min_evidence)
             figures = Figures.of(summary)
             kept.write(total_of(summary), figures)
         newest = newest_of(ledger.of_newest_session(total.model))
         given = asdict(figures) | {"level": newest.level if figures.level is None else figures.level}
-        found.append(ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, **given))
-    return tuple(found)
+        return ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, **given)
 
 
 def _is_there(uri: Address) -> bool:

@@ -180,13 +180,17 @@ class Ledger:
         with self._database.reading() as connection:
             return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
 
-    def by_session(self, model: str | None = None, *, last: int | None = None) -> tuple[RecordedForecast, ...]:
+    def by_session(
+        self, model: str | None = None, *, last: int | None = None, skip: int = 0
+    ) -> tuple[RecordedForecast, ...]:
         """All forecasts, or those of a model, by the session that they are for, newest last; with `last`, only so many.
+
+        skip: how many of the newest to leave out
 
         The database applies that limit, so that years of forecasts are not read for the newest few.
         """
         columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version"))
-        query = sa.select(forecasts).order_by(*(column.desc() for column in columns)).limit(last)
+        query = sa.select(forecasts).order_by(*(column.desc() for column in columns)).limit(last).offset(skip)
         with self._database.reading() as connection:
             wanted = query if model is None else query.where(forecasts.c.model == model)
             return read_rows(connection, wanted, _recorded)[::-1]

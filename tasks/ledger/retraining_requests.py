@@ -33,6 +33,14 @@ class RetrainingRequests:
             found = read_rows(connection, query, lambda row: RetrainingRequest(**row._mapping))
         return found[0] if found else None
 
+    def of_newest_session(self) -> dict[str, RetrainingRequest]:
+        """Model -> the request for its newest session, of every model that has one."""
+        newest = sa.select(retraining.c.model, sa.func.max(retraining.c.session)).group_by(retraining.c.model)
+        query = sa.select(retraining).where(sa.tuple_(retraining.c.model, retraining.c.session).in_(newest))
+        with self._database.reading() as connection:
+            found = read_rows(connection, query, lambda row: RetrainingRequest(**row._mapping))
+        return {request.model: request for request in found}
+
     def ask(self, request: RetrainingRequest) -> bool:
         """Record a request, unless there is one for that session; returns whether this call recorded it."""
         with self._database.writing() as connection:

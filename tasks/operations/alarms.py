@@ -27,6 +27,7 @@ RESOURCES: Mapping[AlarmKind, str] = {
     "prices.stale": "security",
     "prices.restated": "security",
     "model.no-skill": "model",
+    "model.not-loaded": "model",
     "stack.part-down": "part",
 }
 
@@ -100,10 +101,8 @@ def _emit(alarm: Alarm) -> None:
 
 def _post(alarm: Alarm, settings: Settings) -> None:
     """Send it to the webhook, if there is one, and wait at most `alarms.timeout` seconds."""
-    address = webhook_address()
-    if address is None or alarm.kind not in settings.alarms.kinds:
+    if webhook_address() is None or alarm.kind not in settings.alarms.kinds:
         return
-    outcome: list[str] = []
     body = {
         "kind": alarm.kind,
         "subject": alarm.subject,
@@ -113,14 +112,25 @@ def _post(alarm: Alarm, settings: Settings) -> None:
         # The field that chat programs show.
         "text": f"{alarm.event}: {alarm.message}",
     }
-    patience = settings.alarms.timeout
+    result = post(body, settings.alarms.timeout)
+    if result:
+        logger.warning("the webhook did not take the alarm %s: %s", alarm.kind, result)
+
+
+def post(body: Mapping[str, object], patience: float) -> str:
+    """POST a body to the webhook; what went wrong, or an empty text. It never raises.
+
+    patience: seconds to wait at most
+    """
+    address = webhook_address()
+    if address is None:
+        return "there is no webhook: TOMORROW_WEBHOOK is not set"
+    outcome: list[str] = []
     sending = threading.Thread(target=_send, args=(address, body, patience, outcome), daemon=True)
     sending.start()
     # urllib's timeout is for each read alone; a server that sends single bytes could take much longer in all.
     sending.join(patience)
-    result = outcome[0] if outcome else f"no answer within {patience:g} s"
-    if result:
-        logger.warning("the webhook did not take the alarm %s: %s", alarm.kind, result)
+    return outcome[0] if outcome else f"no answer within {patience:g} s"
 
 
 def _send(secret: SecretStr, body: Mapping[str, object], patience: float, outcome: list[str]) -> None:

@@ -80,7 +80,7 @@ def _remove_run(client: "MlflowClient", totals: Totals, registry: Registry, run_
 
 
 def _remove_file(store: SnapshotStore, thing: Expired) -> bool:
-    if thing.kind == "log":
+    if thing.kind in ("log", "report"):
         Path(thing.name).unlink(missing_ok=True)
     else:
         store.remove(thing.name)

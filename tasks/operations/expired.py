@@ -20,14 +20,14 @@ from tasks.registry.registry import Registry
 from tasks.settings import HousekeepingSettings, Settings
 from tasks.tracking.client import Tracking
 
-Kind = Literal["archive", "version", "run", "fetch", "snapshot", "log"]
+Kind = Literal["archive", "version", "run", "fetch", "snapshot", "log", "report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
     """One thing that may be removed, or a version that may be archived.
 
-    name: a version as MODEL/NUMBER, a run's id, or the path of a fetch's record, a snapshot or a log
+    name: a version as MODEL/NUMBER, a run's id, or the path of a fetch's record, a snapshot, a log or a daily report
     size: in bytes, of a file
     """
 
@@ -73,7 +73,8 @@ def find_expired(tracking: Tracking, ages: Ages) -> Findings:
             *(Expired(kind="version", name=f"{version.model}/{version.version}") for version in old.versions),
             *(Expired(kind="run", name=run_id) for run_id in old.expired),
             *_snapshots(tracking.settings, old, ages.snapshots),
-            *_logs(tracking.settings, ages.logs),
+            *_files("log", tracking.settings.home / "logs", "*.log*", ages.logs),
+            *_files("report", tracking.settings.home / "reports", "*.html", ages.remove),
         ),
         lasting=old.lasting,
     )
@@ -127,9 +128,9 @@ def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[E
                 yield from _file("snapshot", file, before)
 
 
-def _logs(settings: Settings, before: datetime) -> Iterator[Expired]:
-    for file in sorted((settings.home / "logs").glob("*.log*")):
-        yield from _file("log", file, before)
+def _files(kind: Kind, folder: Path, pattern: str, before: datetime) -> Iterator[Expired]:
+    for file in sorted(folder.glob(pattern)):
+        yield from _file(kind, file, before)
 
 
 def _file(kind: Kind, file: Place, before: datetime | None = None) -> Iterator[Expired]:

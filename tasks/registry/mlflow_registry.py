@@ -28,11 +28,13 @@ class ModelState:
 
     aliases: alias -> version
     moved:   the last completed move
+    changed: when MLflow last noted a change of it, in milliseconds since 1970: also when a version was given a stage
     there:   whether there is a model of that name
     """
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     moved: str | None = None
+    changed: int | None = None
     there: bool = True
 
 
@@ -190,7 +192,7 @@ class MlflowRegistry:
 
 def _state(model: "RegisteredModel") -> ModelState:
     aliases = {alias: int(version) for alias, version in model.aliases.items()}
-    return ModelState(aliases, model.tags.get(MOVED))
+    return ModelState(aliases, model.tags.get(MOVED), model.last_updated_timestamp)
 
 
 def quoted(text: str) -> str:

@@ -1,7 +1,16 @@
 """The settings, from mlflow.yaml and environment variables; only this package reads them."""
 
 from tasks.settings.address import Address, in_folder, sqlite_file
+from tasks.settings.operations import (
+    MOST_DAYS,
+    AlarmKind,
+    AlarmSettings,
+    HousekeepingSettings,
+    MailSettings,
+    ReportSettings,
+)
 from tasks.settings.read import (
+    mail_password,
     part_credentials,
     project_file,
     project_folder,
@@ -10,14 +19,11 @@ from tasks.settings.read import (
     webhook_address,
 )
 from tasks.settings.schema import (
-    MOST_DAYS,
-    AlarmKind,
-    AlarmSettings,
-    HousekeepingSettings,
     PriceSettings,
     RetrySettings,
     SecuritySettings,
     ServerSettings,
+    ServingSettings,
     Settings,
     Stage,
     TrackingSettings,
@@ -30,15 +36,19 @@ __all__ = [
     "AlarmKind",
     "AlarmSettings",
     "HousekeepingSettings",
+    "MailSettings",
     "PriceSettings",
+    "ReportSettings",
     "RetrySettings",
     "SecuritySettings",
     "ServerSettings",
+    "ServingSettings",
     "Settings",
     "Stage",
     "TrackingSettings",
     "check_cluster",
     "in_folder",
+    "mail_password",
     "part_credentials",
     "project_file",
     "project_folder",

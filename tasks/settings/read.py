@@ -83,6 +83,12 @@ def webhook_address(environment: Mapping[str, str] = os.environ) -> SecretStr | 
     return SecretStr(address) if address else None
 
 
+def mail_password(environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """The password for the mail server: only in the environment, as the webhook's address."""
+    password = environment.get("TOMORROW_SMTP_PASSWORD", "")
+    return SecretStr(password) if password else None
+
+
 def part_credentials(environment: MutableMapping[str, str] = os.environ) -> None:
     """Move user and password from PREFECT_API_URL, which Prefect's log and pages show, to PREFECT_API_AUTH_STRING."""
     address = Address(environment.get("PREFECT_API_URL", ""))

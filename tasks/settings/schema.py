@@ -4,10 +4,10 @@ import re
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from model.config import Ticker
 from model.evaluation.evidence.proof import ProofConfig
@@ -15,6 +15,14 @@ from model.evaluation.gate import Gate
 from model.evaluation.monitoring import Monitoring
 from model.market.security import SAMPLE, Security
 from tasks.settings.address import Address, in_folder
+from tasks.settings.operations import (
+    AlarmSettings,
+    HousekeepingSettings,
+    MailSettings,
+    ReportSettings,
+    ScheduleSettings,
+)
+from tasks.settings.section import Section
 
 # The name of a host, or its number in the network, with or without a port.
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
@@ -22,16 +30,7 @@ HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?
 # The name of a bucket as Amazon allows it, and of folders in it that need no quoting.
 IN_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
-# A hundred years: what nobody wants removed.
-MOST_DAYS = 36500
-
 Stage = Literal["None", "Staging", "Production", "Archived"]
-
-
-class Section(BaseModel):
-    """A section of mlflow.yaml; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _public(place: Address) -> Address:
@@ -66,8 +65,16 @@ def _host_name(name: str) -> str:
     return name.lower()
 
 
+def _http(address: str) -> str:
+    """The address without a slash at its end; ValueError where it is not one of a web server, without secret parts."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("the address of a server such as https://board.example.org, without a user or parameters")
+    return address.rstrip("/")
+
+
 class ServerSettings(Section):
-    """Where MLflow's server listens.
+    """Where a server listens; under `server`, MLflow's.
 
     allowed_hosts: the names, beside its address, by which it may be asked for: with any port, or with the one named
     """
@@ -86,6 +93,29 @@ class PrefectSettings(ServerSettings):
     """Where the Prefect server of `tomorrow up` listens."""
 
     port: int = Field(4200, ge=1, le=65535)
+
+
+class ServingSettings(ServerSettings):
+    """Where the board listens, and how it follows Production.
+
+    open:           whether anybody on this machine may read pages and forecasts without the key
+    look_seconds:   between two looks at what is in Production
+    most_megabytes: of a request, and 16 times that of all that are being answered
+    webhook:        the address of this server as an MLflow server on another machine reaches it; None: only an MLflow
+                    server on this machine reports promotions
+    """
+
+    port: int = Field(8000, ge=1, le=65535)
+    open: bool = False
+    look_seconds: float = Field(5.0, ge=0.5, le=3600)
+    most_megabytes: int = Field(8, ge=1, le=1024)
+    webhook: Annotated[str, AfterValidator(_http)] | None = None
+
+    @model_validator(mode="after")
+    def _only_here(self) -> Self:
+        if self.open and not ip_address(self.host).is_loopback:
+            raise ValueError("a server that is open to readers without the key listens on 127.0.0.1 or ::1 alone")
+        return self
 
 
 def _model_name(pattern: str) -> str:
@@ -159,44 +189,6 @@ class PriceSettings(Section):
     stale_sessions: StaleSettings = StaleSettings()
 
 
-AlarmKind = Literal["flow.failed", "prices.stale", "prices.restated", "model.no-skill", "stack.part-down"]
-
-
-class AlarmSettings(Section):
-    """Which alarms are sent to the webhook, and how many seconds it has to answer."""
-
-    kinds: tuple[AlarmKind, ...] = get_args(AlarmKind)
-    timeout: float = Field(5.0, gt=0)
-
-
-class ScheduleSettings(Section):
-    """Which runs count as late, and how many missed sessions are caught up.
-
-    late_minutes: a run that starts so many minutes after it was due is reported as late
-    catch_up:     at most so many missed sessions are caught up at once, the newest ones
-    """
-
-    late_minutes: float = Field(30, ge=0)
-    catch_up: int = Field(5, ge=0)
-
-
-class HousekeepingSettings(Section):
-    """After how many days `tomorrow clean` archives or removes what nothing uses.
-
-    archive:   from Staging to Archived
-    remove:    versions and runs
-    snapshots: fetched prices, and the records of their fetches
-    logs:      of the stack
-    prefect:   flow runs, which the Prefect server of the stack removes itself
-    """
-
-    archive_days: int = Field(30, ge=0, le=MOST_DAYS)
-    remove_days: int = Field(365, ge=0, le=MOST_DAYS)
-    snapshot_days: int = Field(365, ge=0, le=MOST_DAYS)
-    log_days: int = Field(30, ge=0, le=MOST_DAYS)
-    prefect_days: int = Field(90, ge=1, le=MOST_DAYS)
-
-
 # In capitals, as each ticker is looked up.
 Symbol = Annotated[Ticker, AfterValidator(str.upper)]
 
@@ -239,6 +231,7 @@ class Settings(Section):
     tracking: TrackingSettings = TrackingSettings()
     server: ServerSettings = ServerSettings()
     prefect: PrefectSettings = PrefectSettings()
+    serving: ServingSettings = ServingSettings()
     registry: RegistrySettings = RegistrySettings()
     stages: StageSettings = StageSettings()
     gate: Gate = Gate()
@@ -247,11 +240,13 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     prices: PriceSettings = PriceSettings()
     alarms: AlarmSettings = AlarmSettings()
+    report: ReportSettings = ReportSettings()
+    mail: MailSettings = MailSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
     cluster: Annotated[str, AfterValidator(check_cluster)] | None = None
     securities: tuple[SecuritySettings, ...] = ()
-    extra_closures: dict[str, tuple[date, ...]] = {}
+    extra_closures: dict[str, tuple[date, ...]] = Field(default_factory=dict)
 
     @property
     def tracking_uri(self) -> Address:

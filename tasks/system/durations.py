@@ -33,6 +33,14 @@ DEPLOY = 300
 # Prefect's own interval of 180 s it would report healthy runs.
 HEARTBEAT = 30
 
+# Of the board.
+LOOK_AT_PRICES = 60.0  # between two looks at the stored prices
+LOOK_AT_PRODUCTION = 0.3  # the shortest time between two looks, however often something reports a change
+LOAD_AGAIN = 30.0  # between two tries to load a version
+SAY_LOADED = 2.0  # between two looks because versions were loaded, while there are more to load
+ASK_FOR_REPORTS = 600.0  # MLflow's server, again: its database may have been replaced
+END_REQUESTS = 10  # how long requests may take when it ends
+
 # Intervals of a stack: between two looks at its processes, two health checks of a part, two cuts of its logs.
 LOOK = 0.5
 CHECK_AT_START = 0.5

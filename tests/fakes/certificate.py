@@ -1,13 +1,14 @@
-"""A throwaway certificate for Yahoo's hosts, signed by itself."""
+"""A throwaway certificate for Yahoo's hosts, or for others, signed by itself."""
 
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HOSTS = ("yahoo.com", "*.yahoo.com", "*.finance.yahoo.com")
 
 
-def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+def make_certificate(folder: Path, hosts: Sequence[str] = HOSTS) -> tuple[Path, ssl.SSLContext]:
     """The certificate as a file that a client can be told to trust, and a server's side of it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -25,7 +26,7 @@ def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .sign(key, hashes.SHA256())
     )
     public, private = folder / "certificate.pem", folder / "key.pem"

@@ -103,11 +103,16 @@ def trained_once(
 @pytest.fixture
 def trained(home: Path, trained_once: Path) -> None:
     """Version 1 of the sample market waits in Staging: SMALL, trained on MARKET, as if it had been done here."""
-    shutil.copytree(trained_once, home, dirs_exist_ok=True)
-    with sqlite3.connect(home / "mlflow.db") as database:
+    copy_home(trained_once, home)
+
+
+def copy_home(home: Path, into: Path) -> None:
+    """Copy a state directory into another, as if all had been done there."""
+    shutil.copytree(home, into, dirs_exist_ok=True)
+    with sqlite3.connect(into / "mlflow.db") as database:
         for table, column in PLACES.items():
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names of MLflow's
-            database.execute(moved, (str(trained_once), str(home)))
+            database.execute(moved, (str(home), str(into)))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flows.cli.commands.history import end_of_day
+from flows.cli.commands.record.history import end_of_day
 from flows.runs.clock import clock_at
 from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
@@ -105,8 +105,8 @@ def test_a_long_history_shows_what_is_new_and_how_much_is_left_out(
         registry.move(MODEL, number, "Production", ruling)
     every = run("history", MODEL, "--json").json
     assert (len(every["changes"]), len(every["stages"]), every["more"]) == (11, 6, {})
-    monkeypatch.setattr("flows.cli.commands.history.VERSIONS", 2)
-    monkeypatch.setattr("flows.cli.commands.history.LINES", 3)
+    monkeypatch.setattr("flows.cli.commands.record.history.VERSIONS", 2)
+    monkeypatch.setattr("flows.cli.commands.record.history.LINES", 3)
     few = run("history", MODEL, "--json").json
     assert few["changes"] == every["changes"][-3:]
     assert [(line["stage"], line["version"]) for line in few["stages"]] == [

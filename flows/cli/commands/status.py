@@ -150,7 +150,9 @@ def status(
 def _links(settings: "Settings", stack: "StackState | None") -> str:
     """The links and keys to the pages of running servers, and the variables for other programs."""
     from tasks.operations.stack.mlflow_pages import PREFECT_HINT, runs_link
-    from tasks.system.access.own_servers import mlflow_key, prefect_key
+    from tasks.system.access.guard import page_link
+    from tasks.system.access.own_servers import mlflow_key, prefect_key, serving_key
+    from tasks.system.access.secret import state_keys
 
     lines = ["Links"]
     mlflow, prefect = (stack.part("mlflow"), stack.part("prefect")) if stack else (None, None)
@@ -165,7 +167,17 @@ def _links(settings: "Settings", stack: "StackState | None") -> str:
             f"         {PREFECT_HINT} {key}",
             f"         for programs: PREFECT_API_URL={stack.prefect_api} PREFECT_API_AUTH_STRING={key}",
         ]
-    return "\n  ".join(lines if lines[1:] else [*lines, "none: no server of ours runs; start them with: tomorrow up"])
+    board = stack.part("serving") if stack else None
+    if stack and board and board.address and (key := serving_key(settings, board.address, patience=0)):
+        lines += [
+            f"Board    {page_link(board.address, key, stack.salt)}",
+            f"         for programs: {board.address}/api with the bearer token {key}",
+        ]
+    if not lines[1:]:
+        lines.append("none: no server of ours runs; start them with: tomorrow up")
+    if not board:
+        lines.append(f"`tomorrow serve`, for programs: the bearer token {state_keys(settings).serving}")
+    return "\n  ".join(lines)
 
 
 def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[ProductionStatus, ...]:

@@ -46,13 +46,14 @@ def up(
     prefect_port: Annotated[
         int | None, count("--prefect-port", "For Prefect's pages (prefect.port in mlflow.yaml).")
     ] = None,
+    serving_port: Annotated[int | None, count("--serving-port", "For the board (serving.port in mlflow.yaml).")] = None,
     allowed_hosts: Annotated[
         list[str],
         option(
             "--allowed-hosts",
             "NAME,...",
-            "Names by which both servers may be asked for, beside 127.0.0.1, as behind a proxy "
-            "(server.allowed_hosts and prefect.allowed_hosts in mlflow.yaml).",
+            "Names by which the servers may be asked for, beside 127.0.0.1, as behind a proxy "
+            "(allowed_hosts under server, prefect and serving in mlflow.yaml).",
         ),
     ] = [],  # noqa: B006 - typer makes a list of its own
     ticker: Annotated[
@@ -67,14 +68,14 @@ def up(
         bool, flag("--now", "Train and forecast at once; the schedule would wait for the evening.")
     ] = False,
     pages_only: Annotated[
-        bool, flag("--pages", "Only the two servers, to look at their pages: no worker, no schedules.")
+        bool, flag("--pages", "Only the servers, to look at their pages: no worker, no schedules.")
     ] = False,
     deployments_only: Annotated[
         bool,
         flag("--deployments", "Only make the deployments, on servers elsewhere, and end: others start the workers."),
     ] = False,
 ) -> CommandResult:
-    """Start MLflow's and Prefect's servers and a worker with the schedules, and keep them running.
+    """Start the servers of MLflow, Prefect and the board, and a worker with the schedules, and keep them running.
 
     Ctrl-C ends all of it.
     """
@@ -94,7 +95,7 @@ def up(
             remedy="leave out --deployments, or the other option",
         )
     settings, _ = prepare(() if wanted is None else (wanted,))
-    settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port)
+    settings = _with_ports(settings, server=mlflow_port, prefect=prefect_port, serving=serving_port)
     settings = _with_hosts(settings, [name.strip() for names in allowed_hosts for name in names.split(",")])
     from flows.runs.clock import now
     from tasks.operations.stack.parts import stack
@@ -166,13 +167,17 @@ def _with_ports(settings: "Settings", **ports: int | None) -> "Settings":
 
 
 def _with_hosts(settings: "Settings", names: list[str]) -> "Settings":
-    """The settings with the names of the command line, if there are any, in place of the file's, for both servers."""
+    """The settings with the names of the command line, if there are any, in place of the file's, for all servers."""
     if not names:
         return settings
     try:
         changed = {
             part: type(section).model_validate({**section.model_dump(), "allowed_hosts": names})
-            for part, section in (("server", settings.server), ("prefect", settings.prefect))
+            for part, section in (
+                ("server", settings.server),
+                ("prefect", settings.prefect),
+                ("serving", settings.serving),
+            )
         }
     except ValidationError as error:
         fault = error.errors()[0]
@@ -226,14 +231,19 @@ def _make_database(settings: "Settings", planned: "Stack") -> None:
 def pages(planned: "Stack", experiment: str) -> list[str]:
     """Where the pages are; links with a key are shown on a terminal only, so that none gets into a log."""
     from tasks.operations.stack.mlflow_pages import HINT, PREFECT_HINT, runs_link
+    from tasks.system.access.guard import page_link
 
     lines, keys = [], planned.keys if sys.stderr.isatty() else None
     for part in planned.parts:
         if part.address and part.name == "mlflow":
             link = runs_link(part.address, experiment, keys.mlflow, planned.salt) if keys else part.address
             lines += [f"  {part.title:9} {link}", f"{'':12}{HINT}"]
+        elif part.address and part.name == "serving":
+            lines.append(
+                f"  {part.title:9} {page_link(part.address, keys.serving, planned.salt) if keys else part.address}"
+            )
         elif part.address:
             lines.append(f"  {part.title:9} {part.address}")
             if keys:
                 lines.append(f"{'':12}{PREFECT_HINT} {keys.prefect}")
-    return lines if keys else [*lines, f"{'':2}Both ask for a key. The links and the key: tomorrow status --links"]
+    return lines if keys else [*lines, f"{'':2}They ask for a key. The links and the key: tomorrow status --links"]

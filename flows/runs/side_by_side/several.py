@@ -5,12 +5,17 @@ from typing import Any
 
 from prefect import flow, runtime
 
+from flows.runs.clock import now
+from flows.runs.daily_report import report_day
 from flows.runs.final_state import completed
 from flows.runs.side_by_side.errand import Errand, on, present_errand
 from flows.runs.side_by_side.task_runs import carried_out, processes
 from model.errors import TomorrowError
-from tasks.prefect_tasks import security_task
+from tasks.prefect_tasks import connect_task, security_task
 from tasks.settings import read_settings
+
+# The commands that change what the daily report shows.
+REPORTED = ("predict", "score", "catchup")
 
 
 def do_for_each(command: str, errand: Errand) -> list[Any]:
@@ -25,7 +30,7 @@ def _run_name() -> str:
 
 
 @flow(name="several securities", flow_run_name=_run_name, persist_result=False)
-def several(command: str, tickers: list[str]) -> list[Any]:  # noqa: ARG001 - it is in the run's name
+def several(command: str, tickers: list[str]) -> list[Any]:
     """Do for each of several securities what the command does for one; a task run for each.
 
     Args:
@@ -42,6 +47,9 @@ def several(command: str, tickers: list[str]) -> list[Any]:  # noqa: ARG001 - it
         for number, outcome in carried_out(security_task, given, by, errand.begin):
             found[number] = outcome
             errand.done(tickers[number])
+    if command in REPORTED:
+        settings = read_settings()
+        report_day(settings, now(), connect_task(settings))
     failed = sum(isinstance(outcome, TomorrowError) for outcome in found.values())
     results = [found[number] for number in range(len(tickers))]
     return completed(results, f"{len(tickers) - failed} of {len(tickers)} securities done")

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from tasks.system import durations
-from tasks.system.access.guard import OPEN, link_token
+from tasks.system.access.guard import page_link
 from tasks.tracking.experiment import VIEW_KEY, VIEW_TAG
 
 # Prefect's page asks for a "password" once, and keeps it in the browser.
@@ -30,7 +30,7 @@ def runs_link(address: str, experiment: str, key: str, salt: str) -> str:
 
     salt: of the stack
     """
-    return f"{address}{OPEN}?token={link_token(key, salt)}#/{_fragment(address, experiment, key)}"
+    return f"{page_link(address, key, salt)}#/{_fragment(address, experiment, key)}"
 
 
 def _fragment(address: str, experiment: str, key: str | None) -> str:

@@ -1,5 +1,6 @@
-"""The parts of a stack: MLflow's server, Prefect's server, and the worker; how to start and check each of them."""
+"""The parts of a stack: MLflow's server, Prefect's server, the board, the worker; how to start and check each."""
 
+import json
 import os
 import platform
 import sys
@@ -34,7 +35,7 @@ class Part:
 
     variables:  its environment, in addition to the supervisor's
     is_healthy: checks it, given the time of its start; None where the part that would know does not answer
-    address:    of its pages; host, port: where a server listens; setting: the setting for the port
+    address:    of its pages; host, port: where a server listens; setting, option: for the port
     spares:     whether the processes that it started go on when it dies, until they end by themselves
     """
 
@@ -48,6 +49,7 @@ class Part:
     host: str | None = None
     port: int | None = None
     setting: str = ""
+    option: str = ""
     spares: bool = False
 
 
@@ -95,10 +97,12 @@ def stack(settings: Settings, prefect_elsewhere: str | None) -> Stack:
     }
     mlflow_door = Door(mlflow_address, keys.proof, settings.server.allowed_hosts)
     prefect_door = Door(prefect_address, keys.proof, settings.prefect.allowed_hosts)
+    mlflow_variables = key_variables(keys.mlflow) if own_mlflow else {}
     parts = (
         *((_mlflow(settings, mlflow_door, keys, salt, shared),) if own_mlflow else ()),
         *((_prefect(settings, prefect_door, api, shared),) if elsewhere is None else ()),
-        _worker(settings, worker, api, keys.mlflow if own_mlflow else None, shared),
+        serving(settings, keys, salt, {**shared, **mlflow_variables}, "--serving-port"),
+        _worker(settings, worker, api, {**shared, **mlflow_variables}),
     )
     return Stack(parts=parts, tracking=tracking, api=api, variables=shared, worker=worker, keys=keys, salt=salt)
 
@@ -147,6 +151,11 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
             "MLFLOW_TRACKING_URI": store.tracking_uri.secret,
             "MLFLOW_BACKEND_STORE_URI": store.tracking_uri.secret,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            # It reports promotions to the board, on this machine, and keeps the secret that it signs them with.
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": keys.mlflow_secrets,
+            "MLFLOW_WEBHOOK_CACHE_TTL": "5",
             **door.variables(),
             TOKEN: keys.mlflow,
             COOKIE_SALT: salt,
@@ -157,6 +166,7 @@ def _mlflow(settings: Settings, door: Door, keys: Keys, salt: str, shared: Mappi
         host=settings.server.host,
         port=settings.server.port,
         setting="server.port",
+        option="--mlflow-port",
     )
 
 
@@ -190,10 +200,38 @@ def _prefect(settings: Settings, door: Door, api: PrefectApi, shared: Mapping[st
         host=settings.prefect.host,
         port=settings.prefect.port,
         setting="prefect.port",
+        option="--prefect-port",
     )
 
 
-def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | None, shared: Mapping[str, str]) -> Part:
+def serving(settings: Settings, keys: Keys, salt: str, variables: Mapping[str, str], option: str) -> Part:
+    """The server of the board, which follows Production.
+
+    option: of the command that starts it, for its port
+    """
+    door = Door(settings.serving.address, keys.proof, settings.serving.allowed_hosts)
+    return Part(
+        name="serving",
+        title="the board",
+        command=(sys.executable, "-m", "tomorrow", "serve"),
+        variables={
+            **variables,
+            "TOMORROW_SERVING__HOST": settings.serving.host,
+            "TOMORROW_SERVING__PORT": str(settings.serving.port),
+            "TOMORROW_SERVING__ALLOWED_HOSTS": json.dumps(settings.serving.allowed_hosts),
+            COOKIE_SALT: salt,
+        },
+        log=settings.home / "logs" / "serving.log",
+        is_healthy=lambda _: proves_itself(door),
+        address=door.address,
+        host=settings.serving.host,
+        port=settings.serving.port,
+        setting="serving.port",
+        option=option,
+    )
+
+
+def _worker(settings: Settings, name: str, api: PrefectApi, shared: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         title="the worker",
@@ -206,7 +244,6 @@ def _worker(settings: Settings, name: str, api: PrefectApi, mlflow_key: str | No
             **shared,
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(durations.HEARTBEAT),
             **({"PREFECT_API_AUTH_STRING": api.key} if api.key else {}),
-            **(key_variables(mlflow_key) if mlflow_key else {}),
         },
         log=settings.home / "logs" / "worker.log",
         is_healthy=lambda since: api.is_online(WORK_POOL, name, since),

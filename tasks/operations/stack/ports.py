@@ -42,11 +42,18 @@ def taken(parts: Iterable[Part]) -> Iterator[Mapping[str, socket.socket]]:
                     f"port {part.port} of {part.host}, for {part.title}",
                     have=f"in use{_by(part.port)}" if in_use else f"this user cannot listen on it: {fault}",
                     need="a free port",
-                    remedy=f"end the program that listens there, or choose another: --{part.name}-port N, "
+                    remedy=f"end the program that listens there, or choose another: {part.option} N, "
                     f"or {part.setting} in mlflow.yaml",
                     port=part.port,
                 ) from None
         yield found
+
+
+@contextmanager
+def lent() -> Iterator[socket.socket]:
+    """The socket that the supervisor has lent to this process, as its standard input."""
+    with socket.socket(fileno=os.dup(0)) as listening:
+        yield listening
 
 
 def hang_up(listening: socket.socket) -> None:

@@ -53,6 +53,14 @@ def link_token(key: str, salt: str) -> str:
     return derived(key, f"link {salt}")
 
 
+def page_link(address: str, key: str, salt: str) -> str:
+    """A link to a server's first page that lets a browser in: the server answers with a cookie.
+
+    salt: as for `link_token`
+    """
+    return f"{address}{OPEN}?token={link_token(key, salt)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Where a server listens, and the key with which it proves that it is the one that was started there.
@@ -110,6 +118,8 @@ class Guard:
     Every answer of the server carries the header that keeps a browser from asking any other host.
     """
 
+    headers: tuple[tuple[bytes, bytes], ...] = (OWN_HOST_ALONE,)
+
     def __init__(self, app: App, door: Door) -> None:
         self._app = app
         self._door = door
@@ -122,14 +132,14 @@ class Guard:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
         if len(hosts) != 1 or not self._door.is_host(hosts[0]):
             why = f"This server is at {self._door.address}. Other names for it: `tomorrow up --allowed-hosts NAME`."
-            return await refuse(scope, send, 403, why)
+            return await self.refuse(scope, send, 403, why)
         origin = headers.get(b"origin")
         if origin is not None and not self._door.is_own_page(origin.decode("latin-1"), hosts[0]):
-            return await refuse(scope, send, 403, "A page of another origin may not use this server.")
+            return await self.refuse(scope, send, 403, "A page of another origin may not use this server.")
         refused = self.refusal(scope, headers)
         if refused is not None:
-            return await refuse(scope, send, *refused)
-        added, challenge = [OWN_HOST_ALONE], headers.get(CHALLENGE)
+            return await self.refuse(scope, send, *refused)
+        added, challenge = [*self.headers], headers.get(CHALLENGE)
         if challenge is not None and len(challenge) <= LONGEST_CHALLENGE:
             added.append((ANSWER, self._door.answer(challenge.decode("latin-1")).encode()))
 
@@ -143,6 +153,12 @@ class Guard:
     def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> "Refusal | None":  # noqa: ARG002 - for others
         """Why a request is refused that is for our host and our origin: status, sentence, headers; None: it passes."""
         return None
+
+    async def refuse(
+        self, scope: Scope, send: Send, status: int, why: str, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Answer a request that is refused; a WebSocket is closed before it opens."""
+        await refuse(scope, send, status, why, headers)
 
 
 Refusal = tuple[int, str, tuple[tuple[bytes, bytes], ...]]
@@ -171,9 +187,14 @@ class KeyGuard(Guard):
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if _same(given.encode(), self._link):
                 return 303, "", ((b"location", b"/"), (b"set-cookie", self._set_cookie()))
-        elif self._has_key(headers) or (self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))):
+        elif self.has_key(scope, headers):
             return None
         return 401, self._hint, ((b"www-authenticate", b"Bearer"),)
+
+    def has_key(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request comes with the key, or with the cookie from one of our pages."""
+        by_cookie = self._has_cookie(headers) and is_own_page(headers, scope.get("method", ""))
+        return self._has_key(headers) or by_cookie
 
     def _set_cookie(self) -> bytes:
         return f"{self._name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict".encode()

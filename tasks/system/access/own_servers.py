@@ -42,6 +42,12 @@ def mlflow_key(settings: Settings, address: str, patience: float = durations.OWN
     return keys.mlflow if keys else None
 
 
+def serving_key(settings: Settings, address: str, patience: float = durations.OWN_SERVER) -> str | None:
+    """The key for the board of the running stack; None for any other server."""
+    keys = _keys_of(settings, "serving", address.removesuffix("/"), "", patience)
+    return keys.serving if keys else None
+
+
 def proves_itself(door: Door, base: str = "") -> bool:
     """Whether the server that listens there is the one that was started there.
 

@@ -6,6 +6,7 @@ server alone.
 
 import os
 import re
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -31,6 +32,8 @@ class Keys:
     proof:   with which a server proves who it is, before it is sent another key
     prefect: for Prefect's server: its PREFECT_SERVER_API_AUTH_STRING
     mlflow:  for MLflow's server: its clients' MLFLOW_TRACKING_TOKEN
+    serving: for the board, as a bearer token
+    webhook: with which MLflow signs what it reports to the board
     """
 
     secret: str = field(repr=False)
@@ -49,6 +52,21 @@ class Keys:
     def mlflow(self) -> str:
         """For MLflow's server."""
         return derived(self.secret, "mlflow")
+
+    @property
+    def serving(self) -> str:
+        """For the board and its address for programs."""
+        return derived(self.secret, "serving")
+
+    @property
+    def webhook(self) -> str:
+        """With which MLflow signs what it reports to the board."""
+        return derived(self.secret, "webhook")
+
+    @property
+    def mlflow_secrets(self) -> str:
+        """With which MLflow encrypts the secrets of webhooks in its database: a key of Fernet's."""
+        return urlsafe_b64encode(bytes.fromhex(derived(self.secret, "mlflow secrets"))).decode()
 
 
 def new_keys() -> Keys:

@@ -148,5 +148,6 @@ def test_each_kind_has_an_event_and_a_resource() -> None:
         ("tomorrow.prices.stale", "tomorrow.security.a%20b"),
         ("tomorrow.prices.restated", "tomorrow.security.a%20b"),
         ("tomorrow.model.no-skill", "tomorrow.model.a%20b"),
+        ("tomorrow.model.not-loaded", "tomorrow.model.a%20b"),
         ("tomorrow.stack.part-down", "tomorrow.part.a%20b"),
     }

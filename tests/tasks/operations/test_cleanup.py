@@ -111,12 +111,13 @@ def make_world(tracking: Tracking, seed: int) -> None:
         if chance.random() < 0.3:
             # From the prices of a fetch that no training has used.
             ledger.append(replace(forecast_with(version, days_ago + 5), version=None, run_id=""))
-    logs = tracking.settings.home / "logs"
-    logs.mkdir()
-    for name, days_ago in (("worker.log", 1), ("up.log.1", 90)):
-        (logs / name).write_text("said\n")
+    written = ("logs/worker.log", 1), ("logs/up.log.1", 90), ("reports/new.html", 1), ("reports/old.html", 900)
+    for name, days_ago in written:
+        file = tracking.settings.home / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("said\n")
         moment = (NOW - timedelta(days=days_ago)).timestamp()
-        os.utime(logs / name, (moment, moment))
+        os.utime(file, (moment, moment))
 
 
 def find(tracking: Tracking) -> tuple[Expired, ...]:
@@ -128,7 +129,10 @@ def holdings(tracking: Tracking) -> set[str]:
     versions = Registry(tracking).versions(MODEL)
     runs = tracking.client.search_runs([tracking.experiment_id()])
     files = [
-        file for folder in ("prices", "logs") for file in (tracking.settings.home / folder).rglob("*") if file.is_file()
+        file
+        for folder in ("prices", "logs", "reports")
+        for file in (tracking.settings.home / folder).rglob("*")
+        if file.is_file()
     ]
     return {
         *(f"{version.model}/{version.version} {version.stage}" for version in versions),
@@ -225,7 +229,7 @@ def test_cleaning_takes_what_it_listed_and_nothing_that_is_in_use(seed: int, tra
     before = holdings(tracking)
     aliases = tracking.client.get_registered_model(MODEL).aliases
     listed = find(tracking)
-    assert {thing.kind for thing in listed} >= {"fetch", "snapshot", "log"}
+    assert {thing.kind for thing in listed} >= {"fetch", "snapshot", "log", "report"}
     assert holdings(tracking) == before, "looking changes nothing"
 
     assert remove_expired(tracking, listed, NOW) == listed

@@ -19,7 +19,7 @@ def parts(settings: Settings, prefect_elsewhere: str | None = None) -> dict[str,
 
 def test_by_default_there_are_two_servers_and_a_worker_that_uses_them(tmp_path: Path) -> None:
     found = parts(Settings(home=tmp_path))
-    assert tuple(found) == ("mlflow", "prefect", "worker")
+    assert tuple(found) == ("mlflow", "prefect", "serving", "worker")
     assert found["worker"].variables["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
     assert found["worker"].variables["PREFECT_API_URL"] == API
     assert found["worker"].variables["TOMORROW_HOME"] == str(tmp_path)
@@ -41,7 +41,12 @@ def test_each_part_has_the_keys_that_it_needs_and_none_on_its_command_line(tmp_p
         name: {key for key in (keys.mlflow, keys.prefect, keys.secret) if key in part.variables.values()}
         for name, part in found.items()
     }
-    assert held == {"mlflow": {keys.mlflow}, "prefect": {keys.prefect}, "worker": {keys.mlflow, keys.prefect}}
+    assert held == {
+        "mlflow": {keys.mlflow},
+        "prefect": {keys.prefect},
+        "serving": {keys.mlflow},
+        "worker": {keys.mlflow, keys.prefect},
+    }
     words = " ".join(word for part in found.values() for word in part.command)
     assert not any(key in words for key in (keys.mlflow, keys.prefect, keys.secret, keys.proof))
 
@@ -55,8 +60,9 @@ def test_a_server_elsewhere_gets_no_key_of_ours(tmp_path: Path, monkeypatch: pyt
     settings = Settings(home=tmp_path, tracking=TrackingSettings(uri="https://mlflow.example"))
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "user:password")
     planned, keys = stack(settings, "https://prefect.example/api"), state_keys(settings)
-    (worker,) = planned.parts
-    assert not {keys.mlflow, keys.prefect, keys.secret} & set(worker.variables.values())
+    board, worker = planned.parts
+    for part in (board, worker):
+        assert not {keys.mlflow, keys.prefect, keys.secret} & set(part.variables.values())
     assert planned.api.key == "user:password"
     assert worker.variables["PREFECT_API_AUTH_STRING"] == "user:password"
 
@@ -64,7 +70,7 @@ def test_a_server_elsewhere_gets_no_key_of_ours(tmp_path: Path, monkeypatch: pyt
 def test_servers_elsewhere_are_used_and_not_started(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, tracking=TrackingSettings(uri="https://mlflow.example"))
     found = parts(settings, "https://prefect.example/api")
-    assert tuple(found) == ("worker",)
+    assert tuple(found) == ("serving", "worker")
     assert found["worker"].variables["MLFLOW_TRACKING_URI"] == "https://mlflow.example"
     assert found["worker"].variables["PREFECT_API_URL"] == "https://prefect.example/api"
 
@@ -77,7 +83,7 @@ def test_the_addresses_of_the_servers_that_are_started_here_are_not_elsewhere(tm
     for api in (API, f"{API}/", API.replace("127.0.0.1", "localhost")):
         found = parts(settings, api)
         assert found["worker"].variables["PREFECT_API_URL"] == API
-    assert tuple(found) == ("mlflow", "prefect", "worker")
+    assert tuple(found) == ("mlflow", "prefect", "serving", "worker")
     assert found["mlflow"].variables["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
 
 
