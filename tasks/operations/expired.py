@@ -8,6 +8,7 @@ security, and every fetch with an irregular restatement, as evidence. Only runs 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from model.evaluation.decision import DecisionWord

@@ -12,6 +12,7 @@ from model.errors import ConfigurationError
 from model.evaluation.decision import DecisionWord
 from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.registry import Registry
+from tasks.registry.ruling import Ruling
 from tasks.settings import Stage
 from tasks.tracking.client import Tracking
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, by_hand, stand, train
@@ -133,7 +134,10 @@ def test_a_decision_by_way_of_a_stage_is_one_move_and_is_taken_back_as_one(
     registry: Registry, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tracking)
-    arrival = "Staging", replace(PASSED, decision=DecisionWord.MOVED, reasons=("Trained.",), by="train")
+    arrival: tuple[Stage, Ruling] = (
+        "Staging",
+        replace(PASSED, decision=DecisionWord.MOVED, reasons=("Trained.",), by="train"),
+    )
     decide = partial(registry.decide, MODEL, 1, PASSED, promoted=True, by_way_of=arrival)
     with monkeypatch.context() as patch:
         refusing(tracking, patch, "transition_model_version_stage")
