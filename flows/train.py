@@ -20,6 +20,7 @@ from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
 from model.presets import WrittenConfig
 from tasks.backtest.proofs import KeptProof
+from tasks.backtest.shared_networks import KeptFit, with_network
 from tasks.ledger.kept_files import Trained
 from tasks.prefect_tasks import (
     begin_anew_task,
@@ -34,6 +35,7 @@ from tasks.prefect_tasks import (
     log_setup_task,
     package_task,
     register_task,
+    shared_fit_task,
     split_task,
 )
 from tasks.prices.fetch import FetchedPrices
@@ -111,8 +113,10 @@ def train(
     log_windows(split, rows)
     log_preset(forecaster)
     tracking = connect_task(settings)
+    forecaster = with_network(tracking, forecaster)
+    shared = shared_fit_task(tracking, forecaster, split.train.last)
     model = settings.model_name(split.prices.security.ticker, forecaster.column)
-    key = training_key(split, forecaster, evaluation, load_backend_task())
+    key = training_key(split, forecaster, evaluation, load_backend_task(), shared.fit.before if shared else None)
     with queued(settings, f"train-{model}", now(), log_waiting, among=settings.ledger_uri):
         if anew:
             ruling = Ruling(decision=DecisionWord.REMOVED, reasons=(f"Begun anew: {anew}",), at=now(), by=user_name())
@@ -127,7 +131,7 @@ def train(
         fetched, split = fetched.noted(accepted), replace(split, prices=split.prices.noted(accepted))
         config = RunConfig(request=request, forecaster=forecaster, evaluation=evaluation)
         tags = run_tags(settings, model, key) | made_by | fetched.tags() | accepted_tags(accepted)
-        trained, results = previous or _fit_and_register(tracking, split, config, tags)
+        trained, results = previous or _fit_and_register(tracking, split, config, tags, shared)
         log_errors(results.metrics, split.prices.money)
         version, decision, proof = consider(tracking, trained, accepted)
     log_decision(version, decision)
@@ -151,15 +155,16 @@ def train(
 
 
 def _fit_and_register(
-    tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str]
+    tracking: Tracking, split: Split, config: RunConfig, tags: dict[str, str], shared: KeptFit | None
 ) -> tuple[RegisteredVersion, TrainingResults]:
     """Fit, evaluate, log and register; `tags` are the run's, the training's key among them."""
-    forecaster = config.forecaster
-    with start_training_run(tracking, split, forecaster, tags) as run:
+    forecaster, fit = config.forecaster, shared.fit if shared else None
+    named = shared.tags() if shared else {}
+    with start_training_run(tracking, split, forecaster, tags | named) as run:
         log_setup_task(run, tracking.settings, split, config)
         start = choose_start_task(tracking, run, split, forecaster, now())
         with training_progress(forecaster.training.most_epochs) as show:
-            fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent)
+            fitted = fit_task(split.train, forecaster, (run.log_epoch, show), start.parent, fit)
         judged = evaluate_task(fitted.predict, split, forecaster.column)
         model = tracking.settings.model_name(split.prices.security.ticker, forecaster.column)
         trained = Trained(model=model, run_id=run.run_id, key=tags[KEY], as_of=split.prices.last)
@@ -167,5 +172,5 @@ def _fit_and_register(
         results = log_results_task(
             run, tracking.settings, split, fitted, judged, model_uri, draw=not is_one_of_several()
         )
-        kept = start.tags() | {KEY: tags[KEY]}
+        kept = start.tags() | named | {KEY: tags[KEY]}
         return register_task(Registry(tracking), tracking.settings, run, split, fitted, model_uri, kept), results

@@ -13,6 +13,7 @@ Column = Literal["Open", "High", "Low", "Close"]
 Cell = Literal["simple_rnn", "lstm", "peephole", "coupled", "gru"]
 Count = Annotated[int, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=0)]
+Shared = Literal["own", "shared", "both"]
 
 
 def _is_text(raw: Any) -> Any:
@@ -101,6 +102,19 @@ class TrainingConfig(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="for all random numbers: the same seed gives the same weights on the same machine"
     )
+    shared: Shared = Field(
+        "own",
+        description="which networks forecast: the security's own, those fitted on many securities, or both, averaged",
+    )
+    shared_network: Annotated[str, Field(pattern=r"^n[0-9a-f]{11}$")] | None = Field(
+        None, description="with shared or both: the shared network's id; else the one made last for the configuration"
+    )
+
+    @model_validator(mode="after")
+    def _names_a_network_that_is_used(self) -> Self:
+        if self.shared == "own" and self.shared_network is not None:
+            raise ValueError("shared_network needs shared: shared or shared: both")
+        return self
 
     @model_validator(mode="after")
     def _one_way_of_clipping(self) -> Self:
@@ -110,13 +124,24 @@ class TrainingConfig(Frozen):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One for each network; two configurations whose seeds differ share none."""
-        return tuple((self.seed * self.members + i) % 2**32 for i in range(self.members))
+        """One for each network that forecasts, the security's own first.
+
+        Two configurations whose seeds differ share none of those of their own networks.
+        """
+        return self._seeds(0) + (self._seeds(self.members) if self.shared == "both" else ())
+
+    @property
+    def own_seeds(self) -> tuple[int, ...]:
+        """One for each network that is fitted on the security itself."""
+        return () if self.shared == "shared" else self._seeds(0)
 
     @property
     def most_epochs(self) -> int:
-        """The epochs of all networks together, if none stops early."""
-        return self.epochs * self.members
+        """The epochs of all networks of the security's own together, if none stops early."""
+        return self.epochs * len(self.own_seeds)
+
+    def _seeds(self, first: int) -> tuple[int, ...]:
+        return tuple((self.seed * self.members + first + i) % 2**32 for i in range(self.members))
 
 
 class ForecasterConfig(Frozen):
@@ -141,6 +166,15 @@ class ForecasterConfig(Frozen):
         if (self.inputs == "changes") != (self.training.loss == "pinball"):
             needed = "pinball" if self.inputs == "changes" else "mean_squared_error, mean_absolute_error or huber"
             raise ValueError(f"inputs {self.inputs} need training.loss {needed}, not {self.training.loss}")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_what_is_in_scales(self) -> Self:
+        if self.training.shared != "own" and self.inputs != "changes":
+            raise ValueError(
+                "training.shared needs inputs: changes, as the presets anchored and daily have them: prices of "
+                "different securities cannot be fitted together"
+            )
         return self
 
 

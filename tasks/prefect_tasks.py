@@ -24,9 +24,11 @@ from model.errors import TomorrowError, masked
 from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
+from model.training.fit_shared import fit_shared
 from tasks.backtest.afresh import fit_afresh
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
+from tasks.backtest.shared_networks import keep_fit, shared_fit
 from tasks.forecasts.make import make_forecast, make_naive_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts
@@ -134,11 +136,16 @@ load_backend_task = step(load_backend, "load backend")
 find_previous_task = step(find_previous, "find previous training")
 log_setup_task = step(log_setup, "log setup")
 choose_start_task = step(choose_start, "choose start")
+shared_fit_task = step(shared_fit, "find shared network")
 fit_task = step(train_forecaster, "fit", "fit")
 evaluate_task = step(evaluate, "evaluate")
 package_task = step(log_forecaster, "package")
 log_results_task = step(log_results, "log results")
 register_task = step(register_trained, "register")
+
+# The network that several securities share.
+fit_shared_task = step(fit_shared, "fit shared", "fit")
+keep_fit_task = step(keep_fit, "keep fit")
 
 # The registry.
 connect_task = step(connect, "connect")

@@ -216,14 +216,15 @@ class TrainingOptions:
         ),
     ] = field(default_factory=list)
 
-    def forecaster(self, name: str) -> ForecasterConfig:
-        """The preset of that name, with what the options change of it."""
+    def forecaster(self, name: str, *, shared: bool = False) -> ForecasterConfig:
+        """The preset of that name, with what the options change of it; `shared`: by a network of many securities."""
         shorthands = {
             "column": self.column,
             "lookback": self.lookback,
             "training.epochs": self.epochs,
             "training.batch_size": self.batch_size,
             "training.seed": self.seed,
+            "training.shared": "shared" if shared else None,
         }
         return forecaster_config(name, given(**shorthands), self.assignments)
 

@@ -146,13 +146,21 @@ class Plan:
 def plan_backtest(prices: Prices, config: BacktestConfig, forecasters: Sequence[ForecasterConfig]) -> Plan:
     """Plan a backtest.
 
-    UsageError where a month has no session, TooFewPrices where the history is too short, ConfigurationError where
-    statistical forecasts are wanted and none of their libraries is installed.
+    UsageError where a month has no session or a shared network is wanted, TooFewPrices where the history is too short,
+    ConfigurationError where statistical forecasts are wanted and none of their libraries is installed.
     """
     if len({forecaster.column for forecaster in forecasters}) != 1:
         raise ValueError("all forecasters of a backtest need the same column")
     if len({forecaster.preset for forecaster in forecasters}) != len(forecasters):
         raise ValueError("a backtest takes each preset once")
+    for forecaster in forecasters:
+        if forecaster.training.shared != "own":
+            raise UsageError(
+                f"training.shared of {preset_label(forecaster)}",
+                have=f"{forecaster.training.shared}: a shared network is fitted once a year, and not at each origin",
+                need="own in a backtest",
+                remedy="tomorrow train --shared makes a proof of it, which is a backtest of years",
+            )
     origins = tuple(_origins(prices, config))
     seeded = [with_seed(forecaster, seed) for forecaster in forecasters for seed in seeds_of(config, forecaster)]
     fits = [

@@ -24,6 +24,7 @@ from model.forecaster.forecasts import Forecasts
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices, Values
 from model.training.fit import train_forecaster
+from model.training.fit_shared import SharedFit
 
 NAME = "proof"
 
@@ -101,10 +102,10 @@ def periods(prices: Prices, start: int, wanted: ProofConfig) -> tuple[Period, ..
     )
 
 
-def fit_period(prices: Prices, period: Period, config: ForecasterConfig) -> Fitted:
-    """Fit on the sessions before a period."""
+def fit_period(prices: Prices, period: Period, config: ForecasterConfig, shared: SharedFit | None = None) -> Fitted:
+    """Fit on the sessions before a period, with the shared network where the configuration has one."""
     train = prices.rows(0, period.start)
-    fitted = train_forecaster(train, config)
+    fitted = train_forecaster(train, config, shared=shared)
     return fitted_of(fitted.predictor, fitted.recipe, train)
 
 

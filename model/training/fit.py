@@ -18,6 +18,7 @@ from model.network.kept import Weights, fresh_network, separate_network
 from model.network.numpy_export import in_numpy
 from model.training.compiled import keep, take
 from model.training.fit_distribution import fit_distribution, fitted_on
+from model.training.fit_shared import SharedFit
 from model.training.objective import fit_branch
 from model.training.warm_start import Parent
 
@@ -28,21 +29,30 @@ OnEpoch = Callable[[int, float], None]
 
 
 def train_forecaster(
-    train: Prices, config: ForecasterConfig, watchers: Sequence[OnEpoch] = (), parent: Parent | None = None
+    train: Prices,
+    config: ForecasterConfig,
+    watchers: Sequence[OnEpoch] = (),
+    parent: Parent | None = None,
+    shared: SharedFit | None = None,
 ) -> Forecaster:
     """Fit recipe, network and distribution on the training part, and on nothing else.
 
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
     parent:   the forecaster whose weights the networks start with; ValueError if it may not be used
+    shared:   the shared network, where the configuration has one; ValueError if it may not be used, or there is none
     """
     if parent and (refusal := parent.past.refusal(train, config)):
         raise ValueError(refusal)
+    if (config.training.shared == "own") != (shared is None):
+        raise ValueError(f"training.shared is {config.training.shared}, and there is {shared} shared network")
+    if shared and (refusal := shared.refusal(train)):
+        raise ValueError(refusal)
     start = time.perf_counter()
-    recipe = _with_branch(fit_recipe(train, config), train)
+    recipe = _with_branch(fit_recipe(train, config), train, shared)
     windows = make_windows(train, recipe)
     weights: list[Weights] = []
     courses: list[LossCourse] = []
-    for member, seed in enumerate(config.training.seeds):
+    for member, seed in enumerate(config.training.own_seeds):
         network, draws = _begin(config, recipe, seed)
         if parent:
             network.set_weights(parent.weights[member])
@@ -52,6 +62,9 @@ def train_forecaster(
         else:
             courses.append(fit(network, windows, config.training, draws, report))
         weights.append(tuple(network.get_weights()))
+    if shared:
+        weights.extend(shared.weights)
+        courses.extend(shared.courses)
     networks = config.network, config.lookback, recipe.features, recipe.outputs, config.training.seeds, weights
     fitted = Forecaster(
         config=config,
@@ -78,10 +91,15 @@ def _begin(config: ForecasterConfig, recipe: Recipe, seed: int) -> "tuple[keras.
     return build_network(config.network, *shape, draws), draws
 
 
-def _with_branch(recipe: Recipe, train: Prices) -> Recipe:
-    """The same recipe with its linear branch, where it has one, fitted on all windows of the training part."""
+def _with_branch(recipe: Recipe, train: Prices, shared: SharedFit | None) -> Recipe:
+    """The same recipe with its linear branch, where it has one: fitted on all windows of the training part, or shared.
+
+    With a shared network the own ones use its branch, too: their outputs are averaged.
+    """
     if not isinstance(recipe, ChangeRecipe):
         return recipe
+    if shared:
+        return replace(recipe, branch=shared.branch)
     windows = make_windows(train, recipe)
     known = {name: values[:-1] for name, values in train.table().items()}
     state = market_state(known, len(windows), float(train.table()["Date"][-1]), recipe.scale)

@@ -72,6 +72,7 @@ def shape(config: ForecasterConfig) -> list[tuple[str, object]]:
         ("inputs", config.inputs),
         ("lookback", config.lookback),
         ("training.members", config.training.members),
+        ("training.shared", config.training.shared),
         *((f"network.{name}", getattr(config.network, name)) for name in names),
     ]
 

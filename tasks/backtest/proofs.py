@@ -43,6 +43,7 @@ from model.evaluation.gate import TOO_FEW
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import COLUMNS, Prices
 from tasks.backtest.evaluation_file import packed, unpacked
+from tasks.backtest.shared_networks import NoSharedFit, named_run, shared_fit
 from tasks.ledger.kept_files import KeptFiles
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
@@ -119,6 +120,8 @@ def prove(
                     # The version could be trained on all prices; but a fit on older ones alone is not possible.
                     day = prices.day(period.start)
                     return NoProof(f"no fit is possible on the sessions before {day}: {error.subject}: {error.have}")
+                except NoSharedFit as error:
+                    return NoProof(f"{error.subject}: {error.have}")
         return KeptProof(proof=assembled(made), run_id=run_id)
 
 
@@ -172,7 +175,7 @@ def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, st
         if key in kept.digests(f"runs:/{known.info.run_id}", KEY):
             return str(known.info.run_id)
     name = f"{ticker} {column} proof from {prices.day(start)}"
-    tags = {**training_tags(prices, configuration), KEY: key, "kind": KIND}
+    tags = {**training_tags(prices, configuration), **named_run(tracking, configuration), KEY: key, "kind": KIND}
     with start_run(tracking.client, experiment, name, tags) as run:
         given = {"forecaster": configuration, "proof": tracking.settings.proof}
         run.log_params({name: config.model_dump(mode="json") for name, config in given.items()})
@@ -184,7 +187,8 @@ class _Periods:
     """The periods that a run keeps, each in a folder named after its first session."""
 
     def __init__(self, tracking: Tracking, run_id: str, folder: Path) -> None:
-        self._client, self._settings, self._run_id, self._folder = tracking.client, tracking.settings, run_id, folder
+        self._tracking, self._run_id, self._folder = tracking, run_id, folder
+        self._client, self._settings = tracking.client, tracking.settings
         self._places: dict[str, Path] = {}
         self._found: dict[str, Mapping[str, Any]] = {}
         self._there = {Path(file.path).name for file in self._client.list_artifacts(run_id, KIND)}
@@ -210,7 +214,8 @@ class _Periods:
             before_fit()
             # A promotion has not loaded Keras, which writes messages when it starts.
             load_backend()
-            fitted, done = fit_period(prices, period, configuration), NOTHING
+            shared = shared_fit(self._tracking, configuration, train.last)
+            fitted, done = fit_period(prices, period, configuration, shared.fit if shared else None), NOTHING
         made = forecast_period(fitted, prices, period, done)
         # A stored period with more sessions stays: this proof was asked for as of an earlier day.
         if kept is None or len(kept["sessions"]) <= len(made):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tasks.backtest.shared_networks import SHARED_RUN
 from tasks.ledger.totals import Totals
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
@@ -26,7 +27,7 @@ OURS = "tags.`mlflow.source.name` = 'tomorrow'"
 # Tag of a run that will always be needed.
 LASTING = "x.clean.lasting"
 PARENT = "mlflow.parentRunId"
-REFERENCES = (STARTED_FROM_RUN, PROVEN_BY, PARENT)
+REFERENCES = (STARTED_FROM_RUN, PROVEN_BY, SHARED_RUN, PARENT)
 SNAPSHOT = "x.prices.snapshot"
 
 

@@ -22,8 +22,13 @@ COMPUTED_BY = (
 )
 
 
-def training_key(split: Split, forecaster: ForecasterConfig, evaluation: EvaluationConfig, backend: str) -> str:
-    """The key of a training: SHA-256 in hexadecimal."""
+def training_key(
+    split: Split, forecaster: ForecasterConfig, evaluation: EvaluationConfig, backend: str, shared: date | None = None
+) -> str:
+    """The key of a training: SHA-256 in hexadecimal.
+
+    shared: the day before which its shared network was fitted; None where it has none
+    """
     prices = split.prices
     return digest(
         {
@@ -35,6 +40,7 @@ def training_key(split: Split, forecaster: ForecasterConfig, evaluation: Evaluat
             "source": prices.source,
             "prices": prices.fingerprint,
             "backend": backend,
+            **({} if shared is None else {"shared": str(shared)}),
             # The commit alone would be the same for two different uncommitted changes.
             "code": [code_version(), code_digest(*COMPUTED_BY)],
         }

@@ -51,7 +51,9 @@ class Start:
 
 def choose_start(tracking: Tracking, run: TrackedRun, split: Split, config: ForecasterConfig, at: datetime) -> Start:
     """Choose where a training starts, and note that on its run. `at`: the time now."""
-    if config.training.warm_start:
+    if config.training.shared == "shared":
+        start = Start(reason="Needs no start: the shared network forecasts as it was fitted.")
+    elif config.training.warm_start:
         model = tracking.settings.model_name(split.prices.security.ticker, config.column)
         try:
             version = Registry(tracking).production(model, at)

@@ -1,5 +1,6 @@
 """`tomorrow train`: its options, its call, its JSON and its text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from types import SimpleNamespace
@@ -168,6 +169,14 @@ def train(
             "--anew", "TEXT", "Begin a model that was deleted in MLflow again; TEXT is the reason, and it is recorded."
         ),
     ] = "",
+    shared: Annotated[
+        bool,
+        flag(
+            "--shared",
+            "Forecast by one network that is fitted on all the securities named; one named alone uses it, too "
+            "(--set training.shared=both averages it with the security's own).",
+        ),
+    ] = False,
     processes: Jobs = None,
     cluster: ClusterAddress = None,
 ) -> CommandResult:
@@ -175,7 +184,7 @@ def train(
 
     With several securities, --jobs trainings run at the same time, or as many as an existing Dask cluster has workers.
     """
-    wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset), test.config()
+    wanted, forecaster, evaluation = prices.requests(), training.forecaster(preset, shared=shared), test.config()
     if anew and not anew.strip():
         have, need = "no reason", "why the model is begun again; it is recorded"
         raise UsageError("--anew", have=have, need=need, remedy='give it: --anew "..."')
@@ -183,12 +192,25 @@ def train(
     from flows.cli.several import for_each_security, processes_for
     from tasks.system.keras_backend import load_backend
 
-    trainings = {
-        request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
-        for request in requests
-    }
-    with processes_for(len(trainings), settings, processes, cluster, fits=True, meanwhile=load_backend) as made:
+    with processes_for(len(requests), settings, processes, cluster, fits=True, meanwhile=load_backend) as made:
+        forecaster = _with_shared_network(requests, forecaster, evaluation)
+        trainings = {
+            request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
+            for request in requests
+        }
         return for_each_security("train", trainings, train_security, made, settings.prices.pause)
+
+
+def _with_shared_network(
+    requests: Sequence[PriceRequest], forecaster: ForecasterConfig, evaluation: EvaluationConfig
+) -> ForecasterConfig:
+    """The configuration with the network that these securities share, fitted where it is not yet."""
+    from flows.fit_shared import fit_shared_network
+
+    is_named = forecaster.training.shared_network is not None
+    if forecaster.training.shared == "own" or is_named or len(requests) == 1:
+        return forecaster
+    return fit_shared_network(tuple(requests), forecaster, evaluation)
 
 
 def train_security(training: Training) -> CommandResult:

@@ -12,6 +12,7 @@ from model.config import PRESETS, Cell, ForecasterConfig, NetworkConfig, Trainin
 from model.forecaster.scaling import fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.network.build import build_network
+from model.training import epochs as by_keras_or_compiled
 from model.training import fit_distribution as fitting
 from model.training.fit_distribution import fit_distribution, fitted_on
 from model.training.objective import Pinball
@@ -81,7 +82,7 @@ def test_the_compiled_program_comes_to_what_keras_comes_to(
 ) -> None:
     windows, training = windows_of(100), TRAINING.model_copy(update=changes)
     losses, weights = fitted(windows, network, training)
-    monkeypatch.setattr(fitting, "fuses", lambda: False)
+    monkeypatch.setattr(by_keras_or_compiled, "fuses", lambda: False)
     theirs, their_weights = fitted(windows, network, training)
     np.testing.assert_allclose(losses, theirs, rtol=1e-5)
     start = fresh(network, 7)[0].get_weights()
@@ -98,7 +99,7 @@ def test_padded_rows_change_nothing(n: int, monkeypatch: pytest.MonkeyPatch) -> 
     windows, training = windows_of(n), TRAINING.model_copy(update={"epochs": 1, "batch_size": 64})
     losses, weights = fitted(windows, training=training)
     assert len(epoch_program._kept) == 1
-    monkeypatch.setattr(fitting, "fuses", lambda: False)
+    monkeypatch.setattr(by_keras_or_compiled, "fuses", lambda: False)
     theirs, their_weights = fitted(windows, training=training)
     np.testing.assert_allclose(losses, theirs, rtol=1e-5)
     for one, other in zip(weights, their_weights, strict=True):
@@ -212,8 +213,7 @@ def recorded(
     """A fit whose output bias, both numbers of it, is after each epoch what is given, from a start at zero."""
     network, draws = fresh(NetworkConfig(units=(2,), dropout=0.0, output_initializer="zeros"), 0)
     epochs = Recorded(network, given, windows)
-    monkeypatch.setattr(fitting, "fuses", lambda: True)
-    monkeypatch.setattr(fitting, "_program", lambda *_: epochs)
+    monkeypatch.setattr(fitting, "begin", lambda *_: epochs)
     fit_distribution(network, windows, training, seed, draws, lambda *_: None)
     return epochs, network.get_weights()
 

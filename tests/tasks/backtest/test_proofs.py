@@ -56,7 +56,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     """The first sessions of the periods that were fitted, in their order."""
     made: list[date] = []
 
-    def fit(prices: Prices, period: Period, config: ForecasterConfig) -> Fitted:
+    def fit(prices: Prices, period: Period, config: ForecasterConfig, shared: object = None) -> Fitted:
+        assert shared is None
         made.append(prices.day(period.start))
         train = prices.rows(0, period.start)
         TRAINED[train.fingerprint] = train

@@ -1,0 +1,68 @@
+"""`tomorrow train --shared`: one network for a list of securities, and for one that was not in it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.flows.conftest import Run
+from tests.market import make_prices, write_csv
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TICKERS = ("ONE", "TWO")
+SMALL = ("--preset", "anchored", "--epochs", "1", "--set", "training.members=1", "--set", "training.patience=null")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Prices of three securities, of a year and a half each."""
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    for seed, ticker in enumerate((*TICKERS, "NEW")):
+        write_csv(make_prices(400, seed), folder / f"{ticker}.csv")
+    return folder
+
+
+def options(folder: Path, *tickers: str) -> tuple[str, ...]:
+    return ("--source", "csv", "--exchange", "observed", *(f"--prices={folder / ticker}.csv" for ticker in tickers))
+
+
+def test_a_list_shares_one_network_and_another_security_is_forecast_by_it(
+    run: Run,
+    client: "MlflowClient",
+    files: Path,
+    small_proof: None,  # noqa: ARG001 - the gate asks for small proofs
+) -> None:
+    alone = run("train", *options(files, "NEW"), *SMALL, "--shared")
+    assert alone.code == 2
+    assert "none was fitted with this configuration" in alone.err
+
+    several = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1", "--json").json
+    answers = several["securities"]
+    (named,) = {answer["changed"]["training.shared_network"] for answer in answers}
+    assert {answer["ticker"] for answer in answers} == set(TICKERS)
+    for answer in answers:
+        assert answer["proof"]["sessions"] >= 40
+        assert answer["start"]["reason"] == "Needs no start: the shared network forecasts as it was fitted."
+        (version,) = client.search_model_versions(f"name = '{answer['model']}'")
+        assert version.tags["shared"] == f"{named}, fitted on sessions before 2020-01-01"
+
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    (kept,) = [each for each in runs if each.data.tags.get("kind") == "shared network"]
+    before = {file.path[:17] for file in client.list_artifacts(kept.info.run_id, "shared")}
+    assert before == {"shared/2020-01-01"}
+
+    unseen = run("train", *options(files, "NEW"), *SMALL, "--shared", "--json").json
+    assert unseen["changed"]["training.shared_network"] == named
+    assert unseen["proof"]["sessions"] >= 40
+
+    # The same again fits nothing and trains nothing.
+    again = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1", "--json").json
+    assert [answer["repeated"] for answer in again["securities"]] == [True, True]
+    assert len(client.list_artifacts(kept.info.run_id, "shared")) == 1
+
+    refused = run("backtest", *options(files, "ONE"), "--set", "training.shared=shared", *SMALL)
+    assert refused.code == 2
+    assert "a shared network is fitted once a year" in refused.err
