@@ -15,12 +15,17 @@ def test_what_is_listed_is_what_is_taken_and_what_is_in_use_stays(run: Run, home
 
     listed = run("clean", "--older-than", "0", "--dry-run", "--json").json
     assert listed["dry_run"]
-    assert [(thing["kind"], thing["name"]) for thing in listed["refuse"]] == [("log", str(log))]
+    (report,) = (home / "reports").iterdir()
+    assert [(thing["kind"], thing["name"]) for thing in listed["refuse"]] == [
+        ("log", str(log)),
+        ("report", str(report)),
+    ]
     assert log.exists()
 
     done = run("clean", "--older-than", "0")
     assert (done.code, f"removed: {log}" in done.out) == (0, True)
     assert not log.exists()
+    assert not report.exists()
     assert "Nothing is both old and unused" in run("clean", "--older-than", "0").out
     assert run("predict", "--source", "sample").code == 0
 

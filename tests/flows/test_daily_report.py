@@ -33,6 +33,7 @@ def in_production(trained: None) -> None:  # noqa: ARG001 - there is a version t
 @pytest.mark.usefixtures("in_production")
 def test_predict_and_score_write_it_and_the_command_renews_it(run: Run, home: Path, client: "MlflowClient") -> None:
     from prefect.artifacts import Artifact
+    from prefect.client.schemas.objects import Artifact as Found
 
     file = home / "reports" / NAME
     with clock_at(EVENING):
@@ -45,7 +46,7 @@ def test_predict_and_score_write_it_and_the_command_renews_it(run: Run, home: Pa
     (kept,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'daily reports'")
     assert [found.path for found in client.list_artifacts(kept.info.run_id, "reports")] == [f"reports/{NAME}"]
     linked = Artifact.get("report")
-    assert isinstance(linked, Artifact)
+    assert isinstance(linked, Found)
     assert f"/runs/{kept.info.run_id}/artifacts/reports/{NAME}" in str(linked.data)
     file.unlink()
     with clock_at(EVENING):
