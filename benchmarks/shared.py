@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.evidence_runs import COLUMNS, FILES, prices_of
 
 if TYPE_CHECKING:
-    from model.config import Column, ForecasterConfig
+    from model.config import ForecasterConfig
     from model.market.prices import Prices, Values
     from model.training.fit_shared import SharedFit
 
@@ -45,7 +45,7 @@ def main() -> None:
         print(f"| {way} | {np.mean(shares):.4f} | {better} | {' | '.join(f'{share:.4f}' for share in shares)} |")
 
 
-def _scores(prices: "Mapping[str, Prices]", column: "Column", years: Sequence[int]) -> dict[str, dict[str, float]]:
+def _scores(prices: "Mapping[str, Prices]", column: str, years: Sequence[int]) -> dict[str, dict[str, float]]:
     """Way -> ticker -> CRPS, in dollars."""
     found: dict[str, dict[str, list[Values]]] = {}
     for year in years:
@@ -57,7 +57,7 @@ def _scores(prices: "Mapping[str, Prices]", column: "Column", years: Sequence[in
     }
 
 
-def _year(prices: "Mapping[str, Prices]", column: "Column", year: int) -> "Iterator[tuple[str, str, Values]]":
+def _year(prices: "Mapping[str, Prices]", column: str, year: int) -> "Iterator[tuple[str, str, Values]]":
     """Way, ticker, and the CRPS of each session of a year."""
     from model.config import preset
     from model.evaluation.distribution import crps
@@ -86,11 +86,10 @@ def _year(prices: "Mapping[str, Prices]", column: "Column", year: int) -> "Itera
 
 
 def _fit(prices: "Mapping[str, Prices]", config: "ForecasterConfig", year: int, size: int) -> "SharedFit":
-    from model.forecaster.scaling import fit_recipe
     from model.training import fit_shared
     from model.training.pool import joined, pool_of
 
-    pool = joined([pool_of(known, fit_recipe(known, config)) for known in prices.values()])
+    pool = joined([pool_of(known, config) for known in prices.values()])
     begun = time.process_time()
     with patch.object(fit_shared, "PER_EPOCH", size):
         fit = fit_shared.fit_shared(pool, fit_shared.shared_configuration(config), date(year, 1, 1))

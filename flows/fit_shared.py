@@ -18,18 +18,19 @@ from model.backtest.proof import configuration_of, first_row, periods
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import TomorrowError
 from model.evaluation.split import split_prices
-from model.forecaster.scaling import fit_recipe, sessions_needed
+from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
 from model.presets import WrittenConfig
 from model.training.fit_shared import LEAST, cutoff_of, shared_configuration
 from model.training.pool import Pool, joined, pool_of
-from tasks.backtest.shared_networks import missing_fits, named_network, network_id
+from tasks.backtest.shared_networks import is_complete, mark_complete, missing_fits, named_network, network_id
 from tasks.prefect_tasks import connect_task, fit_shared_task, keep_fit_task, load_backend_task
 from tasks.prices.request import resolve
 from tasks.settings import Settings, read_settings
 from tasks.system.cluster.one_of_several import one_of_several
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
+from tasks.tracking.provenance import digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,13 +78,25 @@ def fit_shared_network(
     tracking = connect_task(settings)
     config = named_network(forecaster, network_id(forecaster, [request.ticker for request in requests]))
     named = config.training.shared_network
+    asked = _asked(requests, evaluation, settings)
     with queued(settings, f"shared-{named}", now(), log_waiting, among=settings.ledger_uri):
+        if is_complete(tracking, config, asked):
+            return completed(config, f"Shared network {named}: it is complete")
         parts = list(_parts(requests, config, evaluation, settings))
         missing = missing_fits(tracking, config, frozenset[date]().union(*(part.before for part in parts)))
         if missing:
             load_backend_task()
             _fit(tracking, config, parts, missing)
+        mark_complete(tracking, config, asked)
     return completed(config, f"Shared network {named}: {len(missing)} fits on {len(parts)} securities")
+
+
+def _asked(requests: Sequence[PriceRequest], evaluation: EvaluationConfig, settings: Settings) -> str:
+    """What decides which fits are needed, apart from the prices; these are looked at once a month."""
+    newest = max(request.as_of or now().date() for request in requests)
+    oldest = min(request.as_of or now().date() for request in requests)
+    wanted = [evaluation.model_dump(mode="json"), settings.proof.model_dump(mode="json")]
+    return f"{oldest:%Y-%m} to {newest:%Y-%m}, {digest(wanted)[:12]}"
 
 
 def _fit(tracking: Tracking, config: ForecasterConfig, parts: Sequence[_Part], missing: Sequence[date]) -> None:
@@ -123,13 +136,12 @@ def _parts(
 
 def _part(prices: Prices, config: ForecasterConfig, evaluation: EvaluationConfig, settings: Settings) -> _Part:
     train = split_prices(prices, evaluation, sessions_needed(config)).train
-    recipe = fit_recipe(prices, config)
     start = first_row(prices, configuration_of(config), settings.proof)
     proven = () if start is None else periods(prices, start, settings.proof)
     newest = [train.last, *(prices.day(period.start - 1) for period in proven)]
     return _Part(
         ticker=prices.security.ticker,
         fingerprint=prices.fingerprint,
-        pool=pool_of(prices, recipe),
+        pool=pool_of(prices, config),
         before=frozenset(map(cutoff_of, newest)),
     )

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from model.artifact.market_state import STATE, market_state
 from model.artifact.recipes import ChangeRecipe
 from model.artifact.scale import Values
+from model.config import ForecasterConfig
+from model.forecaster.scaling import fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Days, Prices
 
@@ -45,23 +47,32 @@ class Pool:
 
     def before(self, day: date) -> Self:
         """The windows whose targets lie before a day."""
-        return replace(self, **self._part(slice(int(np.searchsorted(self.sessions, np.datetime64(day))))))
+        return self._part(slice(int(np.searchsorted(self.sessions, np.datetime64(day)))))
 
     def chosen(self, rows: Rows) -> Self:
         """The windows with these numbers, in this order."""
-        return replace(self, **self._part(rows))
+        return self._part(rows)
 
     def windows(self, offsets: Values) -> Windows:
         """All of them, copied; `offsets` as Windows has them."""
         inputs = self.features[self.starts[:, np.newaxis] + np.arange(self.lookback)]
         return Windows(inputs=inputs, targets=self.targets, offsets=offsets.astype(np.float32), sessions=self.sessions)
 
-    def _part(self, rows: slice | Rows) -> "dict[str, npt.NDArray[np.generic]]":
-        return {name: getattr(self, name)[rows] for name in ("starts", "targets", "state", "sessions")}
+    def _part(self, rows: slice | Rows) -> Self:
+        return replace(
+            self,
+            starts=self.starts[rows],
+            targets=self.targets[rows],
+            state=self.state[rows],
+            sessions=self.sessions[rows],
+        )
 
 
-def pool_of(prices: Prices, recipe: ChangeRecipe) -> Pool:
-    """The windows of one security. They do not depend on what a recipe was fitted on."""
+def pool_of(prices: Prices, config: ForecasterConfig) -> Pool:
+    """The windows of one security; ValueError for a configuration whose inputs are not changes."""
+    recipe = fit_recipe(prices, config)  # no window depends on what it was fitted on
+    if not isinstance(recipe, ChangeRecipe):
+        raise ValueError(f"inputs {config.inputs} are not in scales")
     windows = make_windows(prices, recipe)
     known = {name: values[:-1] for name, values in prices.table().items()}
     state = market_state(known, len(windows), float(prices.table()["Date"][-1]), recipe.scale)

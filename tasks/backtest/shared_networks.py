@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 COMPUTED_BY = "model.training.fit_shared"
 # Tags of its run: the network's id, and the digest of its configuration.
 KEY, CONFIGURATION = "x.shared.key", "x.shared.configuration"
+# Tag of its run: what it was asked for last, when nothing was missing.
+COMPLETE = "x.shared.complete"
 # Tag of what was made with a fit: the run that keeps it.
 SHARED_RUN = "x.shared.run"
 FOLDER, FIT_FILE, WEIGHTS_FILE = "shared", "fit.json", "weights.npz"
@@ -91,6 +93,19 @@ def missing_fits(tracking: Tracking, config: ForecasterConfig, before: Iterable[
     run = _run(tracking, config)
     kept = [] if run is None else _fits(tracking, run)
     return tuple(day for day in sorted(set(before)) if day not in kept)
+
+
+def is_complete(tracking: Tracking, config: ForecasterConfig, asked: str) -> bool:
+    """Whether all fits were made that this was asked for, as `mark_complete` noted when it was asked last."""
+    run = _run(tracking, config)
+    return run is not None and run.data.tags.get(COMPLETE) == asked
+
+
+def mark_complete(tracking: Tracking, config: ForecasterConfig, asked: str) -> None:
+    """Note that nothing is missing of what this asks for, so that the prices need not be fetched for the same again."""
+    run = _run(tracking, config)
+    if run is not None:
+        tracking.client.set_tag(run.info.run_id, COMPLETE, asked)
 
 
 def shared_fit(tracking: Tracking, config: ForecasterConfig, last: date) -> KeptFit | None:
@@ -230,7 +245,8 @@ def _loaded(place: Path) -> SharedFit:
     return SharedFit(
         before=date.fromisoformat(raw["before"]),
         branch=StateBranch(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in raw["branch"].items()}
+            constant=raw["branch"]["constant"],
+            **{name: tuple(raw["branch"][name]) for name in ("weights", "means", "deviations")},
         ),
         weights=tuple(members),
         courses=tuple(

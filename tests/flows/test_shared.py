@@ -26,7 +26,8 @@ def files(tmp_path: Path) -> Path:
 
 
 def options(folder: Path, *tickers: str) -> tuple[str, ...]:
-    return ("--source", "csv", "--exchange", "observed", *(f"--prices={folder / ticker}.csv" for ticker in tickers))
+    files = (f"--prices={folder / ticker}.csv" for ticker in tickers)
+    return ("--source", "csv", "--exchange", "observed", *files, *(f"--ticker={ticker}" for ticker in tickers))
 
 
 def test_a_list_shares_one_network_and_another_security_is_forecast_by_it(

@@ -264,9 +264,8 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
         f"  prices   {prices.security.ticker} from {prices.source}: "
         f"{len(prices)} sessions, {prices.first} to {prices.last}",
         *(f"           {note}" for note in prices.notes),
-        f"  fit      {came.epochs} epochs on {len(split.train) - came.rows} windows of "
-        f"{config.lookback} sessions in {came.fit_seconds:.1f} s; "
-        f"loss {came.first_loss:.4f} to {came.last_loss:.4f}",
+        f"  fit      {_fit(report)}",
+        *([f"  shared   network {version.tags['shared']}"] if "shared" in version.tags else []),
         *([f"  start    {start_of(version)['reason']}"] if config.training.warm_start else []),
         "",
         _errors(report),
@@ -276,6 +275,17 @@ def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
         "",
         *(f"  {'' if place else 'next':<8} {step}" for place, step in enumerate(_next(report))),
         *look(report.run_url, settings),
+    )
+
+
+def _fit(report: "TrainReport") -> str:
+    """What was fitted, and how it went."""
+    config, came, windows = report.config, report.results, len(report.split.train) - report.results.rows
+    if config.training.shared == "shared":
+        return f"the distribution of its errors alone, in {came.fit_seconds:.1f} s"
+    return (
+        f"{came.epochs} epochs on {windows} windows of {config.lookback} sessions in {came.fit_seconds:.1f} s; "
+        f"loss {came.first_loss:.4f} to {came.last_loss:.4f}"
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from model.artifact.numpy_network import NumpyNetwork
 from model.config import PRESETS, ForecasterConfig
-from model.forecaster.scaling import fit_recipe
-from model.market.prices import Prices
+from model.forecaster.windows import Windows
+from model.market.prices import Prices, Values
 from model.training import fit_shared as sharing
 from model.training.fit import train_forecaster
 from model.training.fit_shared import SharedFit, cutoff_of, fit_shared, shared_configuration
@@ -30,7 +30,7 @@ def config(shared: str = "shared", **changes: object) -> ForecasterConfig:
 
 
 def pool_from(series: list[Prices]) -> Pool:
-    return joined([pool_of(prices, fit_recipe(prices, config())) for prices in series])  # type: ignore[arg-type] # of changes
+    return joined([pool_of(prices, config()) for prices in series])
 
 
 @pytest.fixture(scope="module")
@@ -77,23 +77,19 @@ def test_an_epoch_is_fitted_on_windows_drawn_anew_and_on_none_twice(
 ) -> None:
     drawn: list[list[tuple[str, float]]] = []
     monkeypatch.setattr(sharing, "PER_EPOCH", per_epoch)
-    begun = sharing.begin
+    given = Pool.windows
 
-    def begin(*given: object) -> object:
-        epochs = begun(*given)  # type: ignore[arg-type] # as they were given
-        give = epochs.give
-        epochs.give = lambda windows: (  # type: ignore[method-assign]
-            drawn.append(list(zip(windows.sessions.astype(str), windows.targets.tolist(), strict=True))),
-            give(windows),
-        )
-        return epochs
+    def windows(pool: Pool, offsets: Values) -> Windows:
+        drawn.append(list(zip(pool.sessions.astype(str).tolist(), pool.targets.tolist(), strict=True)))
+        return given(pool, offsets)
 
-    monkeypatch.setattr(sharing, "begin", begin)
+    monkeypatch.setattr(Pool, "windows", windows)
     pool = pool_from(SERIES)
     made = fit_shared(pool, shared_configuration(config(members=1)), BEFORE)
-    assert [len(epoch) for epoch in drawn] == [seen or made.windows] * 2
+    # The first ones are those with which the program is made.
+    assert [len(epoch) for epoch in drawn] == [seen or made.windows] * 3
     assert all(len(set(epoch)) == len(epoch) for epoch in drawn)
-    assert drawn[0] != drawn[1]
+    assert drawn[1] != drawn[2]
 
 
 def test_the_newest_sessions_are_held_back_from_the_fit() -> None:

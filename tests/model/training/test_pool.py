@@ -23,7 +23,7 @@ def recipe_of(prices: Prices) -> ChangeRecipe:
 
 def test_each_window_is_that_of_its_security_alone() -> None:
     series = [make_prices(n, seed) for n, seed in ((90, 0), (150, 1), (120, 2))]
-    pool = joined([pool_of(prices, recipe_of(prices)) for prices in series])
+    pool = joined([pool_of(prices, ANCHORED) for prices in series])
     windows = pool.windows(np.arange(len(pool), dtype=np.float64))
     assert (np.diff(windows.sessions.astype(int)) >= 0).all()
     assert windows.offsets.tolist() == list(range(len(pool)))
@@ -41,15 +41,16 @@ def test_each_window_is_that_of_its_security_alone() -> None:
 def test_what_is_known_before_a_day_does_not_depend_on_what_comes_then() -> None:
     prices = make_prices(150)
     day = prices.day(100)
-    pools = [pool_of(known, recipe_of(known)).before(day) for known in (prices, changed_from(prices, 100))]
+    pools = [pool_of(known, ANCHORED).before(day) for known in (prices, changed_from(prices, 100))]
     assert len(pools[0]) == 100 - recipe_of(prices).rows
     assert pools[0].sessions.max() < np.datetime64(day)
     for name in ("starts", "targets", "state", "sessions"):
         one, other = (getattr(pool, name) for pool in pools)
         np.testing.assert_equal(one, other)
-    np.testing.assert_equal(*(pool.windows(np.zeros(len(pool))).inputs for pool in pools))
+    one, other = (pool.windows(np.zeros(len(pool))).inputs for pool in pools)
+    np.testing.assert_equal(one, other)
 
 
 def test_before_the_first_session_there_is_none() -> None:
     prices = make_prices(90)
-    assert len(pool_of(prices, recipe_of(prices)).before(date(2000, 1, 1))) == 0
+    assert len(pool_of(prices, ANCHORED).before(date(2000, 1, 1))) == 0
