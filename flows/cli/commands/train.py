@@ -255,7 +255,7 @@ def gate_phrase(decision: "Decision") -> str:
 def _text(report: "TrainReport", settings: "Settings") -> "RenderableType":
     from tasks.registry.version import start_of
 
-    split, config, came, version = report.split, report.config, report.results, report.version
+    split, config, version = report.split, report.config, report.version
     prices = split.prices
     return lines(
         f"{version.headline()}; preset {preset_label(config)}.",
