@@ -1,0 +1,48 @@
+"""What programs are answered, of a board in memory and a ledger."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from tasks.serving.board import Board
+from tasks.serving.endpoints import forecasts, problems
+from tasks.settings import Settings
+from tests.tasks.serving.pages.given import AT, FakeService, made_row, write_ledger
+
+
+@pytest.fixture
+def service(settings: Settings) -> FakeService:
+    return FakeService(settings, Board(read_at=AT, rows=(made_row(5),)))
+
+
+@pytest.fixture
+def client(service: FakeService) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.state.service = service
+    problems.handle(app)
+    app.include_router(forecasts.router)
+    with TestClient(app) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("model", "written"), [("予測 META-Open", "%E4%BA%88%E6%B8%AC%20META-Open"), ("a>b Open", "a%3Eb%20Open")]
+)
+def test_the_next_page_is_named_whatever_the_model_is_called(
+    client: TestClient, service: FakeService, model: str, written: str
+) -> None:
+    row = write_ledger(service.settings, sessions=12, model=model)
+    service.board = Board(read_at=AT, rows=(row.model_copy(update={"model": model}),))
+    answer = client.get(f"/api/forecasts/{model}", params={"size": 5})
+    assert answer.headers["link"] == f'</api/forecasts/{written}?page=2&size=5>; rel="next"'
+
+
+@pytest.mark.parametrize(("forecasts_made", "status"), [(0, 200), (3, 503)])
+def test_a_ledger_that_is_not_there_is_not_made(
+    client: TestClient, service: FakeService, forecasts_made: int, status: int
+) -> None:
+    service.board = Board(read_at=AT, rows=(made_row(5, forecasts=forecasts_made),))
+    assert client.get("/api/forecasts/META-Open").status_code == status
+    assert not (service.settings.home / "ledger.db").exists()
