@@ -138,6 +138,8 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
         if error.error_code not in THEIRS:
             raise
         raise Problem(400, _sentence(error)) from None
+    except OverflowError:  # JSON's whole numbers have no end
+        raise Problem(400, "A number is too large to be a price.") from None
     made = {
         "predictions": rows,
         "model": loaded.model,
