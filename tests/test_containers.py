@@ -194,13 +194,10 @@ def test_secrets_that_cannot_be_made_are_no_half_file_and_a_missing_openssl_is_t
     if openssl:
         (programs / "openssl").write_text(openssl, encoding="utf-8")
         (programs / "openssl").chmod(0o755)
-    (tmp_path / "tmp").mkdir()
-    given = {
-        "PATH": str(programs),
-        "COMPOSE": "true",
-        "SECRETS": str(tmp_path / "secrets"),
-        "TMPDIR": f"{tmp_path}/tmp",
-    }
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    places = {"PATH": programs, "SECRETS": tmp_path / "secrets", "TMPDIR": scratch}
+    given = {"COMPOSE": "true", **{name: str(place) for name, place in places.items()}}
     done = subprocess.run(
         [str(shutil.which("bash")), ROOT / ".ci" / "cluster", "ps"],
         env=given,
@@ -211,7 +208,7 @@ def test_secrets_that_cannot_be_made_are_no_half_file_and_a_missing_openssl_is_t
     assert done.returncode != 0
     assert ("There is no openssl here" in done.stderr) == (not openssl)
     assert not list(tmp_path.glob("secrets*"))
-    assert not list((tmp_path / "tmp").iterdir())
+    assert not list(scratch.iterdir())
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the secrets")
