@@ -10,7 +10,7 @@ import typer
 
 from flows.cli.command import command
 from flows.cli.configuration import prepare
-from flows.cli.options import Model, day, flag, option
+from flows.cli.options import Model, day, flag, option, version_number
 from flows.cli.result import Answer, CommandResult, Moment, look
 from model.evaluation.decision import DecisionWord
 
@@ -149,13 +149,23 @@ class FiguresAnswer(Answer):
 @command("tomorrow figures META-Open 3")
 def figures(
     model: Model,
-    version: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Its number (default: newest).")] = None,
+    version: Annotated[
+        int | None,
+        typer.Argument(parser=version_number, metavar="[VERSION]", help="Its number (default: newest)."),
+    ] = None,
 ) -> CommandResult:
     """Draw the figures of a version's training and proof, and show them with its run in MLflow.
 
     The training of one security draws them by itself. Those of several securities at once are drawn by this.
     """
     settings, _ = prepare()
+    from tasks.registry.mistakes import check_model, check_version
+
+    # Before MLflow and Keras are loaded, which takes seconds.
+    if version is None:
+        check_model(settings, model)
+    else:
+        check_version(settings, model, version)
     from flows.runs.clock import now
     from tasks.registry.errors import unknown_version
     from tasks.registry.registry import Registry
@@ -168,7 +178,7 @@ def figures(
     newest = max((found.version for found in registry.newest(model)), default=0)
     if version is None and not newest:
         raise unknown_version(model, 1, registry.models(), [])
-    chosen = registry.version(model, version or newest)
+    chosen = registry.version(model, newest if version is None else version)
     run_id = draw_later(tracking, chosen, now())
     url = run_url(settings, tracking.experiment_id(), run_id)
     answer = FiguresAnswer(model=model, version=chosen.version, run_id=run_id, run_url=url)
