@@ -183,6 +183,34 @@ def test_new_secrets_are_made_once_and_readable_for_their_owner_alone(tmp_path: 
     assert not set(compose_is_given().values()) & set(first.values())
 
 
+@pytest.mark.parametrize("openssl", ["", "#!/bin/sh\nexit 1\n"], ids=["missing", "failing"])
+def test_secrets_that_cannot_be_made_are_no_half_file_and_a_missing_openssl_is_told(
+    tmp_path: Path, openssl: str
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "dirname", "mktemp", "rm", "mv", "cat", "realpath"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    if openssl:
+        (programs / "openssl").write_text(openssl, encoding="utf-8")
+        (programs / "openssl").chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    places = {"PATH": programs, "SECRETS": tmp_path / "secrets", "TMPDIR": scratch}
+    given = {"COMPOSE": "true", **{name: str(place) for name, place in places.items()}}
+    done = subprocess.run(
+        [str(shutil.which("bash")), ROOT / ".ci" / "cluster", "ps"],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert ("There is no openssl here" in done.stderr) == (not openssl)
+    assert not list(tmp_path.glob("secrets*"))
+    assert not list(scratch.iterdir())
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the secrets")
 def test_a_command_in_a_container_puts_no_secret_on_a_command_line(tmp_path: Path) -> None:
     """The processes of other users can be listed; podman-compose's own `exec` names each variable with its value."""

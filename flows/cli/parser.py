@@ -39,7 +39,7 @@ COMMANDS = {
     "reject": ("promote", "Keep a version that waits for a person out of Production."),
     "rollback": ("promote", "Give Production back to the version that was there before."),
     "history": ("record.history", "Show which version was in which stage when, by whose decision and why."),
-    "figures": ("record.history", "Draw the figures of a training that was one of several securities'."),
+    "figures": ("record.figures", "Draw the figures of a training that was one of several securities'."),
     "predict": ("predict", "Forecast the next session with the version in Production."),
     "score": ("score", "Fill in the actual prices, score the forecasts, and request retraining where it is due."),
     "forecasts": ("record.forecasts", "List the forecasts in the ledger, the actual prices and the scores."),

@@ -38,7 +38,8 @@ def processes_for(
     processes, cluster: as the options give them
     meanwhile:          imports what is slow to import where this process does it all
     """
-    count, address = jobs(processes, fits=fits), cluster_address(cluster, settings)
+    # The backend is asked for GPUs, which takes seconds: for several alone.
+    count, address = jobs(processes, fits=fits and securities > 1), cluster_address(cluster, settings)
     from tasks.system.cluster.choose import cluster_for
     from tasks.system.prefect_server import orchestrated
 

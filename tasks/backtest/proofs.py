@@ -8,7 +8,7 @@ file whose digest is not in the ledger is no part of a proof.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -40,10 +40,10 @@ from model.errors import PricesError
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.evaluation.gate import TOO_FEW
-from model.forecaster.forecasts import Forecasts
-from model.market.prices import COLUMNS, Prices
-from tasks.backtest.evaluation_file import packed, unpacked
+from model.market.prices import Prices
+from tasks.backtest.evaluation_file import packed
 from tasks.backtest.shared_networks import NoSharedFit, named_run, shared_fit
+from tasks.backtest.stored_period import forecasts_of, traded
 from tasks.ledger.kept_files import KeptFiles
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
@@ -81,27 +81,39 @@ class NoProof:
     why: str
 
 
+NOT_KEPT = NoProof("it is not kept, or not all of it")
+
+
 def prove(
-    tracking: Tracking, prices: Prices, config: ForecasterConfig, at: datetime, show: OnPeriod | None = None
+    tracking: Tracking,
+    prices: Prices,
+    config: ForecasterConfig,
+    at: datetime,
+    show: OnPeriod | None = None,
+    *,
+    kept_only: bool = False,
 ) -> KeptProof | NoProof:
-    """The proof of a configuration up to the newest of `prices`, or why none can be made from them.
+    """The proof of a configuration up to the newest of `prices`, or why there is none.
 
     A configuration that was shown to have no skill is not fitted further: that result is final.
+
+    kept_only: nothing is computed or recorded: where a part is missing, there is no proof
     """
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
     with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS, among=settings.ledger_uri):
-        found = _trial(settings, model, configuration, prices, at)
+        found = _trial(settings, model, configuration, prices, at, kept_only=kept_only)
         if isinstance(found, NoProof):
             return found
         trial, prices, start = found
-
         beside = compared(prices, start, configuration)
 
         def assembled(made: list[PeriodForecasts]) -> Proof:
             return assemble_proof(prices, start, made, configuration, trial.number, beside)
 
-        run_id = _run(tracking, prices, configuration, start)
+        run_id = _run(tracking, prices, configuration, start, kept_only=kept_only)
+        if run_id is None:
+            return NOT_KEPT
         with TemporaryDirectory(prefix="tomorrow-") as folder:
             kept, made = _Periods(tracking, run_id, Path(folder)), list[PeriodForecasts]()
             due, tell = periods(prices, start, settings.proof), show or (lambda *_: None)
@@ -113,6 +125,8 @@ def prove(
                     continue
                 if so_far and _is_settled(assembled(so_far), settings):
                     return KeptProof(proof=assembled(so_far), run_id=run_id)
+                if kept_only:
+                    return NOT_KEPT
                 before_fit = partial(tell, number, len(due))
                 try:
                     made.append(kept.complete(prices, period, configuration, done, before_fit))
@@ -131,7 +145,7 @@ def trial_key(config: ForecasterConfig) -> str:
 
 
 def _trial(
-    settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime
+    settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime, *, kept_only: bool
 ) -> tuple[Trial, Prices, int] | NoProof:
     """The trial (recorded now if it was not), the prices that it may use, and the row of its first session.
 
@@ -148,6 +162,8 @@ def _trial(
         if before.first > prices.last:
             return NoProof(f"its proof begins on {before.first}, after these prices")
         prices = prices.rows(oldest, len(prices))
+    elif kept_only:
+        return NOT_KEPT
     start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
     if start is None:
         return NoProof(TOO_FEW)
@@ -161,19 +177,22 @@ def _is_settled(proof: Proof, settings: Settings) -> bool:
     return proof.verdict(needed) == Verdict.NO_SKILL and proof.odds < proof.needed_odds(needed)
 
 
-def _run(tracking: Tracking, prices: Prices, configuration: ForecasterConfig, start: int) -> str:
-    """The run that keeps the proof: an earlier one, even of a killed process, or a new one."""
+def _run(
+    tracking: Tracking, prices: Prices, configuration: ForecasterConfig, start: int, *, kept_only: bool
+) -> str | None:
+    """The run that keeps the proof: an earlier one, even of a killed process, or a new one; None if only the former."""
     ticker, column = prices.security.ticker, configuration.column
     key = digest(
         [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source, code_digest(COMPUTED_BY)]
     )
     experiment = tracking.experiment_id()
-    found = tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")
     # Anybody may tag a run, so a proof's run is also on record in the ledger.
     kept = KeptFiles(tracking.settings.ledger_uri)
-    for known in found:
+    for known in tracking.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'"):
         if key in kept.digests(f"runs:/{known.info.run_id}", KEY):
             return str(known.info.run_id)
+    if kept_only:
+        return None
     name = f"{ticker} {column} proof from {prices.day(start)}"
     tags = {**training_tags(prices, configuration), **named_run(tracking, configuration), KEY: key, "kind": KIND}
     with start_run(tracking.client, experiment, name, tags) as run:
@@ -187,8 +206,8 @@ class _Periods:
     """The periods that a run keeps, each in a folder named after its first session."""
 
     def __init__(self, tracking: Tracking, run_id: str, folder: Path) -> None:
-        self._tracking, self._run_id, self._folder = tracking, run_id, folder
-        self._client, self._settings = tracking.client, tracking.settings
+        self._tracking, self._client, self._settings = tracking, tracking.client, tracking.settings
+        self._run_id, self._folder = run_id, folder
         self._places: dict[str, Path] = {}
         self._found: dict[str, Mapping[str, Any]] = {}
         self._there = {Path(file.path).name for file in self._client.list_artifacts(run_id, KIND)}
@@ -196,7 +215,7 @@ class _Periods:
     def done(self, prices: Prices, period: Period) -> PeriodForecasts:
         """A period's stored forecasts that can be used; NOTHING where there are none."""
         kept = self._read(str(prices.day(period.start)))
-        return NOTHING if kept is None else _forecasts_of(kept, prices, period)
+        return NOTHING if kept is None else forecasts_of(kept, prices, period)
 
     def complete(
         self,
@@ -214,8 +233,8 @@ class _Periods:
             before_fit()
             # A promotion has not loaded Keras, which writes messages when it starts.
             load_backend()
-            shared = shared_fit(self._tracking, configuration, train.last)
-            fitted, done = fit_period(prices, period, configuration, shared.fit if shared else None), NOTHING
+            found = shared_fit(self._tracking, configuration, train.last)
+            fitted, done = fit_period(prices, period, configuration, found and found.fit), NOTHING
         made = forecast_period(fitted, prices, period, done)
         # A stored period with more sessions stays: this proof was asked for as of an earlier day.
         if kept is None or len(kept["sessions"]) <= len(made):
@@ -243,7 +262,7 @@ class _Periods:
 
     def _fitted(self, name: str, kept: Mapping[str, Any], train: Prices) -> Fitted | None:
         """The stored fit of a period that is not complete; None where it has to be fitted again."""
-        if kept.get("trained_on") != _traded(train):
+        if kept.get("trained_on") != traded(train):
             return None
         place = self._places[name]
         if kept["fit"] != _digest_of_fit(place):
@@ -264,8 +283,8 @@ class _Periods:
             fitted.network.save(place / WEIGHTS_FILE)
         kept = {
             "sessions": prices.sessions[period.start : period.stop].astype(str).tolist(),
-            "trained_on": _traded(prices.rows(0, period.start)),
-            "known": _traded(prices.rows(0, period.stop - 1)),
+            "trained_on": traded(prices.rows(0, period.start)),
+            "known": traded(prices.rows(0, period.stop - 1)),
             "forecast": made.made.values.tolist(),
             "quantiles": packed(made.made.quantiles),
             "alone": packed(made.alone.quantiles),
@@ -273,26 +292,6 @@ class _Periods:
         }
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
         log_checked(self._client, self._settings, self._run_id, place, f"{KIND}/{name}")
-
-
-def _forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> PeriodForecasts:
-    """The stored forecasts, if they were made from the same prices and are not more than the period; else NOTHING."""
-    n = len(kept["sessions"])
-    known = prices.rows(0, period.start + n - 1)
-    if not 0 < n <= period.stop - period.start or kept["known"] != _traded(known):
-        return NOTHING
-    values = np.array(kept["forecast"], dtype=np.float64)
-    return PeriodForecasts(
-        made=Forecasts(values=values, quantiles=unpacked(kept["quantiles"], n)),
-        alone=Forecasts(values=values, quantiles=unpacked(kept["alone"], n)),
-    )
-
-
-def _traded(prices: Prices) -> str:
-    """The fingerprint without Adj Close, which changes with each dividend and is not used for forecasts."""
-    values = prices.values.copy()
-    values[:, COLUMNS.index("Adj Close")] = 0.0
-    return replace(prices, values=values).fingerprint
 
 
 def _digest_of_fit(place: Path) -> str:

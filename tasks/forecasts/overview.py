@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from model.errors import NothingInProduction
+from model.errors import ConfigurationError, NothingInProduction
 from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
 from tasks.forecasts.summary import newest_of, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
@@ -51,8 +51,9 @@ class OverviewReader:
 
     def read(self) -> tuple[ForecastOverview, ...]:
         """The overview of each model, by name."""
-        if not _is_there(self._settings.ledger_uri):
+        if not self._known and not _is_there(self._settings.ledger_uri):
             return ()
+        check_there(self._settings.ledger_uri, "the ledger")
         ledger, totals = Ledger(self._settings.ledger_uri), Totals(self._settings.ledger_uri)
         kept = KeptFigures(self._settings, totals.place)
         self._known = {total: self._known.get(total) or self._read(total, ledger, kept) for total in totals.by_model()}
@@ -67,6 +68,17 @@ class OverviewReader:
         newest = newest_of(ledger.of_newest_session(total.model))
         given = asdict(figures) | {"level": newest.level if figures.level is None else figures.level}
         return ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, **given)
+
+
+def check_there(uri: Address, named: str) -> None:
+    """ConfigurationError where a database that was there before is gone; opening an SQLite file would make it anew."""
+    if not _is_there(uri):
+        raise ConfigurationError(
+            f"{named} {uri.file}",
+            have="the file is gone",
+            need="the file that was there before",
+            remedy="put it back, or a copy of it (docs/operations.md, Backup and restore)",
+        )
 
 
 def _is_there(uri: Address) -> bool:

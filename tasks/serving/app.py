@@ -15,6 +15,7 @@ from tasks.serving.endpoints.metrics import CONTENT_TYPE, Measured, Metrics
 from tasks.serving.pages import routes as pages
 from tasks.serving.service import Clock, Service
 from tasks.settings import Settings
+from tasks.system import durations
 from tasks.system.access.guard import HEALTH
 
 
@@ -69,6 +70,9 @@ def health(request: Request) -> Response:
     board = service.board
     answering = len(service.versions.answering())
     faults = {**board.faults, **service.versions.troubles()}
+    patience = durations.OLD_BOARD + service.settings.serving.look_seconds
+    if board.read_at is not None and (service.clock() - board.read_at).total_seconds() > patience:
+        faults["board"] = f"it was last read at {board.read_at:%Y-%m-%d %H:%M} UTC"
     status = "starting" if board.read_at is None else "degraded" if faults else "ok"
     told = faults if request.scope.get(KNOWN) else {}
     return models.written(

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.market.money import Money
 
-# As MLflow's stages; a model with nothing in Production is shown with the naive distribution.
-Standing = Literal["Production", "None"]
+# As MLflow's stages; a model with nothing in Production is shown with the naive distribution. Of an unknown one the
+# registry could not be read yet.
+Standing = Literal["Production", "None", "unknown"]
 ShownVerdict = Literal["proven", "undecided", "no skill", "naive", "not judged"]
 
 
@@ -67,7 +68,8 @@ class ForecastRow(Shown):
 class BoardRow(Shown):
     """A model: what is in Production, its newest forecast, how its forecasts have done, and what is wrong.
 
-    stage:           Production; None where no version is there: then forecasts are naive
+    stage:           Production; None where no version is there: then forecasts are naive; unknown where the registry
+                     could not be read yet
     version:         the version in Production
     answering:       the version that answers `invocations`: the one in Production, unless that is being loaded, or
                      cannot be; then the one before it, or null

@@ -88,7 +88,9 @@ class Service:
             try:
                 self.refresh()
             except Exception as error:  # noqa: BLE001 - what is known goes on answering, whatever it is
-                logger.warning("the board was not read: %s", masked(f"{type(error).__name__}: {error}"))
+                said = masked(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+                logger.warning("the board was not read: %s", said)
+                self.board = self.board.model_copy(update={"faults": {**self.board.faults, "board": said}})
             self._ended.wait(durations.LOOK_AT_PRODUCTION)
             self._due.wait(self.settings.serving.look_seconds)
 

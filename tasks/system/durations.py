@@ -38,6 +38,7 @@ LOOK_AT_PRICES = 60.0  # between two looks at the stored prices
 LOOK_AT_PRODUCTION = 0.3  # the shortest time between two looks, however often something reports a change
 LOAD_AGAIN = 30.0  # between two tries to load a version
 SAY_LOADED = 2.0  # between two looks because versions were loaded, while there are more to load
+OLD_BOARD = 120.0  # without a new board for so long, beside `serving.look_seconds`, something hangs
 ASK_FOR_REPORTS = 600.0  # MLflow's server, again: its database may have been replaced
 END_REQUESTS = 10  # how long requests may take when it ends
 

@@ -5,8 +5,10 @@ those of several securities are drawn when somebody wants to see them.
 """
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from model.artifact.recipes import Recipe
+from model.errors import ConfigurationError, UsageError
 from model.evaluation.evaluation import evaluate
 from model.forecaster.forecaster import Forecaster
 from model.network.kept import separate_network
@@ -23,6 +25,10 @@ from tasks.tracking.model_artifact import load_parts
 from tasks.tracking.run_inputs import reload_test
 from tasks.training.figures import LATER, log_training_figures
 from tasks.training.previous import read_results
+from tasks.training.run import TrainingResults
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 NOTE = "mlflow.note.content"
 
@@ -30,12 +36,16 @@ NOTE = "mlflow.note.content"
 def draw_later(tracking: Tracking, version: RegisteredVersion, at: datetime) -> str:
     """Draw and log the figures of a version's training and of its proof; the id of the run that shows them.
 
-    ConfigurationError where the version was not trained here, or its files were changed. `at`: the time now.
+    Nothing is fitted for it: of a proof that is not kept there is no figure.
+
+    ConfigurationError where the version was not trained here, its run was deleted, or its files were changed;
+    UsageError where an earlier release trained it. `at`: the time now.
     """
     client, settings = tracking.client, tracking.settings
-    load_backend()
     results = read_results(tracking, version)
     run_id = trained_as(settings, version.model_uri, version.source).run_id
+    _check(version, client.get_run(run_id), results)
+    load_backend()
     config, split = reload_test(tracking, run_id, version.model_uri)
     network, written = load_parts(settings, version.model_uri, version.source)
     recipe, forecaster = Recipe.from_json(written), config.forecaster
@@ -55,7 +65,26 @@ def draw_later(tracking: Tracking, version: RegisteredVersion, at: datetime) -> 
     lacks = log_training_figures(client, run_id, split, recipe, results.courses, judged, norms)
     said = client.get_run(run_id).data.tags.get(NOTE, "")
     client.set_tag(run_id, NOTE, said.replace(LATER.format(model=version.model), lacks))
-    kept = prove(tracking, split.prices, forecaster, at)
+    kept = prove(tracking, split.prices, forecaster, at, kept_only=True)
     if isinstance(kept, KeptProof):
         draw_evidence(tracking, version, kept, (run_id, kept.run_id))
     return run_id
+
+
+def _check(version: RegisteredVersion, run: "Run", results: TrainingResults) -> None:
+    """An error where there is no run to show figures with, or no losses to draw."""
+    subject = f"figures of {version.model} version {version.version}"
+    if run.info.lifecycle_stage != "active":
+        raise ConfigurationError(
+            subject,
+            have=f"the run of its training, {run.info.run_id}, was deleted in MLflow",
+            need="that run, which shows the figures",
+            remedy=f"mlflow runs restore --run-id {run.info.run_id}; or train again: tomorrow train --again",
+        )
+    if not results.courses:
+        raise UsageError(
+            subject,
+            have="an earlier release trained it, which drew its figures at once and kept no losses",
+            need="a version whose figures were left for later",
+            remedy="look at the figures that its run shows; or train again: tomorrow train --again",
+        )

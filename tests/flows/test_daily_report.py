@@ -10,9 +10,10 @@ from flows.runs.clock import clock_at
 from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
-from tasks.settings import read_settings
-from tasks.tracking.client import open_tracking
+from tasks.settings import Settings, read_settings
+from tasks.tracking.client import Tracking, open_tracking
 from tests.flows.conftest import MARKET, Run
+from tests.market import write_csv, zigzag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,3 +76,22 @@ def test_sending_without_a_way_to_send_writes_nothing(run: Run, home: Path, monk
     assert outcome.code == 2
     assert "neither a mail server nor a webhook" in outcome.err
     assert not (home / "reports").exists()
+
+
+def test_several_securities_have_one_report(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.prefect_tasks import report_task
+
+    options = ["--source", "csv", "--jobs", "1"]
+    for number, ticker in enumerate(("ONE", "TWO")):
+        options += ["--prices", str(write_csv(zigzag(low=100.0 + number), tmp_path / f"{ticker}.csv"))]
+    written: list[object] = []
+
+    def write(settings: Settings, at: datetime, tracking: Tracking) -> object:
+        written.append(at)
+        return report_task(settings, at, tracking)
+
+    monkeypatch.setattr("flows.runs.daily_report.report_task", write)
+    assert run("score", *options, "--json").json["failed"] == 0
+    assert len(list((home / "reports").iterdir())) == len(written) == 1

@@ -63,7 +63,3 @@ def test_a_list_shares_one_network_and_another_security_is_forecast_by_it(
     again = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1", "--json").json
     assert [answer["repeated"] for answer in again["securities"]] == [True, True]
     assert len(client.list_artifacts(kept.info.run_id, "shared")) == 1
-
-    refused = run("backtest", *options(files, "ONE"), "--presets", "anchored", "--set", "training.shared=shared")
-    assert refused.code == 2
-    assert "a shared network is fitted once a year" in refused.err

@@ -10,6 +10,7 @@ from flows.runs.daily_report import report_day
 from flows.runs.final_state import completed
 from flows.runs.side_by_side.errand import Errand, on, present_errand
 from flows.runs.side_by_side.task_runs import carried_out, processes
+from flows.runs.story import start_run
 from model.errors import TomorrowError
 from tasks.prefect_tasks import connect_task, security_task
 from tasks.settings import read_settings
@@ -37,6 +38,7 @@ def several(command: str, tickers: list[str]) -> list[Any]:
         command: The command.
         tickers: The securities.
     """
+    start_run()
     errand = present_errand()
     with processes(errand.cluster, read_settings()) if errand.cluster else nullcontext() as by:
         given = [

@@ -3,20 +3,24 @@
 import io
 from datetime import date, datetime
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from tasks.forecasts.listing import ListedForecast, csv_lines
-from tasks.ledger.forecasts import Ledger
-from tasks.serving.board import Shown
+from tasks.forecasts.overview import check_there
+from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.serving.board import BoardRow, Shown
 from tasks.serving.endpoints.models import Model, PageNumber, Shared, row_of, written
 from tasks.serving.endpoints.problems import ErrorAnswer
+from tasks.serving.service import Service
 
 router = APIRouter(prefix="/api", responses={status: {"model": ErrorAnswer} for status in (401, 403, 404, 422, 503)})
 CSV = "text/csv"
 Accept = Annotated[str, Header(include_in_schema=False)]
-Size = Annotated[int, Query(ge=1, le=1000, description="How many to a page.")]
+MOST = 1000
+Size = Annotated[int, Query(ge=1, le=MOST, description="How many to a page.")]
 Format = Annotated[Literal["json", "csv"] | None, Query(alias="format", description="In place of the header Accept.")]
 
 
@@ -73,9 +77,7 @@ def forecasts(
 ) -> Response:
     """Newest session first; the header Link names the next page. CSV has the columns of `tomorrow forecasts --csv`."""
     row = row_of(service, model)
-    ledger = Ledger(service.settings.ledger_uri)
-    found = ledger.by_session(model, last=size, skip=(page - 1) * size)[::-1] if row.forecasts else ()
-    listed = [ListedForecast(row=forecast) for forecast in found]
+    listed = [ListedForecast(row=forecast) for forecast in _read(service, row, size, (page - 1) * size)]
     if form == "csv" or (form is None and _wants_csv(accept)):
         answer = _csv(model, listed)
     else:
@@ -85,8 +87,18 @@ def forecasts(
     answer.headers["Vary"] = "Accept"
     if page * size < row.forecasts:
         chosen = "" if form is None else f"&format={form}"
-        answer.headers["Link"] = f'</api/forecasts/{model}?page={page + 1}&size={size}{chosen}>; rel="next"'
+        answer.headers["Link"] = (
+            f'</api/forecasts/{quote(model, safe="")}?page={page + 1}&size={size}{chosen}>; rel="next"'
+        )
     return answer
+
+
+def _read(service: Service, row: BoardRow, last: int, skip: int) -> tuple[RecordedForecast, ...]:
+    """The forecasts, newest first; reading makes no ledger that is missing."""
+    if not row.forecasts:
+        return ()
+    check_there(service.settings.ledger_uri, "the ledger")
+    return Ledger(service.settings.ledger_uri).by_session(row.model, last=last, skip=skip)[::-1]
 
 
 def _wants_csv(accept: str) -> bool:

@@ -102,7 +102,10 @@ def _answering(service: Service, model: str) -> LoadedVersion:
         raise Problem(503, trouble, AGAIN)
     if service.versions.is_wanted(model):
         raise Problem(503, f"The version of {model} in Production is being loaded; ask again in a moment.", AGAIN)
-    if known_board(service).row(model) is None:
+    row = known_board(service).row(model)
+    if (row is None and "registry" in service.board.faults) or (row is not None and row.stage == "unknown"):
+        raise Problem(503, f"The registry cannot be read: what of {model} is in Production is not known.", AGAIN)
+    if row is None:
         raise Problem(404, f"There is no model {model!r}; /api/models lists those that there are.")
     raise Problem(409, f"Nothing of {model} is in Production, so no version can answer.")
 
@@ -135,6 +138,8 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
         if error.error_code not in THEIRS:
             raise
         raise Problem(400, _sentence(error)) from None
+    except OverflowError:  # JSON's whole numbers have no end
+        raise Problem(400, "A number is too large to be a price.") from None
     made = {
         "predictions": rows,
         "model": loaded.model,
@@ -188,7 +193,11 @@ def _object(text: str) -> dict[str, Any]:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
         why = (
-            f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            f"{error.msg} at character {error.pos}"
+            if isinstance(error, json.JSONDecodeError)
+            else "nested too deeply"
+            if isinstance(error, RecursionError)
+            else "a number has too many digits"
         )
         raise Problem(400, f"The body is not JSON: {why}.") from None
     if not isinstance(given, dict):

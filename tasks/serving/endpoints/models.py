@@ -51,7 +51,9 @@ def models(
     size: PageSize = 50,
     ticker: Annotated[str | None, Query(description="Only this security.")] = None,
     verdict: Annotated[ShownVerdict | None, Query(description="Only models with this verdict.")] = None,
-    stage: Annotated[Standing | None, Query(description="Production, or None: those with naive forecasts.")] = None,
+    stage: Annotated[
+        Standing | None, Query(description="Production; None: those with naive forecasts; unknown.")
+    ] = None,
 ) -> Response:
     """Each model with what is in Production, its newest forecast, how its forecasts have done, and its alarms."""
     board = known_board(service)

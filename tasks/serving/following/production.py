@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from model.errors import NothingInProduction, TomorrowError
+from tasks.forecasts.overview import check_there
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.mlflow_registry import ModelState
 from tasks.registry.registry import Registry
@@ -49,11 +50,14 @@ class ProductionLook:
     def look(self, at: datetime) -> Mapping[str, InProduction | None]:
         """Model -> its version in Production, or None; the errors of MLflow and the ledger are not caught.
 
-        A database that is missing is not made: then there are no models yet.
+        A database that is missing is not made: then there are no models yet. One that is gone is an error.
         """
         file = self._settings.tracking_uri.file
-        if file is not None and not file.exists():
+        if file is not None and not file.exists() and not self._known:
             return {}
+        check_there(self._settings.tracking_uri, "MLflow's database")
+        if self._known:
+            check_there(self._settings.ledger_uri, "the ledger")
         registry = Registry(self.tracking)
         states = registry.states()
         self._known = {model: kept for model, kept in self._known.items() if model in states}

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar, get_args
+from zoneinfo import ZoneInfo
 
 from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.config import Column
-from model.errors import TomorrowError
+from model.errors import TomorrowError, masked
 from model.forecaster.forecasts import interval_of
 from tasks.forecasts.overview import ForecastOverview, OverviewReader
 from tasks.ledger.forecasts import RecordedForecast
@@ -22,6 +23,8 @@ from tasks.system import durations
 T = TypeVar("T")
 # The forecasts whose skill the board shows: a quarter of a year.
 QUARTER = 63
+# By its time a session is over when its day is; the schedules run by it, too.
+NEW_YORK = ZoneInfo("America/New_York")
 # The naive distribution whose range stands beside a forecast's, where the ledger has it: of the newest 500 changes.
 SHOWN_NAIVE = "constant_500"
 
@@ -38,6 +41,8 @@ class Kept(Generic[T]):
             self.value = look()
         except TomorrowError as error:
             return f"{error.subject}: {error.have}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are read, and the board names it
+            return masked(f"{type(error).__name__}: {error}".splitlines()[0][:300])
         return None
 
 
@@ -69,10 +74,9 @@ class BoardReader:
         """
         self._faults["registry"] = troubles.get("")
         self._faults["ledger"] = self._overviews.read(self._reader.read)
-        if self._overviews.value:
+        if self._overviews.value and self._faults["ledger"] is None:
             uri = self._settings.ledger_uri
-            fault = self._requests.read(lambda: RetrainingRequests(uri).of_newest_session())
-            self._faults["ledger"] = self._faults["ledger"] or fault
+            self._faults["ledger"] = self._requests.read(lambda: RetrainingRequests(uri).of_newest_session())
         if clock >= self._next_prices:
             self._next_prices = clock + durations.LOOK_AT_PRICES
             self._faults["prices"] = self._holdings.read(lambda: stored_prices((), self._settings, at))
@@ -88,9 +92,10 @@ class BoardReader:
                 request=self._requests.value.get(model),
                 trouble=troubles.get(model),
                 answering=answering.get(model),
+                is_known=model in production or not {"", model} & set(troubles),
             )
             named = {"model": model, "ticker": ticker, "column": column, "name": self._settings.security(ticker).name}
-            rows.append(sources.row(named, at.date(), self._settings.prices.stale_sessions.predict or 0))
+            rows.append(sources.row(named, at, self._settings.prices.stale_sessions.predict or 0))
         faults = {part: fault for part, fault in self._faults.items() if fault is not None}
         return Board(read_at=at, rows=tuple(rows), faults=faults)
 
@@ -106,7 +111,10 @@ class BoardReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What the row of one model is made of; each may be missing."""
+    """What the row of one model is made of; each may be missing.
+
+    is_known: whether the registry was ever asked what is in Production; if not, nobody knows
+    """
 
     there: InProduction | None
     overview: ForecastOverview | None
@@ -114,13 +122,16 @@ class Sources:
     request: RetrainingRequest | None
     trouble: str | None
     answering: int | None
+    is_known: bool
 
-    def row(self, named: Mapping[str, str], today: date, may_lack: int) -> BoardRow:
+    def row(self, named: Mapping[str, str], at: datetime, may_lack: int) -> BoardRow:
         """The row.
 
         named:    the model, its ticker, its column and the security's name
+        at:       the time now
         may_lack: how many of the newest sessions the stored prices may lack without an alarm
         """
+        today = at.date()
         newest = None if self.overview is None else self.overview.newest
         holding = self.holding
         stored = holding.newest.last if holding is not None and holding.newest is not None else None
@@ -134,11 +145,13 @@ class Sources:
                 "prices_as_of": prices,
                 "prices_days": None if prices is None else (today - prices).days,
                 "missing": 0 if holding is None else len(holding.missing),
-                "alarms": tuple(self._alarms(may_lack)),
+                "alarms": tuple(self._alarms(may_lack, at.astimezone(NEW_YORK).date())),
             }
         )
 
     def _of_version(self, today: date) -> dict[str, object]:
+        if not self.is_known:
+            return {"stage": "unknown", "version": None, "verdict": "not judged"}
         if self.there is None:
             return {"stage": "None", "version": None, "verdict": "naive"}
         version, arrived, trained = self.there.version, self.there.arrived, self.there.trained
@@ -169,13 +182,15 @@ class Sources:
             "coverage_level": self.overview.level,
         }
 
-    def _alarms(self, may_lack: int) -> Iterator[str]:
+    def _alarms(self, may_lack: int, day: date) -> Iterator[str]:
         if self.trouble is not None:
             yield self.trouble
         if self.overview is not None and self.overview.newest.stale:
             yield "The newest forecast was made from the prices of an earlier fetch."
         if self.overview is not None and self.overview.newest.late:
             yield "The newest forecast was made after its session had opened, so it does not count."
+        elif self.overview is not None and self.overview.newest.session < day:
+            yield f"The newest forecast is of {self.overview.newest.session}, which is over."
         if self.holding is not None and len(self.holding.missing) > may_lack:
             yield f"The stored prices lack the newest {len(self.holding.missing)} sessions."
         if self.there is not None and self.request is not None and self.request.version == self.there.version.version:

@@ -110,10 +110,12 @@ class Versions:
     def _next(self) -> RegisteredVersion | None:
         """The next version to load: one that somebody has asked for first."""
         clock = time.monotonic()
-        first = [self._first] if self._first in self._wanted else []
-        for model in (*first, *self._wanted):
-            version, loaded, trouble = self._wanted[model], self._answering.get(model), self._troubles.get(model)
-            if loaded is not None and loaded.number == version.version:
+        # Other threads replace what is wanted, and ask for a model, meanwhile.
+        wanted, asked = self._wanted, self._first
+        for model in (*([asked] if asked in wanted else []), *wanted):
+            version, loaded, trouble = wanted[model], self._answering.get(model), self._troubles.get(model)
+            # A registry that was begun anew gives the same numbers to other runs.
+            if loaded is not None and (loaded.number, loaded.run_id) == (version.version, version.run_id):
                 continue
             if trouble is None or trouble.version != version.version or trouble.again <= clock:
                 return version
@@ -147,11 +149,14 @@ class Versions:
             gc.freeze()
 
     def _fail(self, version: RegisteredVersion, message: str) -> None:
-        model, before = version.model, self._troubles.get(version.model)
+        model = version.model
         self.failures += 1
         again = time.monotonic() + durations.LOAD_AGAIN
         trouble = Trouble(version=version.version, message=message, again=again)
         with self._due:
+            if model not in self._wanted or self._wanted[model].version != version.version:
+                return  # it has left Production meanwhile: nobody waits for it
+            before = self._troubles.get(model)
             self._troubles[model] = trouble
         if before is None or before.version != version.version:
             sentence = self._sentence(model, trouble)

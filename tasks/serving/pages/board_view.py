@@ -19,7 +19,11 @@ ORDERS: dict[Order, str] = {
     "age": "oldest version first",
 }
 VERDICTS: tuple[ShownVerdict, ...] = get_args(ShownVerdict)
-STAGES: dict[Standing, str] = {"Production": "in Production", "None": "nothing in Production"}
+STAGES: dict[Standing, str] = {
+    "Production": "in Production",
+    "None": "nothing in Production",
+    "unknown": "not known",
+}
 # Not by colour alone: each verdict has a sign, too.
 SIGNS = {"proven": "\N{CHECK MARK}", "undecided": "?", "no skill": "\N{MULTIPLICATION X}", "naive": "\N{WHITE CIRCLE}"}
 
@@ -167,7 +171,7 @@ def _too_few(scored: int) -> str:
 
 
 def _maker(row: BoardRow, made: ForecastRow | None) -> str:
-    if made is None or made.version == row.version:
+    if made is None or (made.version == row.version and row.stage != "unknown"):
         return ""
     return "by the naive distribution" if made.version is None else f"by version {made.version}"
 

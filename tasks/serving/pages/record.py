@@ -14,6 +14,7 @@ from model.evaluation.evaluation import Evaluation
 from model.evaluation.metrics import Share
 from model.market.money import Money
 from model.market.prices import Values
+from tasks.forecasts.overview import check_there
 from tasks.forecasts.summary import judge_rows
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
@@ -109,7 +110,9 @@ def read_record(ledger_uri: Address, model: str, version: int | None, *, has_for
 
     version: in Production; None where nothing is
     """
-    if ledger_uri.file is not None and not ledger_uri.file.exists():
+    if has_forecasts:
+        check_there(ledger_uri, "the ledger")
+    elif ledger_uri.file is not None and not ledger_uri.file.exists():
         return Record(rows=(), changes=(), gate=None)
     found = Ledger(ledger_uri).by_session(model, last=READ) if has_forecasts else ()
     history = StageHistory(ledger_uri)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from model.errors import TomorrowError
 from tasks.serving.board import Board, BoardRow
+from tasks.serving.endpoints.forecasts import MOST
 from tasks.serving.endpoints.models import Model, Shared
 from tasks.serving.pages.board_view import ORDERS, STAGES, VERDICTS, Chosen, view_board
 from tasks.serving.pages.charts import charts
@@ -70,7 +71,7 @@ def model_page(service: Shared, model: Model, known: Known = "") -> Response:
         return _page("notice.html.j2", found, known, status=503, heading="It cannot be read now", sentence=said)
     view = view_model(service.settings, row, record)
     state = sha256(_drawn(record).encode()).hexdigest()[:16]
-    return _page("model.html.j2", found, known, view=view, charts_state=state)
+    return _page("model.html.j2", found, known, view=view, charts_state=state, most_listed=MOST)
 
 
 @router.get("/models/{model}/charts.json")
@@ -95,7 +96,7 @@ def static(name: str, v: str = "", encodings: Annotated[str, Header(alias="Accep
 
 
 def _record(service: Service, row: BoardRow) -> Record:
-    minute = "" if service.board.read_at is None else f"{service.board.read_at:%H:%M}"
+    minute = "" if service.board.read_at is None else f"{service.board.read_at:%Y-%m-%d %H:%M}"
     counts = (row.forecasts, row.scored)
     return _kept_record(service.settings.ledger_uri, row.model, row.version, counts, row.promoted_at, minute)
 

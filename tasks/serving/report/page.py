@@ -45,7 +45,7 @@ def _lines(board: Board, view: BoardView, day: date, most: int | None) -> Iterat
 
 def _line(view: RowView) -> str:
     row, made = view.row, view.made
-    standing = "naive" if row.is_naive else f"version {row.version}, {row.verdict}"
+    standing = {"None": "naive", "unknown": "version not known"}.get(row.stage, f"version {row.version}, {row.verdict}")
     if made is None:
         return f"- {row.model}: no forecast yet ({standing})"
     live = "" if row.skill is None else f"; live skill {skill(row.skill)}"

@@ -2,7 +2,7 @@
 
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -71,20 +71,34 @@ def _mail(report: DayReport, mail: MailSettings) -> None:
             password = mail_password()
             if mail.user is not None and password is not None:
                 server.login(mail.user, password.get_secret_value())
-            server.send_message(message_of(report, mail))
+            refused = server.send_message(message_of(report, mail))
     except smtplib.SMTPAuthenticationError as error:
         remedy = "check mail.user in mlflow.yaml, and TOMORROW_SMTP_PASSWORD"
         raise _refused(host, f"it answers {error.smtp_code} to user and password", remedy) from None
     except smtplib.SMTPRecipientsRefused as error:
-        codes = ", ".join(f"{name}: {code}" for name, (code, _) in error.recipients.items())
-        raise _refused(host, f"it refuses the recipients ({codes})", "check mail.recipients") from None
+        have = f"it refuses the recipients ({_codes(error.recipients)})"
+        raise _refused(host, have, "check mail.recipients") from None
     except smtplib.SMTPResponseException as error:
         raise _refused(host, f"it answers {error.smtp_code}", "check mail.sender, and the server's log") from None
     except ssl.SSLError as error:
         have = f"no trusted TLS: {error.reason or type(error).__name__}"
         raise _refused(host, have, "check mail.host, mail.port and mail.security") from None
+    except UnicodeError:
+        # Not from it: it holds what could not be written, which may be the password.
+        have = "the server's name, the user or the password cannot be written as the protocol needs it"
+        remedy = "check mail.host and mail.user in mlflow.yaml, and TOMORROW_SMTP_PASSWORD: ASCII alone"
+        raise _refused(host, have, remedy) from None
     except (OSError, smtplib.SMTPException) as error:
         raise _refused(host, f"{type(error).__name__}", "check mail.host, mail.port and mail.security") from None
+
+    if refused:
+        have = f"it refuses some recipients ({_codes(refused)}); the others got it"
+        raise _refused(host, have, "check mail.recipients")
+
+
+def _codes(refused: Mapping[str, tuple[int, bytes]]) -> str:
+    """The recipients that a server refused, each with its code."""
+    return ", ".join(f"{name}: {code}" for name, (code, _) in refused.items())
 
 
 def _connected(mail: MailSettings) -> Callable[[], smtplib.SMTP]:

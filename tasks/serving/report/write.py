@@ -5,13 +5,12 @@ import time
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from model.errors import TomorrowError, masked
 from tasks.registry.mlflow_registry import quoted
 from tasks.serving.board import Board
 from tasks.serving.following.production import InProduction, ProductionLook
-from tasks.serving.following.refresh import BoardReader
+from tasks.serving.following.refresh import NEW_YORK, BoardReader
 from tasks.serving.report.page import report_page, report_title
 from tasks.settings import Settings
 from tasks.system.disk_errors import folder_fault
@@ -21,8 +20,6 @@ from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.run import run_url
 
 FOLDER = "reports"
-# The schedules run by its time: an evening's forecasts belong to that day.
-NEW_YORK = ZoneInfo("America/New_York")
 # Tag of the run that holds the reports of a state directory.
 OF = "x.report.of"
 NOTE = "The board of each day, as `predict` and `score` left it: the files in `reports`, one for each day."
@@ -51,7 +48,7 @@ class DayReport:
 
 
 def day_of(at: datetime) -> date:
-    """The day whose report is written at a time."""
+    """The day whose report is written at a time: an evening's forecasts belong to the day in New York."""
     return at.astimezone(NEW_YORK).date()
 
 

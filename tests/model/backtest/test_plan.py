@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.backtest.fit import assignment, period_split, run_fit, training_part
 from model.backtest.plan import BacktestConfig, Key, Plan, plan_backtest
-from model.config import ForecasterConfig, NetworkConfig, TrainingConfig
+from model.config import PRESETS, ForecasterConfig, NetworkConfig, TrainingConfig
 from model.errors import TooFewPrices, UsageError
 from model.evaluation.evaluation import join
 from model.evaluation.statistical import statistical_forecasts
@@ -31,6 +31,13 @@ def plan(prices: Prices = PRICES, forecasters: tuple[ForecasterConfig, ...] = (S
 
 def days(prices: Prices, start: int, stop: int) -> tuple[date, date]:
     return prices.day(start), prices.day(stop - 1)
+
+
+def test_a_shared_network_is_refused_since_it_is_not_fitted_at_each_origin() -> None:
+    shared = PRESETS["anchored"].model_dump()
+    shared["training"]["shared"] = "both"
+    with pytest.raises(UsageError, match="fitted once a year, and not at each origin"):
+        plan(forecasters=(ForecasterConfig.model_validate(shared),), first="2020-01", last="2020-03")
 
 
 def test_an_origin_a_month_and_a_fit_on_all_that_came_before_it() -> None:

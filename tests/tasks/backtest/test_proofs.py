@@ -19,7 +19,7 @@ from model.evaluation.gate import TOO_FEW, Gate
 from model.market.prices import Prices
 from tasks.backtest import proofs
 from tasks.backtest.evaluation_file import packed
-from tasks.backtest.proofs import KeptProof, NoProof, prove, trial_key
+from tasks.backtest.proofs import NOT_KEPT, KeptProof, NoProof, prove, trial_key
 from tasks.ledger.trials import Trials
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import digest
@@ -130,6 +130,22 @@ def test_a_proof_that_is_kept_is_read_again_without_a_fit(kept: Tracking, fits: 
     assert (run.info.status, run.data.tags["kind"], run.data.tags["security"]) == ("FINISHED", "proof", "TEST")
     assert run.data.params["forecaster.training.epochs"] == "1"
     assert run.data.params["proof.refit_every"] == "15"
+
+
+def test_only_what_is_kept_is_asked_for_without_a_fit_a_trial_or_a_run(kept: Tracking, fits: list[date]) -> None:
+    def ask() -> KeptProof | NoProof:
+        return prove(kept, PRICES, LIGHT, AT, kept_only=True)
+
+    assert ask() == NOT_KEPT
+    assert Trials(kept.settings.ledger_uri).of("TEST-Open", trial_key(LIGHT)) is None
+    assert kept.client.search_runs([kept.experiment_id()]) == []
+    first = made(kept)
+    again = ask()
+    assert isinstance(again, KeptProof)
+    assert same(again.proof, first.proof)
+    kept.client.delete_run(first.run_id)
+    assert ask() == NOT_KEPT
+    assert fits == days(120, 135, 150)
 
 
 def test_a_newer_run_that_somebody_tagged_as_the_proofs_is_not_taken_for_it(kept: Tracking, fits: list[date]) -> None:

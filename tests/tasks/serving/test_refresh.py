@@ -5,14 +5,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from model.errors import ConfigurationError
 from tasks.ledger.forecasts import Ledger
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
+from tasks.registry.mlflow_registry import MlflowRegistry
 from tasks.registry.version import RegisteredVersion
 from tasks.serving.board import Board
-from tasks.serving.following.production import InProduction
+from tasks.serving.following.production import InProduction, ProductionLook
 from tasks.serving.following.refresh import BoardReader
 from tasks.settings import Settings
+from tasks.tracking.client import Tracking
 from tests.tasks.forecasts.recorded import distributed, forecast
+from tests.tasks.serving.pages.given import write_ledger
 
 AT = datetime(2020, 3, 30, 12, tzinfo=UTC)
 VERSION = RegisteredVersion(
@@ -100,3 +104,55 @@ def test_what_cannot_be_read_keeps_its_last_values(settings: Settings) -> None:
     assert after.rows == before.rows
     assert set(after.faults) == {"ledger", "registry"}
     assert after.faults["registry"] == "MLflow does not answer"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_fails_in_a_way_that_nobody_foresaw_is_named_and_does_not_stop_the_rest(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise PermissionError("[Errno 13] Permission denied: 'prices'")
+
+    monkeypatch.setattr("tasks.serving.following.refresh.stored_prices", unreadable)
+    found = board(BoardReader(settings), THERE)
+    assert [row.model for row in found.rows] == ["NEW-Close", "TEST-Open"]
+    assert set(found.faults) == {"prices"}
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_model_whose_place_was_never_read_is_not_called_naive(settings: Settings) -> None:
+    (row,) = BoardReader(settings).read(AT, 0.0, {}, {}, {"": "MLflow does not answer"}).rows
+    assert (row.stage, row.verdict, row.is_naive) == ("unknown", "not judged", False)
+    (row,) = BoardReader(settings).read(AT, 0.0, {}, {}, {}).rows
+    assert (row.stage, row.verdict) == ("None", "naive"), "it is not in the registry: nothing of it is in Production"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_ledger_that_is_gone_keeps_its_last_values(settings: Settings) -> None:
+    reader, file = BoardReader(settings), settings.ledger_uri.file
+    before = board(reader, THERE)
+    assert file is not None
+    file.rename(file.with_suffix(".elsewhere"))
+    after = board(reader, THERE)
+    assert after.rows == before.rows
+    assert set(after.faults) == {"ledger"}
+    assert not file.exists()
+
+
+def test_an_mlflow_that_is_gone_is_a_fault_and_not_an_empty_registry(tracking: Tracking) -> None:
+    MlflowRegistry(tracking.client).create_model("TEST-Open")
+    look, file = ProductionLook(tracking.settings), tracking.settings.tracking_uri.file
+    assert look.look(AT) == {"TEST-Open": None}
+    assert file is not None
+    file.rename(file.with_suffix(".elsewhere"))
+    with pytest.raises(ConfigurationError, match="is gone"):
+        look.look(AT)
+
+
+@pytest.mark.parametrize(("at", "over"), [("2026-11-30T23:59-05:00", False), ("2026-12-01T00:00-05:00", True)])
+def test_a_forecast_whose_session_is_over_does_not_pass_for_the_next_one(
+    settings: Settings, at: str, over: bool
+) -> None:
+    write_ledger(settings, sessions=12)  # the newest is of 2026-11-30
+    (row,) = BoardReader(settings).read(datetime.fromisoformat(at), 0.0, {"META-Open": None}, {}, {}).rows
+    assert ["The newest forecast is of 2026-11-30, which is over." in alarm for alarm in row.alarms] == [True] * over

@@ -1,4 +1,4 @@
-"""`tomorrow history`: the record of a model's stages; `tomorrow figures` of its trainings. They need no Prefect."""
+"""`tomorrow history`: the record of a model's stages. It needs no Prefect."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
-import typer
-
 from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import Model, day, flag, option
-from flows.cli.result import Answer, CommandResult, Moment, look
+from flows.cli.result import Answer, CommandResult, Moment
 from model.evaluation.decision import DecisionWord
 
 if TYPE_CHECKING:
@@ -135,45 +133,6 @@ def read_history(model: str, settings: "Settings", on: date | None, *, everythin
         notes=notes,
         more={name: n for name, n in told.more.items() if n},
     )
-
-
-class FiguresAnswer(Answer):
-    """The object of `tomorrow figures --json`; the run is the one in MLflow that shows them."""
-
-    model: str
-    version: int
-    run_id: str
-    run_url: str
-
-
-@command("tomorrow figures META-Open 3")
-def figures(
-    model: Model,
-    version: Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Its number (default: newest).")] = None,
-) -> CommandResult:
-    """Draw the figures of a version's training and proof, and show them with its run in MLflow.
-
-    The training of one security draws them by itself. Those of several securities at once are drawn by this.
-    """
-    settings, _ = prepare()
-    from flows.runs.clock import now
-    from tasks.registry.errors import unknown_version
-    from tasks.registry.registry import Registry
-    from tasks.tracking.client import open_tracking
-    from tasks.tracking.run import run_url
-    from tasks.training.later_figures import draw_later
-
-    tracking = open_tracking(settings)
-    registry = Registry(tracking)
-    newest = max((found.version for found in registry.newest(model)), default=0)
-    if version is None and not newest:
-        raise unknown_version(model, 1, registry.models(), [])
-    chosen = registry.version(model, version or newest)
-    run_id = draw_later(tracking, chosen, now())
-    url = run_url(settings, tracking.experiment_id(), run_id)
-    answer = FiguresAnswer(model=model, version=chosen.version, run_id=run_id, run_url=url)
-    said = (f"{model} version {chosen.version}: its figures are drawn", *look(url, settings))
-    return CommandResult(answer, "\n".join(said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

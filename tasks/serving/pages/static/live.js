@@ -6,6 +6,7 @@
   const said = document.getElementById("live-status");
   let etag = null;
   let lost = false;
+  const now = () => `${new Date().toISOString().slice(11, 16)} UTC`;
 
   // What the focus is on, as the new page names it.
   const keyOf = (element) => element && (element.dataset.key || element.id);
@@ -65,7 +66,7 @@
     for (const element of changed) element.classList.add("changed");
     if (names.length) {
       const shown = names.length > 3 ? `${names.length} models` : names.join(", ");
-      said.textContent = `Updated at ${new Date().toISOString().slice(11, 16)} UTC: ${shown}`;
+      said.textContent = `Updated at ${now()}: ${shown}`;
     }
     document.dispatchEvent(new CustomEvent("renewed", { detail: { page } }));
   };
@@ -79,15 +80,20 @@
         said.textContent = "The server asks for the key again: open its link anew (tomorrow status --links).";
         return;
       }
+      if (!answer.ok && answer.status !== 304) {
+        if (!lost) said.textContent = `Since ${now()} the server cannot show this page (${answer.status}): what stands here is older.`;
+        lost = true;
+        return;
+      }
       if (lost) said.textContent = "The server answers again.";
       lost = false;
-      if (answer.status === 304 || !answer.ok) return;
+      if (answer.status === 304) return;
       etag = answer.headers.get("ETag");
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (!document.getElementById("rows") !== !page.getElementById("rows")) return location.reload();
       renew(page);
     } catch {
-      if (!lost) said.textContent = `The server has not answered since ${new Date().toISOString().slice(11, 16)} UTC.`;
+      if (!lost) said.textContent = `The server has not answered since ${now()}.`;
       lost = true;
     }
   };

@@ -161,7 +161,9 @@ def write_ledger(settings: Settings, sessions: int = 130, model: str = "META-Ope
         if at < sessions:
             filled.append((made, float(prices[at])))
     ledger.fill_in(filled, at=AT)
-    StageHistory(settings.ledger_uri).append([_change(1, 180), _change(2, 100), _change(3, 20), _change(4, 2)])
+    StageHistory(settings.ledger_uri).append(
+        [stage_change(1, 180), stage_change(2, 100), stage_change(3, 20), stage_change(4, 2)]
+    )
     newest = ledger.of_newest_session(model)[-1]
     return made_row(
         5,
@@ -174,7 +176,7 @@ def write_ledger(settings: Settings, sessions: int = 130, model: str = "META-Ope
     )
 
 
-def _change(version: int, ago: int) -> StageChange:
+def stage_change(version: int, ago: int) -> StageChange:
     """The gate's decision on a version: the fourth is refused, the others are promoted."""
     passes = version < 4
     return StageChange(

@@ -3,16 +3,19 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tasks.registry.stage_history import StageHistory
 from tasks.serving.board import Board
 from tasks.serving.endpoints import problems
 from tasks.serving.pages import routes
 from tasks.settings import Settings
-from tests.tasks.serving.pages.given import FakeService, made_board, made_row, write_ledger
+from tests.tasks.serving.pages.given import AT, FakeService, made_board, made_row, stage_change, write_ledger
 
 
 @pytest.fixture
@@ -53,6 +56,7 @@ def test_nothing_stands_inline_and_nothing_of_another_host(client: TestClient, s
 
 def test_texts_of_others_are_escaped(client: TestClient, service: FakeService) -> None:
     evil = "<script>alert(1)</script>"
+    write_ledger(service.settings, sessions=12)
     row = made_row(5, name=evil, alarms=(evil,), promoted_by=evil)
     service.board = Board(read_at=service.board.read_at, rows=(row,), faults={"ledger": evil})
     for path in ("/", f"/?text={evil}", "/models/META-Open"):
@@ -119,3 +123,37 @@ def test_files_are_kept_for_good_by_their_digest_and_are_sent_compressed(client:
 
 def test_the_script_of_the_charts_comes_from_the_installed_package(client: TestClient) -> None:
     assert "plotly.js v" in client.get("/static/plotly.js").text[:200]
+
+
+def test_what_was_read_at_the_same_minute_of_another_day_is_read_anew(client: TestClient, service: FakeService) -> None:
+    row = write_ledger(service.settings, sessions=12)
+    service.board = Board(read_at=AT, rows=(row,))
+    assert "an afterthought" not in client.get("/models/META-Open").text
+    noted = replace(stage_change(4, 0), move="move 5", reasons=("INFO an afterthought.",))
+    StageHistory(service.settings.ledger_uri).append([noted])
+    service.board = Board(read_at=AT + timedelta(days=1), rows=(row,))
+    assert "an afterthought" in client.get("/models/META-Open").text
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(300, "all forecasts as CSV"), (1300, "the newest 1,000 forecasts as CSV")]
+)
+def test_the_link_to_the_forecasts_as_csv_gives_what_it_says(
+    client: TestClient, service: FakeService, count: int, words: str
+) -> None:
+    row = write_ledger(service.settings, sessions=12).model_copy(update={"forecasts": count})
+    service.board = Board(read_at=AT, rows=(row,))
+    page = client.get("/models/META-Open").text
+    (address,) = re.findall(r'href="(/api/forecasts/[^"]*)"', page)
+    assert address == "/api/forecasts/META-Open?format=csv&amp;size=1000"
+    assert words.lower() in page.lower()
+
+
+def test_a_model_whose_place_is_not_known_says_so(client: TestClient, service: FakeService) -> None:
+    write_ledger(service.settings, sessions=12)
+    row = made_row(5, stage="unknown", version=None, verdict="not judged")
+    service.board = Board(read_at=AT, rows=(row,))
+    for path in ("/", "/models/META-Open"):
+        page = client.get(path).text
+        assert "which version is in Production is not known" in page
+        assert "version None" not in page

@@ -41,7 +41,7 @@ ANSWERS = {
 class MailServer:
     """What a mail server was sent.
 
-    refuse: command -> the answer in place of the usual one
+    refuse: command, or a whole line in capitals -> the answer in place of the usual one
     """
 
     port: int = 0
@@ -87,8 +87,9 @@ def _talk(server: MailServer, given: socket.socket, context: ssl.SSLContext, at_
         command = words[0].upper()
         server.commands.append(command)
         server.secured.append(secured)
-        say(server.refuse.get(command) or ANSWERS.get(command, "250 fine"))
-        if command in server.refuse:
+        refused = server.refuse.get(command) or server.refuse.get(" ".join(words).upper())
+        say(refused or ANSWERS.get(command, "250 fine"))
+        if refused:
             continue
         if command == "STARTTLS":
             line, secured = context.wrap_socket(line, server_side=True), True
@@ -216,3 +217,30 @@ def test_with_neither_it_says_what_to_set(settings: Settings, monkeypatch: pytes
 def test_settings_that_would_mail_to_nobody_or_in_the_open_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"mail|address"):
         MailSettings.model_validate(wrong)
+
+
+def test_who_was_refused_is_named_although_others_got_it(settings: Settings, context: ssl.SSLContext) -> None:
+    with (
+        mail_server(context, {"RCPT TO:<B@EXAMPLE.ORG>": "550 nobody of that name"}) as server,
+        pytest.raises(ConfigurationError, match=r"b@example\.org: 550.*the others got it"),
+    ):
+        send_report(REPORT, with_mail(settings, server.port))
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "password"),
+    [({}, "h\N{LATIN SMALL LETTER U WITH DIAERESIS}sh"), ({"host": "mail..example.org"}, "hush")],
+)
+def test_what_the_protocol_cannot_write_is_said_in_a_sentence(
+    settings: Settings,
+    context: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, str],
+    password: str,
+) -> None:
+    monkeypatch.setenv("TOMORROW_SMTP_PASSWORD", password)
+    with mail_server(context) as server, pytest.raises(ConfigurationError, match="sending the report") as refused:
+        send_report(REPORT, with_mail(settings, server.port, **changes))
+    assert password not in str(refused.value)
+    assert refused.value.__cause__ is None

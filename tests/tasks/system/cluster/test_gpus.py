@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from tasks.settings import Settings
 from tasks.system.cluster import gpus
 from tasks.system.cluster.choose import cluster_for
 from tasks.system.cluster.gpus import OFFERED, VISIBLE, offer, see_one, usable_gpus
@@ -133,3 +134,23 @@ def test_a_process_that_replaces_another_takes_its_gpu(tmp_path: Path) -> None:
         assert client.submit(die_once, str(tmp_path / "died"), pure=False).result()
         assert wait_until(lambda: len(client.nthreads()) == 2)
         assert sorted(map(str, client.run(seen).values())) == ["4", "7"]
+
+
+def test_one_security_alone_asks_for_no_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The question takes seconds, and one security is trained by the command's own process anyhow."""
+    from flows.cli.several import processes_for
+
+    asked: list[bool] = []
+
+    class Asked(Exception):
+        """The number of processes is known."""
+
+    def jobs(_wanted: int | None, *, fits: bool) -> int:
+        asked.append(fits)
+        raise Asked
+
+    monkeypatch.setattr("flows.cli.several.jobs", jobs)
+    for securities in (1, 2):
+        with pytest.raises(Asked), processes_for(securities, Settings(home=tmp_path), None, None, fits=True):
+            pass
+    assert asked == [False, True]

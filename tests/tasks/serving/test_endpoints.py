@@ -1,0 +1,67 @@
+"""What programs are answered, of a board in memory and a ledger."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from tasks.serving.board import Board
+from tasks.serving.endpoints import forecasts, invocations, problems
+from tasks.serving.following.loaded import LoadedVersion
+from tasks.settings import Settings
+from tasks.tracking.served_model import ServedForecaster
+from tests.tasks.serving.pages.given import AT, FakeService, made_row, write_ledger
+
+
+@pytest.fixture
+def service(settings: Settings) -> FakeService:
+    return FakeService(settings, Board(read_at=AT, rows=(made_row(5),)))
+
+
+@pytest.fixture
+def client(service: FakeService) -> Iterator[TestClient]:
+    app = FastAPI()
+    app.state.service = service
+    problems.handle(app)
+    app.include_router(forecasts.router)
+    with TestClient(app) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("model", "written"), [("予測 META-Open", "%E4%BA%88%E6%B8%AC%20META-Open"), ("a>b Open", "a%3Eb%20Open")]
+)
+def test_the_next_page_is_named_whatever_the_model_is_called(
+    client: TestClient, service: FakeService, model: str, written: str
+) -> None:
+    row = write_ledger(service.settings, sessions=12, model=model)
+    service.board = Board(read_at=AT, rows=(row.model_copy(update={"model": model}),))
+    answer = client.get(f"/api/forecasts/{model}", params={"size": 5})
+    assert answer.headers["link"] == f'</api/forecasts/{written}?page=2&size=5>; rel="next"'
+
+
+@pytest.mark.parametrize(("forecasts_made", "status"), [(0, 200), (3, 503)])
+def test_a_ledger_that_is_not_there_is_not_made(
+    client: TestClient, service: FakeService, forecasts_made: int, status: int
+) -> None:
+    service.board = Board(read_at=AT, rows=(made_row(5, forecasts=forecasts_made),))
+    assert client.get("/api/forecasts/META-Open").status_code == status
+    assert not (service.settings.home / "ledger.db").exists()
+
+
+class Forecaster:
+    """The code within a registered model, before it is given a network."""
+
+    def predict(self, frame: Any, params: Mapping[str, Any]) -> Any:
+        return ServedForecaster().predict(None, frame, dict(params))
+
+
+@pytest.mark.parametrize(("digits", "sentence"), [(400, "too large"), (5000, "too many digits")])
+def test_a_number_that_no_price_can_be_is_the_fault_of_who_sent_it(digits: int, sentence: str) -> None:
+    loaded = LoadedVersion("META-Open", 1, "r", cast("Any", Forecaster()), ())
+    body = f'{{"inputs": {{"Open": [{"9" * digits}, 1]}}}}'.encode()
+    with pytest.raises(problems.Problem, match=sentence) as refused:
+        invocations._answer(loaded, body, "application/json")
+    assert refused.value.status == 400
