@@ -234,7 +234,7 @@ class _Periods:
             # A promotion has not loaded Keras, which writes messages when it starts.
             load_backend()
             found = shared_fit(self._tracking, configuration, train.last)
-            fitted, done = fit_period(prices, period, configuration, found and found.fit), NOTHING
+            fitted, done = fit_period(prices, period, configuration, found.fit if found else None), NOTHING
         made = forecast_period(fitted, prices, period, done)
         # A stored period with more sessions stays: this proof was asked for as of an earlier day.
         if kept is None or len(kept["sessions"]) <= len(made):
