@@ -124,10 +124,7 @@ class TrainingConfig(Frozen):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One for each network that forecasts, the security's own first.
-
-        Two configurations whose seeds differ share none of those of their own networks.
-        """
+        """One for each network that forecasts, its own first; configurations with other seeds share none of those."""
         return self._seeds(0) + (self._seeds(self.members) if self.shared == "both" else ())
 
     @property

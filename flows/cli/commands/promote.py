@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
-from flows.cli.commands.train import GateAnswer, gate_phrase
+from flows.cli.commands.train import gate_phrase
 from flows.cli.configuration import prepare
 from flows.cli.options import Model, Reason, Version, flag, option
 from flows.cli.result import Answer, CommandResult, of
+from flows.cli.training_answer import GateAnswer
 from model.evaluation.check import text_table
 from model.evaluation.decision import DecisionWord, check_reason
 

@@ -366,6 +366,8 @@ def test_nothing_in_production_is_a_conflict(home_of_two: Path, body: dict[str, 
         wait_for(lambda: client.get("/health").json()["answering"] == 0)
         answer = client.post(ASK, json=body)
         assert (answer.status_code, answer.json()["error"]["kind"]) == (409, "NothingInProduction")
+        # The board is read a moment after the version has ceased to answer.
+        wait_for(lambda: client.get("/api/models").json()["rows"][0]["stage"] != "Production")
         (row,) = client.get("/api/models").json()["rows"]
         assert (row["stage"], row["verdict"], row["version"]) == ("None", "naive", None)
 
