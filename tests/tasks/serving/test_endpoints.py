@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tasks.serving.board import Board
@@ -12,7 +11,7 @@ from tasks.serving.endpoints import forecasts, invocations, problems
 from tasks.serving.following.loaded import LoadedVersion
 from tasks.settings import Settings
 from tasks.tracking.served_model import ServedForecaster
-from tests.tasks.serving.pages.given import AT, FakeService, made_row, write_ledger
+from tests.tasks.serving.pages.given import AT, FakeService, asking, made_row, write_ledger
 
 
 @pytest.fixture
@@ -22,11 +21,7 @@ def service(settings: Settings) -> FakeService:
 
 @pytest.fixture
 def client(service: FakeService) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.state.service = service
-    problems.handle(app)
-    app.include_router(forecasts.router)
-    with TestClient(app) as made:
+    with asking(service, forecasts.router) as made:
         yield made
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.testclient import TestClient
 
 from model.evaluation.decision import DecisionWord
 from model.forecaster.forecasts import interval_of
@@ -248,3 +249,14 @@ def served_pages(home: Path, board: Board) -> Iterator[Pages]:
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+@contextmanager
+def asking(service: FakeService, router: APIRouter) -> Iterator[TestClient]:
+    """A client of these pages or endpoints, without a server."""
+    app = FastAPI()
+    app.state.service = service
+    problems.handle(app)
+    app.include_router(router)
+    with TestClient(app) as client:
+        yield client

@@ -7,15 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tasks.registry.stage_history import StageHistory
 from tasks.serving.board import Board
-from tasks.serving.endpoints import problems
 from tasks.serving.pages import routes
 from tasks.settings import Settings
-from tests.tasks.serving.pages.given import AT, FakeService, made_board, made_row, stage_change, write_ledger
+from tests.tasks.serving.pages.given import AT, FakeService, asking, made_board, made_row, stage_change, write_ledger
 
 
 @pytest.fixture
@@ -25,11 +23,7 @@ def service(settings: Settings) -> FakeService:
 
 @pytest.fixture
 def client(service: FakeService) -> Iterator[TestClient]:
-    app = FastAPI()
-    app.state.service = service
-    problems.handle(app)
-    app.include_router(routes.router)
-    with TestClient(app) as made:
+    with asking(service, routes.router) as made:
         yield made
 
 
