@@ -16,7 +16,7 @@ from flows.runs.progress import fetching_progress, training_progress
 from flows.runs.story import log_preset, log_waiting, start_run
 from model.backtest.proof import configuration_of, first_row, periods
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
-from model.errors import TomorrowError
+from model.errors import PricesUnavailable, TomorrowError
 from model.evaluation.split import split_prices
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
@@ -31,6 +31,9 @@ from tasks.system.cluster.one_of_several import one_of_several
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import digest
+
+# The share of the securities that may add nothing.
+MOST_LEFT_OUT = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +68,8 @@ def fit_shared_network(
 ) -> ForecasterConfig:
     """Fit one network on many securities, once for each year; what is kept is not fitted again.
 
-    It returns the configuration with the network's id. A security whose prices cannot be used adds nothing.
+    It returns the configuration with the network's id. A security whose prices cannot be used adds nothing; if these
+    are more than one in ten, nothing is fitted.
 
     Args:
         requests: The prices to use, of each security.
@@ -83,11 +87,13 @@ def fit_shared_network(
         if is_complete(tracking, config, asked):
             return completed(config, f"Shared network {named}: it is complete")
         parts = list(_parts(requests, config, evaluation, settings))
-        missing = missing_fits(tracking, config, frozenset[date]().union(*(part.before for part in parts)))
+        needed = frozenset[date]().union(*(part.before for part in parts))
+        missing = missing_fits(tracking, config, needed)
         if missing:
             load_backend_task()
             _fit(tracking, config, parts, missing)
-        mark_complete(tracking, config, asked)
+        # Before a day with too few windows there is none.
+        mark_complete(tracking, config, asked, needed.difference(missing_fits(tracking, config, needed)))
     return completed(config, f"Shared network {named}: {len(missing)} fits on {len(parts)} securities")
 
 
@@ -96,7 +102,7 @@ def _asked(requests: Sequence[PriceRequest], evaluation: EvaluationConfig, setti
     newest = max(request.as_of or now().date() for request in requests)
     oldest = min(request.as_of or now().date() for request in requests)
     wanted = [evaluation.model_dump(mode="json"), settings.proof.model_dump(mode="json")]
-    return f"{oldest:%Y-%m} to {newest:%Y-%m}, {digest(wanted)[:12]}"
+    return f"{oldest:%Y-%m} to {newest:%Y-%m} {digest(wanted)[:12]}"
 
 
 def _fit(tracking: Tracking, config: ForecasterConfig, parts: Sequence[_Part], missing: Sequence[date]) -> None:
@@ -116,7 +122,7 @@ def _fit(tracking: Tracking, config: ForecasterConfig, parts: Sequence[_Part], m
 def _parts(
     requests: Sequence[PriceRequest], config: ForecasterConfig, evaluation: EvaluationConfig, settings: Settings
 ) -> Iterator[_Part]:
-    """What each security adds, in their order; raises the error of the first one where none can be used."""
+    """What each security adds, in their order; at the end PricesUnavailable where too many of them add nothing."""
     errors: list[TomorrowError] = []
     with one_of_several(), fetching_progress(len(requests)) as show:
         for number, request in enumerate(requests, 1):
@@ -130,8 +136,15 @@ def _parts(
                 get_run_logger().warning(f"{request.ticker} adds nothing: {error}")
                 errors.append(error)
             show(number, request.ticker)
-    if len(errors) == len(requests):
-        raise errors[0]
+    if len(errors) > len(requests) * MOST_LEFT_OUT:
+        raise PricesUnavailable(
+            "the shared network",
+            have=f"{len(errors)} of its {len(requests)} securities have no prices that can be used; the first: "
+            f"{errors[0]}",
+            need="nine of ten securities with prices: the network is kept as it is fitted",
+            remedy="run it again when they can be fetched, or leave those out that have none",
+            source=requests[0].source,
+        )
 
 
 def _part(prices: Prices, config: ForecasterConfig, evaluation: EvaluationConfig, settings: Settings) -> _Part:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -77,9 +78,9 @@ def with_network(tracking: Tracking, config: ForecasterConfig) -> ForecasterConf
     if config.training.shared == "own" or config.training.shared_network is not None:
         return config
     for run in _runs(tracking, CONFIGURATION, digest(_described(config))):
-        named = run.data.tags.get(KEY, "")
-        if _is_ours(tracking, run, named):
-            return named_network(config, named)
+        found = named_network(config, run.data.tags.get(KEY, ""))
+        if _is_ours(tracking, run, found):
+            return found
     raise _none("a shared network", "none was fitted with this configuration")
 
 
@@ -89,23 +90,31 @@ def named_network(config: ForecasterConfig, named: str) -> ForecasterConfig:
 
 
 def missing_fits(tracking: Tracking, config: ForecasterConfig, before: Iterable[date]) -> tuple[date, ...]:
-    """Those of these days before which the configuration's network was not fitted yet, oldest first."""
-    run = _run(tracking, config)
+    """Those of these days before which the configuration's network has no fit that can be used, oldest first."""
+    named, run = str(config.training.shared_network), _run(tracking, config)
     kept = [] if run is None else _fits(tracking, run)
-    return tuple(day for day in sorted(set(before)) if day not in kept)
+    return tuple(
+        day for day in sorted(set(before)) if run is None or day not in kept or _fit(tracking, run, named, day) is None
+    )
 
 
 def is_complete(tracking: Tracking, config: ForecasterConfig, asked: str) -> bool:
-    """Whether all fits were made that this was asked for, as `mark_complete` noted when it was asked last."""
+    """Whether nothing is missing of what this asks for: `mark_complete` noted it last, and all of it is still there."""
     run = _run(tracking, config)
-    return run is not None and run.data.tags.get(COMPLETE) == asked
+    noted, _, days = ("" if run is None else run.data.tags.get(COMPLETE, "")).partition(": ")
+    with suppress(ValueError):
+        return noted == asked and not missing_fits(tracking, config, map(date.fromisoformat, days.split()))
+    return False
 
 
-def mark_complete(tracking: Tracking, config: ForecasterConfig, asked: str) -> None:
-    """Note that nothing is missing of what this asks for, so that the prices need not be fetched for the same again."""
+def mark_complete(tracking: Tracking, config: ForecasterConfig, asked: str, before: Iterable[date]) -> None:
+    """Note that there is all of what this asks for, so that the prices need not be fetched for the same again.
+
+    before: the days before which there is a fit for it
+    """
     run = _run(tracking, config)
     if run is not None:
-        tracking.client.set_tag(run.info.run_id, COMPLETE, asked)
+        tracking.client.set_tag(run.info.run_id, COMPLETE, f"{asked}: {' '.join(map(str, sorted(before)))}")
 
 
 def shared_fit(tracking: Tracking, config: ForecasterConfig, last: date) -> KeptFit | None:
@@ -135,11 +144,12 @@ def named_run(tracking: Tracking, config: ForecasterConfig) -> dict[str, str]:
 def keep_fit(
     tracking: Tracking, config: ForecasterConfig, fit: SharedFit, securities: Sequence[tuple[str, str]]
 ) -> str:
-    """Keep a fit of the configuration's network; returns its run.
+    """Keep a fit of the configuration's network; returns its run. ConfigurationError where it was another one before.
 
     securities: ticker and fingerprint of the prices that it was fitted on
     """
     named, run = str(config.training.shared_network), _run(tracking, config)
+    _check_first_draw(tracking, named, fit)
     run_id = _begin(tracking, config, named, len(securities)) if run is None else str(run.info.run_id)
     with TemporaryDirectory(prefix="tomorrow-") as folder:
         arrays = {f"{m}/{k}": array for m, member in enumerate(fit.weights) for k, array in enumerate(member)}
@@ -158,6 +168,25 @@ def keep_fit(
     return run_id
 
 
+def _check_first_draw(tracking: Tracking, named: str, fit: SharedFit) -> None:
+    """Note in the ledger which weights the fit has; ConfigurationError where it had others before.
+
+    Whoever could delete a network and have it fitted on other prices could do so until its proof is lucky.
+    """
+    kept, owner, name = KeptFiles(tracking.settings.ledger_uri), f"shared:/{named}", _folder(fit.before)
+    content = sha256(json.dumps(asdict(fit.branch)).encode())
+    content.update(b"".join(array.tobytes() for member in fit.weights for array in member))
+    if not kept.digests(owner, name):
+        kept.keep(owner, {name: content.hexdigest()})
+    if content.hexdigest() not in kept.digests(owner, name):
+        raise ConfigurationError(
+            f"the shared network {named}, fitted on sessions before {fit.before}",
+            have="it is gone or damaged, and these prices give another one: proofs were made with the first",
+            need="the prices that it was first fitted on",
+            remedy="restore MLflow's files or those prices, or train with another list, which is a network of its own",
+        )
+
+
 def _described(config: ForecasterConfig) -> object:
     return shared_configuration(config).model_dump(mode="json")
 
@@ -171,7 +200,7 @@ def _run(tracking: Tracking, config: ForecasterConfig) -> "Run | None":
     """The run of the configuration's network; None where there is none of this ledger's."""
     named = str(config.training.shared_network)
     for run in _runs(tracking, KEY, named):
-        if run.data.tags.get(CONFIGURATION) == digest(_described(config)) and _is_ours(tracking, run, named):
+        if _is_ours(tracking, run, config):
             return run
     return None
 
@@ -180,9 +209,14 @@ def _runs(tracking: Tracking, tag: str, text: str) -> "Sequence[Run]":
     return list(tracking.client.search_runs([tracking.experiment_id()], f"tags.`{tag}` = '{text}'"))
 
 
-def _is_ours(tracking: Tracking, run: "Run", named: str) -> bool:
-    """Whether the ledger knows the run; anybody may tag one."""
-    return named in KeptFiles(tracking.settings.ledger_uri).digests(f"runs:/{run.info.run_id}", KEY)
+def _is_ours(tracking: Tracking, run: "Run", config: ForecasterConfig) -> bool:
+    """Whether the run was made here for this network and configuration, by the ledger; anybody may tag one."""
+    return _record(config) in KeptFiles(tracking.settings.ledger_uri).digests(f"runs:/{run.info.run_id}", KEY)
+
+
+def _record(config: ForecasterConfig) -> str:
+    """What the ledger keeps of a network's run."""
+    return digest([config.training.shared_network, _described(config)])
 
 
 def _begin(tracking: Tracking, config: ForecasterConfig, named: str, securities: int) -> str:
@@ -197,7 +231,7 @@ def _begin(tracking: Tracking, config: ForecasterConfig, named: str, securities:
     }
     with start_run(tracking.client, tracking.experiment_id(), name, tags) as run:
         run.log_params({"forecaster": shared_configuration(config).model_dump(mode="json"), "securities": securities})
-        KeptFiles(tracking.settings.ledger_uri).keep(f"runs:/{run.run_id}", {KEY: named})
+        KeptFiles(tracking.settings.ledger_uri).keep(f"runs:/{run.run_id}", {KEY: _record(config)})
         return run.run_id
 
 

@@ -63,3 +63,10 @@ def test_a_list_shares_one_network_and_another_security_is_forecast_by_it(
     again = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1", "--json").json
     assert [answer["repeated"] for answer in again["securities"]] == [True, True]
     assert len(client.list_artifacts(kept.info.run_id, "shared")) == 1
+
+
+def test_a_network_is_not_fitted_where_many_securities_have_no_prices(run: Run, files: Path) -> None:
+    (files / "TWO.csv").write_text("Date,Open\n")
+    refused = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1")
+    assert refused.code == 3
+    assert "1 of its 2 securities have no prices that can be used" in refused.err

@@ -1,5 +1,6 @@
 """A shared network is kept as it was fitted, and used only where it is on record that it was fitted here."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlparse
@@ -9,14 +10,17 @@ import pytest
 
 from model.artifact.market_state import STATE, StateBranch
 from model.config import PRESETS, ForecasterConfig
+from model.errors import ConfigurationError
 from model.forecaster.forecaster import LossCourse
-from model.training.fit_shared import SharedFit
+from model.training.fit_shared import SharedFit, shared_configuration
 from tasks.backtest import shared_networks
 from tasks.backtest.shared_networks import (
     CONFIGURATION,
     KEY,
     NoSharedFit,
+    is_complete,
     keep_fit,
+    mark_complete,
     missing_fits,
     named_network,
     named_run,
@@ -25,6 +29,7 @@ from tasks.backtest.shared_networks import (
     with_network,
 )
 from tasks.tracking.client import Tracking
+from tasks.tracking.provenance import digest
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +102,60 @@ def test_only_what_is_not_kept_is_fitted(tracking: Tracking, named: ForecasterCo
     assert missing_fits(tracking, named, [*DAYS, DAYS[1]]) == (DAYS[1],)
     other = named_network(config(epochs=3), network_id(config(epochs=3), ["ONE", "TWO"]))
     assert missing_fits(tracking, other, DAYS) == tuple(DAYS)
+
+
+def test_what_was_complete_and_is_damaged_is_fitted_again(tracking: Tracking, named: ForecasterConfig) -> None:
+    assert not is_complete(tracking, named, "once")
+    mark_complete(tracking, named, "once", (DAYS[0], DAYS[2]))
+    assert is_complete(tracking, named, "once")
+    assert not is_complete(tracking, named, "something else")
+    (run_id,) = named_run(tracking, named).values()
+    place = Path(urlparse(tracking.client.get_run(run_id).info.artifact_uri).path)
+    (newest,) = place.glob("shared/2020-01-01-*/weights.npz")
+    newest.write_bytes(b"damaged")
+    shared_networks._read.clear()
+    assert not is_complete(tracking, named, "once")
+    assert missing_fits(tracking, named, DAYS) == (DAYS[1], DAYS[2])
+    keep_fit(tracking, named, fit_before(DAYS[2]), TICKERS)
+    assert is_complete(tracking, named, "once")
+
+
+def test_the_code_of_another_version_makes_fits_of_its_own(
+    tracking: Tracking, named: ForecasterConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_complete(tracking, named, "once", (DAYS[0], DAYS[2]))
+    monkeypatch.setattr(shared_networks, "code_digest", lambda *_: "f" * 64)
+    assert not is_complete(tracking, named, "once")
+    assert missing_fits(tracking, named, DAYS) == tuple(DAYS)
+
+
+def test_a_network_that_was_deleted_comes_back_as_it_was_or_not_at_all(
+    tracking: Tracking, named: ForecasterConfig
+) -> None:
+    """Otherwise one could have it fitted on other prices until its proof is lucky."""
+    (run_id,) = named_run(tracking, named).values()
+    tracking.client.delete_run(run_id)
+    shared_networks._read.clear()
+    assert missing_fits(tracking, named, DAYS) == tuple(DAYS)
+    lucky = replace(fit_before(DAYS[2]), weights=fit_before(DAYS[1]).weights)
+    with pytest.raises(ConfigurationError, match="these prices give another one"):
+        keep_fit(tracking, named, lucky, TICKERS)
+    assert missing_fits(tracking, named, DAYS) == tuple(DAYS)
+    keep_fit(tracking, named, fit_before(DAYS[2]), TICKERS)
+    assert missing_fits(tracking, named, DAYS) == (DAYS[0], DAYS[1])
+
+
+def test_the_tags_of_others_lend_a_network_to_no_other_configuration(
+    tracking: Tracking, named: ForecasterConfig
+) -> None:
+    other = config(epochs=3)
+    (run_id,) = named_run(tracking, named).values()
+    theirs = digest(shared_configuration(other).model_dump(mode="json"))
+    tracking.client.set_tag(run_id, CONFIGURATION, theirs)
+    with pytest.raises(NoSharedFit):
+        with_network(tracking, other)
+    with pytest.raises(NoSharedFit):
+        shared_fit(tracking, named_network(other, str(named.training.shared_network)), date(2020, 6, 1))
 
 
 def test_the_id_says_which_securities_and_which_configuration(tracking: Tracking, named: ForecasterConfig) -> None:  # noqa: ARG001
