@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.runs.clock import clock_at
+from model.errors import ConfigurationError
 from model.evaluation.decision import DecisionWord
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -78,14 +79,18 @@ def test_sending_without_a_way_to_send_writes_nothing(run: Run, home: Path, monk
     assert not (home / "reports").exists()
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[str, ...]:
+    """Options for two securities."""
+    files = [write_csv(zigzag(low=100.0 + number), tmp_path / f"{ticker}.csv") for number, ticker in enumerate("AB")]
+    return ("--source", "csv", "--jobs", "1", *(f"--prices={file}" for file in files), "--ticker=A", "--ticker=B")
+
+
 def test_several_securities_have_one_report(
-    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: Path, two: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks.prefect_tasks import report_task
 
-    options = ["--source", "csv", "--jobs", "1"]
-    for number, ticker in enumerate(("ONE", "TWO")):
-        options += ["--prices", str(write_csv(zigzag(low=100.0 + number), tmp_path / f"{ticker}.csv"))]
     written: list[object] = []
 
     def write(settings: Settings, at: datetime, tracking: Tracking) -> object:
@@ -93,5 +98,19 @@ def test_several_securities_have_one_report(
         return report_task(settings, at, tracking)
 
     monkeypatch.setattr("flows.runs.daily_report.report_task", write)
-    assert run("score", *options, "--json").json["failed"] == 0
+    assert run("score", *two, "--json").json["failed"] == 0
     assert len(list((home / "reports").iterdir())) == len(written) == 1
+
+
+def test_an_mlflow_that_went_away_at_the_end_hides_no_result(
+    run: Run, home: Path, two: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = ConfigurationError("MLflow", have="no answer", need="a server", remedy="start it")
+
+    def fail(_: Settings) -> Tracking:
+        raise gone
+
+    monkeypatch.setattr("flows.runs.side_by_side.several.connect_task", fail)
+    outcome = run("score", *two, "--json")
+    assert (outcome.code, outcome.json["failed"], len(outcome.json["securities"])) == (0, 0, 2)
+    assert not (home / "reports").exists()

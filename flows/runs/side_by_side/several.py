@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from prefect import flow, runtime
+from prefect.logging import get_run_logger
 
 from flows.runs.clock import now
 from flows.runs.daily_report import report_day
@@ -50,8 +51,16 @@ def several(command: str, tickers: list[str]) -> list[Any]:
             found[number] = outcome
             errand.done(tickers[number])
     if command in REPORTED:
-        settings = read_settings()
-        report_day(settings, now(), connect_task(settings))
+        _report()
     failed = sum(isinstance(outcome, TomorrowError) for outcome in found.values())
     results = [found[number] for number in range(len(tickers))]
     return completed(results, f"{len(tickers) - failed} of {len(tickers)} securities done")
+
+
+def _report() -> None:
+    """Write the report of the day; that MLflow cannot be reached undoes nothing of what was done."""
+    settings = read_settings()
+    try:
+        report_day(settings, now(), connect_task(settings))
+    except TomorrowError as error:
+        get_run_logger().warning(f"The daily report was not written: {error}")
