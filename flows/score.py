@@ -20,6 +20,7 @@ from tasks.prefect_tasks import connect_task, fill_in_task, find_outcomes_task, 
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
+from tasks.system.cluster.one_of_several import is_one_of_several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +69,7 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
     outcomes = find_outcomes_task(ledger.unfilled(model), fetched.prices)
     fill_in_task(ledger, outcomes.known, at=at)
     tracking = connect_task(settings)
-    scored = score_task(tracking, model, fetched.prices, at)
+    scored = score_task(tracking, model, fetched.prices, at, draw=not is_one_of_several())
     log_score(scored, len(outcomes.known))
     if scored.asked:
         alarm_no_skill(model, scored.advice.reasons, settings)

@@ -4,13 +4,14 @@ The run also has the live proof, skill and evidence, over all forecasts of the m
 included.
 
 A metric's step is the session's day number, counted from the year 1, its time the end of that day in UTC; so logging a
-metric again gives the same row. Tags of the version hold the run's id and the newest session written.
+metric again gives the same row. Tags of the version hold the run's id, the newest session written and the newest drawn:
+figures take longer than all else, so those of one of several securities wait until it is scored alone.
 """
 
 import json
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ import numpy as np
 
 from model.errors import TomorrowError
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
-from model.figures.monitoring import live_figures, monitoring_figures
 from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tasks.registry.registry import Registry
     from tasks.registry.version import RegisteredVersion
 
-RUN, WRITTEN, OF = "x.score.run", "x.score.written", "x.score.of"
+RUN, WRITTEN, DRAWN, OF = "x.score.run", "x.score.written", "x.score.drawn", "x.score.of"
 TABLE = "forecasts.json"
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ def drift_of(
     return returns_drift(training, known, judged.sessions.tolist(), monitoring)
 
 
-def is_unwritten(version: "RegisteredVersion", newest: date) -> bool:
-    """Whether some window of the version, up to its `newest` session, is not logged yet."""
-    return version.tags.get(WRITTEN, "") < newest.isoformat()
+def is_unwritten(version: "RegisteredVersion", newest: date, *, draw: bool) -> bool:
+    """Whether some window of the version, up to its `newest` session, is not logged yet; or, with `draw`, not drawn."""
+    return any(version.tags.get(tag, "") < newest.isoformat() for tag in (WRITTEN, *([DRAWN] if draw else ())))
 
 
 def log_windows(
@@ -65,35 +65,64 @@ def log_windows(
     version: "RegisteredVersion",
     windows: Sequence[Window],
     live: "LiveRecord | None",
+    *,
+    draw: bool,
 ) -> str:
     """Log the windows that are not logged yet; table and figures show all of them. Returns the run's id.
 
     live: the record of the whole model
+    draw: whether to draw the figures, too
     """
+    run_id, newest = version.tags.get(RUN) or _run(tracking, version), windows[-1].session
+    tags = {RUN: run_id}
+    if is_unwritten(version, newest, draw=False):
+        _log_metrics(tracking.client, run_id, windows, version.tags.get(WRITTEN, ""), _proofs(live))
+        _log_table(tracking.client, run_id, windows)
+        tags[WRITTEN] = newest.isoformat()
+    if draw and is_unwritten(version, newest, draw=True):
+        _draw(tracking, run_id, version, windows, live)
+        tags[DRAWN] = newest.isoformat()
+    if tags.keys() - {RUN}:
+        registry.note(version, tags)
+    return run_id
+
+
+def _log_metrics(
+    client: "MlflowClient",
+    run_id: str,
+    windows: Sequence[Window],
+    written: str,
+    proofs: Mapping[date, Mapping[str, float]],
+) -> None:
+    """Log the figures of each window after the newest session written."""
     from mlflow.entities import Metric
 
-    run_id = version.tags.get(RUN) or _run(tracking, version)
-    written = version.tags.get(WRITTEN, "")
-    fresh = [window for window in windows if window.session.isoformat() > written]
-    if not fresh:
-        return run_id
-    proofs = _proofs(live)
     batch = [
         Metric(name, value, _milliseconds(window), window.session.toordinal())
-        for window in fresh
+        for window in windows
+        if window.session.isoformat() > written
         for name, value in {**window.metrics(), **proofs.get(window.session, {})}.items()
     ]
     for start in range(0, len(batch), BATCH):
-        tracking.client.log_batch(run_id, metrics=batch[start : start + BATCH])
-    settings, subject = tracking.settings, f"{version.model} {version.named}"
-    figures = monitoring_figures(windows, subject, settings.score)
+        client.log_batch(run_id, metrics=batch[start : start + BATCH])
+
+
+def _draw(
+    tracking: Tracking,
+    run_id: str,
+    version: "RegisteredVersion",
+    windows: Sequence[Window],
+    live: "LiveRecord | None",
+) -> None:
+    """Draw and log the figures of the windows and of the live proof."""
+    from model.figures.monitoring import live_figures, monitoring_figures
+
+    settings = tracking.settings
+    figures = monitoring_figures(windows, f"{version.model} {version.named}", settings.score)
     if live is not None:
         figures = {**figures, **live_figures(live, settings.gate.min_evidence, version.model)}
     for name, figure in figures.items():
         tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
-    _log_table(tracking.client, run_id, windows)
-    registry.note(version, {RUN: run_id, WRITTEN: windows[-1].session.isoformat()})
-    return run_id
 
 
 def _proofs(live: "LiveRecord | None") -> dict[date, dict[str, float]]:

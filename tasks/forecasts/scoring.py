@@ -50,10 +50,14 @@ def score_forecasts(
     model: str,
     prices: Prices,
     now: datetime,
+    *,
+    draw: bool = True,
 ) -> Scored:
     """Judge a model's recorded forecasts, log what is new, and request retraining where it is due.
 
     The forecasts are read here, not passed in: Prefect inspects every value of a task's arguments.
+
+    draw: whether to draw the figures of what is new, too
     """
     registry = Registry(tracking)
     calendar = calendar_for(prices.security, tracking.settings, prices.sessions)
@@ -71,12 +75,14 @@ def score_forecasts(
             version = registry.find(model, number)
             made = [row for row in summary.counted if row.version == number]
             is_there = production is not None and number == production.version
-            if not made or not version or not (is_there or is_unwritten(version, max(row.session for row in made))):
+            if not made or not version:
+                continue
+            if not (is_there or is_unwritten(version, max(row.session for row in made), draw=draw)):
                 continue
             judged = judge_rows(made)
             drifts = drift_of(tracking, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
-            runs[number] = log_windows(tracking, registry, version, windows[number], summary.live)
+            runs[number] = log_windows(tracking, registry, version, windows[number], summary.live, draw=draw)
         watched = () if production is None else windows.get(production.version, ())
         advice, asked = _ask(tracking.settings, registry, production, watched, calendar, now)
     return Scored(

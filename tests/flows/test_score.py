@@ -20,6 +20,8 @@ from model.evaluation.split import split_prices
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.forecasts import make
+from tasks.forecasts.outcomes import find_outcomes
+from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.kept_files import Trained
 from tasks.ledger.retraining_requests import RetrainingRequests
@@ -161,6 +163,27 @@ def test_forecasts_are_scored_whatever_became_of_the_files_of_the_training(
     assert (scored.code, scored.json["scored"], scored.json["asked"]) == (0, SESSIONS, True)
     damaged = f"{MODEL} version 1: the file prices.parquet of its run {in_production}: it is not as it was written"
     assert f"{damaged}: scored without its drift" in log_of("score")
+
+
+@pytest.mark.usefixtures("in_production")
+def test_the_figures_of_one_of_several_wait_until_it_is_scored_alone(
+    run: Run, tracking: Tracking, prices: Prices
+) -> None:
+    ledger = Ledger(tracking.settings.ledger_uri)
+    for row in forecasts(prices, error=3.0):
+        ledger.append(row)
+    ledger.fill_in(find_outcomes(ledger.unfilled(MODEL), prices).known, at=NOW)
+
+    def score(*, draw: bool) -> tuple[int, int]:
+        """The windows and the figures in MLflow afterwards."""
+        run_id = score_forecasts(tracking, MODEL, prices, NOW, draw=draw).runs[1]
+        figures = tracking.client.list_artifacts(run_id, "figures")
+        return len(tracking.client.get_metric_history(run_id, "rolling_rmse")), len(figures)
+
+    assert score(draw=False) == (SESSIONS, 0)
+    with clock_at(NOW):
+        assert run("score", *MARKET).code == 0
+    assert score(draw=False) == (SESSIONS, 8)
 
 
 @pytest.mark.usefixtures("in_production")
