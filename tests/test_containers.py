@@ -108,12 +108,12 @@ def test_every_secret_comes_from_the_environment_and_a_missing_one_is_told() -> 
     # And nothing else of the environment decides what is asked for.
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE))
     others = {"TOMORROW_IMAGE", "POSTGRESQL_IMAGE", "SEAWEEDFS_IMAGE", "BASE", "TOMORROW_WEBHOOK", "UP_OPTIONS"}
-    assert used == SECRETS | others | {"MLFLOW_PORT", "PREFECT_PORT"}
+    assert used == SECRETS | others | {"MLFLOW_PORT", "PREFECT_PORT", "SERVE_PORT"}
 
 
 def test_nothing_is_published_but_the_pages_on_this_machine_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"mlflow", "prefect"}
+    assert set(published) == {"mlflow", "prefect", "serve"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 

@@ -51,17 +51,18 @@ def serve(
     settings = _with(settings, host=host, port=port, allowed_hosts=names or None, open=is_open or None)
     from flows.runs.clock import now
     from tasks.operations.stack.parts import serving
-    from tasks.operations.stack.ports import lent, taken
+    from tasks.operations.stack.ports import is_lent, lent, taken
     from tasks.serving.server import serve as run
     from tasks.system.access.guard import COOKIE_SALT
     from tasks.system.access.secret import state_keys
 
+    # Whoever has given it shows the link: the stack, or containers.
     salt = os.environ.get(COOKIE_SALT)
-    if salt is not None:  # as a part of the stack, which has shown the link, and lends its socket
+    if salt is not None and is_lent():  # a part of the stack
         with lent() as listening:
             ended_by = run(settings, now, listening, salt)
     else:
-        salt, keys = token_hex(16), state_keys(settings)
+        salt, keys = salt or token_hex(16), state_keys(settings)
         part = serving(settings, keys, salt, {}, "--port")
         with taken((part,)) as ports:
             say("\n".join(_places(settings, keys.serving, salt)))

@@ -9,6 +9,7 @@ otherwise keep it from starting.
 import errno
 import os
 import socket
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -47,6 +48,13 @@ def taken(parts: Iterable[Part]) -> Iterator[Mapping[str, socket.socket]]:
                     port=part.port,
                 ) from None
         yield found
+
+
+def is_lent() -> bool:
+    """Whether the supervisor has lent this process a socket."""
+    with suppress(OSError):  # no standard input
+        return stat.S_ISSOCK(os.fstat(0).st_mode)
+    return False
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tasks.serving.access import HOOK
 from tasks.serving.endpoints.invocations import parse, predictions
 from tasks.serving.following.loaded import load_with_example
 from tasks.settings import read_settings
+from tasks.system.access.guard import page_link
 from tasks.system.access.secret import state_keys
 from tasks.tracking.client import open_tracking
 from tests.conftest import process_as_it_was
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.servers
 MODEL = "SAMPLE-Open"
 ASK = f"/api/models/{MODEL}/invocations"
 PATIENCE = 120
+SALT = "that of a container, where another process shows the link"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -100,7 +102,7 @@ def served(two_versions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with (
         pytest.MonkeyPatch.context() as patch,
         serving(command, f"{uri}/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", **allowed),
-        serving(["tomorrow", "serve", "--port", str(own)], f"{address}/health", folder, **variables),
+        serving(["tomorrow", "serve", "--port", str(own)], f"{address}/health", folder, **variables, TOMORROW_RUN=SALT),
     ):
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -125,6 +127,14 @@ def wait_for(is_so: Any, patience: float = PATIENCE) -> float:
         assert time.monotonic() - begun < patience, "it did not happen"
         time.sleep(0.1)
     return time.monotonic() - begun
+
+
+def test_its_link_can_be_shown_by_who_has_given_it_the_salt(served: Served) -> None:
+    with served.client() as browser:
+        assert browser.get("/").status_code == 401
+        assert browser.get(page_link(served.address, served.key, "another")).status_code == 401
+        assert browser.get(page_link(served.address, served.key, SALT)).status_code == 303
+        assert browser.get("/").status_code == 200
 
 
 def test_no_request_is_lost_while_versions_are_promoted_and_each_answer_is_of_one(served: Served) -> None:
