@@ -6,6 +6,7 @@ The file is the one that TOMORROW_CONFIG names; else the one beside the packages
 import os
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _state_directory(file: Path, home: Path, environment: Mapping[str, str]) -> 
 
 def _parse(file: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = _loaded(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             str(file),
@@ -128,6 +129,12 @@ def _parse(file: Path) -> dict[str, Any]:
             str(file), have=f"a {type(raw).__name__}", need="keys and values", remedy="see docs/configuration.md"
         )
     return raw or {}
+
+
+@lru_cache(maxsize=1)
+def _loaded(text: str) -> Any:
+    """What a YAML text holds, which nobody may change: a command reads the same file several times."""
+    return yaml.safe_load(text)
 
 
 def _fault(file: Path, variables: Mapping[str, str], error: ValidationError) -> ConfigurationError:
