@@ -78,6 +78,7 @@
       const answer = await fetch(location.href, { headers, credentials: "same-origin", cache: "no-store" });
       if (answer.status === 401) {
         said.textContent = "The server asks for the key again: open its link anew (tomorrow status --links).";
+        lost = true;
         return;
       }
       if (!answer.ok && answer.status !== 304) {

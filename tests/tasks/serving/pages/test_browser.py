@@ -171,6 +171,25 @@ def test_a_server_that_has_gone_is_said(browser: "Browser", pages: Pages) -> Non
     page.context.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (503, "the server cannot show this page (503): what stands here is older."),
+        (401, "The server asks for the key again: open its link anew (tomorrow status --links)."),
+    ],
+)
+def test_a_server_that_does_not_show_the_page_any_more_is_said_and_what_stands_there_stays(
+    browser: "Browser", pages: Pages, status: int, said: str
+) -> None:
+    page = opened(browser, pages, "/")
+    page.route("**/", lambda route: route.fulfill(status=status, body="no page"))
+    page.get_by_text(said).wait_for(timeout=20_000)
+    assert page.locator("tbody#rows > tr").count() == 12
+    page.unroute("**/")
+    page.get_by_text("The server answers again").wait_for(timeout=20_000)
+    page.context.close()
+
+
 def test_everything_is_reached_by_keyboard(browser: "Browser", pages: Pages) -> None:
     page = opened(browser, pages, "/")
     page.keyboard.press("Tab")
