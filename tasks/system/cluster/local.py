@@ -37,6 +37,7 @@ CONFIGURATION: dict[str, Any] = {
     # Each looks at the process many times a second.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
     # The pages of scheduler and workers ask for no key.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
