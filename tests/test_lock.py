@@ -64,6 +64,10 @@ def test_no_tool_for_development_is_installed_to_run_the_product() -> None:
     assert set(locked(part("tools"))) >= TOOLS
 
 
+def test_a_grammar_that_each_import_of_prefect_would_load_is_not_locked() -> None:
+    assert set(locked(part("product") + part("tools"))) & {"rfc3987-syntax", "lark"} == set()
+
+
 def test_what_the_product_imports_is_installed_to_run_it() -> None:
     assert names(PROJECT["dependencies"]) <= set(locked(part("product")))
     build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
