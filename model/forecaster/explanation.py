@@ -7,17 +7,18 @@ with the same past errors, a forecast of 1.42 times the usual scale is 1.42 time
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from model.market.prices import Values
+if TYPE_CHECKING:
+    from model.market.prices import Values
 
 # From here on the echo is called an earnings-like date: a smaller one may be chance.
 EARNINGS_LIKE = 1.05
 WORDS = {
     "moves": "the last sessions' moves",
     "direction": "which way the price went",
-    "echo": "the same days of earlier quarters",
-    "limit": "the limit of what is added to the scale",
+    "echo": "the same days in past quarters",
+    "limit": "the limit of what corrects it",
 }
 # The product may differ from the scale by its rounding.
 ROUNDING = 1e-9
@@ -57,7 +58,7 @@ class Explanation:
             raise ValueError("usual times the factors is not the scale")
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, Values]) -> Self | None:
+    def from_columns(cls, columns: "Mapping[str, Values]") -> Self | None:
         """Of the newest forecast, from the columns of `model.artifact.inference.forecast`; None where there is none."""
         found = {name: float(columns[name][-1]) for name in ("usual_scale", "scale") if name in columns}
         factors = {name.removeprefix("factor_"): float(columns[name][-1]) for name in columns if name[:7] == "factor_"}

@@ -48,10 +48,10 @@ def test_the_sentence_names_what_changes_most_first_and_leaves_out_what_is_writt
     ("name", "value", "words"),
     [
         ("echo", 1.05, "an earnings-like date"),
-        ("echo", 1.04, "the same days of earlier quarters"),
-        ("echo", 0.9, "the same days of earlier quarters"),
+        ("echo", 1.04, "the same days in past quarters"),
+        ("echo", 0.9, "the same days in past quarters"),
         ("direction", 1.2, "which way the price went"),
-        ("limit", 0.5, "the limit of what is added to the scale"),
+        ("limit", 0.5, "the limit of what corrects it"),
         ("market", 1.03, "the market"),
     ],
 )
