@@ -187,7 +187,7 @@ class PackagedForecaster:
             same = all(np.allclose(made[name], columns[name][-1:], rtol=SAME, atol=0) for name in columns)
         except (AttributeError, LookupError, TypeError, ValueError):  # code or a recipe of another form
             return {}
-        return {name: made[name] for name in made.keys() - columns.keys()} if same else {}
+        return {name: values for name, values in made.items() if name not in columns} if same else {}
 
 
 def load_libraries() -> None:

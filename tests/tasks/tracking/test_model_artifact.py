@@ -165,7 +165,11 @@ def test_a_version_from_before_explanations_is_explained_if_todays_code_makes_th
     known.params = ParamSchema([spec for spec in known.params if spec.name != "explain"])
     assert list(served.model.predict(LATER.frame())) == ["forecast", *BOUNDS, *QUANTILES]
     assert expected is not None
-    assert served.predict(LATER, 3).explanation == served.predict(LATER).explanation == expected
+    assert list(expected.factors) == ["moves", "direction", "echo", "volume", "network"]
+    for origins in (1, 3):
+        by_today = served.predict(LATER, origins).explanation
+        assert by_today == expected
+        assert list(by_today.factors) == list(expected.factors)
 
     forecast = inference.forecast
 
