@@ -35,6 +35,8 @@ FACTORS = {
     "echo": STATE[:5],
     "volume": tuple(f"volume_{n}" for n in VOLUMES),
 }
+# The factor of inputs that stand after these: they are not of the security itself.
+FURTHER = "market"
 # Standardised inputs further out than this are too rare to learn from.
 LARGEST_INPUT = 2.0
 
@@ -85,8 +87,11 @@ class StateBranch:
 
     def parts(self, state: Values) -> dict[str, Values]:
         """Factor -> (n,) its inputs' part of the correction; with the constant they sum up to it."""
-        terms = dict(zip(STATE, self._terms(state).T, strict=True))
-        return {factor: np.sum([terms[name] for name in names], axis=0) for factor, names in FACTORS.items()}
+        terms = self._terms(state)
+        own = dict(zip(STATE, terms.T, strict=False))
+        parts = {factor: np.sum([own[name] for name in names], axis=0) for factor, names in FACTORS.items()}
+        further = terms[:, len(STATE) :]
+        return parts | ({FURTHER: further.sum(axis=1)} if further.shape[1] else {})
 
     def _terms(self, state: Values) -> Values:
         return np.ascontiguousarray(standardised(state, self.means, self.deviations) * np.array(self.weights))

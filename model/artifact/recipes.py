@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .distribution import Calibration
+from .explained import width_factors
 from .market_state import StateBranch, market_state
 from .scale import PRICES, MovementScale, Table, Values
 
@@ -99,10 +100,7 @@ class Recipe(ABC):
         return np.zeros(n)
 
     def explained(self, outputs: Values, table: Table, following: float | None) -> dict[str, Values]:  # noqa: ARG002
-        """What makes each width, (n,) by name; empty where the width is no product.
-
-        `usual_scale` times every `factor_...` is the width, in the recipe's own measure of prices.
-        """
+        """(n,) by name: `usual_scale` times every `factor_...` is the width; empty where that is no such product."""
         return {}
 
     def to_json(self) -> str:
@@ -260,22 +258,11 @@ class ChangeRecipe(Recipe):
         return Placed(centre=centre, width=scale * np.exp(correction), usual=usual)
 
     def explained(self, outputs: Values, table: Table, following: float | None) -> dict[str, Values]:
-        """The usual width is that of an ordinary market's scale with each input of the branch at its mean.
-
-        The scale itself belongs to `moves`, with the branch's inputs that correct its weights. `limit` is what the
-        limit of the correction takes away, 1 where it takes nothing.
-        """
-        if not math.isfinite(self.ordinary):
-            return {}
+        """As `width_factors` says."""
         n = len(outputs)
-        parts = {"moves": np.log(self.scale.at(table, n) / self.ordinary)}
-        if self.branch is not None:
-            for factor, part in self.branch.parts(market_state(table, n, following, self.scale)).items():
-                parts[factor] = parts.get(factor, 0.0) + part
-        wanted = self.offsets(table, n, following) + outputs[:, 0]
-        parts |= {"network": outputs[:, 0], "limit": np.clip(wanted, -LARGEST_CORRECTION, LARGEST_CORRECTION) - wanted}
-        usual = self.ordinary * math.exp(0.0 if self.branch is None else self.branch.constant)
-        return {"usual_scale": np.full(n, usual), **{f"factor_{name}": np.exp(part) for name, part in parts.items()}}
+        state = market_state(table, n, following, self.scale)
+        scale = self.scale.at(table, n)
+        return width_factors(scale, self.ordinary, self.branch, state, outputs[:, 0], LARGEST_CORRECTION)
 
     def measure(self, dollars: Values) -> Values:
         """The logarithm: a price can double or halve, but not fall below 0."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from model.artifact.distribution import PROBABILITIES, Calibration, quantile_column
+from model.artifact.explained import width_factors
 from model.artifact.inference import forecast
 from model.artifact.market_state import FACTORS, STATE, StateBranch
 from model.artifact.recipes import LARGEST_CORRECTION, ChangeRecipe, LevelRecipe
@@ -47,6 +48,20 @@ EVERYTHING = branched(0.1, moves=0.05, direction=-0.04, echo=0.06, volume=0.03)
 
 def test_every_input_of_the_branch_belongs_to_one_factor() -> None:
     assert sorted(name for names in FACTORS.values() for name in names) == sorted(STATE)
+
+
+def test_inputs_after_those_of_the_security_itself_are_the_factor_of_the_market() -> None:
+    n = len(STATE) + 2
+    branch = StateBranch(constant=0.1, weights=(0.0,) * (n - 2) + (0.3, -0.2), means=(1.0,) * n, deviations=(2.0,) * n)
+    state = np.full((3, n), 1.0)
+    state[0, -2:] = [2.0, 4.0]  # half a deviation above the mean, and one and a half
+    state[1, -1] = np.nan  # what is missing counts as the mean
+    network = np.array([0.0, 0.0, 5.0])
+    found = width_factors(np.full(3, 0.03), 0.02, branch, state, network, LARGEST_CORRECTION)
+    np.testing.assert_allclose(found["factor_market"], np.exp([0.3 * 0.5 - 0.2 * 1.5, 0.0, 0.0]), rtol=1e-15)
+    np.testing.assert_allclose(found["factor_limit"], np.exp([0.0, 0.0, 3.0 - 5.1]), rtol=1e-12)
+    np.testing.assert_allclose(found["factor_moves"], 1.5, rtol=1e-15)
+    assert "factor_market" not in explained(EVERYTHING)
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, EVERYTHING])
