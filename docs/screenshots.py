@@ -97,7 +97,7 @@ def photograph_board() -> None:
             pages.replace(row)
             page.goto(pages.link)
             take(page, "board")
-            page.set_viewport_size({"width": 1000, "height": 1160})
+            page.set_viewport_size({"width": 1000, "height": 1090})
             page.goto(f"{pages.address}/models/{row.model}")
             page.locator("#chart-fan .plot-container").wait_for()
             take(page, "model")

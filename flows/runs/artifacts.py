@@ -81,7 +81,7 @@ def link_forecast(made: RecordedForecast) -> None:
 
 
 def forecast_note(made: RecordedForecast) -> str:
-    """A forecast for people: its price, a small picture, its intervals, the naive forecast, and who made it."""
+    """A forecast for people: price, a small picture, intervals and why they are so wide, the naive one, who made it."""
     money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
     picture = b64encode(interval_svg(made.forecast, made.naive, made.intervals, money, what).encode()).decode()
     rows = "".join(
@@ -89,10 +89,11 @@ def forecast_note(made: RecordedForecast) -> str:
         for level, (low, high) in sorted(made.intervals.items())
     )
     table = f"| | from | to |\n| --- | ---: | ---: |\n{rows}\n" if rows else ""
+    why = f"{made.explanation.sentence}.\n\n" if made.explanation else ""
     return (
         f"**{what}: {money.price(made.forecast)}**\n\n"
         f"![{what}: {money.price(made.forecast)}{intervals_in_brackets(made)}](data:image/svg+xml;base64,{picture})\n\n"
-        f"{table}"
+        f"{table}{why}"
         f"Naive ({naive_label(made.naive_name)}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
         f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n"

@@ -137,6 +137,8 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
         f"{made.ticker} {made.column} on {made.session}: {money.price(made.forecast)}{intervals_in_brackets(made)}; "
         f"naive ({naive_label(made.naive_name)}) {money.price(made.naive)}. By {made_by(made)}."
     )
+    if made.explanation is not None:
+        logger.info(f"{made.explanation.sentence}.")
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
     logger.info(

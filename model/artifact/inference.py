@@ -21,7 +21,13 @@ def network_output(network: Any, windows: Inputs, outputs: int) -> Values:
 
 
 def forecast(
-    network: Any, recipe: Recipe, table: Table, origins: int = 1, following: float | None = None
+    network: Any,
+    recipe: Recipe,
+    table: Table,
+    origins: int = 1,
+    following: float | None = None,
+    *,
+    explain: bool = False,
 ) -> dict[str, Values]:
     """Forecasts made at the newest sessions of a table, each for the session after: (origins,) prices by name.
 
@@ -32,9 +38,12 @@ def forecast(
     network:   a Keras model or a NumpyNetwork, from (n, lookback, features) to (n, members * outputs). Each window is
                computed by itself, so that no digit of a forecast depends on how many others are made beside it.
     following: the date of the session after the newest one, in days since 1970; else the next weekday
+    explain:   add what made the distribution wide or narrow, where that is a product: `scale`, its width, is
+               `usual_scale` times every `factor_...`
     """
     made = _made(recipe, table, origins)
-    placed = recipe.placed(_each_by_itself(network, recipe.inputs(table, made), recipe.outputs), table, following)
+    outputs = _each_by_itself(network, recipe.inputs(table, made), recipe.outputs)
+    placed = recipe.placed(outputs, table, following)
     units = _quantiles(recipe, table, placed, origins)
     centre, width, usual = (each[-origins:, np.newaxis] for each in (placed.centre, placed.width, placed.usual))
     middle = units[:, [PROBABILITIES.index(0.5)]]
@@ -45,7 +54,9 @@ def forecast(
     for level in LEVELS:
         tail = round((100 - level) / 200, 4)
         columns |= {f"lower_{level}": dollars[tail], f"upper_{level}": dollars[round(1 - tail, 4)]}
-    return columns | {quantile_column(p): values for p, values in dollars.items()}
+    columns |= {quantile_column(p): values for p, values in dollars.items()}
+    why = recipe.explained(outputs[-origins:], table, following) if explain else {}
+    return columns | ({"scale": width[:, 0], **why} if why else {})
 
 
 def errors_of(recipe: Recipe, table: Table, placed: Placed) -> Errors:

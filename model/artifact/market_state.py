@@ -28,6 +28,15 @@ STATE = (
     *(f"fall_{n}" for n in RETURNS),
     *(f"volume_{n}" for n in VOLUMES),
 )
+# The factor of an explanation that each input belongs to, one for each (ChangeRecipe.explained).
+FACTORS = {
+    "moves": tuple(f"movement_{n}" for n in MOVEMENTS),
+    "direction": (*(f"return_{n}" for n in RETURNS), *(f"fall_{n}" for n in RETURNS)),
+    "echo": STATE[:5],
+    "volume": tuple(f"volume_{n}" for n in VOLUMES),
+}
+# The factor of inputs that stand after these: they are not of the security itself.
+FURTHER = "market"
 # Standardised inputs further out than this are too rare to learn from.
 LARGEST_INPUT = 2.0
 
@@ -74,8 +83,18 @@ class StateBranch:
 
     def correction(self, state: Values) -> Values:
         """(n,) from the state (n, len(STATE)); summed row by row, so that other rows change no digit."""
-        terms = np.ascontiguousarray(standardised(state, self.means, self.deviations) * np.array(self.weights))
-        return np.asarray(self.constant + terms.sum(axis=1), dtype=np.float64)
+        return np.asarray(self.constant + self._terms(state).sum(axis=1), dtype=np.float64)
+
+    def parts(self, state: Values) -> dict[str, Values]:
+        """Factor -> (n,) its inputs' part of the correction; with the constant they sum up to it."""
+        terms = self._terms(state)
+        own = dict(zip(STATE, terms.T, strict=False))
+        parts = {factor: np.sum([own[name] for name in names], axis=0) for factor, names in FACTORS.items()}
+        further = terms[:, len(STATE) :]
+        return parts | ({FURTHER: further.sum(axis=1)} if further.shape[1] else {})
+
+    def _terms(self, state: Values) -> Values:
+        return np.ascontiguousarray(standardised(state, self.means, self.deviations) * np.array(self.weights))
 
 
 def standardised(state: Values, means: Sequence[float], deviations: Sequence[float]) -> Values:

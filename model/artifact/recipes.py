@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .distribution import Calibration
+from .explained import width_factors
 from .market_state import StateBranch, market_state
 from .scale import PRICES, MovementScale, Table, Values
 
@@ -97,6 +98,10 @@ class Recipe(ABC):
     def offsets(self, table: Table, n: int, following: float | None) -> Values:  # noqa: ARG002 - most have none
         """(n,) what is added to the network's first output at the newest n sessions."""
         return np.zeros(n)
+
+    def explained(self, outputs: Values, table: Table, following: float | None) -> dict[str, Values]:  # noqa: ARG002
+        """(n,) by name: `usual_scale` times every `factor_...` is the width; empty where that is no such product."""
+        return {}
 
     def to_json(self) -> str:
         """The recipe as it is stored with the network."""
@@ -251,6 +256,13 @@ class ChangeRecipe(Recipe):
         correction = np.clip(self.offsets(table, n, following) + outputs[:, 0], -LARGEST_CORRECTION, LARGEST_CORRECTION)
         centre = np.log(table["Close"][-n:]) + self.shrinkage * outputs[:, 1] * usual
         return Placed(centre=centre, width=scale * np.exp(correction), usual=usual)
+
+    def explained(self, outputs: Values, table: Table, following: float | None) -> dict[str, Values]:
+        """As `width_factors` says."""
+        n = len(outputs)
+        state = market_state(table, n, following, self.scale)
+        scale = self.scale.at(table, n)
+        return width_factors(scale, self.ordinary, self.branch, state, outputs[:, 0], LARGEST_CORRECTION)
 
     def measure(self, dollars: Values) -> Values:
         """The logarithm: a price can double or halve, but not fall below 0."""

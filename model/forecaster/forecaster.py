@@ -69,9 +69,10 @@ class Forecaster:
         """Forecasts, (origins,), made at the newest sessions, each for the session after."""
         return self.predict(prices, origins).values
 
-    def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """The same as distributions."""
-        columns = forecast(self.predictor, self.recipe, prices.table(), origins, prices.following_day)
+    def predict(self, prices: Prices, origins: int = 1, *, explain: bool = False) -> Forecasts:
+        """The same as distributions; `explain`: with what made the newest one wide or narrow."""
+        table, following = prices.table(), prices.following_day
+        columns = forecast(self.predictor, self.recipe, table, origins, following, explain=explain)
         return Forecasts.from_columns(columns)
 
     def calibrated(self, known: Prices) -> Self:

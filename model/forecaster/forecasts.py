@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
+from model.forecaster.explanation import Explanation
 from model.market.prices import Values
 
 
@@ -14,12 +15,14 @@ from model.market.prices import Values
 class Forecasts:
     """Forecasts made at several origins, each for the session after, oldest first.
 
-    values:    (n,) prices, the point forecasts
-    quantiles: (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
+    values:      (n,) prices, the point forecasts
+    quantiles:   (n, len(PROBABILITIES)) prices, ascending; a row is NaN throughout where there is no distribution
+    explanation: what made the newest distribution wide or narrow; None where that was not asked, or is no product
     """
 
     values: Values
     quantiles: Values
+    explanation: Explanation | None = None
 
     def __post_init__(self) -> None:
         if self.quantiles.shape != (len(self.values), len(PROBABILITIES)):
@@ -28,9 +31,11 @@ class Forecasts:
     @classmethod
     def from_columns(cls, columns: Mapping[str, Values]) -> Self:
         """From the columns of `model.artifact.inference.forecast`."""
+        quantiles = np.column_stack([columns[quantile_column(p)] for p in PROBABILITIES]).astype(np.float64)
         return cls(
             values=np.asarray(columns["forecast"], dtype=np.float64),
-            quantiles=np.column_stack([columns[quantile_column(p)] for p in PROBABILITIES]).astype(np.float64),
+            quantiles=quantiles,
+            explanation=Explanation.from_columns(columns) if np.isfinite(quantiles[-1]).all() else None,
         )
 
     @classmethod

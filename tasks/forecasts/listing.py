@@ -150,6 +150,8 @@ def csv_lines(listed: Sequence[ListedForecast], out: TextIO) -> None:
         *sorted({name for row in rows for name in row if name.startswith("naive_crps_")}),
         *sorted({name for row in rows for name in row if name.startswith("naive_forecast_")}),
         *(f"quantile_{probability}" for probability in probabilities),
+        *(name for name in ("usual_scale", "scale") if any(name in row for row in rows)),
+        *sorted({name for row in rows for name in row if name.startswith("factor_")}),
         *_LAST,
     )
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
@@ -169,6 +171,9 @@ def _cells(one: ListedForecast) -> Iterator[tuple[str, object]]:
     yield from ((f"quantile_{probability}", price) for probability, price in row.quantiles.items())
     yield from ((f"naive_forecast_{name}", price) for name, price in row.naives.items())
     yield from ((f"naive_crps_{name}", _cell(score)) for name, score in one.naive_crps.items())
+    if row.explanation is not None:
+        yield from (("usual_scale", row.explanation.usual), ("scale", row.explanation.scale))
+        yield from ((f"factor_{name}", value) for name, value in row.explanation.factors.items())
 
 
 def _cell(value: object) -> object:

@@ -125,6 +125,7 @@ def _record(
         made_at=now,
         intervals=intervals,
         quantiles=made.distribution(),
+        explanation=made.explanation,
         naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
         naive_quantiles=_naive_quantiles(prices, column),
         late=now >= begins,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
-from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, forecasts, ledger_version, metadata
+from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, SINCE, forecasts, ledger_version, metadata
 from tasks.ledger.triggers import missing_triggers, triggers
 from tasks.settings import Address, sqlite_file
 from tasks.system import durations
@@ -80,17 +80,9 @@ class LedgerDatabase:
             if schema is not None and _sound.get(self._url) == schema and _row_of_version(connection) == LEDGER_VERSION:
                 return
             found = _version(connection)
-            missing = () if found != LEDGER_VERSION else _missing_columns(connection)
-            lost = () if found != LEDGER_VERSION or missing else missing_triggers(connection)
-        if found is None or found < LEDGER_VERSION:
-            found = self._alone(_make_ready)
-        if found > LEDGER_VERSION:
-            raise ConfigurationError(
-                f"the ledger {self.place}",
-                have=f"tables of version {found}, made by a newer release or a development version",
-                need=f"version {LEDGER_VERSION} or older",
-                remedy="install the newer release again, or name another ledger in mlflow.yaml",
-            )
+            known = found if found is not None and found <= LEDGER_VERSION else None
+            missing = () if known is None else _missing_columns(connection, known)
+            lost = () if known is None or missing else missing_triggers(connection, known)
         if missing:
             raise ConfigurationError(
                 f"the ledger {self.place}",
@@ -105,6 +97,15 @@ class LedgerDatabase:
                 have=f"triggers that protect its records were gone or changed: {', '.join(lost)}; they are back now",
                 need="a ledger whose records nobody could change",
                 remedy="find out who removed them, compare the ledger with a copy, then run it again",
+            )
+        if found is None or found < LEDGER_VERSION:
+            found = self._alone(_make_ready)
+        if found > LEDGER_VERSION:
+            raise ConfigurationError(
+                f"the ledger {self.place}",
+                have=f"tables of version {found}, made by a newer release or a development version",
+                need=f"version {LEDGER_VERSION} or older",
+                remedy="install the newer release again, or name another ledger in mlflow.yaml",
             )
         if schema is not None and found == LEDGER_VERSION:
             _sound[self._url] = schema
@@ -210,15 +211,16 @@ def _row_of_version(connection: sa.Connection) -> int:
 
 def _put_back(connection: sa.Connection) -> int:
     """Make the triggers again, unless another process has done so meanwhile; returns how many were missing."""
-    missing = missing_triggers(connection)
+    found = _row_of_version(connection)
+    missing = missing_triggers(connection, found) if found <= LEDGER_VERSION else ()
     if missing:
-        for statement in triggers(connection.dialect.name):
+        for statement in triggers(connection.dialect.name, found):
             connection.exec_driver_sql(statement)
     return len(missing)
 
 
-def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
-    """The missing columns, as `table.column`: before the first release, tables changed without a new version."""
+def _missing_columns(connection: sa.Connection, version: int) -> tuple[str, ...]:
+    """The columns that a version lacks, `table.column`: before the first release, tables changed within a version."""
     look = sa.inspect(connection)
     if not look.has_table(forecasts.name):
         return ()
@@ -229,7 +231,8 @@ def _missing_columns(connection: sa.Connection) -> tuple[str, ...]:
         for column in look.get_columns(table)
     }
     wanted = ((table.name, column.name) for table in metadata.sorted_tables for column in table.columns)
-    return tuple(f"{table}.{column}" for table, column in wanted if (table, column) not in found)
+    missing = [(table, column) for table, column in wanted if (table, column) not in found]
+    return tuple(f"{table}.{column}" for table, column in missing if SINCE.get(column, 1) <= version)
 
 
 def _make_ready(connection: sa.Connection) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from model.forecaster.explanation import Explanation
 from model.forecaster.forecasts import interval_of
 from model.market.money import Money
 from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
@@ -43,6 +44,7 @@ class RecordedForecast:
     made_at:          when it was made
     currency:         of the prices, as Money takes it, such as points of an index; None where they have none
     late:             whether it was made after its session had begun, so that it does not count
+    explanation:      what made its distribution wide or narrow; None where it has no such factors
     observed:         the actual price, and (observed_at) when it was filled in
     """
 
@@ -71,6 +73,7 @@ class RecordedForecast:
     intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
     quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
     naive_quantiles: Mapping[str, Mapping[float, float]] = field(default_factory=dict, hash=False)
+    explanation: Explanation | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if self.session <= self.as_of:
@@ -226,6 +229,7 @@ def _recorded(row: sa.Row[Any]) -> RecordedForecast:
         raise TypeError("a version's number is not a whole number")
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
     values["quantiles"] = _by_probability(values["quantiles"])
+    values["explanation"] = None if values["explanation"] is None else Explanation(**values["explanation"])
     values["naive_quantiles"] = {name: _by_probability(found) for name, found in values["naive_quantiles"].items()}
     return RecordedForecast(**values)
 

@@ -1,6 +1,6 @@
 """The database triggers that protect the ledger's records: how to make them, and which are missing.
 
-The baseline migration makes them. Each time a ledger is opened they are checked, since somebody may have dropped one to
+The migrations make them. Each time a ledger is opened they are checked, since somebody may have dropped one to
 change a record, and a copy may have been made without them.
 """
 
@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from tasks.ledger.schema import LEDGER_VERSION, SINCE
+
 # Every column of a forecast except observed and observed_at, which are filled in once, together.
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
-    *("quantiles", "naive_quantiles", "currency"),
+    *("quantiles", "naive_quantiles", "currency", "explanation"),
 ]
 # Tables whose rows are never changed or removed, and what a row is called.
 STANDING = (
@@ -57,10 +59,10 @@ class Trigger:
         return f"BEFORE {named} ON {self.table} FOR EACH {each} EXECUTE FUNCTION {self.function}()"
 
 
-def triggers(dialect: str) -> list[str]:
-    """The statements that make all triggers, in a database that may have some already."""
+def triggers(dialect: str, version: int = LEDGER_VERSION) -> list[str]:
+    """The statements that make all triggers of a version, in a database that may have some already."""
     if dialect == "sqlite":
-        made = on_sqlite()
+        made = on_sqlite(version)
         return [text for name in made for text in (f"DROP TRIGGER IF EXISTS {name}", made[name])]
     statements = {
         f"CREATE OR REPLACE FUNCTION {found.function}() RETURNS trigger LANGUAGE plpgsql AS $${found.body}$$": None
@@ -73,12 +75,12 @@ def triggers(dialect: str) -> list[str]:
     return list(statements)
 
 
-def missing_triggers(connection: sa.Connection) -> tuple[str, ...]:
-    """The names of triggers that are missing, disabled or changed."""
+def missing_triggers(connection: sa.Connection, version: int = LEDGER_VERSION) -> tuple[str, ...]:
+    """The names of triggers of a version that are missing, disabled or changed."""
     if connection.dialect.name == "sqlite":
         look = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
         there: Mapping[str, object] = {row.name: row.sql for row in connection.exec_driver_sql(look)}
-        return tuple(name for name, text in on_sqlite().items() if there.get(name) != text)
+        return tuple(name for name, text in on_sqlite(version).items() if there.get(name) != text)
     look = (
         "SELECT tgname, tgtype, relname, prosrc FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
         "JOIN pg_proc ON pg_proc.oid = tgfoid WHERE tgenabled IN ('O', 'A') AND pg_table_is_visible(tgrelid)"
@@ -88,9 +90,10 @@ def missing_triggers(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(name for name, made in wanted if (name, made.table, made.kind, made.body) not in found)
 
 
-def on_sqlite() -> dict[str, str]:
+def on_sqlite(version: int = LEDGER_VERSION) -> dict[str, str]:
     """Name -> statement."""
-    same = " AND ".join(f'OLD."{name}" IS NEW."{name}"' for name in KEPT)
+    kept = [name for name in KEPT if SINCE.get(name, 1) <= version]
+    same = " AND ".join(f'OLD."{name}" IS NEW."{name}"' for name in kept)
     never = "SELECT RAISE(ABORT, '{} is never changed or removed');"
     made = {
         "forecasts_stand": f"""BEFORE UPDATE ON forecasts WHEN {FILLED_IN_ALREADY} OR NOT ({same})

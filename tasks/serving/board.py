@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.forecaster.explanation import Explanation
 from model.market.money import Money
 
 # As MLflow's stages; a model with nothing in Production is shown with the naive distribution. Of an unknown one the
@@ -41,6 +42,7 @@ class ForecastRow(Shown):
     naive_ranges: the same levels of the naive distribution: how far prices have moved lately
     late:         whether it was made after its session had begun, so that it does not count
     stale:        whether its prices are those of an earlier fetch
+    explanation:  what made its distribution wide or narrow; null where it has no such factors
     currency:     as the source names it (USD, GBp), `points` of an index; null where prices have none
     """
 
@@ -58,6 +60,7 @@ class ForecastRow(Shown):
     late: bool
     stale: bool
     source: str
+    explanation: Explanation | None = None
 
     @property
     def money(self) -> Money:

@@ -7,11 +7,13 @@ does, but from a copy whose files were checked against those that were registere
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from model.artifact import inference
 from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
@@ -21,7 +23,7 @@ from model.artifact.scale import PRICES
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
-from model.market.prices import COLUMNS, Prices
+from model.market.prices import COLUMNS, Prices, Values
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
 from tasks.tracking.checked_files import digests_of, drop_left_by_readers, version_files
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 REQUIREMENTS = ("mlflow", "numpy", "pandas")
 KERAS = ("keras", "tensorflow")
 DATE = "Date"
+EXPLAIN = "explain"
+# How little two forecasts may differ that are the same but for rounding.
+SAME = 1e-9
 
 
 def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
@@ -120,7 +125,13 @@ def _signature() -> "ModelSignature":
     # could accept them, or say in a sentence what is wrong. The input example shows the inputs.
     return ModelSignature(
         outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds, *quantiles)]),
-        params=ParamSchema([ParamSpec("origins", DataType.long, 1), ParamSpec("next_session", DataType.string, "")]),
+        params=ParamSchema(
+            [
+                ParamSpec("origins", DataType.long, 1),
+                ParamSpec("next_session", DataType.string, ""),
+                ParamSpec(EXPLAIN, DataType.boolean, False),
+            ]
+        ),
     )
 
 
@@ -132,7 +143,7 @@ class PackagedForecaster:
     model: Any
 
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
-        """Forecasts as distributions, each for the session after its origin.
+        """Forecasts as distributions, each for the session after its origin; the newest one explained.
 
         origins: how many of the newest sessions to forecast from
 
@@ -147,7 +158,10 @@ class PackagedForecaster:
                 need="a version that gives quantiles of the next price",
                 remedy="train again: tomorrow train",
             )
-        params = {"origins": origins, "next_session": "" if prices.following is None else str(prices.following)}
+        known = self.model.metadata.get_params_schema()
+        explains = known is not None and EXPLAIN in {spec.name for spec in known.params}
+        following = "" if prices.following is None else str(prices.following)
+        params = {"origins": origins, "next_session": following} | ({EXPLAIN: True} if explains else {})
         try:
             answer = self.model.predict(_frame(prices, COLUMNS), params=params)
         except ValueError as error:
@@ -157,7 +171,23 @@ class PackagedForecaster:
                 need="prices for every session that the version looks back on",
                 remedy="give more history, or look at what the source holds",
             ) from error
-        return Forecasts.from_columns({name: answer[name].to_numpy() for name in answer})
+        columns = {name: answer[name].to_numpy() for name in answer}
+        return Forecasts.from_columns(columns if explains else columns | self._explained_today(prices, columns))
+
+    def _explained_today(self, prices: Prices, columns: Mapping[str, Values]) -> dict[str, Values]:
+        """The columns that explain a forecast of a version from before they were stored: by today's code.
+
+        Empty unless that code makes the same forecast from the version's recipe and network.
+        """
+        stored = self.model.unwrap_python_model()
+        try:
+            recipe = Recipe.from_json(stored._recipe.to_json())
+            table, following = prices.table(), prices.following_day
+            made = inference.forecast(stored._network, recipe, table, 1, following, explain=True)
+            same = all(np.allclose(made[name], columns[name][-1:], rtol=SAME, atol=0) for name in columns)
+        except (AttributeError, LookupError, TypeError, ValueError):  # code or a recipe of another form
+            return {}
+        return {name: values for name, values in made.items() if name not in columns} if same else {}
 
 
 def load_libraries() -> None:

@@ -70,21 +70,22 @@ class ServedForecaster(PythonModel):
                      holds the sessions, by which the rows are sorted; without them the rows have to be oldest first,
                      and earnings days are not found. BadFrameError says what is wrong with it
         params:      `origins`, how many of the newest rows to forecast from; `next_session`, the date of the session
-                     after the newest row, if that is not the next weekday
+                     after the newest row, if that is not the next weekday; `explain`, whether to add what made each
+                     distribution wide or narrow: `scale` is `usual_scale` times every `factor_...`
         """
         given = params or {}
         try:
-            answer = pd.DataFrame(self._forecast(model_input, int(given.get("origins", 1)), given.get("next_session")))
+            answer = pd.DataFrame(self._forecast(model_input, given))
         except (ValueError, TypeError) as error:
             raise BadFrameError(str(error)) from error
         if os.environ.get(_SERVED) == "true":  # JSON has no NaN
             return answer.astype(object).where(answer.notna(), None)
         return answer
 
-    def _forecast(self, frame: pd.DataFrame, origins: int, next_session: object) -> Any:
+    def _forecast(self, frame: pd.DataFrame, given: dict[str, Any]) -> Any:
         named = _with_capitals(frame)
         dates = _dates(named)
-        following = str(next_session or "")
+        following = str(given.get("next_session") or "")
         day = float(_days(pd.DatetimeIndex([following]))[0]) if following else None
         table = {str(name): _numbers(str(name), values) for name, values in named.items() if name != DATE}
         if dates is not None:
@@ -96,7 +97,8 @@ class ServedForecaster(PythonModel):
             if day is not None and (days >= day).any():
                 raise ValueError(f"next_session is {following}, and the newest row is of {dates[-1]:%Y-%m-%d}")
             table = {name: values[order] for name, values in table.items()} | {DATE: days}
-        return self._inference.forecast(self._network, self._recipe, table, origins, day)
+        origins, explain = int(given.get("origins", 1)), bool(given.get("explain", False))
+        return self._inference.forecast(self._network, self._recipe, table, origins, day, explain=explain)
 
 
 def _with_capitals(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """`tomorrow predict`: the Production version out of the registry, the next session, the ledger."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -68,6 +69,31 @@ def test_a_forecast_with_lstm_layers_loads_no_training_library(run: Run, home: P
     assert done.returncode == 0, done.stderr
     assert "written to the ledger" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_forecast_is_explained_in_text_json_ledger_and_report(run: Run, home: Path) -> None:
+    ask = ("predict", *MARKET, "--explain")
+    put_into_production(run)
+    assert "\n  no explanation on record: only presets like anchored" in run(*ask).out
+    assert run(*ask, "--json").json["explanation"] is None
+
+    one = ("--preset", "anchored", "--epochs", "1", "--set", "training.members=1", "--set", "training.patience=null")
+    version = run("train", *MARKET, *one, "--json").json["version"]
+    assert run("promote", "SAMPLE-Open", str(version), "--force", "--reason", "a test").code == 0
+    made = run(*ask, "--json").json
+    why = made["explanation"]
+    assert made["version"] == version
+    assert set(why["factors"]) == {"moves", "direction", "echo", "volume", "network"}
+    assert why["usual"] * math.prod(why["factors"].values()) == pytest.approx(why["scale"], rel=1e-9)
+    times = why["scale"] / why["usual"]
+    assert f"\n  {times:.2f} times its usual width: " in run(*ask).out
+    assert "usual width" not in run("predict", *MARKET).out
+    rows = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
+    assert [None if row.explanation is None else row.explanation.scale for row in rows] == [None, why["scale"]]
+    (report,) = (home / "reports").glob("*.html")
+    assert f"{times:.2f} times its usual width" in report.read_text(encoding="utf-8")
+    assert run("forecasts", "--json").json["forecasts"][-1]["explanation"] == why
 
 
 def market(home: Path) -> Prices:

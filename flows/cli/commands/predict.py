@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from flows.cli.command import command
 from flows.cli.configuration import parse_column, prepare
-from flows.cli.options import ClusterAddress, ColumnName, Jobs, PriceOptions
+from flows.cli.options import ClusterAddress, ColumnName, Jobs, PriceOptions, flag
 from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, of
+from model.forecaster.explanation import Explanation, why_unexplained
 
 if TYPE_CHECKING:
     from flows.predict import PredictReport
     from model.config import Column, PriceRequest
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.settings import Settings
+
+Explain = Annotated[bool, flag("--explain", "Say what made the forecast wide or narrow; the JSON always has it.")]
 
 LATE = "made after that session opened. It is recorded but will not be scored."
 
@@ -26,6 +29,8 @@ class PredictAnswer(Answer):
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
     currency:  of the prices; `points` for an index; null for an exchange rate, or where it is not known
+    explanation: what made the distribution wide or narrow: `usual` times every one of `factors` is `scale`; null where
+               there are no such factors
     """
 
     model: str = of("forecast.model")
@@ -49,6 +54,7 @@ class PredictAnswer(Answer):
     fingerprint: str = of("forecast.fingerprint")
     prices: FetchAnswer = of("fetched")
     currency: str | None = of("forecast.currency")
+    explanation: Explanation | None = of("forecast.explanation")
     made_at: Moment = of("forecast.made_at")
     recorded: bool = of("created")
     notes: tuple[str, ...] = of("version.notes", ())
@@ -57,7 +63,11 @@ class PredictAnswer(Answer):
 
 @command("tomorrow predict --source sample")
 def predict(
-    prices: PriceOptions, column: ColumnName = "Open", processes: Jobs = None, cluster: ClusterAddress = None
+    prices: PriceOptions,
+    column: ColumnName = "Open",
+    explain: Explain = False,
+    processes: Jobs = None,
+    cluster: ClusterAddress = None,
 ) -> CommandResult:
     """Load the Production version, forecast the next session, and write the forecast to the ledger.
 
@@ -70,18 +80,18 @@ def predict(
     from flows.cli.several import for_each_security, processes_for
     from tasks.tracking.model_artifact import load_libraries
 
-    wanted = {request: (request, name) for request in requests}
+    wanted = {request: (request, name, explain) for request in requests}
     with processes_for(len(wanted), settings, processes, cluster, fits=False, meanwhile=load_libraries) as made:
         return for_each_security("predict", wanted, predict_security, made, settings.prices.pause)
 
 
-def predict_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
-    """One forecast, in whatever process."""
+def predict_security(wanted: "tuple[PriceRequest, Column, bool]") -> CommandResult:
+    """One forecast, in whatever process; with its explanation in the text, if that is asked for."""
     from flows.predict import predict as flow
     from flows.runs.final_state import carry_out
 
-    request, column = wanted
-    return predict_result(carry_out(flow, request=request, column=column))
+    request, column, explain = wanted
+    return predict_result(carry_out(flow, request=request, column=column), explain=explain)
 
 
 def _check_production(settings: "Settings", request: "PriceRequest", column: str) -> None:
@@ -93,9 +103,9 @@ def _check_production(settings: "Settings", request: "PriceRequest", column: str
     check_production(settings, settings.model_name(wanted_security(request, settings).ticker, column), now())
 
 
-def predict_result(report: "PredictReport") -> CommandResult:
-    """The command's result, from a forecast."""
-    return CommandResult(PredictAnswer.model_validate(report), _text(report))
+def predict_result(report: "PredictReport", *, explain: bool = False) -> CommandResult:
+    """The command's result, from a forecast; `explain`: the text says what made it wide or narrow."""
+    return CommandResult(PredictAnswer.model_validate(report), _text(report, explain))
 
 
 def _tails(made: "RecordedForecast") -> Iterator[str]:
@@ -105,7 +115,19 @@ def _tails(made: "RecordedForecast") -> Iterator[str]:
         yield f"  1 in 100: below {money.price(quantiles[0.01])}; 1 in 100: above {money.price(quantiles[0.99])}"
 
 
-def _text(report: "PredictReport") -> str:
+def _explanation(made: "RecordedForecast") -> Iterator[str]:
+    """The explanation as a sentence and as a product, or why there is none."""
+    why = made.explanation
+    if why is None:
+        yield f"  {why_unexplained(made.version)}"
+        return
+    yield f"  {why.sentence}"
+    yield f"    usual scale  {100 * why.usual:6.3f} % of the price"
+    yield from (f"    {factor.name:11}  {factor.value:6.3f} times" for factor in why.strongest)
+    yield f"    scale        {100 * why.scale:6.3f} % of the price"
+
+
+def _text(report: "PredictReport", explain: bool) -> str:
     from flows.runs.wording import made_by
     from model.evaluation.baselines import naive_label
 
@@ -115,6 +137,7 @@ def _text(report: "PredictReport") -> str:
         f"{made.ticker} {made.column} on {made.session:%A, %Y-%m-%d}: {money.price(made.forecast)}",
         *(f"  {level} %: {money.span(low, high)}" for level, (low, high) in made.intervals.items()),
         *_tails(made),
+        *(_explanation(made) if explain else ()),
         f"  naive: {naive_label(made.naive_name)}: {money.price(made.naive)}",
         f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

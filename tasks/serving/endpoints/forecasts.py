@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
+from model.forecaster.explanation import Explanation
 from tasks.forecasts.listing import ListedForecast, csv_lines
 from tasks.forecasts.overview import check_there
 from tasks.ledger.forecasts import Ledger, RecordedForecast
@@ -28,6 +29,7 @@ class ForecastAnswer(Shown):
     """One forecast of the ledger; prices are in `currency`, `version` is null for the naive distribution.
 
     observed: the actual price; `error`: that minus the forecast; null where not known, or not scored
+    explanation: what made it wide or narrow: `usual` times every one of `factors` is `scale`; null where there is none
     crps:     the score of the whole distribution; `naive_crps`: of each naive distribution on the same session
     """
 
@@ -52,6 +54,7 @@ class ForecastAnswer(Shown):
     source: str
     run_id: str
     fingerprint: str
+    explanation: Explanation | None
 
 
 class ForecastPage(Shown):

@@ -217,4 +217,5 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         late=row.late,
         stale=row.stale,
         source=row.source,
+        explanation=row.explanation,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tasks.serving.board import Board, BoardRow, ForecastRow, ShownVerdict, Standing
+from tasks.serving.pages.factor_bars import FactorBars, factor_bars
 from tasks.serving.pages.range_bar import RangeBar, range_bar
 from tasks.serving.pages.wording import DASH
 
@@ -62,6 +63,7 @@ class RowView:
     """A row, with what is written in it beside the row's own values.
 
     made:   the newest forecast; bar: its ranges as a picture
+    why:    what made it wide or narrow; None where it has no explanation
     by:     who made it, where that is not the version in Production; empty otherwise
     counts: how many of the forecasts for the live skill there are, where there are too few; else empty
     """
@@ -69,6 +71,7 @@ class RowView:
     row: BoardRow
     made: ForecastRow | None
     bar: RangeBar | None
+    why: FactorBars | None
     by: str
     counts: str
 
@@ -80,6 +83,7 @@ class RowView:
             row=row,
             made=made,
             bar=None if made is None else range_bar(made),
+            why=None if made is None else factor_bars(made.explanation),
             by=_maker(row, made),
             counts="" if row.skill is not None else _too_few(row.scored),
         )

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from model.evaluation.check import Result, read_check
 from model.evaluation.metrics import Share
+from model.forecaster.explanation import why_unexplained
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.stage_history import StageChange
 from tasks.serving.board import BoardRow
@@ -62,6 +63,11 @@ class ModelView:
     def row(self) -> BoardRow:
         """The model's row of the board."""
         return self.top.row
+
+    @property
+    def unexplained(self) -> str:
+        """Why the newest forecast has no explanation."""
+        return why_unexplained(None if self.top.made is None else self.top.made.version)
 
     @property
     def sessions(self) -> list[SessionLine]:

@@ -14,6 +14,7 @@ import pytest
 
 from flows.cli.main import main
 from model.evaluation.decision import DecisionWord
+from model.forecaster.explanation import Explanation
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
 from tasks.settings import read_settings
@@ -100,7 +101,8 @@ def test_the_newest_are_listed_of_one_model_or_of_all_and_the_list_says_how_many
 
 @pytest.mark.usefixtures("home")
 def test_the_csv_has_every_figure_to_its_last_digit(told: Told, home: Path) -> None:
-    row = distributed(forecast(40, 3))
+    why = Explanation(usual=0.02, factors={"moves": 1.25, "limit": 0.5}, scale=0.0125)
+    row = replace(distributed(forecast(40, 3)), explanation=why)
     record(row, off=0.5)
     record(replace(forecast(41, 3), version=None, currency=None))
     file = home / "forecasts.csv"
@@ -119,8 +121,13 @@ def test_the_csv_has_every_figure_to_its_last_digit(told: Told, home: Path) -> N
     assert {name: float(first[f"naive_forecast_{name}"]) for name in row.naives} == row.naives
     assert {p: float(first[f"quantile_{p}"]) for p in row.quantiles} == row.quantiles
     assert float(first["naive_crps_constant_250"]) == listed["naive_crps"]["constant_250"] > 1
-    # What there is none of is empty: no version, no currency, no distribution, no price yet.
-    assert {second[name] for name in ("version", "currency", "quantile_0.5", "observed", "crps", "lower_95")} == {""}
+    told_why = [float(first[name]) for name in ("usual_scale", "factor_moves", "factor_limit", "scale")]
+    assert told_why == [0.02, 1.25, 0.5, 0.0125]
+    assert listed["explanation"] == {"usual": 0.02, "factors": {"moves": 1.25, "limit": 0.5}, "scale": 0.0125}
+    assert answer["forecasts"][1]["explanation"] is None
+    # What there is none of is empty: no version, no currency, no distribution, no price yet, no explanation.
+    nothing = ("version", "currency", "quantile_0.5", "observed", "crps", "lower_95", "scale", "factor_moves")
+    assert {second[name] for name in nothing} == {""}
 
 
 @pytest.mark.usefixtures("home")

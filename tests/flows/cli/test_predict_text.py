@@ -6,6 +6,7 @@ import pytest
 
 from flows.cli.commands.predict import predict_result
 from flows.predict import PredictReport
+from model.forecaster.explanation import Explanation
 from tasks.prices.fetch import FetchedPrices
 from tests.tasks.forecasts.recorded import PRICES, distributed, forecast
 
@@ -30,3 +31,32 @@ def test_a_forecast_is_printed_and_told_in_its_currency(
     assert lines[1] == f"  {interval}"
     assert lines[3].endswith(tails)
     assert told.answer.model_dump()["currency"] == currency
+
+
+def test_an_explanation_is_printed_as_a_sentence_and_as_a_product_where_it_is_asked_for() -> None:
+    factors = {"moves": 1.25, "echo": 1.1, "network": 1.0}
+    why = Explanation(usual=0.02, factors=factors, scale=0.0275)
+    made = replace(distributed(forecast(40)), explanation=why)
+    report = PredictReport(version=None, fetched=FetchedPrices(prices=PRICES), forecast=made, created=True, seconds={})
+    plain, told = predict_result(report), predict_result(report, explain=True)
+    added = [line for line in str(told.text).splitlines() if line not in str(plain.text).splitlines()]
+    assert added == [
+        "  1.38 times its usual width: 1.25 from the last sessions' moves, 1.10 from an earnings-like date",
+        "    usual scale   2.000 % of the price",
+        "    moves         1.250 times",
+        "    echo          1.100 times",
+        "    network       1.000 times",
+        "    scale         2.750 % of the price",
+    ]
+    for answer in (plain.answer, told.answer):
+        assert answer.model_dump()["explanation"] == {"usual": 0.02, "factors": factors, "scale": 0.0275}
+
+
+@pytest.mark.parametrize(("version", "said"), [(None, "the naive distribution is made of"), (1, "on record: only")])
+def test_where_there_is_no_explanation_the_text_says_why_and_the_json_is_null(version: int | None, said: str) -> None:
+    made = replace(distributed(forecast(40)), version=version)
+    report = PredictReport(version=None, fetched=FetchedPrices(prices=PRICES), forecast=made, created=True, seconds={})
+    told = predict_result(report, explain=True)
+    assert f"  no explanation{':' if version is None else ''} {said}" in str(told.text)
+    assert "no explanation" not in str(predict_result(report).text)
+    assert told.answer.model_dump()["explanation"] is None

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from flows.runs.artifacts import artifact_key, forecast_note
+from model.forecaster.explanation import Explanation
 from tests.tasks.forecasts.recorded import distributed, forecast
 
 
@@ -27,7 +28,9 @@ def test_models_whose_names_differ_in_signs_alone_have_keys_of_their_own() -> No
 
 def test_a_forecast_shows_its_intervals_and_a_picture_of_them() -> None:
     made = distributed(replace(forecast(40), forecast=100.0, currency="USD"), half_80=1.5, half_95=2.25)
-    note = forecast_note(made)
+    assert "usual width" not in forecast_note(made)
+    note = forecast_note(replace(made, explanation=Explanation(usual=0.02, factors={"moves": 1.5}, scale=0.03)))
+    assert "\n\n1.50 times its usual width: 1.50 from the last sessions' moves.\n\nNaive" in note
     assert "| 80 % interval | $98.50 | $101.50 |" in note
     assert "| 95 % interval | $97.75 | $102.25 |" in note
     picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]*)\)", note)

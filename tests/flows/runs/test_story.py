@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -20,10 +21,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.logging.handlers import APILogWorker
 
+from flows.runs import story
 from flows.runs.story import start_run
 from model.config import PriceRequest
+from model.forecaster.explanation import Explanation
 from tasks.prefect_tasks import step
 from tests.flows.conftest import MARKET, SMALL, Run
+from tests.tasks.forecasts.recorded import distributed, forecast
 
 DOLLARS, SKILL = r"\$\d+\.\d+", r"skill [+-]\d+\.\d+( \(no skill\))?"
 
@@ -102,6 +106,19 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
         r"Monitoring: ",
         r"No retraining is requested\.",
     )
+
+
+def test_the_log_says_why_a_forecast_is_so_wide(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(story, "get_run_logger", lambda: logging.getLogger("a run"))
+    made = distributed(forecast(40))
+    caplog.set_level(logging.INFO)
+    story.log_forecast(made, created=True)
+    assert "usual width" not in caplog.text
+    why = Explanation(usual=0.02, factors={"moves": 1.5}, scale=0.03)
+    story.log_forecast(replace(made, explanation=why), created=True)
+    assert "1.50 times its usual width: 1.50 from the last sessions' moves." in caplog.messages
 
 
 def test_each_fit_of_a_backtest_is_a_task_run(run: Run) -> None:

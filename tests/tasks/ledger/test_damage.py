@@ -95,6 +95,8 @@ def changed(folder: Path, table: str, column: str, value: object) -> str:
         ("quantiles", '{"a half": 100.0}'),
         ("naives", "17"),
         ("intervals", '{"80": [1]}'),
+        ("explanation", '{"usual": 1.0}'),
+        ("explanation", '{"usual": 1.0, "factors": {"moves": 2.0}, "scale": 2.1}'),
         ("naive_quantiles", '{"constant_250": 3}'),
         ("session", "the day after"),
         ("session", "2020-02-31"),

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from model.errors import ConfigurationError
+from model.forecaster.explanation import Explanation
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tests.postgres import database_on
 
@@ -46,12 +47,14 @@ DISTRIBUTED = replace(
     upper=212.25,
     level=0.95,
 )
+EXPLANATION = Explanation(usual=0.02, factors={"moves": 1.25, "echo": 1.1 + 1e-15, "network": 1.0}, scale=0.0275)
 
 
 def test_a_forecast_comes_back_as_it_was_recorded(uri: str) -> None:
     naives = {"newest_Open": 205.0 + 1e-13, "newest_Close": 204.0}
     naive = {"constant_250": QUANTILES, "constant_500": {0.25: 1 / 3, 0.75: 2 / 3}}
     whole = replace(DISTRIBUTED, naives=naives, naive_quantiles=naive, stale=True, late=True, currency="GBp")
+    whole = replace(whole, explanation=EXPLANATION)
     assert Ledger(uri).append(whole) == (whole, True)
     assert Ledger(uri).rows() == (whole,)
 

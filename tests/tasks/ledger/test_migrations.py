@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from model.errors import ConfigurationError
@@ -23,7 +24,7 @@ from tasks.ledger.schema import LEDGER_VERSION, metadata
 from tasks.ledger.triggers import KEPT
 from tests.postgres import database_on
 from tests.project import ROOT
-from tests.tasks.ledger.test_forecasts import FORECAST
+from tests.tasks.ledger.test_forecasts import EXPLANATION, FORECAST
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
@@ -85,6 +86,41 @@ def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
 def test_the_triggers_keep_every_column_but_what_happened() -> None:
     kept = {*KEPT, "observed", "observed_at"}
     assert kept == {each.name for each in metadata.tables["forecasts"].columns}
+
+
+@pytest.fixture
+def first(uri: str) -> str:
+    """Give the address of a ledger of version 1, with a forecast from that time."""
+    engine = sa.create_engine(uri, poolclass=sa.NullPool)
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        ScriptDirectory(str(Path(migrations.__file__).parent)).get_revision("0001").module.upgrade()
+        connection.execute(sa.insert(metadata.tables["ledger_version"]).values(version=1))
+        made = {name: value for name, value in asdict(FORECAST).items() if name != "explanation"}
+        connection.execute(sa.insert(metadata.tables["forecasts"]).values(made))
+    return uri
+
+
+def test_a_ledger_of_version_1_keeps_its_forecasts_and_gets_explanations(first: str) -> None:
+    later = replace(FORECAST, version=4, explanation=EXPLANATION)
+    assert Ledger(first).append(FORECAST) == (FORECAST, False)
+    assert Ledger(first).append(later) == (later, True)
+    assert Ledger(first).rows() == (FORECAST, later)
+    assert versions(first) == [2]
+    assert FORECAST.explanation is None
+    engine = sa.create_engine(first, poolclass=sa.NullPool)
+    with pytest.raises(sa.exc.DBAPIError, match="never changed"), engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE forecasts SET explanation = '{}'")
+
+
+def test_a_trigger_that_a_ledger_of_version_1_has_lost_is_told_before_its_tables_change(first: str) -> None:
+    of_a_table = "" if first.startswith("sqlite") else " ON forecasts"
+    with sa.create_engine(first, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql(f"DROP TRIGGER forecasts_stay{of_a_table}")
+    with pytest.raises(ConfigurationError, match="gone or changed: forecasts_stay; they are back now"):
+        Ledger(first)
+    assert versions(first) == [1]
+    assert Ledger(first).rows() == (FORECAST,)
+    assert versions(first) == [2]
 
 
 def append(uri: str, version: int) -> tuple[RecordedForecast, bool]:

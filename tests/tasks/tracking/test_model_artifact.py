@@ -1,6 +1,7 @@
 """One artefact: what was fitted is what is served, with its distribution, from raw prices and nothing else."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -19,12 +20,13 @@ import pytest
 
 from model.artifact import inference
 from model.artifact.distribution import PROBABILITIES, quantile_column
-from model.artifact.recipes import Recipe
+from model.artifact.recipes import ChangeRecipe, Recipe
 from model.artifact.scale import PRICES
 from model.config import PRESETS, ForecasterConfig, NetworkConfig
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.training.fit import train_forecaster
+from model.training.fit_shared import SharedFit
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
@@ -118,6 +120,69 @@ def test_it_serves_what_was_fitted_and_says_what_it_needs(both: Both) -> None:
     short = KNOWN.until(KNOWN.day(fitted.recipe.rows - 2))
     with pytest.raises(TooFewPrices, match=f"at least {fitted.recipe.rows} sessions are needed"):
         served.predict(short)
+
+
+def test_it_explains_its_newest_forecast_where_the_width_is_a_product(both: Both) -> None:
+    fitted, served = both
+    here, there = fitted.predict(LATER, 3, explain=True), served.predict(LATER, 3)
+    assert here.explanation == there.explanation
+    assert served.predict(LATER).explanation == there.explanation
+    assert (there.explanation is None) == (fitted.config.inputs == "level")
+    assert fitted.predict(LATER).explanation is None  # it was not asked for
+
+
+def test_a_network_of_ones_own_averaged_with_a_shared_one_is_explained(load: Load) -> None:
+    config = small("anchored")
+    config = config.model_copy(update={"training": config.training.model_copy(update={"shared": "both"})})
+    own = train_forecaster(KNOWN, small("anchored"))
+    assert isinstance(own.recipe, ChangeRecipe)
+    assert own.recipe.branch is not None
+    shared = SharedFit(
+        before=date(2020, 1, 1),
+        branch=replace(own.recipe.branch, constant=0.25),
+        weights=own.weights[::-1],
+        courses=own.courses,
+        windows=100,
+    )
+    fitted = train_forecaster(KNOWN, config, shared=shared)
+    found = load(fitted).predict(LATER).explanation
+    assert found is not None
+    assert found == fitted.predict(LATER, explain=True).explanation
+    assert isinstance(fitted.recipe, ChangeRecipe)
+    assert found.usual == pytest.approx(fitted.recipe.ordinary * math.exp(0.25), rel=1e-15)
+    assert len(fitted.weights) == 2 * len(own.weights)
+
+
+@pytest.mark.parametrize("both", ["anchored", "daily"], indirect=True)
+def test_a_version_from_before_explanations_is_explained_if_todays_code_makes_the_same_forecast(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.types import ParamSchema
+
+    _, served = both
+    expected = served.predict(LATER).explanation
+    known = served.model.metadata.signature
+    known.params = ParamSchema([spec for spec in known.params if spec.name != "explain"])
+    assert list(served.model.predict(LATER.frame())) == ["forecast", *BOUNDS, *QUANTILES]
+    assert expected is not None
+    assert list(expected.factors) == ["moves", "direction", "echo", "volume", "network"]
+    for origins in (1, 3):
+        by_today = served.predict(LATER, origins).explanation
+        assert by_today == expected
+        assert list(by_today.factors) == list(expected.factors)
+
+    forecast = inference.forecast
+
+    def another(*given: Any, **more: Any) -> dict[str, np.ndarray]:
+        made = forecast(*given, **more)
+        return made | {QUANTILES[3]: made[QUANTILES[3]] * (1 + 1e-6)}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inference, "forecast", another)
+        assert served.predict(LATER).explanation is None
+    with monkeypatch.context() as patched:
+        patched.setattr(Recipe, "from_json", lambda text: {}[text])
+        assert served.predict(LATER).explanation is None
 
 
 @pytest.mark.parametrize("both", ["anchored", "tutorial"], indirect=True)

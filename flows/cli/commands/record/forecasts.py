@@ -11,6 +11,7 @@ from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import number, option, path
 from flows.cli.result import Answer, CommandResult, Moment, lines, of, table
+from model.forecaster.explanation import Explanation
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +37,7 @@ class ListedAnswer(Answer):
     observed:   the actual price; null until it is known
     error:      actual price minus forecast; null for a late one, which has no score
     crps:       of its distribution; naive_crps: of each naive distribution by name
+    explanation: what made it wide or narrow: usual times every one of factors is scale; null where there is none
     """
 
     session: date = of("row.session")
@@ -65,6 +67,7 @@ class ListedAnswer(Answer):
     stale: bool = of("row.stale")
     run_id: str = of("row.run_id")
     fingerprint: str = of("row.fingerprint")
+    explanation: Explanation | None = of("row.explanation")
 
 
 class ForecastsAnswer(Answer):

@@ -114,5 +114,5 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table("ledger_version", sa.Column("version", sa.Integer, nullable=False))
-    for statement in triggers(op.get_bind().dialect.name):
+    for statement in triggers(op.get_bind().dialect.name, 1):
         op.execute(statement)

@@ -1,5 +1,6 @@
 """A board of made-up models, a ledger for one of them, and the pages served without MLflow."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
 from model.evaluation.decision import DecisionWord
+from model.forecaster.explanation import Explanation
 from model.forecaster.forecasts import interval_of
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
@@ -34,6 +36,11 @@ SESSION = date(2026, 11, 30)
 SKILLS = {21: 0.031, 63: 0.024}
 CLAIM = "not distinguishable from chance (evidence 3.1 to 1 on 122 forecasts)"
 KEY, SALT = "a key", "a salt"
+EXPLANATION = Explanation(
+    usual=0.02,
+    factors={"moves": 1.25, "direction": 0.97, "echo": 1.1, "volume": 1.0625, "network": 1.0},
+    scale=0.02 * 1.25 * 0.97 * 1.1 * 1.0625,
+)
 # Ticker, name, price, currency, verdict, version: of the kinds that look different.
 KINDS: tuple[tuple[str, str, float, str | None, str, int | None], ...] = (
     ("AAPL", "Apple Inc.", 271.35, "USD", "proven", 12),
@@ -53,6 +60,8 @@ def made_forecast(naive: float, currency: str | None, version: int | None, *, mo
     median = naive * (1 + move)
     own = by_probability(around(np.array([median]), 0.6 * recent * width, recent * width)[0])
     wild = by_probability(around(np.array([naive]), 0.6 * recent, recent)[0])
+    factors = {"moves": width, "direction": 0.97, "echo": 1.1, "volume": 1.04, "network": 1.0}
+    scale = 0.02 * math.prod(factors.values())
     return ForecastRow(
         session=SESSION,
         as_of=date(2026, 11, 27),
@@ -68,6 +77,7 @@ def made_forecast(naive: float, currency: str | None, version: int | None, *, mo
         late=False,
         stale=False,
         source="yahoo",
+        explanation=None if version is None else Explanation(usual=0.02, factors=factors, scale=scale),
     )
 
 
@@ -157,6 +167,7 @@ def write_ledger(settings: Settings, sessions: int = 130, model: str = "META-Ope
             made_at=datetime.combine(before, datetime.min.time(), UTC) + timedelta(hours=22),
             late=False,
             currency="USD",
+            explanation=None if version is None else EXPLANATION,
         )
         ledger.append(made)
         if at < sessions:
