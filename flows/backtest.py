@@ -17,13 +17,13 @@ from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
 from model.config import ForecasterConfig, PriceRequest, WrittenRequest
 from model.errors import masked
-from model.presets import WrittenConfigs
 from tasks.backtest.report import REPORT_FILE, backtest_note
 from tasks.backtest.runs import open_backtest
 from tasks.prefect_tasks import assemble_task, connect_task, log_plan_task, log_report_task, plan_task
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
 from tasks.settings import read_settings
+from tasks.settings.written_config import WrittenConfigs
 from tasks.system.cluster.choose import cluster_for
 from tasks.system.cluster.processors import processes_to_fit
 from tasks.tracking.run import run_url

@@ -15,12 +15,12 @@ from flows.runs.story import log_missed, start_run
 from flows.train import train
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenRequest
 from model.market.calendar import missed_sessions
-from model.presets import WrittenConfig
 from tasks.ledger.totals import Totals
 from tasks.prefect_tasks import connect_task
 from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.settings import read_settings
+from tasks.settings.written_config import WrittenConfig
 from tasks.training.previous import trained_until
 
 

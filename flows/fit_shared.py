@@ -20,13 +20,13 @@ from model.errors import PricesUnavailable, TomorrowError
 from model.evaluation.split import split_prices
 from model.forecaster.scaling import sessions_needed
 from model.market.prices import Prices
-from model.presets import WrittenConfig
 from model.training.fit_shared import LEAST, cutoff_of, shared_configuration
 from model.training.pool import Pool, joined, pool_of
 from tasks.backtest.shared_networks import is_complete, mark_complete, missing_fits, named_network, network_id
 from tasks.prefect_tasks import connect_task, fit_shared_task, keep_fit_task, load_backend_task
 from tasks.prices.request import resolve
 from tasks.settings import Settings, read_settings
+from tasks.settings.written_config import WrittenConfig
 from tasks.system.cluster.one_of_several import one_of_several
 from tasks.system.lock import queued
 from tasks.tracking.client import Tracking

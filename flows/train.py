@@ -18,7 +18,6 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, Writt
 from model.evaluation.decision import Decision, DecisionWord
 from model.evaluation.split import Split
 from model.forecaster.scaling import sessions_needed
-from model.presets import WrittenConfig
 from tasks.backtest.proofs import KeptProof
 from tasks.backtest.shared_networks import KeptFit, with_network
 from tasks.ledger.kept_files import Trained
@@ -44,6 +43,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import read_settings
+from tasks.settings.written_config import WrittenConfig
 from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.system.lock import queued, user_name
 from tasks.tracking.client import Tracking

@@ -1,50 +1,88 @@
 """Presets as people use them: what a form or a deployment gives to a flow, and what a configuration is called."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from model.config import PRESETS, ForecasterConfig, Frozen, merged
 
 DEFAULT = "tutorial"
+# What the built-in presets are.
+ABOUT = {
+    "tutorial": "The well-known tutorial's network, to the letter.",
+    "anchored": "Forecasts how far the price may lie from the newest Close.",
+    "daily": "anchored, started from the weights of the version in Production.",
+}
 # More changes than this would hide the rest of a name in a list of runs.
 SHORT = 3
+# What a preset of one's own may be called. Names of naive and statistical forecasts, which stand beside it in the
+# tables of a backtest, have an underscore, or are among those that are taken.
+OWN_NAME = r"[a-z][a-z0-9-]{0,39}"
+# The configurations of proofs and of shared networks have these names, which say nothing of their values.
+_UNNAMED = ("proof", "shared")
+TAKEN = (*PRESETS, *_UNNAMED, "drift")
 
 
-def fill_in(raw: Any) -> Any:
-    """A configuration written by hand, completed from the preset that it names; ValueError for an unknown preset."""
+def is_own_name(name: str) -> bool:
+    """Whether a preset of one's own may be called that."""
+    return re.fullmatch(OWN_NAME, name) is not None and name not in TAKEN
+
+
+def fill_in(raw: Any, known: Mapping[str, ForecasterConfig] = PRESETS) -> Any:
+    """A configuration written by hand, completed from the preset that it names; ValueError for an unknown preset.
+
+    known: the presets that there are
+    """
     if not isinstance(raw, Mapping):
         return raw
     written = _without_empty(ForecasterConfig, raw)
     name = written.get("preset", DEFAULT)
-    if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"no preset is called {name!r}: it is one of {', '.join(PRESETS)}")
-    return merged(PRESETS[name].model_dump(), written)
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"no preset is called {name!r}: it is one of {', '.join(known)}")
+    return merged(known[name].model_dump(), written)
+
+
+def base_of(config: ForecasterConfig) -> str | None:
+    """The built-in preset that a configuration is described by: its own name, else the one that it differs least from.
+
+    So what a preset of one's own came to is told from the values alone, whatever has become of its file. None for the
+    configuration of a proof or a shared network, whose name stands for nothing.
+    """
+    if config.preset in PRESETS:
+        return config.preset
+    if config.preset in _UNNAMED:
+        return None
+    return min(PRESETS, key=lambda name: len(list(flat(_from(name, config)))))
 
 
 def differences(config: ForecasterConfig) -> dict[str, Any]:
-    """How a configuration differs from the preset that it is named after, part by part; empty for an unknown name."""
-    known = PRESETS.get(config.preset)
-    return {} if known is None else _differences(known.model_dump(mode="json"), config.model_dump(mode="json"))
+    """How a configuration differs from the built-in preset that it is described by, part by part."""
+    base = base_of(config)
+    return {} if base is None else _from(base, config)
 
 
 def changes(config: ForecasterConfig) -> dict[str, str]:
     """The same by dotted key, each value as `--set` takes it; without the column, which a model's name says."""
-    return {key: _text(value) for key, value in _flat(differences(config)) if key != "column"}
+    return {key: as_text(value) for key, value in flat(differences(config)) if key != "column"}
 
 
 def preset_label(config: ForecasterConfig, most: int | None = None) -> str:
     """What a configuration is called wherever people see it: `anchored`, or `anchored, changed: training.epochs=2`.
 
+    A preset of one's own, mine, is `mine (anchored, changed: training.epochs=2)`.
+
     most: how many changes to write out; the others are only counted
     """
+    base = base_of(config)
     changed = [f"{key}={value}" for key, value in changes(config).items()]
     left = 0 if most is None else max(0, len(changed) - most)
     shown = ", ".join(changed[: len(changed) - left])
     more = f" and {left} more" if left else ""
-    return f"{config.preset}, changed: {shown}{more}" if changed else config.preset
+    said = f"{base}, changed: {shown}{more}" if changed else base or config.preset
+    return said if base in (None, config.preset) else f"{config.preset} ({said})"
 
 
 def _without_empty(kind: type[BaseModel], raw: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -62,6 +100,12 @@ def _without_empty(kind: type[BaseModel], raw: Mapping[Any, Any]) -> dict[Any, A
     return found
 
 
+def _from(base: str, config: ForecasterConfig) -> dict[str, Any]:
+    """How a configuration differs from a built-in preset; the name is no difference."""
+    known = PRESETS[base].model_copy(update={"preset": config.preset})
+    return _differences(known.model_dump(mode="json"), config.model_dump(mode="json"))
+
+
 def _differences(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in given.items():
@@ -73,15 +117,16 @@ def _differences(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
     return found
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a configuration, each with its dotted key."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as YAML has it on one line, without a space."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
@@ -112,9 +157,14 @@ def _form(kind: type[BaseModel], name: str, path: tuple[str, ...] = ()) -> type[
             Field(default_factory=lambda: None, title=key.replace("_", " ").title(), description=about),
         )
     if not path:
-        choice = Annotated[str, WithJsonSchema({"enum": list(PRESETS), "type": "string"})]
-        fields["preset"] = (choice, Field(DEFAULT, description=_PRESET))
+        fields["preset"] = form_of_names(PRESETS)
     return create_model(name, __base__=Frozen, __doc__=kind.__doc__, **fields)
+
+
+def form_of_names(names: Iterable[str]) -> Any:
+    """The form's field for the preset: a choice among these names."""
+    choice = Annotated[str, WithJsonSchema({"enum": list(names), "type": "string"})]
+    return choice, Field(DEFAULT, description=_PRESET)
 
 
 def _in_the_presets(path: tuple[str, ...]) -> str:
@@ -124,7 +174,7 @@ def _in_the_presets(path: tuple[str, ...]) -> str:
         value: Any = config
         for part in path:
             value = getattr(value, part)
-        text = _text(list(value) if isinstance(value, tuple) else value)
+        text = as_text(list(value) if isinstance(value, tuple) else value)
         names.setdefault("None" if value is None else text, []).append(name)
     if len(names) == 1:
         return f"{next(iter(names))} in each"
@@ -134,16 +184,7 @@ def _in_the_presets(path: tuple[str, ...]) -> str:
 _PRESET = (
     "The training configuration. tutorial: the well-known tutorial's network, to the letter. anchored: forecasts how "
     "far the price may lie from the newest Close. daily: anchored, started from the weights of the version in "
-    "Production."
+    "Production. Another name is a preset of your own."
 )
 
 ForecasterForm = _form(ForecasterConfig, "ForecasterForm")
-
-# What a deployment or a form gives to a flow: `{"preset": "daily"}` is the whole preset of that name. A form begins
-# with the name alone, not with the whole default configuration.
-WrittenConfig = Annotated[
-    ForecasterConfig,
-    BeforeValidator(fill_in, json_schema_input_type=ForecasterForm),
-    Field(json_schema_extra={"default": {"preset": DEFAULT}}),
-]
-WrittenConfigs = Annotated[tuple[WrittenConfig, ...], Field(json_schema_extra={"default": [{"preset": DEFAULT}]})]

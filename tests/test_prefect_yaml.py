@@ -21,9 +21,11 @@ from model.config import PRESETS
 from tasks.ledger.forecasts import Ledger
 from tasks.operations.stack.deployments import deploy
 from tasks.operations.stack.prefect_api import PrefectApi
+from tasks.registry.registry import Registry
 from tasks.settings import Address, Settings
 from tasks.system.prefect_server import environment
 from tasks.system.state_directory import place_tags
+from tasks.tracking.client import open_tracking
 from tests.project import ROOT, program
 from tests.servers import asked, free_port, serving
 
@@ -45,6 +47,8 @@ TIMES = {
 }
 PATIENCE = 400
 SAMPLE = {"ticker": "SAMPLE", "source": "sample"}
+# A preset of the user's own.
+MINE = "preset: tutorial\nlookback: 5\nnetwork: {units: [4]}\ntraining: {epochs: 2}\n"
 MLFLOW = Address("http://me:geheim@127.0.0.1:5000")
 
 
@@ -159,6 +163,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         env = {**os.environ, **environment(Settings(home=folder), quiet=False)}
         env |= {"PREFECT_API_URL": address, "TOMORROW_HOME": str(folder)}
         Path(env["PREFECT_HOME"]).mkdir()
+        (folder / "presets").mkdir()
+        (folder / "presets" / "mine.yaml").write_text(MINE, encoding="utf-8")
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         with serving(command, f"{address}/health", folder, **env):
             deploy(PrefectApi(address), env, {"request": SAMPLE}, places=_places(folder, address))
@@ -261,7 +267,7 @@ def test_the_forms_show_what_a_training_is_made_of(server: dict[str, str]) -> No
     assert schema["properties"]["forecaster"]["default"] == {"preset": "tutorial"}
     assert schema["properties"]["request"]["default"] == {"source": "yahoo"}, "no ticker goes with another's file"
     forms = schema["definitions"]
-    assert forms["ForecasterForm"]["properties"]["preset"]["enum"] == list(PRESETS)
+    assert forms["ForecasterForm"]["properties"]["preset"]["enum"] == [*PRESETS, "mine"]
     assert "default" not in forms["TrainingForm"]["properties"]["epochs"]
 
 
@@ -295,7 +301,23 @@ def test_what_deployments_were_given_until_now_is_taken_and_no_other_preset(serv
     whole = PRESETS["anchored"].model_dump(mode="json")
     for given in ({"preset": "daily"}, {"preset": "daily", "training": {"seed": 1, "patience": None}}, {}, whole):
         assert answer(given) == 201, given
+    assert answer({"preset": "mine"}) == 201
     assert answer({"preset": "tutorail"}) == 409
+
+
+@pytest.mark.servers
+def test_a_run_that_names_a_preset_of_ones_own_finds_it(server: dict[str, str], tmp_path: Path) -> None:
+    request = {"source": "sample", "ticker": "SAMPLE", "as_of": "2013-06-28"}
+    body = {"parameters": {"request": request, "forecaster": {"preset": "mine", "training": {"seed": 3}}}}
+    train = _deployed(server)["train"]["id"]
+    made = asked("POST", f"{server['PREFECT_API_URL']}/deployments/{train}/create_flow_run", json=body).json()["id"]
+    # What a worker starts, with the worker's environment.
+    worker = server | {"PREFECT__FLOW_RUN_ID": made}
+    subprocess.run([sys.executable, "-m", "prefect.engine"], env=worker, cwd=tmp_path, timeout=PATIENCE, check=False)
+    assert _state(server, made)["type"] == "COMPLETED", _state(server, made)
+    (version,) = Registry(open_tracking(Settings(home=Path(server["TOMORROW_HOME"])))).versions("SAMPLE-Open")
+    changed = "lookback=5, network.units=[4], training.epochs=2, training.seed=3"
+    assert version.preset == f"mine (tutorial, changed: {changed})"
 
 
 def _planned(env: dict[str, str], name: str) -> list[dict[str, Any]]:

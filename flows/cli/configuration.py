@@ -1,17 +1,14 @@
 """From the values of options to the frozen configuration of a flow, and the process made ready for it."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from model.config import Column, ForecasterConfig, Frozen, PriceRequest, known_keys, preset
+from model.config import PRESETS, Column, ForecasterConfig, Frozen, PriceRequest
 from model.errors import ConfigurationError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
     from tasks.settings import Settings
 
 # How many characters of a wrong text are shown.
@@ -35,21 +32,6 @@ OPTIONS = {
     "training.seed": "--seed (training.seed)",
     "test_month": "--test-month",
     "test_sessions": "--test-sessions",
-}
-LIMITS = {
-    "greater_than_equal": "{} or more",
-    "greater_than": "more than {}",
-    "less_than_equal": "{} or less",
-    "less_than": "less than {}",
-}
-
-PLAIN = {
-    "tuple_type": "a list, such as [32,32]",
-    "list_type": "a list, such as [32,32]",
-    "string_type": "a word",
-    "finite_number": "a number that is not infinite",
-    "none_required": "null",
-    "model_type": "one of its keys, with a dot between: network.units, training.epochs",
 }
 
 Config = TypeVar("Config", bound=Frozen)
@@ -138,8 +120,11 @@ def given(**options: object) -> dict[str, Any]:
 
 
 def forecaster_config(name: str, changes: Mapping[str, object], assignments: Sequence[str]) -> ForecasterConfig:
-    """The preset of that name with some dotted keys changed; assignments are texts as `--set` takes them."""
-    raw = preset(name).model_dump()
+    """A preset with some dotted keys changed; assignments are texts as `--set` takes them.
+
+    name: of a built-in preset, of one of one's own, or a preset's file
+    """
+    raw = _preset(name).model_dump()
     for key, value in changes.items():
         _put(raw, key, value)
     for assignment in assignments:
@@ -153,6 +138,15 @@ def forecaster_config(name: str, changes: Mapping[str, object], assignments: Seq
             )
         _put(raw, key, _value(assignment, text))
     return validated(ForecasterConfig, raw)
+
+
+def _preset(name: str) -> ForecasterConfig:
+    """The preset of that name, or in that file; the settings are read only for one of one's own."""
+    if name in PRESETS:
+        return PRESETS[name]
+    from tasks.settings.own_presets import preset_named
+
+    return preset_named(name).config
 
 
 def _put(raw: dict[str, Any], key: str, value: Any) -> None:
@@ -199,42 +193,27 @@ def validated(kind: type[Config], raw: dict[str, Any], options: Mapping[str, str
     try:
         return kind.model_validate(raw)
     except ValidationError as error:
+        from tasks.settings.faults import contradiction, have_and_need
+
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
-        unknown = fault["type"] == "extra_forbidden"
-        if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+        if said := contradiction(fault):
             raise UsageError(
                 "options that exclude each other",
-                have=fault["msg"].removeprefix("Value error, "),
+                have=said,
                 need="a configuration whose parts fit together",
                 remedy="change or leave out one of them; see docs/configuration.md",
                 key=key,
             ) from None
-        have = f"no such key{_meant(kind, key)}" if unknown else f"{fault['input']!r}{_near_choice(fault)}"
+        have, need = have_and_need(kind, fault)
+        unknown = fault["type"] == "extra_forbidden"
         raise UsageError(
             (options or {}).get(key) or OPTIONS.get(key, key),
             have=have,
-            need=f"one of {', '.join(known_keys(kind, fault['loc']))}" if unknown else _needed(fault),
+            need=need,
             remedy="see docs/configuration.md for every key" if unknown else "give another value",
             key=key,
         ) from None
-
-
-def _meant(kind: type[BaseModel], key: str) -> str:
-    """`. Did you mean ...?` for an unknown key: one with the same ending, or one spelt nearly the same."""
-    keys = list(_dotted(kind))
-    ends = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    return f". Did you mean {ends[0]!r}?" if ends else did_you_mean(key, keys)
-
-
-def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every key of a configuration, as --set takes it."""
-    for name, field in kind.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _dotted(inner, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def _near_part(part: str, key: str, raw: Mapping[str, Any]) -> str:
@@ -242,28 +221,3 @@ def _near_part(part: str, key: str, raw: Mapping[str, Any]) -> str:
     rest = key.partition(f"{part}.")[2]
     names = {name: f"{name}.{rest}" for name, inner in raw.items() if isinstance(inner, dict)}
     return did_you_mean(part, names, names) if part else ""
-
-
-def _near_choice(fault: "ErrorDetails") -> str:
-    """`. Did you mean ...?` for a value that is none of the choices."""
-    choices = re.findall(r"'([^']*)'", fault.get("ctx", {}).get("expected", ""))
-    return did_you_mean(str(fault["input"]), choices)
-
-
-def _needed(fault: "ErrorDetails") -> str:
-    """What a value has to be, in plain words for the commonest faults."""
-    kind, limits = fault["type"], fault.get("ctx", {})
-    if kind == "literal_error":
-        return f"one of {limits['expected']}"
-    if kind in LIMITS:
-        (limit,) = limits.values()
-        return LIMITS[kind].format(limit)
-    if kind in PLAIN:
-        return PLAIN[kind]
-    if kind.startswith("int_"):
-        return "a whole number"
-    if kind.startswith("float_"):
-        return "a number"
-    if kind.startswith("bool_"):
-        return "true or false"
-    return fault["msg"].removeprefix("Value error, ")

@@ -55,6 +55,16 @@ def path(text: str) -> str:
     return os.path.abspath(os.path.expanduser(text)) if text and "://" not in text else text
 
 
+def preset(text: str) -> str:
+    """A preset's name as it is written, its file by its absolute path."""
+    return path(text) if text.casefold().endswith((".yaml", ".yml")) or os.sep in text else text
+
+
+def several_presets(text: str) -> str:
+    """The same of several, with commas between."""
+    return ",".join(preset(name.strip()) for name in text.split(","))
+
+
 def option(name: str, metavar: str, text: str, **more: Any) -> Any:
     """An option with a value."""
     return typer.Option(name, metavar=metavar, help=text, **more)
@@ -111,7 +121,15 @@ Exchange = Annotated[
     ),
 ]
 Reason = Annotated[str, option("--reason", "TEXT", "Why; it is recorded.", show_default=False)]
-Preset = Annotated[str, option("--preset", "NAME", f"The named training configuration: {', '.join(PRESETS)}.")]
+Preset = Annotated[
+    str,
+    option(
+        "--preset",
+        "NAME",
+        f"The training configuration: {', '.join(PRESETS)}, one of your own, or its file, FILE.yaml.",
+        parser=preset,
+    ),
+]
 Jobs = Annotated[
     int | None, count("--jobs", "Processes to use (default: one per processor; for fits on GPUs one per GPU).")
 ]

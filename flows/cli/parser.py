@@ -31,9 +31,10 @@ COMMANDS = {
     "train": ("train", "Fetch prices, train, evaluate, register, and ask the gate."),
     "catchup": ("catchup", "Train and forecast as of each session that was missed."),
     "backtest": (
-        "backtest",
+        "configurations.backtest",
         "Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.",
     ),
+    "presets": ("configurations.presets", "Show the presets, what each is and what it costs."),
     "promote": ("promote", "Move a version to a stage, through the gate."),
     "approve": ("promote", "Let a version that waits for a person go to Production."),
     "reject": ("promote", "Keep a version that waits for a person out of Production."),

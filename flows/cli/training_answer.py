@@ -75,7 +75,8 @@ class ProofAnswer(Answer):
 class TrainAnswer(Answer):
     """The object of `tomorrow train --json`.
 
-    changed: what differs from the preset, by dotted key
+    base:    the built-in preset that it is told from: the preset itself, or the one that it differs least from
+    changed: what differs from that, by dotted key
     """
 
     run_id: str
@@ -86,6 +87,7 @@ class TrainAnswer(Answer):
     repeated: bool
     key: str
     preset: str = of("config.preset")
+    base: str | None
     changed: dict[str, str]
     ticker: str = of("split.prices.security.ticker")
     column: str = of("config.column")

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from model.config import PRESETS, ForecasterConfig
-from model.presets import WrittenConfig
+from tasks.settings.written_config import WrittenConfig
 
 written = TypeAdapter(WrittenConfig)
 

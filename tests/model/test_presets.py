@@ -3,48 +3,16 @@
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
 
 from model.config import PRESETS, ForecasterConfig
-from model.presets import ForecasterForm, WrittenConfig, changes, preset_label
+from model.presets import ForecasterForm, base_of, changes, fill_in, is_own_name, preset_label
 
-written = TypeAdapter(WrittenConfig)
 FORM = ForecasterForm.model_json_schema()
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_presets_name_alone_means_the_whole_preset(name: str) -> None:
-    assert written.validate_python({"preset": name}) == PRESETS[name]
-
-
-def test_what_stands_beside_the_name_changes_that_and_nothing_else() -> None:
-    changed = written.validate_python({"preset": "anchored", "column": "Close", "training": {"seed": 3}})
-    anchored = PRESETS["anchored"]
-    assert changed.training == anchored.training.model_copy(update={"seed": 3})
-    assert changed == anchored.model_copy(update={"column": "Close", "training": changed.training})
-
-
-def test_what_is_empty_is_as_in_the_preset() -> None:
-    empty: dict[str, Any] = {"column": "", "lookback": None, "network": {"units": [], "cell": None}, "training": None}
-    assert written.validate_python({"preset": "daily", **empty}) == PRESETS["daily"]
-
-
-def test_none_is_a_value_where_it_means_without() -> None:
-    without = written.validate_python({"preset": "anchored", "training": {"patience": None}})
-    assert (without.training.patience, PRESETS["anchored"].training.patience) == (None, 6)
-    assert preset_label(without) == "anchored, changed: training.patience=null"
-
-
-def test_a_configuration_without_a_name_is_the_tutorials() -> None:
-    assert written.validate_python({}) == ForecasterConfig()
-    assert written.validate_python({"lookback": 7}) == ForecasterConfig(lookback=7)
-    assert written.validate_python(PRESETS["anchored"]) is PRESETS["anchored"]
-
-
-@pytest.mark.parametrize("name", ["tutorail", 3, ["daily"]])
-def test_another_name_is_refused(name: object) -> None:
-    with pytest.raises(ValidationError, match="it is one of tutorial, anchored, daily"):
-        written.validate_python({"preset": name, "lookback": 7})
+def written(raw: dict[str, Any]) -> ForecasterConfig:
+    """A configuration as it is written by hand."""
+    return ForecasterConfig.model_validate(fill_in(raw))
 
 
 def test_in_the_form_the_preset_is_a_choice_and_nothing_else_is_filled_in() -> None:
@@ -69,7 +37,7 @@ def test_a_field_of_the_form_says_what_each_preset_has() -> None:
 
 def test_a_configuration_that_differs_from_its_preset_says_so() -> None:
     assert preset_label(PRESETS["anchored"]) == "anchored"
-    changed = written.validate_python(
+    changed = written(
         {"preset": "anchored", "network": {"units": [32, 32]}, "training": {"epochs": 2, "seed": 1, "warm_start": True}}
     )
     assert changes(changed) == {
@@ -79,10 +47,35 @@ def test_a_configuration_that_differs_from_its_preset_says_so() -> None:
         "training.seed": "1",
     }
     assert preset_label(changed, 1) == "anchored, changed: network.units=[32,32] and 3 more"
-    only = written.validate_python({"preset": "anchored", "training": {"epochs": 2}})
+    only = written({"preset": "anchored", "training": {"epochs": 2}})
     assert preset_label(only) == "anchored, changed: training.epochs=2"
 
 
-def test_the_column_is_no_change_and_a_name_of_ones_own_has_none() -> None:
+def test_the_column_is_no_change_and_the_name_of_a_proof_or_a_shared_network_has_none() -> None:
     assert preset_label(PRESETS["daily"].model_copy(update={"column": "Close"})) == "daily"
-    assert preset_label(ForecasterConfig(preset="mine", lookback=7)) == "mine"
+    for name in ("proof", "shared"):
+        assert preset_label(ForecasterConfig(preset=name, lookback=7)) == name
+
+
+def test_a_preset_of_ones_own_is_told_from_the_built_in_one_that_is_nearest() -> None:
+    mine = written({"preset": "anchored", "training": {"epochs": 2, "warm_start": True}}).model_copy(
+        update={"preset": "mine"}
+    )
+    assert base_of(mine) == "daily"
+    assert changes(mine) == {"training.epochs": "2"}
+    assert preset_label(mine) == "mine (daily, changed: training.epochs=2)"
+    assert preset_label(ForecasterConfig(preset="mine")) == "mine (tutorial)"
+    two = mine.model_copy(update={"lookback": 7})
+    assert preset_label(two, 1) == "mine (daily, changed: lookback=7 and 1 more)"
+
+
+@pytest.mark.parametrize("name", ["mine", "a", "wide-2", "x" * 40])
+def test_a_plain_word_may_be_a_name(name: str) -> None:
+    assert is_own_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["anchored", "proof", "shared", "drift", "Mine", "my_preset", "2wide", "-a", "", "x" * 41, "ein würfel"]
+)
+def test_another_name_may_not(name: str) -> None:
+    assert not is_own_name(name)

@@ -14,7 +14,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.evaluation.check import text_table
 from model.evaluation.decision import DecisionWord, Verdict
-from model.presets import changes, preset_label
+from model.presets import base_of, changes, preset_label
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -144,6 +144,7 @@ def _answer(report: "TrainReport") -> TrainAnswer:
         train=TrainPart(inputs=(trained, *window), targets=(trained,)),
         test=test,
         start=start_of(report.version),
+        base=base_of(report.config),
         changed=changes(report.config),
     )
     return TrainAnswer.model_validate(found)

@@ -14,6 +14,7 @@ from model.market.calendar import ExchangeCalendar
 from tasks.operations.stack.prefect_api import PrefectApi
 from tasks.operations.stack.schedules import moved
 from tasks.settings import project_file
+from tasks.settings.written_config import complete
 from tasks.system import durations
 
 WORK_POOL = "local-pool"
@@ -44,7 +45,8 @@ def deploy(
     calendar:   of the exchange whose open and close the schedules follow; None: New York's
     places:     tags that name the stores of the runs, which refuse to work on others
 
-    ConfigurationError where prefect.yaml is missing or damaged, or Prefect refuses it.
+    ConfigurationError where prefect.yaml is missing or damaged or names a preset that cannot be used, or Prefect
+    refuses it.
     """
     file = project_file("prefect.yaml")
     if not file.is_file():
@@ -57,6 +59,7 @@ def deploy(
     deployments = whole["deployments"]
     for deployment in deployments:
         _complete(deployment, parameters, calendar, places, paused.get(deployment["name"], ()))
+        _check_preset(deployment, file)
     with TemporaryDirectory() as folder:
         complete = Path(folder) / file.name
         complete.write_text(yaml.safe_dump(whole), encoding="utf-8")
@@ -117,6 +120,19 @@ def _complete(
         schedule.update((calendar and moved(schedule, slug, calendar)) or {})
         if slug in paused:
             schedule["active"] = False
+
+
+def _check_preset(deployment: Mapping[str, Any], file: Path) -> None:
+    """ConfigurationError where each run of it would fail, for want of the preset that it names."""
+    try:
+        complete(deployment["parameters"].get("forecaster"))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the deployment {deployment['name']} in {file}",
+            have=str(error),
+            need="a preset that can be used",
+            remedy="correct its file, or name another one; `tomorrow presets` lists them",
+        ) from None
 
 
 def _paused(api: PrefectApi) -> dict[str, list[str]]:

@@ -42,6 +42,9 @@ print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras") if name
         ("backtest --source csv --prices mine.csv", 3, "mine.csv: no such file"),
         ("backtest --from 2020-05 --to 2020-01", 2, "--to 2020-01: the first month is after the last one"),
         ("train --preset anchord", 2, "preset 'anchord': no preset of that name"),
+        ("train --preset gone.yaml", 2, "gone.yaml: no such file"),
+        ("backtest --presets anchored,gone.yaml", 2, "gone.yaml: no such file"),
+        ("presets anchord", 2, "preset 'anchord': no preset of that name. Did you mean 'anchored'?"),
     ],
 )
 def test_a_mistake_is_told_before_anything_starts(

@@ -104,7 +104,7 @@ def test_help_loads_no_library_that_computes_or_orchestrates(
 
 
 def test_the_shell_completes_commands_options_and_loads_little_for_it() -> None:
-    assert completed("tomorrow p", 1) == ["promote", "predict", "prices"]
+    assert completed("tomorrow p", 1) == ["presets", "promote", "predict", "prices"]
     assert completed("tomorrow predict --co", 2) == ["--columns", "--column"]
 
 

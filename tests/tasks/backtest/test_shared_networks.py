@@ -203,3 +203,9 @@ def test_a_network_that_others_put_there_is_not_used(tracking: Tracking, named: 
     kept = shared_fit(tracking, named, date(2021, 6, 1))
     assert kept is not None
     assert kept.fit.before == DAYS[2]
+
+
+def test_the_name_of_a_configuration_is_no_part_of_its_shared_network() -> None:
+    mine = config().model_copy(update={"preset": "mine"})
+    assert network_id(mine, ["ONE"]) == network_id(config(), ["ONE"])
+    assert network_id(config(members=2), ["ONE"]) != network_id(config(), ["ONE"])

@@ -41,3 +41,18 @@ def test_a_damaged_file_is_named(content: bytes, have: str, tmp_path: Path, monk
         deployments.deploy(Unasked("http://127.0.0.1:9/api"), {}, {})
     assert refused.value.subject == str(file)
     assert have in str(refused.value)
+
+
+def test_a_preset_that_cannot_be_used_is_told_before_a_run_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "prefect.yaml"
+    file.write_text("deployments: [{name: train, parameters: {forecaster: {preset: mine}}}]", encoding="utf-8")
+    monkeypatch.setattr(deployments, "project_file", lambda _: file)
+    monkeypatch.setenv("TOMORROW_HOME", str(tmp_path))
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.yaml").write_text("preset: anchored\nlookback: 0\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        deployments.deploy(Unasked("http://127.0.0.1:9/api"), {}, {})
+    assert refused.value.subject == f"the deployment train in {file}"
+    assert "mine.yaml: line 2: lookback: 0; needed: 1 or more" in refused.value.have

@@ -11,9 +11,19 @@ from pydantic import BeforeValidator
 
 from flows.cli.command import command
 from flows.cli.configuration import cluster_address, given, jobs, prepare, validated
-from flows.cli.options import ClusterAddress, Jobs, PriceOptions, TrainingOptions, count, day, flag, month, option
+from flows.cli.options import (
+    ClusterAddress,
+    Jobs,
+    PriceOptions,
+    TrainingOptions,
+    count,
+    day,
+    flag,
+    month,
+    option,
+    several_presets,
+)
 from flows.cli.result import Answer, CommandResult, Count, PricesAnswer, for_each, lines, look, of, table
-from model.config import PRESETS
 from model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +137,8 @@ def backtest(
     prices: BacktestPriceOptions,
     training: TrainingOptions,
     presets: Annotated[
-        str, option("--presets", "NAME,...", f"Training configurations: {', '.join(PRESETS)}.")
+        str,
+        option("--presets", "NAME,...", "Training configurations, each as --preset takes it.", parser=several_presets),
     ] = "tutorial",
     first_month: Annotated[
         str | None, option("--from", "YYYY-MM", "First month (default: a year before the last).", parser=month)
@@ -232,7 +243,15 @@ def _forecasters(presets: str, training: TrainingOptions) -> "tuple[ForecasterCo
             need="at least one, with commas between several",
             remedy="for example --presets tutorial,anchored",
         )
-    return tuple(training.forecaster(name) for name in named)
+    made = tuple(training.forecaster(name) for name in named)
+    if len({config.preset for config in made}) < len(made):
+        raise UsageError(
+            f"--presets {presets}",
+            have="two presets of one name",
+            need="each name once: it stands for the preset in the tables",
+            remedy="leave one of them out, or rename its file",
+        )
+    return made
 
 
 def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":

@@ -1,0 +1,173 @@
+"""Presets of one's own: YAML files in `presets` of the state directory, or anywhere else if they are named by path.
+
+A file names the built-in preset that it starts from, and what differs. The preset is called as its file is.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from model.config import PRESETS, ForecasterConfig
+from model.errors import ConfigurationError, UsageError, did_you_mean
+from model.presets import TAKEN, fill_in, is_own_name
+from tasks.settings.faults import contradiction, have_and_need
+from tasks.settings.read import read_settings
+from tasks.settings.schema import Settings
+from tasks.settings.yaml_file import NotReadable, Written, read_yaml
+
+FOLDER = "presets"
+ENDINGS = (".yaml", ".yml")
+ABOUT, BASE = "about", "preset"
+LONGEST_ABOUT = 300
+PAGE = "see docs/presets.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPreset:
+    """A preset of one's own.
+
+    about: what it is, in its author's words; empty where they say nothing
+    """
+
+    name: str
+    file: Path
+    about: str
+    config: ForecasterConfig
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a preset is named by its file, not by its name."""
+    return text.casefold().endswith(ENDINGS) or os.sep in text
+
+
+def preset_named(text: str, settings: Settings | None = None) -> OwnPreset:
+    """A preset of one's own, by its name or its file.
+
+    UsageError where there is none of that name; ConfigurationError where it cannot be used.
+    """
+    if is_file_name(text):
+        return read_preset(Path(text))
+    folder = folder_of(settings or read_settings())
+    files = _files(folder, text)
+    if len(files) > 1:
+        raise ConfigurationError(
+            f"preset {text!r}",
+            have=f"two files: {' and '.join(file.name for file in files)} in {folder}",
+            need="one file for a name",
+            remedy="remove or rename one of them",
+        )
+    if files:
+        return read_preset(files[0])
+    names = (*PRESETS, *sorted({file.stem for file in _files(folder)}))
+    raise UsageError(
+        f"preset {text!r}",
+        have=f"no preset of that name{did_you_mean(text, names)}",
+        need=f"one of {', '.join(names)}, or a file: FILE.yaml",
+        remedy="name one of them with --preset; `tomorrow presets` says what each is",
+    )
+
+
+def own_presets(settings: Settings) -> tuple[tuple[OwnPreset, ...], tuple[ConfigurationError, ...]]:
+    """The presets in the state directory, by name, and why the others there cannot be used."""
+    found: list[OwnPreset] = []
+    errors: list[ConfigurationError] = []
+    try:
+        names = sorted({file.stem for file in _files(folder_of(settings))})
+    except OSError as error:
+        have = error.strerror or str(error)
+        return (), (_wrong(folder_of(settings), have, "a folder that can be read", "make it readable, or remove it"),)
+    for name in names:
+        try:
+            found.append(preset_named(name, settings))
+        except ConfigurationError as error:
+            errors.append(error)
+    return tuple(found), tuple(errors)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where they are kept."""
+    return settings.home / FOLDER
+
+
+def read_preset(file: Path) -> OwnPreset:
+    """The preset in a file; ConfigurationError says what is wrong with it, and on which line."""
+    if not is_own_name(file.stem):
+        _refuse_name(file)
+    if file.suffix.casefold() not in ENDINGS:
+        raise _wrong(file, f"the ending {file.suffix!r}", f"the ending {' or '.join(ENDINGS)}", "rename the file")
+    try:
+        written = read_yaml(file)
+    except NotReadable as fault:
+        raise _wrong(file, str(fault), "a preset as a YAML file: preset: anchored, and what differs", PAGE) from None
+    raw = dict(written.values)
+    about = raw.pop(ABOUT, None) or ""
+    if not isinstance(about, str) or len(about) > LONGEST_ABOUT:
+        need = f"a sentence of {LONGEST_ABOUT} characters at most, in quotes if it has a colon"
+        raise _wrong(file, _at(written, (ABOUT,), "about: no sentence, or a long one"), need, "correct it", ABOUT)
+    base = raw.get(BASE)
+    if not isinstance(base, str) or base not in PRESETS:
+        have = "no key `preset`" if base is None else f"preset: {base!r}, which is no built-in one"
+        need = f"the built-in preset that it starts from: {', '.join(PRESETS)}"
+        raise _wrong(file, _at(written, (BASE,), have), need, "write it, such as preset: anchored", BASE)
+    if "column" in raw:
+        have = _at(written, ("column",), f"column: {raw['column']!r}")
+        raise _wrong(file, have, "a preset for every column", "remove the line; --column chooses the column", "column")
+    try:
+        config = ForecasterConfig.model_validate(fill_in(raw) | {"preset": file.stem})
+    except ValidationError as error:
+        raise _invalid(file, written, error) from None
+    return OwnPreset(name=file.stem, file=file, about=" ".join(about.split()), config=config)
+
+
+def as_yaml(base: str, about: str, changed: Mapping[str, Any]) -> str:
+    """The text of a preset's file."""
+    return yaml.safe_dump({ABOUT: about, BASE: base, **changed}, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _files(folder: Path, name: str | None = None) -> list[Path]:
+    """The files of the folder that are presets, or those with one name; a hidden file is none."""
+    if name is not None:
+        plain = re.fullmatch(r"[\w.-]+", name) is not None
+        return [file for ending in ENDINGS if plain and os.path.lexists(file := folder / f"{name}{ending}")]
+    if not os.path.lexists(folder):
+        return []
+    return [file for file in folder.iterdir() if file.suffix in ENDINGS and not file.name.startswith(".")]
+
+
+def _refuse_name(file: Path) -> None:
+    if file.stem in TAKEN:
+        what = "a built-in preset" if file.stem in PRESETS else "something else"
+        raise _wrong(file, f"the name of {what}", "a name of its own", "rename the file")
+    raise _wrong(
+        file,
+        f"the name {file.stem!r}",
+        "a plain word: small letters, digits and hyphens, 40 at most, a letter first",
+        "rename the file, such as my-preset.yaml",
+    )
+
+
+def _invalid(file: Path, written: Written, error: ValidationError) -> ConfigurationError:
+    """The error for the first fault of the values."""
+    fault = error.errors()[0]
+    key = ".".join(map(str, fault["loc"]))
+    if said := contradiction(fault):
+        return _wrong(file, said, "values that fit together", f"change one of them; {PAGE}", key)
+    have, need = have_and_need(ForecasterConfig, fault)
+    named = f"{key}: {have}" if key else have
+    return _wrong(file, _at(written, fault["loc"], named), need, "correct it; docs/configuration.md has every key", key)
+
+
+def _at(written: Written, place: tuple[str | int, ...], said: str) -> str:
+    """What is said of a key, with its line where it is in the file."""
+    line = written.line(place)
+    return said if line is None else f"line {line}: {said}"
+
+
+def _wrong(file: Path, have: str, need: str, remedy: str, key: str = "") -> ConfigurationError:
+    return ConfigurationError(f"preset {file}", have=have, need=need, remedy=remedy, **({"key": key} if key else {}))
