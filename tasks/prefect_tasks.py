@@ -25,10 +25,12 @@ from model.evaluation.evaluation import evaluate
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
 from model.training.fit_shared import fit_shared
+from model.tuning.trial import TrialResult
 from tasks.backtest.afresh import fit_afresh
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
 from tasks.backtest.shared_networks import keep_fit, shared_fit
+from tasks.backtest.tuning.trial import TrialAssignment, try_configuration
 from tasks.forecasts.make import make_forecast, make_naive_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts
@@ -185,6 +187,14 @@ def fit_of_backtest_task(name: str, stamp: str, given: Assignment) -> Fitted:  #
     """One fit of a backtest, by a worker of a cluster or by this process."""
     _work_for(stamp)
     return fit_afresh(given)
+
+
+# A tuning.
+@task(name="trial", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+def trial_task(name: str, stamp: str, given: TrialAssignment) -> TrialResult:  # noqa: ARG001 - the name is the task run's
+    """One trial of a tuning, by a worker of a cluster or by this process."""
+    _work_for(stamp)
+    return try_configuration(given)
 
 
 # Several securities.

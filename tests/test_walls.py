@@ -32,6 +32,7 @@ BREACHES = {
     ),
     "fastapi, uvicorn and prometheus only where the board is served": ("tasks/prices/fetch.py", "fastapi"),
     "dask only where processes are started, and where flows give them work": ("flows/train.py", "distributed"),
+    "optuna only where a preset is tuned": ("tasks/training/run.py", "optuna"),
     "s3 only where prices are kept": ("tasks/prices/snapshots.py", "s3fs"),
 }
 

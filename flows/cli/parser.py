@@ -35,6 +35,7 @@ COMMANDS = {
         "Walk-forward backtest: train and forecast at past dates, and compare with naive forecasts.",
     ),
     "presets": ("configurations.presets", "Show the presets, what each is and what it costs."),
+    "tune": ("configurations.tune", "Look for a better preset, on sessions before those of a proof alone."),
     "promote": ("promote", "Move a version to a stage, through the gate."),
     "approve": ("promote", "Let a version that waits for a person go to Production."),
     "reject": ("promote", "Keep a version that waits for a person out of Production."),

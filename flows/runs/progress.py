@@ -1,5 +1,6 @@
 """How far a run is: a bar on a terminal, else a line now and then. To standard error or to Prefect, never to output."""
 
+import math
 import multiprocessing
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from model.backtest.plan import Fit
     from model.training.fit import OnEpoch
+    from model.tuning.trial import TrialResult
     from tasks.backtest.proofs import OnPeriod
 
 LOGGED = 10  # lines that show how the loss falls
@@ -18,6 +20,7 @@ LOG_EVERY_SECONDS = 10.0  # while securities are fetched
 # Called with how much is done, and the text beside it.
 Show = Callable[[int, str], None]
 OnFit = Callable[["Fit"], None]
+OnTrial = Callable[[int, "TrialResult"], None]
 
 
 @contextmanager
@@ -161,3 +164,29 @@ def _bar(title: str, total: int, beside: str = "", *, own_time_left: bool = Fals
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=total, beside=beside)
         yield lambda done, text: progress.update(task, completed=done, beside=text)
+
+
+@contextmanager
+def tuning_progress(done: int, trials: int) -> "Iterator[OnTrial]":
+    """Show trials as they are done: in the run's log, and on a terminal as a bar."""
+    from prefect import runtime
+    from prefect.logging import get_run_logger
+
+    logger, best = get_run_logger(), math.inf
+    aloud = runtime.deployment.id is None
+    with _bar("tuning", trials, "trials") if sys.stderr.isatty() else nullcontext() as draw:
+
+        def show(number: int, result: "TrialResult") -> None:
+            nonlocal done, best
+            done += 1
+            best = min(best, math.inf if result.crps is None else result.crps)
+            early = f"ended early, after {len(result.held_back)} epochs"
+            came = early if result.crps is None else f"CRPS {result.crps:.4f}"
+            line = f"trial {number}, {done} of {trials} done: {came}"
+            logger.info(line)
+            if draw is not None:
+                draw(done, f"trials; the best CRPS of them {best:.4f}")
+            elif aloud:
+                sys.stderr.write(f"{line}\n")
+
+        yield show

@@ -34,12 +34,15 @@ def train_forecaster(
     watchers: Sequence[OnEpoch] = (),
     parent: Parent | None = None,
     shared: SharedFit | None = None,
+    judged: OnEpoch | None = None,
 ) -> Forecaster:
     """Fit recipe, network and distribution on the training part, and on nothing else.
 
     watchers: called after each epoch with its number, from 1 through all networks, and its mean loss
     parent:   the forecaster whose weights the networks start with; ValueError if it may not be used
     shared:   the shared network, where the configuration has one; ValueError if it may not be used, or there is none
+    judged:   called after each epoch of the first network with its number, from 1, and its loss on the windows held
+              back; an error of it ends the fit
     """
     if parent and (refusal := parent.past.refusal(train, config)):
         raise ValueError(refusal)
@@ -57,8 +60,9 @@ def train_forecaster(
         if parent:
             network.set_weights(parent.weights[member])
         report = _reporter(watchers, sum(len(course.training) for course in courses))
+        fitting = network, windows, config.training, seed, draws
         if isinstance(recipe, ChangeRecipe):
-            courses.append(fit_distribution(network, windows, config.training, seed, draws, report))
+            courses.append(fit_distribution(*fitting, report, judged if member == 0 else None))
         else:
             courses.append(fit(network, windows, config.training, draws, report))
         weights.append(tuple(network.get_weights()))

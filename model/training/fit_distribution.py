@@ -24,6 +24,7 @@ def fit_distribution(
     seed: int,
     draws: Random,
     report: Callable[[int, float], None],
+    judged: Callable[[int, float], None] | None = None,
 ) -> LossCourse:
     """Fit a network in place; how its loss went.
 
@@ -32,14 +33,17 @@ def fit_distribution(
     seed:   draws the order of the windows, another one in each epoch
     draws:  the generator of its dropout's seeds
     report: called after each epoch with its number, from 1, and its mean loss
+    judged: called after each epoch with its number and the mean loss on the windows held back; it may end the fit by an
+            error
     """
     n, order = fitted_on(windows, config), np.random.default_rng(seed)
     epochs = begin(network, windows, config, draws, Pinball.of(windows.targets))
     losses = (epochs.run(order.permutation(n)) for _ in range(config.epochs))
     judge = (lambda: epochs.judge(n)) if n < len(windows) else None
-    course = fit_epochs(network, losses, judge, epochs.weights, config.patience, report)
-    epochs.end()
-    return course
+    try:
+        return fit_epochs(network, losses, judge, epochs.weights, config.patience, report, judged)
+    finally:
+        epochs.end()
 
 
 def fit_epochs(
@@ -49,6 +53,7 @@ def fit_epochs(
     weights: "Callable[[], list[np.typing.NDArray[np.float32]]]",
     patience: int | None,
     report: Callable[[int, float], None],
+    told: Callable[[int, float], None] | None = None,
 ) -> LossCourse:
     """Fit epoch by epoch, and give the network the weights that are kept; how its loss went.
 
@@ -56,6 +61,7 @@ def fit_epochs(
     judge:    the mean loss on the windows held back, as the weights are now; None where none are
     weights:  as they are now
     patience: stop after so many epochs that were no better
+    told:     called after each epoch that was judged on the windows held back
     """
     # A loss that is not a number is never the best.
     best, kept, waited, best_epoch = math.inf if judge is None else judge(), network.get_weights(), 0, 0
@@ -69,6 +75,8 @@ def fit_epochs(
         judged = loss if judge is None else judge()
         if judge is not None:
             judgements.append(judged)
+            if told is not None:
+                told(epoch, judged)
         waited += 1
         if judged < best or (math.isnan(best) and not math.isnan(judged)):
             best, kept, waited, best_epoch = judged, weights(), 0, epoch

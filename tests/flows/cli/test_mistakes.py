@@ -44,6 +44,9 @@ print(json.dumps([code, [name for name in ("prefect", "mlflow", "keras") if name
         ("train --preset anchord", 2, "preset 'anchord': no preset of that name"),
         ("train --preset gone.yaml", 2, "gone.yaml: no such file"),
         ("backtest --presets anchored,gone.yaml", 2, "gone.yaml: no such file"),
+        ("tune --preset tutorial", 2, "preset 'tutorial': it forecasts the price's level"),
+        ("tune --trials 1", 2, "--trials: 1"),
+        ("tune --ticker KO --ticker META", 2, "--ticker: 2 securities"),
         ("presets anchord", 2, "preset 'anchord': no preset of that name. Did you mean 'anchored'?"),
     ],
 )

@@ -1,0 +1,1 @@
+"""What a tuning tries, on which sessions, and how one trial is judged."""

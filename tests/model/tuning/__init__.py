@@ -1,0 +1,1 @@
+"""What a tuning tries, and on which sessions."""

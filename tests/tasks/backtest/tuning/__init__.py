@@ -1,0 +1,1 @@
+"""A study, and the preset that comes of it."""
