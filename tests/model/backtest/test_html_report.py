@@ -83,12 +83,12 @@ def test_the_verdict_on_the_distributions_comes_before_that_on_the_point_forecas
     (preset,) = result(plan()).presets
     metrics = preset.metrics
     assert verdict(preset) == (
-        f"offset beats the best naive distribution: CRPS ${metrics['crps']:.3f}, mean of 2 seeds, "
+        f"offset (tutorial) beats the best naive distribution: CRPS ${metrics['crps']:.3f}, mean of 2 seeds, "
         f"naive ${metrics['naive_crps']:.3f}, skill {metrics['crps_skill']:+.4f}. As a point forecast it does not beat "
         f"the best naive one (no skill): RMSE ${metrics['rmse']:.3f}, mean of 2 seeds, "
         f"naive ${metrics['naive_rmse']:.3f}, skill {metrics['skill']:+.4f}."
     )
-    assert "offset beats the best naive distribution" in report_page(result(plan()), {}, {})
+    assert "offset (tutorial) beats the best naive distribution" in report_page(result(plan()), {}, {})
 
 
 def test_what_gives_no_distribution_is_judged_by_its_errors_alone() -> None:
@@ -99,8 +99,8 @@ def test_what_gives_no_distribution_is_judged_by_its_errors_alone() -> None:
     }
     bare = replace(made, presets=(replace(made.presets[0], by_seed=seeds),))
     page = report_page(bare, {}, {})
-    assert "offset does not beat the best naive forecast (no skill): RMSE" in page
-    assert named_rows(page)["offset"][1] == "\N{EN DASH}"
+    assert "offset (tutorial) does not beat the best naive forecast (no skill): RMSE" in page
+    assert named_rows(page)["offset (tutorial)"][1] == "\N{EN DASH}"
 
 
 def test_the_meaning_of_evidence_stands_where_a_figure_shows_it() -> None:
