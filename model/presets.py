@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
-from model.config import PRESETS, ForecasterConfig, Frozen, merged
+from model.config import PRESETS, ForecasterConfig, Frozen
 
 DEFAULT = "tutorial"
 # More changes than this would hide the rest of a name in a list of runs.
@@ -22,6 +22,15 @@ def fill_in(raw: Any) -> Any:
     if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"no preset is called {name!r}: it is one of {', '.join(PRESETS)}")
     return merged(PRESETS[name].model_dump(), written)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both configurations as one, key by key; where both have a value, the one `above` counts."""
+    return {**below, **above} | {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
 
 
 def differences(config: ForecasterConfig) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def _differences(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
         if isinstance(value, Mapping):
             if inner := _differences(known[key], value):
                 found[key] = inner
-        elif value != known[key]:
+        elif value != known.get(key):
             found[key] = value
     return found
 
