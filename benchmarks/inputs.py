@@ -75,7 +75,7 @@ def _losses(
     prices: "Prices", column: str, name: str | None, years: Sequence[int], options: argparse.Namespace
 ) -> "Values":
     """(n,) the CRPS of each session of the years, with one input or none."""
-    from model.artifact.other_series import SeriesInput
+    from model.artifact.series_input import SeriesInput
     from model.config import preset
     from model.evaluation.distribution import crps
     from model.training import objective

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from model.artifact.other_series import SeriesInput
+from model.artifact.series_input import SeriesInput
 from model.errors import UsageError, did_you_mean
 
 Column = Literal["Open", "High", "Low", "Close"]
@@ -222,7 +222,7 @@ class PriceRequest(Frozen):
         (), description="with csv: which column is which, where that is not recognised, such as close=Price USD"
     )
     date_format: str | None = Field(None, description="with csv: how dates are written, such as DD/MM/YYYY")
-    inputs: tuple[str, ...] = Field((), description="files with columns that the configuration's `series` name")
+    series_files: tuple[str, ...] = Field((), description="files with columns that the configuration's `series` name")
     as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
     first: date | None = Field(None, description="use no price before that day")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from .distribution import Calibration
 from .market_state import StateBranch, market_state
-from .other_series import SeriesInput, series_state
+from .other_series import series_state
 from .scale import PRICES, MovementScale, Table, Values
+from .series_input import SeriesInput
 
 Inputs = npt.NDArray[np.float32]
 

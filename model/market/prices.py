@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from model.artifact.other_series import SeriesInput
+from model.artifact.series_input import SeriesInput
 from model.errors import TooFewPrices
 from model.market.money import Money
 from model.market.security import Security
@@ -170,6 +170,18 @@ class Prices:
         """The names of those of these series that do not stand beside the prices."""
         there = () if self.others is None else self.others.columns
         return tuple(each.name for each in series if not set(each.columns) <= set(there))
+
+    def only_with(self, series: Sequence[SeriesInput]) -> "Prices":
+        """The same prices with these series beside, which are there, and no others."""
+        wanted = tuple(column for each in series for column in each.columns)
+        if self.others is None or wanted == self.others.columns:
+            return self
+        there = self.others.table()
+        values = np.column_stack([there[column] for column in wanted]) if wanted else None
+        sources = {each.name: self.others.sources[each.name] for each in series}
+        return replace(
+            self, others=None if values is None else OtherSeries(columns=wanted, values=values, sources=sources)
+        )
 
     @property
     def fingerprint(self) -> str:

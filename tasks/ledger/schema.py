@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 # PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made or migrated.
 LEDGER_LOCK = 0x7064_6572
 
@@ -78,6 +78,7 @@ forecasts = sa.Table(
     *(sa.Column(name, sa.Double) for name in ("lower", "upper", "level", "observed")),
     sa.Column("currency", sa.Text),
     sa.Column("observed_at", Moment),
+    sa.Column("without", sa.Text),
     sa.Index("forecasts_of_a_session", "model", "session"),
     sa.Index("forecasts_filled_in", "model", "observed_at"),
     sa.Index("forecasts_of_a_run", "run_id"),

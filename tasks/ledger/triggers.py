@@ -13,7 +13,7 @@ import sqlalchemy as sa
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
-    *("quantiles", "naive_quantiles", "currency"),
+    *("quantiles", "naive_quantiles", "currency", "without"),
 ]
 # Tables whose rows are never changed or removed, and what a row is called.
 STANDING = (

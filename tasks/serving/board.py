@@ -41,6 +41,7 @@ class ForecastRow(Shown):
     naive_ranges: the same levels of the naive distribution: how far prices have moved lately
     late:         whether it was made after its session had begun, so that it does not count
     stale:        whether its prices are those of an earlier fetch
+    without:      the other series that its version knows and that were not there; null where it was made with all
     currency:     as the source names it (USD, GBp), `points` of an index; null where prices have none
     """
 
@@ -58,6 +59,7 @@ class ForecastRow(Shown):
     late: bool
     stale: bool
     source: str
+    without: str | None = None
 
     @property
     def money(self) -> Money:

@@ -8,7 +8,7 @@ does, but from a copy whose files were checked against those that were registere
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from model.artifact import inference
 from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
 from model.artifact.numpy_network import NumpyNetwork
-from model.artifact.recipes import Recipe
-from model.artifact.scale import PRICES
+from model.artifact.other_series import silent_series
+from model.artifact.recipes import ChangeRecipe, Recipe
+from model.artifact.scale import PRICES, MovementScale
+from model.artifact.series_input import LONG, SeriesInput
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
     from mlflow.entities import LoggedModel
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas")
 KERAS = ("keras", "tensorflow")
 DATE = "Date"
+# The key of an artefact's metadata: the other series that it takes as inputs.
+SERIES = "series"
 
 
 def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
@@ -69,7 +73,9 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
     from mlflow.models import Model
 
     recipe = forecaster.recipe
-    columns, rows = _columns(recipe), max(recipe.rows, recipe.scale.rows)
+    columns, rows, series = _columns(recipe), max(recipe.rows, recipe.scale.rows), _series(recipe)
+    if series:
+        rows = max(rows, LONG + recipe.scale.rows)
     network, written, stored = (folder / name for name in ("network.keras", "recipe.json", "model"))
     forecaster.network.save(network)
     written.write_text(recipe.to_json(), encoding="utf-8")
@@ -89,6 +95,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
         artifacts=artifacts,
         signature=_signature(),
         input_example=_frame(example, columns).tail(rows),
+        metadata={SERIES: [asdict(each) for each in series]} if series else None,
         pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         mlflow_model=Model(
             artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id
@@ -99,8 +106,14 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
 
 
 def _columns(recipe: Recipe) -> list[str]:
-    """The columns that a forecast needs, then those that only its distribution needs."""
-    return list(dict.fromkeys((*recipe.columns, *PRICES)))
+    """The columns that a forecast needs, then those that only its distribution needs, then other series."""
+    others = (column for each in _series(recipe) for column in each.columns)
+    return list(dict.fromkeys((*recipe.columns, *PRICES, *others)))
+
+
+def _series(recipe: Recipe) -> tuple[SeriesInput, ...]:
+    """The other series that a recipe takes as inputs."""
+    return recipe.series if isinstance(recipe, ChangeRecipe) else ()
 
 
 def _frame(prices: Prices, columns: Sequence[str]) -> "pd.DataFrame":
@@ -131,6 +144,15 @@ class PackagedForecaster:
     model_uri: str
     model: Any
 
+    @property
+    def series(self) -> tuple[SeriesInput, ...]:
+        """The other series that it takes as inputs."""
+        return series_of(self.model.metadata)
+
+    def without(self, prices: Prices) -> tuple[str, ...]:
+        """The names of those of them without which it forecasts from these prices."""
+        return silent_series(prices.table(), self.series, MovementScale())
+
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
         """Forecasts as distributions, each for the session after its origin.
 
@@ -149,7 +171,8 @@ class PackagedForecaster:
             )
         params = {"origins": origins, "next_session": "" if prices.following is None else str(prices.following)}
         try:
-            answer = self.model.predict(_frame(prices, COLUMNS), params=params)
+            others = () if prices.others is None else prices.others.columns
+            answer = self.model.predict(_frame(prices, (*COLUMNS, *others)), params=params)
         except ValueError as error:
             raise TooFewPrices(
                 f"forecast of {prices.security.ticker} by {self.model_uri}",
@@ -158,6 +181,14 @@ class PackagedForecaster:
                 remedy="give more history, or look at what the source holds",
             ) from error
         return Forecasts.from_columns({name: answer[name].to_numpy() for name in answer})
+
+
+def series_of(metadata: "Model") -> tuple[SeriesInput, ...]:
+    """The other series that a stored forecaster takes as inputs, by what MLflow keeps of it."""
+    return tuple(
+        SeriesInput(name=each["name"], transformations=tuple(each["transformations"]))
+        for each in (metadata.metadata or {}).get(SERIES, ())
+    )
 
 
 def load_libraries() -> None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from model.artifact.distribution import PROBABILITIES
 from model.artifact.market_state import STATE, market_state
-from model.artifact.other_series import SeriesInput, series_names, series_state
+from model.artifact.other_series import series_names, series_state
 from model.artifact.recipes import ChangeRecipe
 from model.artifact.scale import PRICES, MovementScale
+from model.artifact.series_input import SeriesInput
 from model.backtest.proof import assemble_proof, first_row, fit_period, forecast_period, periods
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
 from model.evaluation.baselines import naive_distributions, naive_forecasts

@@ -187,6 +187,8 @@ class Sources:
             yield self.trouble
         if self.overview is not None and self.overview.newest.stale:
             yield "The newest forecast was made from the prices of an earlier fetch."
+        if self.overview is not None and self.overview.newest.without:
+            yield f"The newest forecast was made without {self.overview.newest.without}, which was not known."
         if self.overview is not None and self.overview.newest.late:
             yield "The newest forecast was made after its session had opened, so it does not count."
         elif self.overview is not None and self.overview.newest.session < day:
@@ -217,4 +219,5 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         late=row.late,
         stale=row.stale,
         source=row.source,
+        without=row.without,
     )

@@ -7,9 +7,10 @@ import pytest
 
 from model.artifact.distribution import Calibration
 from model.artifact.market_state import STATE, StateBranch
-from model.artifact.other_series import SeriesInput, series_names, series_state
+from model.artifact.other_series import series_names, series_state
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.artifact.scale import RANGE, MovementScale, Values
+from model.artifact.series_input import SeriesInput
 from tests.model.artifact.test_market_state import every_day
 
 SCALE = MovementScale()

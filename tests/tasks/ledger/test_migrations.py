@@ -71,7 +71,7 @@ def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
 def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
     with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("CREATE TABLE ledger_version (version INTEGER)"))
-        connection.execute(sa.text("INSERT INTO ledger_version VALUES (1)"))
+        connection.execute(sa.text(f"INSERT INTO ledger_version VALUES ({LEDGER_VERSION})"))  # noqa: S608 - a number
         kept = [f'"{each.name}" TEXT' for each in metadata.tables["forecasts"].columns if "quantiles" not in each.name]
         connection.execute(sa.text(f"CREATE TABLE forecasts ({', '.join(kept)})"))
     with pytest.raises(ConfigurationError, match="tables of a development version, without") as refusal:
@@ -80,6 +80,22 @@ def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
     *_, missing = refusal.value.have.partition("without ")
     assert {"forecasts.quantiles", "forecasts.naive_quantiles", "trials.first"} <= set(missing.split(", "))
     assert not {f"forecasts.{name}" for name in ("model", "version", "forecast")} & set(missing.split(", "))
+
+
+def test_a_ledger_of_version_1_is_migrated_with_its_forecasts_and_stays_protected(uri: str) -> None:
+    Ledger(uri).append(FORECAST)
+    with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(sa.text("DROP TRIGGER forecasts_stand"))
+        connection.execute(sa.text("ALTER TABLE forecasts DROP COLUMN without"))
+        connection.execute(sa.text("UPDATE ledger_version SET version = 1"))
+    ledger = Ledger(uri)
+    assert versions(uri) == [LEDGER_VERSION]
+    assert ledger.rows() == (FORECAST,)
+    later = replace(FORECAST, version=4, without="^VIX")
+    assert ledger.append(later) == (later, True)
+    with sa.create_engine(uri, poolclass=sa.NullPool).connect() as connection, pytest.raises(sa.exc.DBAPIError):
+        connection.execute(sa.text("UPDATE forecasts SET without = 'QQQ' WHERE version = 4"))
 
 
 def test_the_triggers_keep_every_column_but_what_happened() -> None:

@@ -1,6 +1,7 @@
 """What programs are answered, of a board in memory and a ledger."""
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -48,6 +49,8 @@ def test_a_ledger_that_is_not_there_is_not_made(
 
 class Forecaster:
     """The code within a registered model, before it is given a network."""
+
+    metadata = SimpleNamespace(metadata=None)
 
     def predict(self, frame: Any, params: Mapping[str, Any]) -> Any:
         return ServedForecaster().predict(None, frame, dict(params))

@@ -35,7 +35,10 @@ INPUTS = RunConfig(request=PriceRequest(), forecaster=CONFIG, evaluation=Evaluat
 FILES = (
     *("MLmodel", "conda.yaml", "input_example.json", "python_env.yaml", "requirements.txt", "served_model.py"),
     *("serving_input_example.json", "artifacts/network.keras", "artifacts/recipe.json", "artifacts/weights.npz"),
-    *(f"artifacts/code/{name}.py" for name in ("__init__", "cells", "distribution", "inference", "market_state")),
+    *(
+        f"artifacts/code/{name}.py"
+        for name in ("__init__", "cells", "distribution", "inference", "market_state", "other_series", "series_input")
+    ),
     *(f"artifacts/code/{name}.py" for name in ("numpy_network", "recipes", "scale")),
 )
 
