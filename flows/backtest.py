@@ -10,8 +10,10 @@ from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.progress import backtest_progress
+from flows.runs.series import fetch_series
 from flows.runs.side_by_side.fits import run_fits
 from flows.runs.story import log_backtest, start_run
+from model.artifact.series_input import joined_series
 from model.backtest.html_report import verdict
 from model.backtest.plan import BacktestConfig
 from model.backtest.result import BacktestResult
@@ -72,6 +74,8 @@ def backtest(
     resolved = resolve(request, settings, at)
     with cluster_for(settings.cluster, jobs or processes_to_fit(), fits=True) as cluster:
         fetched = fetch(resolved, settings, at, "train")
+        wanted = joined_series(forecaster.series for forecaster in forecasters)
+        fetched = fetch_series(fetched, wanted, request, settings, at, "train")
         plan = plan_task(fetched.prices, backtest, forecasters)
         tracking = connect_task(settings)
         with open_backtest(tracking, plan, flow_run_tags() | fetched.tags()) as runs:

@@ -14,10 +14,11 @@ from flows.runs.daily_report import report_day
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
+from flows.runs.series import fetch_series
 from flows.runs.story import log_accepted, log_forecast, log_pulled, log_too_new, start_run
 from flows.runs.wording import forecast_sentence
 from model.config import Column, PriceRequest, WrittenRequest
-from tasks.forecasts.make import known_later
+from tasks.forecasts.make import known_later, series_of_version
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
     check_earlier_prices_task,
@@ -76,6 +77,7 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
     log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
+    fetched = fetch_series(fetched, series_of_version(tracking, version), request, settings, at, "predict")
     accept = request.accept_restatement
     accepted = check_earlier_prices_task(tracking, model, fetched.prices, at, accept=accept, version=version)
     log_accepted(accepted)

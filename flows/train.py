@@ -12,6 +12,7 @@ from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.progress import training_progress
+from flows.runs.series import add_series
 from flows.runs.story import log_accepted, log_decision, log_errors, log_preset, log_waiting, log_windows, start_run
 from flows.runs.wording import decision_sentence
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest, WrittenRequest
@@ -108,6 +109,7 @@ def train(
     seconds = start_run()
     settings, at = read_settings(), now()
     fetched = fetch(resolve(request, settings, at), settings, at, "train")
+    forecaster, fetched = add_series(forecaster, fetched, request, evaluation, settings, at)
     rows = sessions_needed(forecaster)
     split = split_task(fetched.prices, evaluation, rows)
     log_windows(split, rows)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_serializer, model_validator
 
+from model.artifact.series_input import SeriesInput
 from model.errors import UsageError, did_you_mean
 
 Column = Literal["Open", "High", "Low", "Close"]
@@ -37,6 +38,8 @@ def _without_default(schema: dict[str, Any]) -> None:
 
 
 Ticker = Annotated[str, BeforeValidator(_is_text)]
+# A name alone means the usual transformations of it.
+Series = Annotated[SeriesInput, BeforeValidator(lambda raw: {"name": raw} if isinstance(raw, str) else raw)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
@@ -155,23 +158,29 @@ class ForecasterConfig(Frozen):
     shrinkage: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0, description="with changes: the share of the forecast shift that is used; 0 leaves the newest Close"
     )
+    series: tuple[Series, ...] = Field(
+        (), description="with changes: other series as inputs, such as the index of volatility ^VIX"
+    )
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
 
-    @model_validator(mode="after")
-    def _loss_of_the_outputs(self) -> Self:
-        if (self.inputs == "changes") != (self.training.loss == "pinball"):
-            needed = "pinball" if self.inputs == "changes" else "mean_squared_error, mean_absolute_error or huber"
-            raise ValueError(f"inputs {self.inputs} need training.loss {needed}, not {self.training.loss}")
-        return self
+    @model_serializer(mode="wrap")
+    def _without_empty_series(self, dump: Any) -> dict[str, Any]:
+        """Without the key where there are none: digests of earlier configurations, by which things are found, stay."""
+        return {key: value for key, value in dump(self).items() if key != "series" or value}
 
     @model_validator(mode="after")
-    def _shares_what_is_in_scales(self) -> Self:
-        if self.training.shared != "own" and self.inputs != "changes":
-            raise ValueError(
-                "training.shared needs inputs: changes, as the presets anchored and daily have them: prices of "
-                "different securities cannot be fitted together"
-            )
+    def _fits_together(self) -> Self:
+        changes, shared = self.inputs == "changes", self.training.shared
+        if changes != (self.training.loss == "pinball"):
+            needed = "pinball" if changes else "mean_squared_error, mean_absolute_error or huber"
+            raise ValueError(f"inputs {self.inputs} need training.loss {needed}, not {self.training.loss}")
+        if shared != "own" and not changes:
+            raise ValueError("training.shared needs inputs: changes, as anchored has them: prices cannot be shared")
+        if self.series and (shared != "own" or not changes):
+            raise ValueError("series need inputs: changes, as the preset anchored has them, and training.shared: own")
+        if len({each.name.lower() for each in self.series}) != len(self.series):
+            raise ValueError("series: each of them once")
         return self
 
 
@@ -213,6 +222,7 @@ class PriceRequest(Frozen):
         (), description="with csv: which column is which, where that is not recognised, such as close=Price USD"
     )
     date_format: str | None = Field(None, description="with csv: how dates are written, such as DD/MM/YYYY")
+    series_files: tuple[str, ...] = Field((), description="files with columns that the configuration's `series` name")
     as_of: date | None = Field(None, description="use what was known at the close of that day, and no later price")
     first: date | None = Field(None, description="use no price before that day")
     vintage: Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")] | None = Field(
@@ -288,12 +298,3 @@ def preset(name: str) -> ForecasterConfig:
             remedy="name one of them with --preset",
         )
     return PRESETS[name]
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Both configurations as one, key by key; where both have a value, the one `above` counts."""
-    return {**below, **above} | {
-        key: merged(below[key], value)
-        for key, value in above.items()
-        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
-    }

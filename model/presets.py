@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
-from model.config import PRESETS, ForecasterConfig, Frozen, merged
+from model.config import PRESETS, ForecasterConfig, Frozen
 
 DEFAULT = "tutorial"
 # What the built-in presets are.
@@ -56,6 +56,15 @@ def base_of(config: ForecasterConfig) -> str | None:
     if config.preset in _UNNAMED:
         return None
     return min(PRESETS, key=lambda name: len(list(flat(_from(name, config)))))
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both configurations as one, key by key; where both have a value, the one `above` counts."""
+    return {**below, **above} | {
+        key: merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+    }
 
 
 def differences(config: ForecasterConfig) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def _differences(known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
         if isinstance(value, Mapping):
             if inner := _differences(known[key], value):
                 found[key] = inner
-        elif value != known[key]:
+        elif value != known.get(key):
             found[key] = value
     return found
 

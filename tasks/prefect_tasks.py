@@ -27,6 +27,7 @@ from model.training.fit import train_forecaster
 from model.training.fit_shared import fit_shared
 from model.tuning.trial import TrialResult
 from tasks.backtest.afresh import fit_afresh
+from tasks.backtest.better_with import proven_better_with
 from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
 from tasks.backtest.shared_networks import keep_fit, shared_fit
@@ -152,6 +153,7 @@ keep_fit_task = step(keep_fit, "keep fit")
 # The registry.
 connect_task = step(connect, "connect")
 prove_task = step(prove_versions, "prove", "fit")
+proven_better_task = step(proven_better_with, "prove with and without series", "fit")
 record_proof_task = step(record_proof, "log proof")
 ask_gate_task = step(ask_gate, "ask the gate")
 move_task = step(Registry.move, "move")

@@ -163,6 +163,16 @@ class PriceOptions:
         str | None,
         option("--date-format", "FORMAT", "With csv: how dates are written, such as DD/MM/YYYY or %d/%m/%Y."),
     ] = None
+    inputs: Annotated[
+        list[str],
+        option(
+            "--inputs",
+            "FILE",
+            "A file with other series as inputs: a column for each, named by `series` of the configuration; repeat for "
+            "several.",
+            parser=path,
+        ),
+    ] = field(default_factory=list)
     as_of: Annotated[
         date | None,
         option(
@@ -193,6 +203,7 @@ class PriceOptions:
             source=self.source,
             columns=tuple(self.columns) or None,
             date_format=self.date_format,
+            series_files=tuple(self.inputs) or None,
             as_of=self.as_of,
             first=self.first,
             vintage=self.vintage,

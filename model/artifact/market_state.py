@@ -56,7 +56,7 @@ def market_state(table: Table, origins: int, following: float | None, scale: Mov
         state = np.column_stack(
             [
                 *_echo(newest, moves, scales, following, origins),
-                *(np.log(_rolling_mean(moves, window, origins) / scales[-origins:]) for window in MOVEMENTS),
+                *(np.log(rolling_mean(moves, window, origins) / scales[-origins:]) for window in MOVEMENTS),
                 *_returns(newest["Close"], scales, origins),
                 *_volumes(newest, origins),
             ]
@@ -154,10 +154,10 @@ def _volumes(table: Table, origins: int) -> list[Values]:
     if "Volume" not in table:
         return [np.full(origins, np.nan)] * len(VOLUMES)
     volume = np.log(np.maximum(table["Volume"], 1.0))
-    return [volume[-origins:] - _rolling_mean(volume, window, origins) for window in VOLUMES]
+    return [volume[-origins:] - rolling_mean(volume, window, origins) for window in VOLUMES]
 
 
-def _rolling_mean(values: Values, window: int, origins: int) -> Values:
+def rolling_mean(values: Values, window: int, origins: int) -> Values:
     """(origins,) means of the newest `window` values without missing ones; NaN if more than half are missing."""
     padded = np.concatenate([np.full(max(0, origins + window - 1 - len(values)), np.nan), values])
     windows = np.lib.stride_tricks.sliding_window_view(padded[-(origins + window - 1) :], window)

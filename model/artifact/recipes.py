@@ -17,7 +17,9 @@ import numpy.typing as npt
 from .distribution import Calibration
 from .explained import width_factors
 from .market_state import StateBranch, market_state
+from .other_series import series_state
 from .scale import PRICES, MovementScale, Table, Values
+from .series_input import SeriesInput
 
 Inputs = npt.NDArray[np.float32]
 
@@ -115,6 +117,9 @@ class Recipe(ABC):
         raw["calibration"] = Calibration(**{name: _frozen(value) for name, value in raw["calibration"].items()})
         if raw.get("branch") is not None:
             raw["branch"] = StateBranch(**{name: _frozen(value) for name, value in raw["branch"].items()})
+        if "series" in raw:
+            named = ({name: _frozen(value) for name, value in each.items()} for each in raw["series"])
+            raw["series"] = tuple(SeriesInput(**each) for each in named)
         return RECIPES[raw.pop("inputs")](**raw)
 
     def _newest(self, table: Table, name: str, origins: int, least: float = 0.0) -> Values:
@@ -202,11 +207,13 @@ class ChangeRecipe(Recipe):
     shrinkage: the share of the shift that is used; 0 would leave the newest Close
     ordinary:  the scale of an ordinary market: the training part's median
     branch:    the linear branch; None before it is fitted
+    series:    the other series that the branch sees
     """
 
     shrinkage: float
     ordinary: float = math.inf
     branch: StateBranch | None = None
+    series: tuple[SeriesInput, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -246,7 +253,12 @@ class ChangeRecipe(Recipe):
         """The linear branch's correction of the scale."""
         if self.branch is None:
             return np.zeros(n)
-        return self.branch.correction(market_state(table, n, following, self.scale))
+        return self.branch.correction(self.state(table, n, following))
+
+    def state(self, table: Table, n: int, following: float | None) -> Values:
+        """(n, inputs of the branch) the market's state at the newest n sessions, then what other series say."""
+        own = market_state(table, n, following, self.scale)
+        return np.hstack([own, series_state(table, n, self.series, self.scale)]) if self.series else own
 
     def placed(self, outputs: Values, table: Table, following: float | None) -> Placed:
         """The newest Close, moved by the shift times `shrinkage`; as wide as scale, branch and network say."""
@@ -260,7 +272,7 @@ class ChangeRecipe(Recipe):
     def explained(self, outputs: Values, table: Table, following: float | None) -> dict[str, Values]:
         """As `width_factors` says."""
         n = len(outputs)
-        state = market_state(table, n, following, self.scale)
+        state = self.state(table, n, following)
         scale = self.scale.at(table, n)
         return width_factors(scale, self.ordinary, self.branch, state, outputs[:, 0], LARGEST_CORRECTION)
 

@@ -46,6 +46,7 @@ def fit_recipe(train: Prices, config: ForecasterConfig) -> Recipe:
         scale=scale,
         calibration=CHANGES,
         shrinkage=config.shrinkage,
+        series=config.series,
         ordinary=float(np.nanmedian(scales)) if np.isfinite(scales).any() else math.inf,
     )
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from model.market.exchange_hours import OBSERVED, SETTLING, Habit, Hours, Mask, load, sure_days, years
-from model.market.exchange_library import known_sessions, resolved
+from model.market.exchange_library import Moments, known_sessions, resolved
 from model.market.prices import Days
 
 __all__ = [
@@ -145,6 +145,16 @@ class ExchangeCalendar:
         """When trading ends, in UTC; earlier on half days."""
         hours, row = self._row(session)
         return _moment(hours.closes[row])
+
+    def over(self, days: Days) -> Moments:
+        """(n,) datetime64[s], when each session's prices have settled, in UTC; NaT for days that are no sessions."""
+        found = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[s]")
+        if len(days):
+            hours = self._hours(_date(days.min()), _date(days.max()))
+            rows = np.minimum(np.searchsorted(hours.sessions, days), len(hours.sessions) - 1)
+            there = hours.sessions[rows] == days
+            found[there] = hours.over[rows[there]]
+        return found
 
     def today(self, now: datetime) -> date:
         """The date at the exchange, in its own time zone."""

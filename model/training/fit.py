@@ -6,7 +6,6 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from model.artifact.market_state import market_state
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig, TrainingConfig
 from model.forecaster.forecaster import Forecaster, LossCourse
@@ -106,7 +105,7 @@ def _with_branch(recipe: Recipe, train: Prices, shared: SharedFit | None) -> Rec
         return replace(recipe, branch=shared.branch)
     windows = make_windows(train, recipe)
     known = {name: values[:-1] for name, values in train.table().items()}
-    state = market_state(known, len(windows), float(train.table()["Date"][-1]), recipe.scale)
+    state = recipe.state(known, len(windows), float(train.table()["Date"][-1]))
     return replace(recipe, branch=fit_branch(state, windows.targets))
 
 

@@ -16,8 +16,9 @@ from model.artifact.scale import Values
 
 # The levels of the loss; the middle of twenty equal cells.
 LEVELS = (np.arange(20) + 0.5) / 20
-# How strongly the linear branch's weights are held near 0; chosen on 2015 to 2017.
-RIDGE = 0.01
+# How strongly the linear branch's weights are held near 0, those of the market's own state and those of other series;
+# both were chosen on 2015 to 2017.
+RIDGE, SERIES_RIDGE = 0.01, 0.003
 # An input whose standard deviation is not above this counts as constant.
 LEAST_DEVIATION = 1e-9
 
@@ -60,7 +61,7 @@ class Pinball:
 def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
     """The linear branch that minimises the loss by itself, with a penalty on its weights.
 
-    state:   (n, len(STATE)), NaN where something is missing
+    state:   (n, len(STATE) or more), NaN where something is missing; what stands after STATE is from other series
     targets: (n,) changes in scales
     """
     from scipy.optimize import minimize
@@ -81,10 +82,12 @@ def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
         above = changes[:, np.newaxis] - widened
         loss = np.maximum(LEVELS * above, (LEVELS - 1) * above).mean()
         slope = (np.where(above > 0, -LEVELS, 1 - LEVELS) * widened).mean(axis=1)
-        gradient = np.concatenate([[slope.mean()], inputs.T @ slope / len(slope) + 2 * RIDGE * weights[1:]])
-        return float(loss + RIDGE * weights[1:] @ weights[1:]), gradient
+        own, others = weights[1 : 1 + len(STATE)], weights[1 + len(STATE) :]
+        pulled = np.concatenate([2 * RIDGE * own, 2 * SERIES_RIDGE * others])
+        gradient = np.concatenate([[slope.mean()], inputs.T @ slope / len(slope) + pulled])
+        return float(loss + RIDGE * own @ own + SERIES_RIDGE * others @ others), gradient
 
-    found = minimize(penalised, np.zeros(1 + len(STATE)), jac=True, method="L-BFGS-B")
+    found = minimize(penalised, np.zeros(1 + state.shape[1]), jac=True, method="L-BFGS-B")
     constant, *weights = found.x.tolist()
     return StateBranch(
         constant=constant, weights=tuple(weights), means=tuple(means.tolist()), deviations=tuple(deviations.tolist())

@@ -123,13 +123,12 @@ def prove(
                 if len(done) == period.stop - period.start:
                     made = so_far
                     continue
-                if so_far and _is_settled(assembled(so_far), settings):
-                    return KeptProof(proof=assembled(so_far), run_id=run_id)
+                if so_far and _is_settled(proof := assembled(so_far), settings):
+                    return KeptProof(proof=proof, run_id=run_id)
                 if kept_only:
                     return NOT_KEPT
-                before_fit = partial(tell, number, len(due))
                 try:
-                    made.append(kept.complete(prices, period, configuration, done, before_fit))
+                    made.append(kept.complete(prices, period, configuration, done, partial(tell, number, len(due))))
                 except PricesError as error:
                     # The version could be trained on all prices; but a fit on older ones alone is not possible.
                     day = prices.day(period.start)
@@ -152,9 +151,11 @@ def _trial(
     It uses the same history as when it was recorded: another history would give another draw, and with enough draws one
     is lucky.
     """
+    if lacking := prices.lacking(configuration.series):
+        return NoProof(f"these prices are without the series {', '.join(lacking)}")
+    prices = prices.only_with(configuration.series)
     trials, key = Trials(settings.ledger_uri), trial_key(configuration)
-    before = trials.of(model, key)
-    if before is not None:
+    if (before := trials.of(model, key)) is not None:
         oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
         if prices.first > before.oldest:
             begun = f"its proof began with prices from {before.oldest} on"
@@ -193,9 +194,8 @@ def _run(
             return str(known.info.run_id)
     if kept_only:
         return None
-    name = f"{ticker} {column} proof from {prices.day(start)}"
     tags = {**training_tags(prices, configuration), **named_run(tracking, configuration), KEY: key, "kind": KIND}
-    with start_run(tracking.client, experiment, name, tags) as run:
+    with start_run(tracking.client, experiment, f"{ticker} {column} proof from {prices.day(start)}", tags) as run:
         given = {"forecaster": configuration, "proof": tracking.settings.proof}
         run.log_params({name: config.model_dump(mode="json") for name, config in given.items()})
         kept.keep(f"runs:/{run.run_id}", {KEY: key})
@@ -296,5 +296,5 @@ class _Periods:
 
 def _digest_of_fit(place: Path) -> str:
     """The digest of a fit's files; it is stored with the forecasts, so that those of another fit are recognised."""
-    files = (place / name for name in (RECIPE_FILE, WEIGHTS_FILE))
+    files = (place / RECIPE_FILE, place / WEIGHTS_FILE)
     return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])

@@ -25,7 +25,7 @@ from tasks.system.durable_file import write_durably
 BEGINNING = ("session", "model", "ticker", "column")
 _BEFORE = ("version", "as_of", "made_at", "late", "currency", "forecast")
 _AFTER = ("naive", "naive_name", "observed", "observed_at", "error", "crps")
-_LAST = ("source", "stale", "run_id", "fingerprint")
+_LAST = ("source", "stale", "run_id", "fingerprint", "without")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

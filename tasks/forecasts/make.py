@@ -1,12 +1,14 @@
 """Makes the forecast of the next session: by a registered version, else by the best naive distribution."""
 
+import logging
 from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.errors import ConfigurationError, TooFewPrices, UsageError
+from model.artifact.series_input import SeriesInput
+from model.errors import ConfigurationError, TomorrowError, TooFewPrices, UsageError
 from model.evaluation.baselines import (
     FEWEST_CHANGES,
     best_naive_distribution,
@@ -23,7 +25,11 @@ from tasks.prices.request import calendar_for
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.tracking.checked_files import trained_as
+from tasks.tracking.client import Tracking
 from tasks.tracking.model_artifact import load_forecaster
+from tasks.tracking.run_inputs import run_config
+
+logger = logging.getLogger(__name__)
 
 
 def make_forecast(
@@ -39,10 +45,12 @@ def make_forecast(
     if trained.as_of > prices.last:
         raise _too_new(version, prices, trained.as_of)
     session, _ = _session(prices, settings, now)
-    made = load_forecaster(settings, version.model_uri, version.source).predict(replace(prices, following=session))
+    loaded = load_forecaster(settings, version.model_uri, version.source)
+    made = loaded.predict(replace(prices, following=session))
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
-    return replace(row, version=version.version, run_id=trained.run_id)
+    without = ", ".join(loaded.without(prices)) or None
+    return replace(row, version=version.version, run_id=trained.run_id, without=without)
 
 
 def make_naive_forecast(
@@ -71,6 +79,23 @@ def known_later(version: RegisteredVersion, prices: Prices, settings: Settings) 
     """
     as_of = trained_as(settings, version.model_uri, version.source).as_of
     return as_of if as_of > prices.last else None
+
+
+def series_of_version(tracking: Tracking, version: RegisteredVersion | None) -> tuple[SeriesInput, ...]:
+    """The other series that a version takes as inputs; none where its configuration cannot be read.
+
+    It then forecasts without them, which is said like everything that a forecast lacks.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if version is None:
+        return ()
+    try:
+        run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
+        return run_config(tracking, run_id, version.model_uri).forecaster.series
+    except (MlflowException, OSError, TomorrowError, ValueError) as error:
+        logger.warning("%s %s: which series it takes cannot be read: %s", version.model, version.named, error)
+        return ()
 
 
 def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageError:

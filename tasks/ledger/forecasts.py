@@ -45,6 +45,7 @@ class RecordedForecast:
     currency:         of the prices, as Money takes it, such as points of an index; None where they have none
     late:             whether it was made after its session had begun, so that it does not count
     explanation:      what made its distribution wide or narrow; None where it has no such factors
+    without:          the other series that its version knows and that were not there; None where it was made with all
     observed:         the actual price, and (observed_at) when it was filled in
     """
 
@@ -70,6 +71,7 @@ class RecordedForecast:
     observed: float | None = None
     observed_at: datetime | None = None
     currency: str | None = None
+    without: str | None = None
     intervals: Mapping[int, tuple[float, float]] = field(default_factory=dict, hash=False)
     quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
     naive_quantiles: Mapping[str, Mapping[float, float]] = field(default_factory=dict, hash=False)

@@ -15,7 +15,7 @@ from tasks.ledger.schema import LEDGER_VERSION, SINCE
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
-    *("quantiles", "naive_quantiles", "currency", "explanation"),
+    *("quantiles", "naive_quantiles", "currency", "explanation", "without"),
 ]
 # Tables whose rows are never changed or removed, and what a row is called.
 STANDING = (

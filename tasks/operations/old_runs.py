@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tasks.backtest.shared_networks import SHARED_RUN
 from tasks.ledger.totals import Totals
+from tasks.prices.fetch import SERIES
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.version import PROVEN_BY, STARTED_FROM_RUN, RegisteredVersion
@@ -68,7 +69,8 @@ class OldRuns:
     def left_with(self, digits: str) -> bool:
         """Whether a run that stays has prices whose fingerprint begins with these digits."""
         if digits not in self._left_with:
-            wanted = (f"{OURS} and tags.`{tag}` LIKE '{digits}%'" for tag in (SNAPSHOT, FINGERPRINT))
+            begins = [f"tags.`{tag}` LIKE '{digits}%'" for tag in (SNAPSHOT, FINGERPRINT)]
+            wanted = (f"{OURS} and {where}" for where in (*begins, f"tags.`{SERIES}` LIKE '%{digits}%'"))
             self._left_with[digits] = any(self._stays(run) for which in wanted for run in self._search(which))
         return self._left_with[digits]
 

@@ -1,5 +1,6 @@
 """The prices for a run: fetched and kept as a snapshot, or read from an earlier snapshot."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tasks.prices.sources.yahoo_session import YahooSession
 
 LONGEST_TAG = 4000  # characters; MLflow takes 8000 bytes
+# Tag of a run: series -> the fingerprint of the snapshot or file that it was taken from, as JSON.
+SERIES = "x.prices.series"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,10 +57,12 @@ class FetchedPrices:
         return replace(self, prices=self.prices.noted(notes))
 
     def tags(self) -> dict[str, str]:
-        """The tags of an MLflow run that tell where its prices come from."""
+        """The tags of an MLflow run that tell where its prices come from, and other series beside them."""
+        others = {} if self.prices.others is None else self.prices.others.sources
+        series = {"prices.series": ", ".join(others), SERIES: json.dumps(dict(others))} if others else {}
         if self.record is None:
-            return {}
-        return {
+            return series
+        return series | {
             "x.prices.snapshot": self.record.fingerprint,
             "prices.fetched_at": self.record.fetched_at.isoformat(timespec="seconds"),
             "prices.verdict": self.verdict,

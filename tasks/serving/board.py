@@ -43,6 +43,7 @@ class ForecastRow(Shown):
     late:         whether it was made after its session had begun, so that it does not count
     stale:        whether its prices are those of an earlier fetch
     explanation:  what made its distribution wide or narrow; null where it has no such factors
+    without:      the other series that its version knows and that were not there; null where it was made with all
     currency:     as the source names it (USD, GBp), `points` of an index; null where prices have none
     """
 
@@ -61,6 +62,7 @@ class ForecastRow(Shown):
     stale: bool
     source: str
     explanation: Explanation | None = None
+    without: str | None = None
 
     @property
     def money(self) -> Money:

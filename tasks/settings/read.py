@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from model.config import known_keys, merged
+from model.config import known_keys
 from model.errors import ConfigurationError
+from model.presets import merged
 from tasks.settings.address import Address
 from tasks.settings.environment import Variables, key_variables, variables_of
 from tasks.settings.schema import Settings

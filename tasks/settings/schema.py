@@ -23,6 +23,7 @@ from tasks.settings.operations import (
     ScheduleSettings,
 )
 from tasks.settings.section import Section
+from tasks.settings.series import SeriesRule
 
 # The name of a host, or its number in the network, with or without a port.
 HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
@@ -244,6 +245,7 @@ class Settings(Section):
     mail: MailSettings = MailSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    series: tuple[SeriesRule, ...] = ()
     cluster: Annotated[str, AfterValidator(check_cluster)] | None = None
     securities: tuple[SecuritySettings, ...] = ()
     extra_closures: dict[str, tuple[date, ...]] = Field(default_factory=dict)

@@ -1,7 +1,6 @@
 """Prices as MLflow data sets: what a run was trained on, and what it was tested on."""
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model.evaluation.split import Split
@@ -26,7 +25,7 @@ def dataset_inputs(split: Split) -> "list[DatasetInput]":
 def dataset_of_test(split: Split) -> "Dataset":
     """The test period as a data set."""
     rows, prices = len(split.train), split.prices
-    return price_dataset(replace(prices, sessions=prices.sessions[rows:].copy(), values=prices.values[rows:].copy()))
+    return price_dataset(prices.rows(rows, len(prices)))
 
 
 def price_dataset(prices: Prices) -> "Dataset":

@@ -8,7 +8,7 @@ does, but from a copy whose files were checked against those that were registere
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ import numpy as np
 from model.artifact import inference
 from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
 from model.artifact.numpy_network import NumpyNetwork
-from model.artifact.recipes import Recipe
-from model.artifact.scale import PRICES
+from model.artifact.other_series import silent_series
+from model.artifact.recipes import ChangeRecipe, Recipe
+from model.artifact.scale import PRICES, MovementScale
+from model.artifact.series_input import LONG, SeriesInput
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
     from mlflow.entities import LoggedModel
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas")
 KERAS = ("keras", "tensorflow")
@@ -40,6 +42,8 @@ DATE = "Date"
 EXPLAIN = "explain"
 # How little two forecasts may differ that are the same but for rounding.
 SAME = 1e-9
+# The key of an artefact's metadata: the other series that it takes as inputs.
+SERIES = "series"
 
 
 def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
@@ -74,7 +78,9 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
     from mlflow.models import Model
 
     recipe = forecaster.recipe
-    columns, rows = _columns(recipe), max(recipe.rows, recipe.scale.rows)
+    columns, rows, series = _columns(recipe), max(recipe.rows, recipe.scale.rows), _series(recipe)
+    if series:
+        rows = max(rows, LONG + recipe.scale.rows)
     network, written, stored = (folder / name for name in ("network.keras", "recipe.json", "model"))
     forecaster.network.save(network)
     written.write_text(recipe.to_json(), encoding="utf-8")
@@ -94,6 +100,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
         artifacts=artifacts,
         signature=_signature(),
         input_example=_frame(example, columns).tail(rows),
+        metadata={SERIES: [asdict(each) for each in series]} if series else None,
         pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         mlflow_model=Model(
             artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id
@@ -104,8 +111,14 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
 
 
 def _columns(recipe: Recipe) -> list[str]:
-    """The columns that a forecast needs, then those that only its distribution needs."""
-    return list(dict.fromkeys((*recipe.columns, *PRICES)))
+    """The columns that a forecast needs, then those that only its distribution needs, then other series."""
+    others = (column for each in _series(recipe) for column in each.columns)
+    return list(dict.fromkeys((*recipe.columns, *PRICES, *others)))
+
+
+def _series(recipe: Recipe) -> tuple[SeriesInput, ...]:
+    """The other series that a recipe takes as inputs."""
+    return recipe.series if isinstance(recipe, ChangeRecipe) else ()
 
 
 def _frame(prices: Prices, columns: Sequence[str]) -> "pd.DataFrame":
@@ -142,6 +155,15 @@ class PackagedForecaster:
     model_uri: str
     model: Any
 
+    @property
+    def series(self) -> tuple[SeriesInput, ...]:
+        """The other series that it takes as inputs."""
+        return series_of(self.model.metadata)
+
+    def without(self, prices: Prices) -> tuple[str, ...]:
+        """The names of those of them without which it forecasts from these prices."""
+        return silent_series(prices.table(), self.series, MovementScale())
+
     def predict(self, prices: Prices, origins: int = 1) -> Forecasts:
         """Forecasts as distributions, each for the session after its origin; the newest one explained.
 
@@ -163,7 +185,8 @@ class PackagedForecaster:
         following = "" if prices.following is None else str(prices.following)
         params = {"origins": origins, "next_session": following} | ({EXPLAIN: True} if explains else {})
         try:
-            answer = self.model.predict(_frame(prices, COLUMNS), params=params)
+            others = () if prices.others is None else prices.others.columns
+            answer = self.model.predict(_frame(prices, (*COLUMNS, *others)), params=params)
         except ValueError as error:
             raise TooFewPrices(
                 f"forecast of {prices.security.ticker} by {self.model_uri}",
@@ -188,6 +211,14 @@ class PackagedForecaster:
         except (AttributeError, LookupError, TypeError, ValueError):  # code or a recipe of another form
             return {}
         return {name: values for name, values in made.items() if name not in columns} if same else {}
+
+
+def series_of(metadata: "Model") -> tuple[SeriesInput, ...]:
+    """The other series that a stored forecaster takes as inputs, by what MLflow keeps of it."""
+    return tuple(
+        SeriesInput(name=each["name"], transformations=tuple(each["transformations"]))
+        for each in (metadata.metadata or {}).get(SERIES, ())
+    )
 
 
 def load_libraries() -> None:

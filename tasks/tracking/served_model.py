@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class BadFrameError(MlflowException, ValueError):
 class ServedForecaster(PythonModel):
     """Forecasts the session after the newest row; with `origins=n`, the sessions after each of the newest n rows."""
 
+    _series: Sequence[str] = ()  # the columns of other series
+
     def load_context(self, context: Any) -> None:
         """Read the network and the inference code that was stored with it."""
         # A new name each time, so that several versions can be loaded in one process.
@@ -49,6 +52,7 @@ class ServedForecaster(PythonModel):
         self._inference = _module(f"{package}.inference", code / "inference.py")
         recipe = Path(context.artifacts["recipe"]).read_text(encoding="utf-8")
         self._recipe = _module(f"{package}.recipes", code / "recipes.py").Recipe.from_json(recipe)
+        self._series = [column for each in getattr(self._recipe, "series", ()) for column in each.columns]
         if "weights" in context.artifacts:
             numpy_network = _module(f"{package}.numpy_network", code / "numpy_network.py")
             self._network = numpy_network.NumpyNetwork.load(Path(context.artifacts["weights"]))
@@ -68,7 +72,9 @@ class ServedForecaster(PythonModel):
 
         model_input: raw daily prices, one row per session, columns named in any case. Its index, or a column `Date`,
                      holds the sessions, by which the rows are sorted; without them the rows have to be oldest first,
-                     and earnings days are not found. BadFrameError says what is wrong with it
+                     and earnings days are not found. Columns of other series, such as ^VIX, hold what was known of
+                     them at each session's close; the forecast is made without those that are not there, or empty
+                     in the newest row. BadFrameError says what is wrong with it
         params:      `origins`, how many of the newest rows to forecast from; `next_session`, the date of the session
                      after the newest row, if that is not the next weekday; `explain`, whether to add what made each
                      distribution wide or narrow: `scale` is `usual_scale` times every `factor_...`
@@ -83,7 +89,7 @@ class ServedForecaster(PythonModel):
         return answer
 
     def _forecast(self, frame: pd.DataFrame, given: dict[str, Any]) -> Any:
-        named = _with_capitals(frame)
+        named = _with_capitals(frame, self._series)
         dates = _dates(named)
         following = str(given.get("next_session") or "")
         day = float(_days(pd.DatetimeIndex([following]))[0]) if following else None
@@ -101,10 +107,14 @@ class ServedForecaster(PythonModel):
         return self._inference.forecast(self._network, self._recipe, table, origins, day, explain=explain)
 
 
-def _with_capitals(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame with the known columns alone, renamed to the network's spelling; ValueError for a doubled one."""
-    names = {column: str(column).strip().capitalize() for column in frame.columns}
-    known = [column for column, name in names.items() if name in (DATE, *PRICES)]
+def _with_capitals(frame: pd.DataFrame, series: Sequence[str]) -> pd.DataFrame:
+    """A frame with the known columns alone, renamed to the network's spelling; ValueError for a doubled one.
+
+    series: the columns of other series
+    """
+    spelled = {name.lower(): name for name in (DATE, *PRICES, *series)}
+    names = {column: spelled.get(str(column).strip().lower(), "") for column in frame.columns}
+    known = [column for column, name in names.items() if name]
     found = frame[known].rename(columns=names)
     doubled = found.columns[found.columns.duplicated()]
     if len(doubled):

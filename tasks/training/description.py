@@ -39,6 +39,9 @@ def run_note(split: Split, config: ForecasterConfig, evaluation: Evaluation, mod
 - tested on {split.n_test:,} later sessions, {split.first_test} to {split.last_test}, not used for fitting
 - prices: {prices.source}, {prices.origin}; kept with this run as `prices.parquet`
 """
+    if config.series:
+        columns = ", ".join(f"`{column}`" for each in config.series for column in each.columns)
+        note += f"- other series: {columns}, further columns of `frame`, each as it was known at a session's close\n"
     if prices.notes:
         shown = [
             line if len(line) <= LONGEST_NOTE else f"{line[:LONGEST_NOTE]}..." for line in prices.notes[:MOST_NOTES]

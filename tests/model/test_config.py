@@ -38,3 +38,35 @@ def test_prices_are_fitted_by_any_other_loss() -> None:
 def test_a_key_that_is_gone_is_refused(gone: str) -> None:
     with pytest.raises(ValidationError, match=f"training.{gone}"):
         written.validate_python({"preset": "anchored", "training": {gone: 5}})
+
+
+ANCHORED = PRESETS["anchored"].model_dump()
+
+
+def test_a_configuration_without_series_is_described_as_before_there_were_any() -> None:
+    assert "series" not in ANCHORED
+    assert "series" not in ForecasterConfig().model_dump(mode="json")
+
+
+def test_a_series_is_named_alone_or_with_its_transformations() -> None:
+    given = [{"name": "QQQ", "transformations": ["range"]}, "^VIX"]
+    config = ForecasterConfig.model_validate({**ANCHORED, "series": given})
+    assert [(each.name, each.transformations) for each in config.series] == [
+        *(("QQQ", ("range",)), ("^VIX", ("level", "change")))
+    ]
+    assert ForecasterConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("preset", "series", "fault"),
+    [
+        ("anchored", ["^VIX", "^vix"], "each of them once"),
+        ("anchored", ["Close"], "no series can be called Close"),
+        ("anchored", [{"name": "^VIX", "transformations": ["log"]}], "'level', 'change' or 'range'"),
+        ("anchored", [{"name": "^VIX", "weight": 2}], "weight"),
+        ("tutorial", ["^VIX"], "series need inputs: changes"),
+    ],
+)
+def test_what_no_series_can_be_is_refused(preset: str, series: list[object], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        ForecasterConfig.model_validate({**PRESETS[preset].model_dump(), "series": series})

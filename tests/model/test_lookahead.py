@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from model.artifact.distribution import PROBABILITIES
 from model.artifact.market_state import STATE, market_state
+from model.artifact.other_series import series_names, series_state
 from model.artifact.recipes import ChangeRecipe
 from model.artifact.scale import PRICES, MovementScale
+from model.artifact.series_input import SeriesInput
 from model.backtest.proof import assemble_proof, first_row, fit_period, forecast_period, periods
 from model.config import PRESETS, Column, EvaluationConfig, ForecasterConfig, NetworkConfig
 from model.evaluation.baselines import naive_distributions, naive_forecasts
@@ -29,16 +31,18 @@ from model.evaluation.split import Split, split_prices
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.scaling import fit_recipe, sessions_needed
 from model.forecaster.windows import make_windows
-from model.market.prices import COLUMNS, Prices, Values
+from model.market.prices import COLUMNS, OtherSeries, Prices, Values
 from model.training.fit import train_forecaster
 from tests.lineage import as_parent
 from tests.market import make_prices, weekdays
 
 pytestmark = pytest.mark.slow
 
+SERIES = SeriesInput(name="^VIX", transformations=("level", "change", "range"))
 CONFIGS = {
     **PRESETS,
     "peephole": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="peephole")}),
+    "other series": PRESETS["anchored"].model_copy(update={"series": (SERIES,)}),
 }
 ROWS, TRAIN = 480, 460  # the training part ends with row 459, and every origin from there on is tried
 SCALE = MovementScale()
@@ -50,14 +54,26 @@ def history(n: int = ROWS) -> Prices:
     values = prices.values.copy()
     for row in range(5, n, 21):
         values[row:, : COLUMNS.index("Volume")] *= 1.06 if row % 2 else 0.94
-    return replace(prices, values=values)
+    return replace(prices, values=values, others=index(n))
+
+
+def index(n: int) -> OtherSeries:
+    """Another series beside, which moves by itself."""
+    rng = np.random.default_rng(5)
+    close = 20 * np.exp(np.cumsum(rng.normal(0, 0.05, n)))
+    values = np.column_stack([close, close * np.exp(rng.uniform(0, 0.1, n)), close * np.exp(-rng.uniform(0, 0.1, n))])
+    return OtherSeries(columns=SERIES.columns, values=values, sources={})
 
 
 def changed(prices: Prices, origin: int) -> Prices:
     """Everything after the origin is another world: other prices, other volumes."""
     values = prices.values.copy()
     values[origin + 1 :] *= np.array([7.0, 9.0, 3.0, 5.0, 5.0, 11.0])
-    return replace(prices, values=values)
+    others = prices.others
+    if others is not None:
+        factors = np.where(np.arange(len(prices)) > origin, 2.0, 1.0)[:, np.newaxis] ** [1, 2, -1]
+        others = replace(others, values=others.values * factors)
+    return replace(prices, values=values, others=others)
 
 
 def removed(prices: Prices, origin: int) -> Prices:
@@ -69,7 +85,10 @@ def appended(prices: Prices, origin: int) -> Prices:
     """What comes after the origin goes on for longer, and wildly."""
     more = np.abs(np.random.default_rng(origin).normal(100, 40, (9, len(COLUMNS)))) + 1
     values = np.concatenate([prices.values, more])
-    return replace(prices, sessions=weekdays(len(values)), values=values)
+    others = prices.others
+    if others is not None:
+        others = replace(others, values=np.concatenate([others.values, more[:, : len(others.columns)]]))
+    return replace(prices, sessions=weekdays(len(values)), values=values, others=others)
 
 
 TAMPERINGS = (changed, removed, appended)
@@ -165,6 +184,11 @@ def test_no_input_of_the_linear_branch_knows_what_comes_after_it(origin: int, ta
     np.testing.assert_array_equal(one[: origin + 1], two[: origin + 1])
     if tampering is changed:
         assert (one[origin + 1, 5:] != two[origin + 1, 5:]).sum() > 8, "it should have moved after the origin"
+    one, two = (series_state(some.table(), len(some), [SERIES], SCALE) for some in (prices, tampering(prices, origin)))
+    assert np.isfinite(one[origin]).all()
+    np.testing.assert_array_equal(one[: origin + 1], two[: origin + 1])
+    if tampering is changed:
+        assert (one[origin + 1] != two[origin + 1]).all(), "it should have moved after the origin"
 
 
 def test_every_input_of_the_linear_branch_says_something_at_the_origins_that_are_tried() -> None:
@@ -172,11 +196,13 @@ def test_every_input_of_the_linear_branch_says_something_at_the_origins_that_are
     assert np.isfinite(state).all()
     silent = [name for name, values in zip(STATE, state.T, strict=True) if not np.ptp(values)]
     assert silent == []
-    recipe = as_it_was("anchored", "Open")[0].recipe
-    assert isinstance(recipe, ChangeRecipe)
-    assert recipe.branch is not None
-    assert all(weight != 0 for weight in recipe.branch.weights)
-    assert len(recipe.calibration.errors) > 250
+    for name, inputs in (("anchored", len(STATE)), ("other series", len(STATE) + len(series_names([SERIES])))):
+        recipe = as_it_was(name, "Open")[0].recipe
+        assert isinstance(recipe, ChangeRecipe)
+        assert recipe.branch is not None
+        assert len(recipe.branch.weights) == inputs
+        assert all(weight != 0 for weight in recipe.branch.weights)
+        assert len(recipe.calibration.errors) > 250
 
 
 def test_no_past_error_counts_before_its_session() -> None:

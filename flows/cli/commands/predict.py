@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 Explain = Annotated[bool, flag("--explain", "Say what made the forecast wide or narrow; the JSON always has it.")]
-
+WITHOUT = "as the version forecasts where that series is not known."
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 
@@ -26,6 +26,7 @@ class PredictAnswer(Answer):
 
     version:   null for the naive distribution, which is recorded where no version is in Production
     forecast:  the median of the distribution
+    without:   the other series that the version knows and that were not there; null where none is lacking
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
     currency:  of the prices; `points` for an index; null for an exchange rate, or where it is not known
@@ -50,6 +51,7 @@ class PredictAnswer(Answer):
     naives: Mapping[str, float] = of("forecast.naives")
     source: str = of("forecast.source")
     stale: bool = of("forecast.stale")
+    without: str | None = of("forecast.without")
     late: bool | None = of("forecast.late")
     fingerprint: str = of("forecast.fingerprint")
     prices: FetchAnswer = of("fetched")
@@ -141,6 +143,7 @@ def _text(report: "PredictReport", explain: bool) -> str:
         f"  naive: {naive_label(made.naive_name)}: {money.price(made.naive)}",
         f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),
+        *([f"  without {made.without}: {WITHOUT}"] if made.without else []),
         *(f"  prices: {note}" for note in report.fetched.prices.notes),
         *(f"  note: {note}" for note in (version.notes if version else ())),
         "  written to the ledger"

@@ -39,12 +39,14 @@ class Predictions(Shown):
 
     predictions: one object for each origin: `forecast` (the median), bounds and quantiles, in the unit of the prices
     version:     the version of the model that made all of them; `run_id`: the run that trained it
+    without:     the other series that the version knows, and that the newest row lacks: it forecasts without them
     """
 
     predictions: list[dict[str, float | None]]
     model: str
     version: int
     run_id: str
+    without: tuple[str, ...] = ()
 
 
 router = APIRouter(prefix="/api", responses={status: {"model": ErrorAnswer} for status in (401, 403, 404, 503)})
@@ -145,6 +147,7 @@ def _answer(loaded: LoadedVersion, body: bytes, media_type: str) -> bytes:
         "model": loaded.model,
         "version": loaded.number,
         "run_id": loaded.run_id,
+        "without": list(loaded.without(frame)),
     }
     return json.dumps(made, allow_nan=False).encode()
 

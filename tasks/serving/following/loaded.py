@@ -13,6 +13,7 @@ from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.system.disk_errors import storage_fault
 from tasks.tracking.checked_files import version_files
+from tasks.tracking.model_artifact import series_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,20 @@ class LoadedVersion:
         """
         answer: Any = self._forecaster.predict(frame, params=dict(params))
         return cast("pd.DataFrame", answer)
+
+    def without(self, frame: "pd.DataFrame") -> tuple[str, ...]:
+        """The names of the other series that it knows, and that the newest row of a frame lacks."""
+        import pandas as pd
+
+        there = {str(title).strip().lower(): frame[title] for title in frame.columns}
+        dates = there["date"].astype(str).to_list() if "date" in there else []
+        newest = dates.index(max(dates)) if dates else len(frame) - 1
+        found = {title for title, values in there.items() if len(values) and pd.notna(values.iloc[newest])}
+        return tuple(
+            each.name
+            for each in series_of(self._forecaster.metadata)
+            if not {column.lower() for column in each.columns} <= found
+        )
 
 
 def load(settings: Settings, version: RegisteredVersion) -> LoadedVersion:

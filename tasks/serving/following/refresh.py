@@ -187,6 +187,8 @@ class Sources:
             yield self.trouble
         if self.overview is not None and self.overview.newest.stale:
             yield "The newest forecast was made from the prices of an earlier fetch."
+        if self.overview is not None and self.overview.newest.without:
+            yield f"The newest forecast was made without {self.overview.newest.without}, which was not known."
         if self.overview is not None and self.overview.newest.late:
             yield "The newest forecast was made after its session had opened, so it does not count."
         elif self.overview is not None and self.overview.newest.session < day:
@@ -218,4 +220,5 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         stale=row.stale,
         source=row.source,
         explanation=row.explanation,
+        without=row.without,
     )

@@ -6,7 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from model.market.prices import COLUMNS
+from model.artifact.series_input import SeriesInput
+from model.market.prices import COLUMNS, OtherSeries, Prices
 from tests.market import make_prices
 
 PRICES = make_prices(10)  # from Tuesday, 1 January 2019
@@ -45,3 +46,41 @@ def test_no_session_at_all_is_followed_by_the_oldest() -> None:
 
 def test_what_follows_is_no_part_of_the_fingerprint() -> None:
     assert replace(PRICES, following=date(2019, 1, 16)).fingerprint == PRICES.fingerprint
+
+
+def with_others(n: int = 10) -> Prices:
+    """Prices with two columns of other series beside."""
+    values = np.arange(2.0 * n).reshape(n, 2)
+    others = OtherSeries(columns=("^VIX", "mood"), values=values, sources={"^VIX": "a", "mood": "b"})
+    return replace(make_prices(n), others=others)
+
+
+def test_other_series_are_cut_with_the_prices_and_are_columns_of_their_table() -> None:
+    cut = with_others().rows(3, 6)
+    assert cut.table()["mood"].tolist() == [7.0, 9.0, 11.0]
+    assert cut.frame()["^VIX"].tolist() == [6.0, 8.0, 10.0]
+    assert cut.since(cut.day(1)).table()["^VIX"].tolist() == [8.0, 10.0]
+
+
+def test_the_fingerprint_covers_other_series_and_is_as_before_without_any() -> None:
+    prices, plain = with_others(), make_prices(10)
+    assert prices.others is not None
+    other = replace(prices, others=replace(prices.others, values=prices.others.values + 1))
+    assert len({prices.fingerprint, plain.fingerprint, other.fingerprint}) == 3
+    assert replace(prices, others=None).fingerprint == plain.fingerprint
+    assert prices.only_with(()).fingerprint == plain.fingerprint
+
+
+def test_prices_are_narrowed_to_the_series_that_are_wanted() -> None:
+    vix, qqq = SeriesInput(name="^VIX"), SeriesInput(name="QQQ")
+    narrowed = with_others().only_with((vix,)).others
+    assert narrowed is not None
+    assert (narrowed.columns, dict(narrowed.sources)) == (("^VIX",), {"^VIX": "a"})
+    assert with_others().lacking((vix, qqq)) == ("QQQ",)
+    assert make_prices(10).lacking((vix,)) == ("^VIX",)
+
+
+def test_other_series_have_a_row_for_each_session() -> None:
+    others = OtherSeries(columns=("S",), values=np.zeros((9, 1)), sources={})
+    with pytest.raises(ValueError, match="9 rows of other series for 10 sessions"):
+        replace(make_prices(10), others=others)

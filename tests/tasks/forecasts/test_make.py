@@ -32,6 +32,9 @@ def made_with(forecasts: Forecasts, prices: Prices, monkeypatch: pytest.MonkeyPa
         def predict(self, _: Prices) -> Forecasts:
             return forecasts
 
+        def without(self, _: Prices) -> tuple[str, ...]:
+            return ()
+
     trained = Trained(model="TEST-Open", run_id="r", key="", as_of=prices.last)
     monkeypatch.setattr(make, "trained_as", lambda *_: trained)
     monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())

@@ -20,7 +20,7 @@ from alembic.script import ScriptDirectory
 from model.errors import ConfigurationError
 from tasks.ledger import migrations
 from tasks.ledger.forecasts import Ledger, RecordedForecast
-from tasks.ledger.schema import LEDGER_VERSION, metadata
+from tasks.ledger.schema import LEDGER_VERSION, SINCE, metadata
 from tasks.ledger.triggers import KEPT
 from tests.postgres import database_on
 from tests.project import ROOT
@@ -72,7 +72,7 @@ def test_a_ledger_of_a_newer_release_is_refused(uri: str) -> None:
 def test_a_ledger_of_a_development_version_is_refused(uri: str) -> None:
     with sa.create_engine(uri, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("CREATE TABLE ledger_version (version INTEGER)"))
-        connection.execute(sa.text("INSERT INTO ledger_version VALUES (1)"))
+        connection.execute(sa.text(f"INSERT INTO ledger_version VALUES ({LEDGER_VERSION})"))  # noqa: S608 - a number
         kept = [f'"{each.name}" TEXT' for each in metadata.tables["forecasts"].columns if "quantiles" not in each.name]
         connection.execute(sa.text(f"CREATE TABLE forecasts ({', '.join(kept)})"))
     with pytest.raises(ConfigurationError, match="tables of a development version, without") as refusal:
@@ -95,21 +95,22 @@ def first(uri: str) -> str:
     with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
         ScriptDirectory(str(Path(migrations.__file__).parent)).get_revision("0001").module.upgrade()
         connection.execute(sa.insert(metadata.tables["ledger_version"]).values(version=1))
-        made = {name: value for name, value in asdict(FORECAST).items() if name != "explanation"}
+        made = {name: value for name, value in asdict(FORECAST).items() if name not in SINCE}
         connection.execute(sa.insert(metadata.tables["forecasts"]).values(made))
     return uri
 
 
-def test_a_ledger_of_version_1_keeps_its_forecasts_and_gets_explanations(first: str) -> None:
-    later = replace(FORECAST, version=4, explanation=EXPLANATION)
+def test_a_ledger_of_version_1_keeps_its_forecasts_and_gets_explanations_and_what_was_missing(first: str) -> None:
+    later = replace(FORECAST, version=4, explanation=EXPLANATION, without="^VIX")
     assert Ledger(first).append(FORECAST) == (FORECAST, False)
     assert Ledger(first).append(later) == (later, True)
     assert Ledger(first).rows() == (FORECAST, later)
-    assert versions(first) == [2]
-    assert FORECAST.explanation is None
+    assert versions(first) == [LEDGER_VERSION]
+    assert (FORECAST.explanation, FORECAST.without) == (None, None)
     engine = sa.create_engine(first, poolclass=sa.NullPool)
-    with pytest.raises(sa.exc.DBAPIError, match="never changed"), engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE forecasts SET explanation = '{}'")
+    for change in ({"explanation": None}, {"without": "QQQ"}):
+        with pytest.raises(sa.exc.DBAPIError, match="never changed"), engine.begin() as connection:
+            connection.execute(sa.update(metadata.tables["forecasts"]).values(change))
 
 
 def test_a_trigger_that_a_ledger_of_version_1_has_lost_is_told_before_its_tables_change(first: str) -> None:
@@ -120,7 +121,7 @@ def test_a_trigger_that_a_ledger_of_version_1_has_lost_is_told_before_its_tables
         Ledger(first)
     assert versions(first) == [1]
     assert Ledger(first).rows() == (FORECAST,)
-    assert versions(first) == [2]
+    assert versions(first) == [LEDGER_VERSION]
 
 
 def append(uri: str, version: int) -> tuple[RecordedForecast, bool]:

@@ -1,5 +1,6 @@
 """Cleaning: what is old goes, and whatever a stage or the ledger refers to can still be loaded."""
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -323,3 +324,14 @@ def test_one_age_may_be_given_for_everything() -> None:
     ages = Ages.from_settings(HousekeepingSettings(), NOW, 7)
     week = NOW - timedelta(days=7)
     assert (ages.archive, ages.remove, ages.snapshots, ages.logs) == (week, week, week, week)
+
+
+def test_a_snapshot_of_a_series_stays_as_long_as_a_run_was_made_with_it(tracking: Tracking) -> None:
+    store, kept = SnapshotStore(tracking.settings), list[str]()
+    for days_ago in (900, 800, 10):
+        prices = prices_of(days_ago)
+        index = replace(prices, security=replace(prices.security, ticker="^VIX"))
+        kept.append(store.store(index, at=NOW - timedelta(days=days_ago)).fingerprint)
+    train(tracking, 5, {"x.prices.series": json.dumps({"^VIX": kept[1]})})
+    expired = [Path(one.name).name for one in find(tracking) if one.kind == "fetch"]
+    assert [fingerprint for fingerprint in kept if any(fingerprint[:12] in name for name in expired)] == [kept[0]]

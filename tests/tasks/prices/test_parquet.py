@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.errors import FaultyPrices
-from model.market.prices import COLUMNS, Prices
+from model.market.prices import COLUMNS, OtherSeries, Prices
 from model.market.security import Security
 from tasks.prices.parquet import ABOUT, read_price_file, write_price_file
 from tests.market import make_prices
@@ -71,3 +71,14 @@ def test_a_table_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"Date": [1, 2]}), tmp_path / "prices.parquet")
     with pytest.raises(FaultyPrices, match="not written by tomorrow, or damaged"):
         read_price_file(tmp_path / "prices.parquet")
+
+
+def test_other_series_are_read_as_they_were_written(tmp_path: Path) -> None:
+    values = np.array([[1.5], [np.nan], [2.25]])
+    others = OtherSeries(columns=("^VIX",), values=values, sources={"^VIX": "abc"})
+    prices, file = replace(make_prices(3), others=others), tmp_path / "prices.parquet"
+    write_price_file(prices, file)
+    read = read_price_file(file).others
+    assert read is not None
+    assert (read.columns, read.sources) == (("^VIX",), {"^VIX": "abc"})
+    np.testing.assert_array_equal(read.values, values)

@@ -1,8 +1,10 @@
 """What programs are answered, of a board in memory and a ledger."""
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
@@ -49,6 +51,8 @@ def test_a_ledger_that_is_not_there_is_not_made(
 class Forecaster:
     """The code within a registered model, before it is given a network."""
 
+    metadata = SimpleNamespace(metadata=None)
+
     def predict(self, frame: Any, params: Mapping[str, Any]) -> Any:
         return ServedForecaster().predict(None, frame, dict(params))
 
@@ -60,3 +64,14 @@ def test_a_number_that_no_price_can_be_is_the_fault_of_who_sent_it(digits: int, 
     with pytest.raises(problems.Problem, match=sentence) as refused:
         invocations._answer(loaded, body, "application/json")
     assert refused.value.status == 400
+
+
+def test_an_answer_names_the_series_that_the_newest_row_lacks() -> None:
+    inner = Forecaster()
+    inner.metadata = SimpleNamespace(metadata={"series": [{"name": "^VIX", "transformations": ["level"]}]})
+    loaded = LoadedVersion("META-Open", 1, "r", cast("Any", inner), ())
+    rows = {"Date": ["2020-01-31", "2020-01-30"], "Close": [1.0, 1.0]}
+    assert loaded.without(pd.DataFrame(rows)) == ("^VIX",)
+    assert loaded.without(pd.DataFrame({**rows, "^vix": [18.8, None]})) == ()
+    assert loaded.without(pd.DataFrame({**rows, "^VIX": [None, 18.8]})) == ("^VIX",)
+    assert LoadedVersion("META-Open", 1, "r", cast("Any", Forecaster()), ()).without(pd.DataFrame(rows)) == ()

@@ -37,9 +37,9 @@ FILES = (
     *("serving_input_example.json", "artifacts/network.keras", "artifacts/recipe.json", "artifacts/weights.npz"),
     *(
         f"artifacts/code/{name}.py"
-        for name in ("__init__", "cells", "distribution", "explained", "inference", "market_state")
+        for name in ("__init__", "cells", "distribution", "explained", "inference", "market_state", "other_series")
     ),
-    *(f"artifacts/code/{name}.py" for name in ("numpy_network", "recipes", "scale")),
+    *(f"artifacts/code/{name}.py" for name in ("numpy_network", "recipes", "scale", "series_input")),
 )
 
 

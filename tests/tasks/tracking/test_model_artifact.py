@@ -22,9 +22,11 @@ from model.artifact import inference
 from model.artifact.distribution import PROBABILITIES, quantile_column
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.artifact.scale import PRICES
+from model.artifact.series_input import SeriesInput
 from model.config import PRESETS, ForecasterConfig, NetworkConfig
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
+from model.market.prices import OtherSeries, Prices
 from model.training.fit import train_forecaster
 from model.training.fit_shared import SharedFit
 from tasks.ledger.kept_files import KeptFiles, Trained
@@ -63,7 +65,7 @@ def log(tracking: Tracking) -> Log:
 
     def logged(fitted: Forecaster) -> str:
         with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
-            return log_forecaster(tracking.settings, trained_by(run), fitted, KNOWN)
+            return log_forecaster(tracking.settings, trained_by(run), fitted, with_index(KNOWN))
 
     return logged
 
@@ -378,3 +380,42 @@ def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: Both, tracki
     network = load_network(tracking.settings, served.model_uri, source_of(served))
     assert type(network.layers[0].cell) is CoupledLSTMCell
     assert type(fitted.network.layers[0].cell) is CoupledLSTMCell
+
+
+def with_index(prices: Prices) -> Prices:
+    """The prices with an index beside."""
+    values = 20 * np.exp(np.cumsum(np.random.default_rng(9).normal(0, 0.05, (len(LATER), 1)), axis=0))[: len(prices)]
+    return replace(prices, others=OtherSeries(columns=("^VIX",), values=values, sources={}))
+
+
+def test_a_version_takes_other_series_as_columns_and_forecasts_without_them_where_they_lack(load: Load) -> None:
+    config = small("anchored").model_copy(update={"series": (SeriesInput(name="^VIX"),)})
+    fitted = train_forecaster(with_index(KNOWN), config)
+    served, prices = load(fitted), with_index(LATER)
+    assert served.series == config.series
+    np.testing.assert_array_equal(served.predict(prices, 7).quantiles, fitted.predict(prices, 7).quantiles)
+    assert served.without(prices) == ()
+    lacking = replace(prices, others=replace(with_index(LATER).others, values=np.full((len(LATER), 1), np.nan)))  # type: ignore[type-var] # it has one
+    assert served.without(lacking) == served.without(LATER) == ("^VIX",)
+    without = served.predict(LATER).quantiles
+    np.testing.assert_array_equal(without, served.predict(lacking).quantiles)
+    assert (without != served.predict(prices).quantiles).any()
+    frame = prices.frame().reset_index().rename(columns=str.lower)
+    answer = served.model.predict(frame, params={"origins": 1, "next_session": ""})
+    np.testing.assert_allclose(answer["quantile_0.5"], served.predict(prices).quantiles[:, 12])
+
+
+def test_the_input_example_of_such_a_version_has_the_series_for_as_long_as_it_looks_back(
+    tracking: Tracking,
+) -> None:
+    config = small("anchored").model_copy(update={"series": (SeriesInput(name="^VIX"),)})
+    prices = with_index(KNOWN)
+    with start_run(tracking.client, tracking.experiment_id(), "a training", {}) as run:
+        address = log_forecaster(tracking.settings, trained_by(run), train_forecaster(prices, config), prices)
+    import mlflow.pyfunc
+
+    model = mlflow.pyfunc.load_model(address)
+    example = model.input_example
+    assert list(example.columns) == ["Date", "Open", "High", "Low", "Close", "Volume", "^VIX"]
+    assert len(example) == 290
+    assert np.isfinite(example["^VIX"].to_numpy()).all()

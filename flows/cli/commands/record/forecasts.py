@@ -65,6 +65,7 @@ class ListedAnswer(Answer):
     naive_crps: Mapping[str, float | None]
     source: str = of("row.source")
     stale: bool = of("row.stale")
+    without: str | None = of("row.without")
     run_id: str = of("row.run_id")
     fingerprint: str = of("row.fingerprint")
     explanation: Explanation | None = of("row.explanation")

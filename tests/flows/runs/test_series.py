@@ -1,0 +1,195 @@
+"""Other series as inputs, end to end: fetched beside the prices, kept with the run; without them, it is said so."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import yaml
+
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import COLUMNS, Prices
+from model.market.synthetic import sample_prices
+from tasks.ledger.forecasts import Ledger
+from tasks.prices.parquet import read_price_file
+from tasks.prices.snapshots import SnapshotStore
+from tasks.settings import read_settings
+from tests.fakes.yahoo import FakeYahoo, Fault
+from tests.flows.conftest import SMALL, Run
+from tests.market import write_csv
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CALENDAR = ExchangeCalendar()
+TABLE = [{"ticker": "META", "former_tickers": ["FB"], "kind": "EQUITY", "currency": "USD"}]
+INDEX = {"instrumentType": "INDEX", "exchangeName": "CBOE", "symbol": "^VIX", "longName": "an index"}
+WITH_VIX = ("--preset", "anchored", *SMALL, "--set", "series=[^VIX]", "--set", "training.members=1")
+
+
+@pytest.fixture(scope="module")
+def market() -> Prices:
+    """Two years up to the newest session that is over now: the flows read the real clock."""
+    whole = sample_prices(CALENDAR.last_completed(datetime.now(UTC)), 0, CALENDAR)
+    return replace(whole, sessions=whole.sessions[-500:].copy(), values=whole.values[-500:].copy())
+
+
+@pytest.fixture(scope="module")
+def index(market: Prices) -> Prices:
+    """An index on the same days, without volume."""
+    other = sample_prices(market.last, 7, CALENDAR)
+    values = other.values[-500:].copy() / 5
+    values[:, COLUMNS.index("Volume")] = 0
+    return replace(market, values=values)
+
+
+@pytest.fixture
+def yahoo(market: Prices, index: Prices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeYahoo]:
+    with FakeYahoo() as server:
+        server.serve("META", market)
+        server.serve("^VIX", index, **INDEX)
+        for name, value in server.proxy(tmp_path).items():
+            monkeypatch.setenv(name, value)
+        retries = {"command_line": [0, 0], "unavailable": [0, 0, 0], "rate_limited": [0]}
+        config = {"prices": {"pause": 0, "timeout": 5, "retries": retries}, "securities": TABLE}
+        file = tmp_path / "mlflow.yaml"
+        file.write_text(yaml.safe_dump(config))
+        monkeypatch.setenv("TOMORROW_CONFIG", str(file))
+        yield server
+
+
+def stored_prices(client: "MlflowClient", run_id: str, folder: Path) -> Prices:
+    return read_price_file(Path(client.download_artifacts(run_id, "prices.parquet", str(folder))))
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_a_series_is_fetched_kept_as_a_snapshot_logged_and_forecast_with(
+    run: Run, home: Path, client: "MlflowClient", tmp_path: Path, index: Prices
+) -> None:
+    made = run("train", "--ticker", "META", *WITH_VIX, "--json")
+    assert made.code == 0, made.err
+    store = SnapshotStore(read_settings({"TOMORROW_HOME": str(home)}))
+    assert store.tickers() == ("META", "^VIX")
+    snapshot = store.newest("^VIX")
+    assert snapshot is not None
+    run_id = made.json["run_id"]
+    tags = client.get_run(run_id).data.tags
+    assert json.loads(tags["x.prices.series"]) == {"^VIX": snapshot.fingerprint}
+    assert tags["x.fingerprint"] != tags["x.prices.snapshot"]
+    kept = stored_prices(client, run_id, tmp_path)
+    assert kept.others is not None
+    assert kept.others.columns == ("^VIX",)
+    np.testing.assert_array_equal(kept.others.table()["^VIX"], index.column("Close"))
+    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
+    forecast = run("predict", "--ticker", "META", "--json")
+    assert forecast.code == 0, forecast.err
+    assert forecast.json["without"] is None
+    assert not any("without the series" in note for note in forecast.json["prices"]["notes"])
+
+
+@pytest.mark.parametrize("way", ["gone", "stale"])
+def test_without_the_series_the_same_version_forecasts_and_says_so(
+    run: Run, home: Path, yahoo: FakeYahoo, index: Prices, way: str
+) -> None:
+    assert run("train", "--ticker", "META", *WITH_VIX).code == 0
+    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
+    if way == "gone":
+        yahoo._listings.pop("^VIX")
+    else:
+        store = SnapshotStore(read_settings({"TOMORROW_HOME": str(home)}))
+        for name in store.fetches("^VIX"):
+            store.remove(str(name.file))
+        yahoo.serve("^VIX", index.rows(0, len(index) - 7), **INDEX)
+    made = run("predict", "--ticker", "META", "--json")
+    assert made.code == 0, made.err
+    assert made.json["without"] == "^VIX"
+    assert made.json["version"] == 1
+    assert any("without the series ^VIX" in note for note in made.json["prices"]["notes"])
+    (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
+    assert row.without == "^VIX"
+    said = run("predict", "--ticker", "META")
+    assert "without ^VIX: as the version forecasts where that series is not known." in said.out
+    listed = run("forecasts", "META-Open", "--json").json["forecasts"]
+    assert [one["without"] for one in listed] == ["^VIX"]
+
+
+def test_a_training_whose_series_cannot_be_had_ends_with_the_reason(run: Run, yahoo: FakeYahoo) -> None:
+    yahoo._listings.pop("^VIX")
+    made = run("train", "--ticker", "META", *WITH_VIX)
+    assert made.code == 3
+    assert "^VIX" in made.err + made.out
+
+
+def test_a_short_outage_is_bridged_by_the_last_snapshot(run: Run, yahoo: FakeYahoo) -> None:
+    assert run("train", "--ticker", "META", *WITH_VIX).code == 0
+    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
+    assert run("predict", "--ticker", "META", "--json").json["without"] is None
+    yahoo.misbehave(Fault(status=502))
+    assert run("train", "--ticker", "META", *WITH_VIX, "--set", "training.seed=4").code == 0
+
+
+def test_a_series_comes_from_a_file_that_says_when_each_value_was_known(
+    run: Run, market: Prices, tmp_path: Path, client: "MlflowClient"
+) -> None:
+    prices, file = write_csv(market, tmp_path / "ACME.csv"), tmp_path / "mood.csv"
+    days = market.sessions.astype(str)
+    rng = np.random.default_rng(3)
+    values = np.round(10 + rng.uniform(0, 1, len(days)), 3)
+    lines = [f"{day},{value},{day}T23:59" for day, value in zip(days, values, strict=True)]
+    file.write_text("\n".join(["Date,mood,known_at", *lines]))
+    options = ("--source", "csv", "--ticker", "ACME", "--prices", str(prices), "--inputs", str(file))
+    series = ("--preset", "anchored", *SMALL, "--set", "training.members=1", "--set", "series=[mood]")
+    made = run("train", *options, *series, "--json")
+    assert made.code == 0, made.err
+    kept = stored_prices(client, made.json["run_id"], tmp_path)
+    assert kept.others is not None
+    # Known at midnight, after the close: it counts for the next session.
+    np.testing.assert_array_equal(kept.others.table()["mood"][1:], values[:-1])
+    assert np.isnan(kept.others.table()["mood"][0])
+    assert run("promote", "ACME-Open", "1", "--force", "--reason", "a test").code == 0
+    assert run("predict", *options, "--json").json["without"] is None
+    lost = run("predict", *options[:-2], "--json")
+    assert lost.code == 0, lost.err
+    (note,) = [note for note in lost.json["prices"]["notes"] if "without the series mood" in note]
+    assert "no file with it" in note
+
+
+def name_in_configuration(tmp_path: Path, *, where_proven: bool) -> None:
+    """Have mlflow.yaml give the index to every training with anchored."""
+    file = tmp_path / "mlflow.yaml"
+    rule = {"inputs": ["^VIX"], "presets": ["anchored"], "exchanges": ["XNAS"], "where_proven": where_proven}
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "series": [rule]}))
+
+
+@pytest.mark.usefixtures("small_proof")
+def test_the_configuration_gives_a_series_only_where_it_is_proven_better(
+    run: Run, yahoo: FakeYahoo, tmp_path: Path, client: "MlflowClient"
+) -> None:
+    name_in_configuration(tmp_path, where_proven=True)
+    made = run("train", "--ticker", "META", "--preset", "anchored", *SMALL, "--set", "training.members=1", "--json")
+    assert made.code == 0, made.err
+    run_of = client.get_run(made.json["run_id"])
+    # The index has nothing to do with the security: nothing can be proven, and nothing is used.
+    assert "prices.series" not in run_of.data.tags
+    assert "forecaster.series" not in run_of.data.params
+    assert "^VIX" in yahoo.charts_asked() or "%5EVIX" in yahoo.charts_asked()
+
+
+def test_the_configuration_gives_a_series_and_a_training_goes_on_without_one_that_cannot_be_had(
+    run: Run, yahoo: FakeYahoo, tmp_path: Path, client: "MlflowClient"
+) -> None:
+    name_in_configuration(tmp_path, where_proven=False)
+    train = ("train", "--ticker", "META", "--preset", "anchored", *SMALL, "--set", "training.members=1", "--json")
+    made = run(*train)
+    assert made.code == 0, made.err
+    trained = client.get_run(made.json["run_id"]).data
+    assert trained.tags["prices.series"] == "^VIX"
+    assert "^VIX" in trained.params["forecaster.series"]
+    yahoo._listings.pop("^VIX")
+    again = run(*train)
+    assert again.code == 0, again.err
+    assert "prices.series" not in client.get_run(again.json["run_id"]).data.tags
