@@ -1,7 +1,7 @@
 """Another series as an input: what it is called, and what is made of it. Without NumPy, since commands name it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Transformation = Literal["level", "change", "range"]
@@ -30,8 +30,12 @@ class SeriesInput:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
-    name: str
-    transformations: tuple[Transformation, ...] = ("level", "change")
+    # The descriptions are what Prefect's form shows.
+    name: str = field(metadata={"description": "a ticker such as ^VIX, or the title of a column in a file"})
+    transformations: tuple[Transformation, ...] = field(
+        default=("level", "change"),
+        metadata={"description": "level beside the own scale, change, range beside the own scale"},
+    )
 
     def __post_init__(self) -> None:
         bare = self.name.strip()
