@@ -175,12 +175,7 @@ class PriceOptions:
     ] = field(default_factory=list)
     as_of: Annotated[
         date | None,
-        option(
-            "--as-of",
-            "DATE",
-            "Use only what was known at the close of that day (YYYY-MM-DD).",
-            parser=day,
-        ),
+        option("--as-of", "DATE", "Use only what was known at the close of that day (YYYY-MM-DD).", parser=day),
     ] = None
     first: From = None
     vintage: Annotated[
