@@ -9,6 +9,12 @@ for any price, known before the price is. The wealth multiplies by 1 + bet * x; 
 by online Newton steps. After Choe and Ramdas, Comparing Sequential Forecasters (Operations Research 2023), Henzi
 and Ziegel, Valid sequential inference on probability forecast performance (Biometrika 2022), and Cutkosky and Orabona
 (COLT 2018) for the steps.
+
+Forecasts of h sessions ahead overlap: when a bet is settled, those on the h - 1 sessions after it are open already. So
+there are h bettors, each of whom bets on every h-th session alone, and the wealth is the mean of theirs (after Arnold,
+Henzi and Ziegel, Sequentially valid tests for forecast calibration, Annals of Applied Statistics 2023). Whoever looks
+every day sees how an open bet stands, and could stop just before a loss. Hence the stake of an open bet counts as lost
+until it is settled: what is left is at most what the wealth is worth then, so Ville's inequality holds every day.
 """
 
 import math
@@ -37,8 +43,8 @@ class Bets:
     """Bets that ours is better, one a session.
 
     gains:      (n,) x, from -1 to 1; 0 where one of the two has no distribution
-    stakes:     (n,) the share of the wealth that was at stake, chosen before the session
-    log_wealth: (n,) the natural logarithm of the wealth after each session
+    stakes:     (n,) the share of the bettor's wealth that was at stake, chosen before the session
+    log_wealth: (n,) the natural logarithm of the wealth after each session: the bettors' mean, without open stakes
     """
 
     gains: Values
@@ -79,19 +85,22 @@ class Evidence:
         return _highest(self.log_odds_against)
 
 
-def weigh(evaluation: Evaluation) -> Evidence | None:
-    """The evidence on an evaluation's distributions beside the naive ones; None where it has none of either."""
+def weigh(evaluation: Evaluation, horizon: int = 1) -> Evidence | None:
+    """The evidence on an evaluation's distributions beside the naive ones; None where it has none of either.
+
+    horizon: how many sessions ahead all of them were made
+    """
     if not evaluation.intervals or not evaluation.naive_quantiles:
         return None
-    return weigh_against(evaluation.actual, evaluation.quantiles, evaluation.naive_quantiles)
+    return weigh_against(evaluation.actual, evaluation.quantiles, evaluation.naive_quantiles, horizon)
 
 
-def weigh_against(actual: Values, ours: Values, others: Mapping[str, Values]) -> Evidence:
+def weigh_against(actual: Values, ours: Values, others: Mapping[str, Values], horizon: int = 1) -> Evidence:
     """The evidence on distributions, each (n, len(PROBABILITIES)), beside some others by name."""
     found = {name: gains(actual, ours, other) for name, other in others.items()}
     return Evidence(
-        better={name: bet(gain) for name, gain in found.items()},
-        worse={name: bet(-gain) for name, gain in found.items()},
+        better={name: bet(gain, horizon) for name, gain in found.items()},
+        worse={name: bet(-gain, horizon) for name, gain in found.items()},
     )
 
 
@@ -131,18 +140,37 @@ def gains(actual: Values, ours: Values, other: Values) -> Values:
     return np.asarray(np.clip(np.nan_to_num(share, nan=0.0), -1.0, 1.0))
 
 
-def bet(found: Values) -> Bets:
-    """Bet on gains, (n,), in their order."""
-    stakes, wealth = np.empty(len(found)), np.empty(len(found))
+def bet(found: Values, horizon: int = 1) -> Bets:
+    """Bet on gains, (n,), in their order.
+
+    horizon: how many sessions ahead the forecasts were made; there are as many bettors. ValueError below 1
+    """
+    if horizon < 1:
+        raise ValueError(f"a forecast of {horizon} sessions ahead")
+    rows, stakes = np.arange(len(found)), np.empty(len(found))
+    secured = np.empty((horizon, len(found)))
+    for bettor in range(horizon):
+        staked, wealth = _alone(found[bettor::horizon])
+        stakes[bettor::horizon] = staked[:-1]
+        settled = (rows - bettor) // horizon + 1
+        # A bet that was made at the close of this very session is not open yet: nothing is known of how it stands.
+        at_stake = np.where((rows - bettor) % horizon == 0, 0.0, staked[settled])
+        secured[bettor] = wealth[settled] + np.log1p(-at_stake)
+    largest = secured.max(axis=0)
+    return Bets(gains=found, stakes=stakes, log_wealth=largest + np.log(np.exp(secured - largest).mean(axis=0)))
+
+
+def _alone(found: Values) -> tuple[Values, Values]:
+    """One bettor: the stakes on n gains and on the one after, and the log wealth before and after each, (n + 1,)."""
+    stakes, wealth = np.zeros(len(found) + 1), np.zeros(len(found) + 1)
     stake, curvature, log_wealth = 0.0, 1.0, 0.0
     for row, gain in enumerate(found.tolist()):
-        stakes[row] = stake
         log_wealth += math.log1p(stake * gain)
-        wealth[row] = log_wealth
         slope = gain / (1 + stake * gain)
         curvature += slope * slope
         stake = min(max(stake + _STEP * slope / curvature, 0.0), LARGEST_BET)
-    return Bets(gains=found, stakes=stakes, log_wealth=wealth)
+        stakes[row + 1], wealth[row + 1] = stake, log_wealth
+    return stakes, wealth
 
 
 def _highest(log_odds: Values) -> float:

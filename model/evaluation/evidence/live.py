@@ -32,14 +32,17 @@ class LiveRecord:
     evidence: Evidence
 
     @classmethod
-    def of(cls, judged: Evaluation) -> Self | None:
-        """The record of forecasts that count; None where none of them is a distribution with naive ones beside it."""
+    def of(cls, judged: Evaluation, horizon: int = 1) -> Self | None:
+        """The record of forecasts that count; None where none of them is a distribution with naive ones beside it.
+
+        horizon: how many sessions ahead all of them were made
+        """
         every = (judged.quantiles, *judged.naive_quantiles.values())
         given = np.logical_and.reduce([distribution.given(quantiles) for quantiles in every])
         if not judged.naive_quantiles or not given.any():
             return None
         compared = judged.part(given)
-        evidence = weigh(compared)
+        evidence = weigh(compared, horizon)
         return None if evidence is None else cls(judged=compared, evidence=evidence)
 
     def __len__(self) -> int:

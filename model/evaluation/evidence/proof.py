@@ -52,12 +52,14 @@ class Needed(NamedTuple):
 class Proof:
     """What a configuration forecast in a backtest of years; its seed is not part of the configuration.
 
-    judged: every session of it, in the order of time
-    tried:  it is the k-th configuration that was tried on this security and column
+    judged:  every session of it, in the order of time
+    tried:   it is the k-th configuration that was tried on this security and column
+    horizon: how many sessions ahead it forecast
     """
 
     judged: Evaluation
     tried: int = 1
+    horizon: int = 1
 
     @property
     def sessions(self) -> int:
@@ -77,7 +79,7 @@ class Proof:
     @cached_property
     def evidence(self) -> Evidence | None:
         """That it is better than the naive distributions, and that it is worse; None where it has no distributions."""
-        return weigh(self.judged)
+        return weigh(self.judged, self.horizon)
 
     @property
     def odds(self) -> float:
@@ -190,7 +192,9 @@ class Compared(NamedTuple):
 
 
 def compare(first: Proof, second: Proof) -> Compared:
-    """Compare two proofs on their common sessions of the same prices."""
+    """Compare two proofs on their common sessions of the same prices; ValueError for two horizons."""
+    if first.horizon != second.horizon:
+        raise ValueError(f"proofs of {first.horizon} and of {second.horizon} sessions ahead")
     ours, theirs = first.judged, second.judged
     _, rows, others = np.intersect1d(ours.sessions, theirs.sessions, return_indices=True)
     both = (ours.actual[rows] == theirs.actual[others]) & given(ours.quantiles[rows]) & given(theirs.quantiles[others])
@@ -199,5 +203,5 @@ def compare(first: Proof, second: Proof) -> Compared:
         return Compared(0, math.nan, 1.0)
     quantiles = theirs.quantiles[others]
     common = ours.part(np.isin(np.arange(len(ours.sessions)), rows))
-    evidence = weigh_against(common.actual, common.quantiles, {"other": quantiles})
+    evidence = weigh_against(common.actual, common.quantiles, {"other": quantiles}, first.horizon)
     return Compared(len(rows), mean_ratio(common, quantiles), evidence.odds)
