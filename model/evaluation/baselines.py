@@ -1,6 +1,7 @@
 """Naive forecasts and distributions of the next session: what anybody could say at the close of a session."""
 
 import numpy as np
+import numpy.typing as npt
 
 from model.artifact.distribution import PROBABILITIES, newest_quantiles
 from model.evaluation.distribution import crps, given
@@ -43,34 +44,39 @@ def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
     return {**newest, "drift": drift, "moving_average": average}
 
 
-def naive_distributions(prices: Prices, column: str, origins: int) -> Naive:
+def naive_distributions(prices: Prices, column: str, origins: int, horizon: int = 1) -> Naive:
     """The naive distributions made at the newest `origins` sessions, each for the session after it.
 
     Each is (origins, len(PROBABILITIES)) prices: the newest Close, moved by the quantiles of the last 250, 500 and
     1,000 changes, which are log(column / Close of the session before). Where there are fewer, all of them count; a row
     is NaN throughout where there are fewer than 20.
+
+    horizon: they are for so many sessions after it, and the changes over as many. Changes that overlap count each.
     """
-    if not 1 <= origins <= len(prices):
-        raise ValueError(f"{origins} origins in {len(prices)} sessions")
+    if not 1 <= origins <= len(prices) or horizon < 1:
+        raise ValueError(f"{origins} origins in {len(prices)} sessions, {horizon} sessions ahead")
     closes = prices.column("Close")
-    changes = np.log(prices.column(column)[1:] / closes[:-1])
+    changes = np.log(prices.column(column)[horizon:] / closes[:-horizon])
     first = len(prices) - origins
     newest = closes[first:, np.newaxis]
-    return {name: newest * np.exp(_rolled_quantiles(changes, most, first)) for name, most in CONSTANT.items()}
+    known = np.maximum(np.arange(first, len(prices)) - horizon + 1, 0)
+    return {name: newest * np.exp(_rolled_quantiles(changes, most, known)) for name, most in CONSTANT.items()}
 
 
-def best_naive_distribution(prices: Prices, column: str) -> tuple[str, Values]:
+def best_naive_distribution(prices: Prices, column: str, horizon: int = 1) -> tuple[str, Values]:
     """The naive distribution for the session after the newest one: its name, and (len(PROBABILITIES),) prices.
 
     It is the one of the three with the smallest CRPS on the newest 500 sessions, or on all if there are fewer; the
     first one if they are equal or none can be judged yet. NaN throughout where there are too few changes.
+
+    horizon: it is for so many sessions after the newest one, and chosen by forecasts as far ahead
     """
-    origins = min(COMPARED + 1, len(prices))
-    made = naive_distributions(prices, column, origins)
-    came = prices.column(column)[len(prices) - origins + 1 :]
+    origins = min(COMPARED + horizon, len(prices))
+    made = naive_distributions(prices, column, origins, horizon)
+    came = prices.column(column)[len(prices) - origins + horizon :]
 
     def score(name: str) -> float:
-        before = made[name][:-1]
+        before = made[name][:-horizon]
         known = given(before)
         return float(crps(came[known], before[known]).sum())
 
@@ -78,12 +84,8 @@ def best_naive_distribution(prices: Prices, column: str) -> tuple[str, Values]:
     return best, made[best][-1]
 
 
-def _rolled_quantiles(changes: Values, most: int, first: int) -> Values:
-    """The quantiles of the newest `most` changes that are known at each row from `first` on, one row each.
-
-    Row t, counted from 0, knows the changes before index t.
-    """
-    counts = np.arange(first, len(changes) + 1)
+def _rolled_quantiles(changes: Values, most: int, counts: npt.NDArray[np.intp]) -> Values:
+    """The quantiles of the newest `most` of the first `counts` changes, one row for each count."""
     made = np.full((len(counts), len(PROBABILITIES)), np.nan)
     enough = counts >= FEWEST_CHANGES
     made[enough] = newest_quantiles(changes, counts[enough], most, np.array(PROBABILITIES))

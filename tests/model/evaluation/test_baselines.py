@@ -1,5 +1,6 @@
 """Naive forecasts: known answers, and nothing of what came after."""
 
+import math
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -153,6 +154,62 @@ def test_equal_distributions_give_the_first_and_too_few_changes_give_none() -> N
         assert np.isfinite(quantiles).all()
     assert np.isnan(best_naive_distribution(make_prices(20), "Open")[1]).all()
     assert np.isnan(best_naive_distribution(make_prices(1), "Open")[1]).all()
+
+
+@pytest.mark.parametrize(("column", "horizon"), [("Open", 2), ("Close", 5), ("Close", 21)])
+def test_several_sessions_ahead_the_changes_are_over_as_many(column: str, horizon: int) -> None:
+    prices = make_prices(1300)
+    found, closes, values = (
+        naive_distributions(prices, column, 60, horizon),
+        prices.column("Close"),
+        prices.column(column),
+    )
+    for name, quantiles in found.items():
+        most = int(name.removeprefix("constant_"))
+        for row in (0, 31, 59):
+            session = 1240 + row  # the newest that is known: the newest change ends there
+            ends = range(session - most + 1, session + 1)
+            changes = [math.log(values[end] / closes[end - horizon]) for end in ends]
+            expected = closes[session] * np.exp(np.quantile(changes, PROBABILITIES))
+            np.testing.assert_allclose(quantiles[row], expected, rtol=1e-12)
+
+
+def test_prices_that_always_rise_alike_are_known_for_every_horizon() -> None:
+    closes = 100 * np.exp(0.01 * np.arange(60))
+    rising = replace(make_prices(60), values=np.column_stack([closes] * 5 + [np.ones(60)]))
+    for horizon in (1, 5, 21):
+        for quantiles in naive_distributions(rising, "Close", 60, horizon).values():
+            enough = np.arange(60) >= horizon + 19
+            assert np.isfinite(quantiles).all(axis=1).tolist() == enough.tolist()
+            ahead = closes[enough] * np.exp(0.01 * horizon)
+            np.testing.assert_allclose(quantiles[enough], np.tile(ahead[:, np.newaxis], 25))
+
+
+@given(row=st.integers(1, 39), horizon=st.integers(1, 21), factor=st.floats(0.1, 10))
+def test_later_prices_change_no_earlier_distribution_of_any_horizon(row: int, horizon: int, factor: float) -> None:
+    prices = make_prices(280)
+    other = changed_from(prices, 240 + row, factor)
+    before, after = (naive_distributions(some, "Close", 40, horizon) for some in (prices, other))
+    shorter = naive_distributions(prices.until(prices.day(239 + row)), "Close", row, horizon)
+    for name, quantiles in before.items():
+        np.testing.assert_array_equal(quantiles[:row], after[name][:row])
+        np.testing.assert_array_equal(quantiles[:row], shorter[name])
+
+
+def test_the_best_of_a_horizon_is_chosen_by_forecasts_as_far_ahead() -> None:
+    prices, horizon = make_prices(1600, 4), 5
+    scores = dict.fromkeys(naive_distributions(prices, "Close", 1), 0.0)
+    for row in range(len(prices) - COMPARED, len(prices)):
+        came = prices.column("Close")[row : row + 1]
+        for name, quantiles in naive_distributions(prices.rows(0, row - horizon + 1), "Close", 1, horizon).items():
+            scores[name] += float(crps(came, quantiles)[0])
+    name, quantiles = best_naive_distribution(prices, "Close", horizon)
+    assert len(set(scores.values())) == len(scores)
+    assert name == min(scores, key=lambda name: scores[name])
+    np.testing.assert_array_equal(quantiles, naive_distributions(prices, "Close", 1, horizon)[name][0])
+    assert np.isnan(best_naive_distribution(make_prices(20), "Close", 21)[1]).all()
+    with pytest.raises(ValueError, match="0 sessions ahead"):
+        naive_distributions(prices, "Close", 1, 0)
 
 
 def test_names_for_people() -> None:
