@@ -1,15 +1,20 @@
 """Fitting: the network's weights from the training part's windows."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from model.artifact.horizon import FurtherHorizon, changes_ahead, spans_state
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig, TrainingConfig
+from model.forecaster.calibration import calibrate_further
 from model.forecaster.forecaster import Forecaster, LossCourse
-from model.forecaster.scaling import fit_recipe
+from model.forecaster.scaling import CHANGES, fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices
 from model.network.build import build_network
@@ -18,7 +23,7 @@ from model.network.numpy_export import in_numpy
 from model.training.compiled import keep, take
 from model.training.fit_distribution import fit_distribution, fitted_on
 from model.training.fit_shared import SharedFit
-from model.training.objective import fit_branch
+from model.training.objective import fit_branch, fit_linear_scale
 from model.training.warm_start import Parent
 
 if TYPE_CHECKING:
@@ -107,6 +112,17 @@ def _with_branch(recipe: Recipe, train: Prices, shared: SharedFit | None) -> Rec
     known = {name: values[:-1] for name, values in train.table().items()}
     state = recipe.state(known, len(windows), float(train.table()["Date"][-1]))
     return replace(recipe, branch=fit_branch(state, windows.targets))
+
+
+def fit_further(train: Prices, column: str, sessions: int) -> FurtherHorizon:
+    """A further horizon, fitted on the training part: the changes from its newest `sessions` are not known in it."""
+    table = train.table()
+    state = spans_state(table, len(train))
+    scale = fit_linear_scale(state[: max(0, len(train) - sessions)], changes_ahead(table, column, sessions), sessions)
+    widths = scale.of(state)
+    ordinary = float(np.nanmedian(widths)) if np.isfinite(widths).any() else math.inf
+    fitted = FurtherHorizon(sessions=sessions, scale=scale, ordinary=ordinary, calibration=CHANGES)
+    return calibrate_further(fitted, column, train)
 
 
 def _reporter(watchers: Sequence[OnEpoch], epochs_before: int) -> OnEpoch:

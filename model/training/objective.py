@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model.artifact.horizon import YEAR, YEARS_MEAN, LinearScale
 from model.artifact.market_state import STATE, StateBranch, standardised
 from model.artifact.scale import Values
 
@@ -19,6 +20,9 @@ LEVELS = (np.arange(20) + 0.5) / 20
 # How strongly the linear branch's weights are held near 0, those of the market's own state and those of other series;
 # both were chosen on 2015 to 2017.
 RIDGE, SERIES_RIDGE = 0.01, 0.003
+# How strongly the width of a horizon is held near the year's mean movement, for each session of the horizon: of changes
+# over h sessions only every h-th is independent.
+HORIZON_RIDGE = 0.01
 # An input whose standard deviation is not above this counts as constant.
 LEAST_DEVIATION = 1e-9
 
@@ -92,3 +96,41 @@ def fit_branch(state: Values, targets: npt.ArrayLike) -> StateBranch:
     return StateBranch(
         constant=constant, weights=tuple(weights), means=tuple(means.tolist()), deviations=tuple(deviations.tolist())
     )
+
+
+def fit_linear_scale(state: Values, changes: npt.ArrayLike, sessions: int) -> LinearScale:
+    """The width for changes over some sessions that minimises the same loss, with a penalty on its weights.
+
+    state:   (n, 2 * len(SPANS)), as `spans_state` gives it; rows with a missing number do not count
+    changes: (n,) the changes as logarithms, NaN likewise
+
+    Widths and changes are measured in the year's mean movement, so that calm and volatile years count alike. The
+    weights are held near that movement alone; without any row they are.
+    """
+    from scipy.optimize import minimize
+
+    changes = np.asarray(changes, dtype=np.float64)
+    usual = state[:, YEAR].sum(axis=1)
+    with np.errstate(all="ignore"):
+        inputs, units = state / usual[:, np.newaxis], changes / usual
+    there = np.isfinite(inputs).all(axis=1) & np.isfinite(units)
+    inputs, units = inputs[there], units[there]
+    start, size = np.array(YEARS_MEAN.weights), float(np.abs(units).mean()) if there.any() else 0.0
+    if not size > 0:
+        return YEARS_MEAN
+    units = units / size
+    quantiles, deviations = np.quantile(units, LEVELS), inputs.std(axis=0)
+    held = HORIZON_RIDGE * sessions * np.square(np.where(deviations > LEAST_DEVIATION, deviations, 1.0))
+
+    def penalised(weights: Values) -> tuple[float, Values]:
+        """The loss and its gradient."""
+        widened = np.outer(inputs @ weights, quantiles)
+        above = units[:, np.newaxis] - widened
+        loss = np.maximum(LEVELS * above, (LEVELS - 1) * above).mean()
+        slope = (np.where(above > 0, -LEVELS, 1 - LEVELS) * quantiles).mean(axis=1)
+        moved = weights - start
+        return float(loss + held @ np.square(moved)), inputs.T @ slope / len(slope) + 2 * held * moved
+
+    # No weight is below 0: the width stays above 0 whatever the market does.
+    found = minimize(penalised, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start))
+    return LinearScale(weights=tuple(found.x.tolist()))
