@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_serializer, model_validator
 
 from model.artifact.series_input import SeriesInput
+from model.artifact.sessions_ahead import checked_horizons
 from model.errors import UsageError, did_you_mean
 
 Column = Literal["Open", "High", "Low", "Close"]
@@ -114,13 +115,9 @@ class TrainingConfig(Frozen):
     )
 
     @model_validator(mode="after")
-    def _names_a_network_that_is_used(self) -> Self:
+    def _names_a_network_that_is_used_and_one_way_of_clipping(self) -> Self:
         if self.shared == "own" and self.shared_network is not None:
             raise ValueError("shared_network needs shared: shared or shared: both")
-        return self
-
-    @model_validator(mode="after")
-    def _one_way_of_clipping(self) -> Self:
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value exclude each other")
         return self
@@ -161,13 +158,17 @@ class ForecasterConfig(Frozen):
     series: tuple[Series, ...] = Field(
         (), description="with changes: other series as inputs, such as the index of volatility ^VIX"
     )
+    horizon: tuple[int, ...] = Field(
+        (1,), description="with changes: how many sessions ahead to forecast, such as 1 and 5; 1 is always among them"
+    )
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
 
     @model_serializer(mode="wrap")
-    def _without_empty_series(self, dump: Any) -> dict[str, Any]:
-        """Without the key where there are none: digests of earlier configurations, by which things are found, stay."""
-        return {key: value for key, value in dump(self).items() if key != "series" or value}
+    def _without_later_keys(self, dump: Any) -> dict[str, Any]:
+        """Without what earlier configurations did not have: their digests, by which things are found, stay."""
+        usual = {"series": (), "horizon": (1,)}
+        return {key: value for key, value in dump(self).items() if key not in usual or tuple(value) != usual[key]}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -181,6 +182,8 @@ class ForecasterConfig(Frozen):
             raise ValueError("series need inputs: changes, as the preset anchored has them, and training.shared: own")
         if len({each.name.lower() for each in self.series}) != len(self.series):
             raise ValueError("series: each of them once")
+        if checked_horizons(self.horizon) != (1,) and not changes:
+            raise ValueError("horizons beyond 1 need inputs: changes, as the preset anchored has them")
         return self
 
 
@@ -193,10 +196,8 @@ class EvaluationConfig(Frozen):
 
 def python_date_format(form: str) -> str:
     """Python's form of a date format such as DD/MM/YYYY; ValueError unless it has day, month and year."""
-    written = form
-    if "%" not in form:
-        written = re.sub(r"[A-Za-z]+", lambda word: _DATE_SIGNS.get(word[0].lower(), word[0]), form)
-    day = date(1999, 11, 23)
+    signs = re.sub(r"[A-Za-z]+", lambda word: _DATE_SIGNS.get(word[0].lower(), word[0]), form)
+    written, day = form if "%" in form else signs, date(1999, 11, 23)
     try:
         if datetime.strptime(day.strftime(written), written).date() == day:  # noqa: DTZ007 - a date without a time
             return written
@@ -267,7 +268,6 @@ class PriceRequest(Frozen):
 
 # A form begins without a ticker: a prefilled one for Yahoo would also be sent with a file of another company.
 WrittenRequest = Annotated[PriceRequest, Field(json_schema_extra={"default": {"source": "yahoo"}})]
-
 
 _ANCHORED = ForecasterConfig(
     preset="anchored",

@@ -1,6 +1,8 @@
 """From the values of options to the frozen configuration of a flow, and the process made ready for it."""
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -16,6 +18,10 @@ SHOWN = 100
 # More processes than this take all of a machine's memory, unless it has many processors.
 MOST_JOBS = 64
 
+# The headings of the column of tickers in a list that is a table.
+TICKER_TITLES = ("ticker", "tickers", "symbol", "symbols", "ticker symbol")
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&_-]*")
+
 # The options that set these keys.
 OPTIONS = {
     "source": "--source",
@@ -27,6 +33,7 @@ OPTIONS = {
     "market_seed": "--market-seed",
     "column": "--column",
     "lookback": "--lookback",
+    "horizon": "--horizon",
     "training.epochs": "--epochs (training.epochs)",
     "training.batch_size": "--batch-size (training.batch_size)",
     "training.seed": "--seed (training.seed)",
@@ -221,3 +228,36 @@ def _near_part(part: str, key: str, raw: Mapping[str, Any]) -> str:
     rest = key.partition(f"{part}.")[2]
     names = {name: f"{name}.{rest}" for name, inner in raw.items() if isinstance(inner, dict)}
     return did_you_mean(part, names, names) if part else ""
+
+
+def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:
+    """The tickers that are named, one after the other or in a file."""
+    return (*named, *(_read_tickers(file) if file else ()))
+
+
+def _read_tickers(file: str) -> tuple[str, ...]:
+    """The tickers in the order of the file, as people keep them: on lines of their own, or the first of a table."""
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
+        have = "no ticker in it"
+    except (OSError, UnicodeDecodeError) as error:
+        lines, have = [], getattr(error, "strerror", None) or str(error)
+    rows = [_cells(line) for line in lines if line.partition("#")[0].strip(" \t,;")]
+    place = next((i for i, cell in enumerate(rows[0]) if cell.lower() in TICKER_TITLES), None) if rows else None
+    if place is not None:
+        found = tuple(row[place] for row in rows[1:] if place < len(row) and row[place])
+    else:
+        found = tuple(ticker for row in rows for ticker in (row if all(map(_SYMBOL.fullmatch, row)) else row[:1]))
+    if not found:
+        raise UsageError(
+            f"--tickers-file {file}",
+            have=have,
+            need="a text file with a ticker on each line",
+            remedy="correct the path, or name tickers with --ticker",
+        )
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    """What stands on a line between commas, semicolons or tabs, up to a #."""
+    return [cell for part in re.split(r"[,;\t]", line.partition("#")[0]) if (cell := part.strip(" \"'"))]

@@ -5,19 +5,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows.cli.configuration import forecaster_config, given, validated
+from flows.cli.configuration import forecaster_config, given, tickers, validated
+from model.artifact.sessions_ahead import FURTHEST, checked_horizons
 from model.config import PRESETS, ForecasterConfig, PriceRequest
-from model.errors import PricesUnavailable, UsageError
+from model.errors import PricesUnavailable
 from model.market.security import SAMPLE, check_sample
-
-# The headings of the column of tickers in a list that is a table.
-TICKER_TITLES = ("ticker", "tickers", "symbol", "symbols", "ticker symbol")
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&_-]*")
 
 
 def day(text: str) -> date:
@@ -41,6 +37,14 @@ def number(text: str | int) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def horizons(text: str) -> str:
+    """Sessions ahead as they are written, 1,5: in order, with the next session, which goes without saying."""
+    try:
+        return ",".join(map(str, checked_horizons(sorted({1, *map(int, text.split(","))}))))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list of sessions ahead from 1 to {FURTHEST}, such as 1,5") from None
 
 
 def version_number(text: str | int) -> int:
@@ -230,6 +234,10 @@ class TrainingOptions:
     lookback: Annotated[int | None, count("--lookback", "Sessions in a window: the steps back in time.")] = None
     batch_size: Annotated[int | None, count("--batch-size", "Windows in a step of the optimiser.")] = None
     seed: Annotated[int | None, count("--seed", "The same seed gives the same weights on the same machine.")] = None
+    horizon: Annotated[
+        str | None,
+        option("--horizon", "N,N", "Forecast so many sessions ahead, such as 1,5 (default: 1).", parser=horizons),
+    ] = None
     assignments: Annotated[
         list[str],
         option(
@@ -245,6 +253,7 @@ class TrainingOptions:
         shorthands = {
             "column": self.column,
             "lookback": self.lookback,
+            "horizon": None if self.horizon is None else tuple(map(int, self.horizon.split(","))),
             "training.epochs": self.epochs,
             "training.batch_size": self.batch_size,
             "training.seed": self.seed,
@@ -264,36 +273,3 @@ def _check_there(files: Sequence[str]) -> None:
                 remedy="correct the path given with --prices",
                 source="csv",
             )
-
-
-def tickers(named: Sequence[str], file: str | None) -> tuple[str, ...]:
-    """The tickers that are named, one after the other or in a file."""
-    return (*named, *(_read_tickers(file) if file else ()))
-
-
-def _read_tickers(file: str) -> tuple[str, ...]:
-    """The tickers in the order of the file, as people keep them: on lines of their own, or the first of a table."""
-    try:
-        lines = Path(file).expanduser().read_text(encoding="utf-8-sig").splitlines()
-        have = "no ticker in it"
-    except (OSError, UnicodeDecodeError) as error:
-        lines, have = [], getattr(error, "strerror", None) or str(error)
-    rows = [_cells(line) for line in lines if line.partition("#")[0].strip(" \t,;")]
-    place = next((i for i, cell in enumerate(rows[0]) if cell.lower() in TICKER_TITLES), None) if rows else None
-    if place is not None:
-        found = tuple(row[place] for row in rows[1:] if place < len(row) and row[place])
-    else:
-        found = tuple(ticker for row in rows for ticker in (row if all(map(_SYMBOL.fullmatch, row)) else row[:1]))
-    if not found:
-        raise UsageError(
-            f"--tickers-file {file}",
-            have=have,
-            need="a text file with a ticker on each line",
-            remedy="correct the path, or name tickers with --ticker",
-        )
-    return found
-
-
-def _cells(line: str) -> list[str]:
-    """What stands on a line between commas, semicolons or tabs, up to a #."""
-    return [cell for part in re.split(r"[,;\t]", line.partition("#")[0]) if (cell := part.strip(" \"'"))]

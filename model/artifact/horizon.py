@@ -5,7 +5,7 @@ weighted sum of what sessions moved over spans up to a year: over weeks the mark
 fast is another weight for each horizon. Its error is known h sessions after its origin, and counts from then on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,10 @@ from .distribution import NO_ERRORS, PROBABILITIES, Calibration, Errors
 from .market_state import rolling_mean
 from .scale import LEAST_SCALE, PRICES, RANGE, Table, Values
 
-# A trading month: further ahead nothing was found that could be foreseen.
-FURTHEST = 21
 # The sessions that movements are averaged over: a day, a week, a month, a quarter, a year.
 SPANS = (1, 5, 22, 63, 250)
 # Where the year's mean range and its mean overnight move stand in `spans_state`: together they are a usual width.
 YEAR = (len(SPANS) - 1, 2 * len(SPANS) - 1)
-
-
-def checked_horizons(given: Sequence[int]) -> tuple[int, ...]:
-    """Horizons in sessions; ValueError unless they ascend, begin with 1 and end with at most FURTHEST."""
-    found = tuple(given)
-    if not found or found[0] != 1 or found != tuple(sorted(set(found))) or found[-1] > FURTHEST:
-        raise ValueError(f"sessions ahead, in ascending order from 1 to at most {FURTHEST}, 1 among them, such as 1, 5")
-    return found
 
 
 def changes_ahead(table: Table, column: str, sessions: int) -> Values:

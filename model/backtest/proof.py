@@ -70,10 +70,14 @@ NOTHING = PeriodForecasts(made=Forecasts.points(np.empty(0)), alone=Forecasts.po
 
 
 def configuration_of(config: ForecasterConfig) -> ForecasterConfig:
-    """What a proof belongs to: the configuration without its name, its seed and where its weights start."""
+    """What a proof belongs to: the configuration without its name, its seed and where its weights start.
+
+    It is a proof of the next session's forecasts, which further horizons do not change.
+    """
     usual = TrainingConfig()
     aside = {name: getattr(usual, name) for name in ("seed", "warm_start", "cold_start_every")}
-    return config.model_copy(update={"preset": NAME, "training": config.training.model_copy(update=aside)})
+    training = config.training.model_copy(update=aside)
+    return config.model_copy(update={"preset": NAME, "horizon": (1,), "training": training})
 
 
 def is_preset(config: ForecasterConfig) -> bool:

@@ -70,3 +70,29 @@ def test_a_series_is_named_alone_or_with_its_transformations() -> None:
 def test_what_no_series_can_be_is_refused(preset: str, series: list[object], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         ForecasterConfig.model_validate({**PRESETS[preset].model_dump(), "series": series})
+
+
+def test_a_configuration_of_the_next_session_alone_is_described_as_before_there_were_horizons() -> None:
+    assert "horizon" not in ANCHORED
+    assert "horizon" not in ForecasterConfig(horizon=(1,)).model_dump(mode="json")
+    config = ForecasterConfig.model_validate({**ANCHORED, "horizon": [1, 5]})
+    assert config.horizon == (1, 5)
+    assert config.model_dump(mode="json") == PRESETS["anchored"].model_dump(mode="json") | {"horizon": [1, 5]}
+    assert ForecasterConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("preset", "horizon", "fault"),
+    [
+        ("anchored", [], "1 among them"),
+        ("anchored", [5], "1 among them"),
+        ("anchored", [1, 22], "at most 21"),
+        ("anchored", [1, 5, 5], "ascending"),
+        ("anchored", [1, 10, 5], "ascending"),
+        ("anchored", [1, 2.5], "integer"),
+        ("tutorial", [1, 5], "horizons beyond 1 need inputs: changes"),
+    ],
+)
+def test_what_no_horizons_can_be_is_refused(preset: str, horizon: list[float], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        ForecasterConfig.model_validate({**PRESETS[preset].model_dump(), "horizon": horizon})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.configuration import prepare
-from flows.cli.options import AcceptRestatement, From, Reason, Ticker, TickersFile, day, flag, option, tickers
+from flows.cli.configuration import prepare, tickers
+from flows.cli.options import AcceptRestatement, From, Reason, Ticker, TickersFile, day, flag, option
 from flows.cli.result import Answer, CommandResult, lines, say, table
 from model.config import PriceRequest
 from model.errors import UsageError

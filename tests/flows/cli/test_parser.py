@@ -11,6 +11,7 @@ import pytest
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from flows.cli.main import main
+from flows.cli.options import TrainingOptions, horizons
 from flows.cli.parser import COMMANDS, parser
 from tests.project import ROOT
 
@@ -250,3 +251,18 @@ def test_no_colour_and_no_broken_line_leave_the_terminal(home: Path) -> None:
     shown = output("status", TOMORROW_HOME=str(home), FORCE_COLOR="1", COLUMNS="20")
     assert "\x1b" not in shown
     assert "  does not run; start it with: tomorrow up" in shown.splitlines()
+
+
+@pytest.mark.parametrize(("text", "found"), [("5", (1, 5)), ("1,5", (1, 5)), ("21, 5", (1, 5, 21)), ("1", (1,))])
+def test_sessions_ahead_are_put_in_order_and_the_next_one_goes_without_saying(
+    text: str, found: tuple[int, ...]
+) -> None:
+    assert TrainingOptions(horizon=horizons(text)).forecaster("anchored").horizon == found
+    assert TrainingOptions().forecaster("anchored").horizon == (1,)
+
+
+@pytest.mark.parametrize("text", ["", "0", "22", "1;5", "week", "1.5", "-1"])
+def test_what_is_no_list_of_sessions_ahead_is_said(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = said(capsys, "train", "--horizon", text)
+    assert code == 2
+    assert "no list of sessions ahead from 1 to 21, such as 1,5" in " ".join(err.split())

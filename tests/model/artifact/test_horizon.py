@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from model.artifact.distribution import PROBABILITIES, Calibration
 from model.artifact.horizon import (
-    FURTHEST,
     SPANS,
     YEAR,
     YEARS_MEAN,
     FurtherHorizon,
     LinearScale,
     changes_ahead,
-    checked_horizons,
     spans_state,
 )
 from model.artifact.scale import LEAST_SCALE, RANGE
+from model.artifact.sessions_ahead import FURTHEST, checked_horizons
 from model.market.prices import Prices, Values
 from tests.market import changed_from, make_prices
 

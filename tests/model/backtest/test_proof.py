@@ -48,6 +48,7 @@ def test_a_proof_belongs_to_the_configuration_without_name_seed_and_start() -> N
     assert configuration_of(PRESETS["daily"]) == ours
     assert configuration_of(with_training(ANCHORED, seed=7, warm_start=True, cold_start_every=3)) == ours
     assert configuration_of(ANCHORED.model_copy(update={"preset": "mine"})) == ours
+    assert configuration_of(ANCHORED.model_copy(update={"horizon": (1, 5)})) == ours
     assert configuration_of(ours) == ours
     assert (ours.training.seed, ours.training.warm_start, ours.network) == (0, False, ANCHORED.network)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.options import PriceOptions, tickers
+from flows.cli.configuration import tickers
+from flows.cli.options import PriceOptions
 from model.config import PriceRequest
 from model.errors import UsageError
 
