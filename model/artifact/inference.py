@@ -12,6 +12,7 @@ import numpy as np
 from .distribution import LEVELS, NO_ERRORS, PROBABILITIES, Errors, quantile_column
 from .recipes import Inputs, Placed, Recipe
 from .scale import Table, Values
+from .sessions_ahead import further_column
 
 
 def network_output(network: Any, windows: Inputs, outputs: int) -> Values:
@@ -33,7 +34,8 @@ def forecast(
 
     `forecast` is the median; `lower_80`, `upper_80` and so on bound the interval of each level; `quantile_0.005` and so
     on are the distribution. Where the table holds too little for a distribution, or too few errors are known,
-    `forecast` is the centre and the others are NaN.
+    `forecast` is the centre and the others are NaN. The same names with `in_5_` before them are of the fifth session
+    after, where the recipe has that horizon; its `forecast` is NaN, too, where there is no distribution.
 
     network:   a Keras model or a NumpyNetwork, from (n, lookback, features) to (n, members * outputs). Each window is
                computed by itself, so that no digit of a forecast depends on how many others are made beside it.
@@ -48,15 +50,24 @@ def forecast(
     centre, width, usual = (each[-origins:, np.newaxis] for each in (placed.centre, placed.width, placed.usual))
     middle = units[:, [PROBABILITIES.index(0.5)]]
     quantiles = recipe.dollars(centre + usual * middle + width * (units - middle))
-    dollars = dict(zip(PROBABILITIES, quantiles.T, strict=True))
+    columns = _columns(quantiles)
     point = recipe.dollars(placed.centre[-origins:])
-    columns = {"forecast": np.where(np.isfinite(dollars[0.5]), dollars[0.5], point)}
+    columns["forecast"] = np.where(np.isfinite(columns["forecast"]), columns["forecast"], point)
+    for ahead in getattr(recipe, "further", ()):
+        further = _columns(ahead.quantiles(recipe.column, table, origins))
+        columns |= {further_column(ahead.sessions, name): values for name, values in further.items()}
+    why = recipe.explained(outputs[-origins:], table, following) if explain else {}
+    return columns | ({"scale": width[:, 0], **why} if why else {})
+
+
+def _columns(quantiles: Values) -> dict[str, Values]:
+    """The columns of distributions (n, len(PROBABILITIES)): the median, the intervals' bounds and the quantiles."""
+    dollars = dict(zip(PROBABILITIES, quantiles.T, strict=True))
+    columns = {"forecast": dollars[0.5]}
     for level in LEVELS:
         tail = round((100 - level) / 200, 4)
         columns |= {f"lower_{level}": dollars[tail], f"upper_{level}": dollars[round(1 - tail, 4)]}
-    columns |= {quantile_column(p): values for p, values in dollars.items()}
-    why = recipe.explained(outputs[-origins:], table, following) if explain else {}
-    return columns | ({"scale": width[:, 0], **why} if why else {})
+    return columns | {quantile_column(p): values for p, values in dollars.items()}
 
 
 def errors_of(recipe: Recipe, table: Table, placed: Placed) -> Errors:

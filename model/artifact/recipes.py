@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from .distribution import Calibration
 from .explained import width_factors
+from .horizon import FurtherHorizon
 from .market_state import StateBranch, market_state
 from .other_series import series_state
 from .scale import PRICES, MovementScale, Table, Values
@@ -106,8 +107,9 @@ class Recipe(ABC):
         return {}
 
     def to_json(self) -> str:
-        """The recipe as it is stored with the network."""
-        return json.dumps({"inputs": KINDS[type(self)], **asdict(self)})
+        """The recipe as it is stored with the network; of the next session alone, as before there were horizons."""
+        kept = {name: value for name, value in asdict(self).items() if name != "further" or value}
+        return json.dumps({"inputs": KINDS[type(self)], **kept})
 
     @staticmethod
     def from_json(text: str) -> "Recipe":
@@ -120,6 +122,8 @@ class Recipe(ABC):
         if "series" in raw:
             named = ({name: _frozen(value) for name, value in each.items()} for each in raw["series"])
             raw["series"] = tuple(SeriesInput(**each) for each in named)
+        if "further" in raw:
+            raw["further"] = tuple(FurtherHorizon.from_json(each) for each in raw["further"])
         return RECIPES[raw.pop("inputs")](**raw)
 
     def _newest(self, table: Table, name: str, origins: int, least: float = 0.0) -> Values:
@@ -208,12 +212,14 @@ class ChangeRecipe(Recipe):
     ordinary:  the scale of an ordinary market: the training part's median
     branch:    the linear branch; None before it is fitted
     series:    the other series that the branch sees
+    further:   the horizons beyond the next session, each with a width of its own and without the network
     """
 
     shrinkage: float
     ordinary: float = math.inf
     branch: StateBranch | None = None
     series: tuple[SeriesInput, ...] = ()
+    further: tuple[FurtherHorizon, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

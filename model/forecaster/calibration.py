@@ -6,15 +6,18 @@ from typing import Any
 from model.artifact.distribution import Calibration, Errors
 from model.artifact.horizon import FurtherHorizon
 from model.artifact.inference import errors_of, network_output
-from model.artifact.recipes import Recipe
+from model.artifact.recipes import ChangeRecipe, Recipe
 from model.market.prices import Prices
 
 
 def calibrate(network: Any, recipe: Recipe, known: Prices) -> Recipe:
-    """The same recipe with the forecaster's errors on the newest sessions of `known`.
+    """The same recipe with the forecaster's errors on the newest sessions of `known`, those of each horizon.
 
     network: as `model.artifact.inference.forecast` takes it
     """
+    if isinstance(recipe, ChangeRecipe) and recipe.further:
+        further = tuple(calibrate_further(each, recipe.column, known) for each in recipe.further)
+        recipe = replace(recipe, further=further)
     most = len(known) - max(recipe.rows, recipe.scale.rows)
     errors = min(recipe.calibration.kept, most)
     if errors < 1:

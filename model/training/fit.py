@@ -55,7 +55,7 @@ def train_forecaster(
     if shared and (refusal := shared.refusal(train)):
         raise ValueError(refusal)
     start = time.perf_counter()
-    recipe = _with_branch(fit_recipe(train, config), train, shared)
+    recipe = _with_further(_with_branch(fit_recipe(train, config), train, shared), train, config)
     windows = make_windows(train, recipe)
     weights: list[Weights] = []
     courses: list[LossCourse] = []
@@ -112,6 +112,13 @@ def _with_branch(recipe: Recipe, train: Prices, shared: SharedFit | None) -> Rec
     known = {name: values[:-1] for name, values in train.table().items()}
     state = recipe.state(known, len(windows), float(train.table()["Date"][-1]))
     return replace(recipe, branch=fit_branch(state, windows.targets))
+
+
+def _with_further(recipe: Recipe, train: Prices, config: ForecasterConfig) -> Recipe:
+    """The same recipe with the configuration's horizons beyond the next session."""
+    if not isinstance(recipe, ChangeRecipe) or config.horizon == (1,):
+        return recipe
+    return replace(recipe, further=tuple(fit_further(train, config.column, ahead) for ahead in config.horizon[1:]))
 
 
 def fit_further(train: Prices, column: str, sessions: int) -> FurtherHorizon:

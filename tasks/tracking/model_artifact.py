@@ -17,11 +17,13 @@ import numpy as np
 
 from model.artifact import inference
 from model.artifact.distribution import LEVELS, PROBABILITIES, quantile_column
+from model.artifact.horizon import SPANS, FurtherHorizon
 from model.artifact.numpy_network import NumpyNetwork
 from model.artifact.other_series import silent_series
 from model.artifact.recipes import ChangeRecipe, Recipe
 from model.artifact.scale import PRICES, MovementScale
 from model.artifact.series_input import LONG, SeriesInput
+from model.artifact.sessions_ahead import further_column
 from model.errors import TooFewPrices, UsageError
 from model.forecaster.forecaster import Forecaster
 from model.forecaster.forecasts import Forecasts
@@ -81,6 +83,8 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
     columns, rows, series = _columns(recipe), max(recipe.rows, recipe.scale.rows), _series(recipe)
     if series:
         rows = max(rows, LONG + recipe.scale.rows)
+    if _further(recipe):
+        rows = max(rows, SPANS[-1] + 1)
     network, written, stored = (folder / name for name in ("network.keras", "recipe.json", "model"))
     forecaster.network.save(network)
     written.write_text(recipe.to_json(), encoding="utf-8")
@@ -98,7 +102,7 @@ def _save(made: "LoggedModel", run_id: str, folder: Path, forecaster: Forecaster
         str(stored),
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts=artifacts,
-        signature=_signature(),
+        signature=_signature(recipe),
         input_example=_frame(example, columns).tail(rows),
         metadata={SERIES: [asdict(each) for each in series]} if series else None,
         pip_requirements=[f"{name}=={version(name)}" for name in requirements],
@@ -121,23 +125,30 @@ def _series(recipe: Recipe) -> tuple[SeriesInput, ...]:
     return recipe.series if isinstance(recipe, ChangeRecipe) else ()
 
 
+def _further(recipe: Recipe) -> tuple[FurtherHorizon, ...]:
+    """Its horizons beyond the next session."""
+    return recipe.further if isinstance(recipe, ChangeRecipe) else ()
+
+
 def _frame(prices: Prices, columns: Sequence[str]) -> "pd.DataFrame":
     """Prices as the registered model takes them."""
     frame = prices.frame()[list(columns)].reset_index()
     return frame.astype({DATE: "datetime64[ns]"})
 
 
-def _signature() -> "ModelSignature":
+def _signature(recipe: Recipe) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import DataType
 
     bounds = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
     quantiles = [quantile_column(probability) for probability in PROBABILITIES]
+    names = ["forecast", *bounds, *quantiles]
+    further = [further_column(each.sessions, name) for each in _further(recipe) for name in names]
     # No inputs: else MLflow would refuse whole numbers, names in small letters and dates from CSV before the model
     # could accept them, or say in a sentence what is wrong. The input example shows the inputs.
     return ModelSignature(
-        outputs=Schema([ColSpec(DataType.double, name) for name in ("forecast", *bounds, *quantiles)]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in (*names, *further)]),
         params=ParamSchema(
             [
                 ParamSpec("origins", DataType.long, 1),

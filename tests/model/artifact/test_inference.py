@@ -10,11 +10,13 @@ import pytest
 
 from model.artifact import inference
 from model.artifact.distribution import NO_ERRORS, PROBABILITIES, Calibration, quantile_column
+from model.artifact.horizon import YEARS_MEAN, FurtherHorizon
 from model.artifact.inference import errors_of, forecast, network_output
 from model.artifact.market_state import STATE, StateBranch
 from model.artifact.recipes import LARGEST_CORRECTION, ChangeRecipe, LevelRecipe, Recipe
 from model.artifact.scale import Values
 from model.forecaster.calibration import calibrate
+from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tests.market import make_prices
 
@@ -310,3 +312,47 @@ def test_a_missing_column_is_named(missing: str) -> None:
         ValueError, match=f"no column {missing}: forecasts are made from Open, High, Low, Close, Volume"
     ):
         made(CHANGE, table)
+
+
+WEEK, MONTH = (
+    FurtherHorizon(sessions=sessions, scale=YEARS_MEAN, ordinary=0.02, calibration=BOTH_WINDOWS) for sessions in (5, 21)
+)
+FURTHER = replace(BRANCHED, further=(WEEK, MONTH))
+
+
+def test_further_horizons_change_no_digit_of_the_next_session_and_stand_beside_it() -> None:
+    table = make_prices(420).table()
+    alone, beside = (made(recipe, table, 3) for recipe in (BRANCHED, FURTHER))
+    assert list(beside)[: len(alone)] == list(alone)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, beside[name])
+    assert list(beside)[len(alone) :] == [f"in_{sessions}_{name}" for sessions in (5, 21) for name in alone]
+    for horizon in (WEEK, MONTH):
+        quantiles = horizon.quantiles("Open", table, 3)
+        found = {name: beside[f"in_{horizon.sessions}_{name}"] for name in alone}
+        np.testing.assert_array_equal(np.column_stack([found[name] for name in QUANTILES]), quantiles)
+        np.testing.assert_array_equal(found["forecast"], quantiles[:, PROBABILITIES.index(0.5)])
+        np.testing.assert_array_equal(found["lower_95"], found["quantile_0.025"])
+        np.testing.assert_array_equal(found["upper_80"], found["quantile_0.9"])
+
+
+def test_forecasts_hold_the_further_horizons() -> None:
+    table = make_prices(420).table()
+    found = Forecasts.from_columns(made(FURTHER, table, 3))
+    assert list(found.further) == [5, 21]
+    np.testing.assert_array_equal(found.further[5], WEEK.quantiles("Open", table, 3))
+    assert Forecasts.from_columns(made(BRANCHED, table, 3)).further == {}
+    with pytest.raises(ValueError, match="quantiles of shape"):
+        replace(found, further={5: found.further[5][:2]})
+
+
+def test_a_recipe_with_further_horizons_comes_back_and_one_without_is_written_as_before() -> None:
+    recipe = fitted(FURTHER, make_prices(420))
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert isinstance(recipe, ChangeRecipe)
+    assert [len(each.calibration.errors) for each in recipe.further] == [60, 60]
+    # Each is the error of the newest session, made as far before.
+    assert {each.calibration.days[-1] for each in recipe.further} == {make_prices(420).table()["Date"][-1]}
+    assert "further" not in BRANCHED.to_json()
+    assert "further" not in LEVEL.to_json()
+    assert recipe.calibration == fitted(BRANCHED, make_prices(420)).calibration
