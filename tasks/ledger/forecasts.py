@@ -18,7 +18,8 @@ from model.market.money import Money
 from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import forecasts
 
-KEY = ("model", "version", "as_of", "session")
+KEY = ("model", "version", "as_of", "session", "horizon")
+ORDER = ("as_of", "model", "version", "session", "horizon")
 TEXTS = ("model", "ticker", "column", "naive_name", "source", "run_id", "fingerprint")
 # A median that was computed in another order may differ in its last digits.
 ROUNDING = 1e-9
@@ -31,6 +32,7 @@ class RecordedForecast:
     model, version:   the registered model and its version; None for the naive distribution, which no version made
     as_of:            the newest session that was known
     session:          the session that is forecast
+    horizon:          how many sessions after `as_of` that was, by the calendar of that day
     forecast:         the median of the distribution, where there is one
     quantiles:        the distribution, probability -> price; empty where the version gave none
     intervals:        level in per cent -> lower and upper bound, from the quantiles
@@ -76,10 +78,11 @@ class RecordedForecast:
     quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
     naive_quantiles: Mapping[str, Mapping[float, float]] = field(default_factory=dict, hash=False)
     explanation: Explanation | None = field(default=None, hash=False)
+    horizon: int = 1
 
     def __post_init__(self) -> None:
-        if self.session <= self.as_of:
-            raise ValueError(f"session {self.session} is not after {self.as_of}")
+        if self.session <= self.as_of or self.horizon < 1:
+            raise ValueError(f"session {self.session} is not after {self.as_of}, {self.horizon} sessions ahead")
         for value in self._prices():
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{value} is no price")
@@ -137,8 +140,8 @@ class Ledger:
     def append(self, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
         """Record a forecast; return the row in the ledger, and whether this call made it.
 
-        If there is a row for this version, day and session already, it is returned unchanged. From one day two sessions
-        are forecast if the first one turns out to be a holiday that the calendar did not have.
+        If there is a row for this version, day, session and horizon already, it is returned unchanged. From one day two
+        sessions are forecast as the next one if the first turns out to be a holiday that the calendar did not have.
         """
         with self._database.writing() as connection:
             created = insert_once(connection, forecasts, asdict(forecast))
@@ -155,7 +158,7 @@ class Ledger:
         at: the time now; ValueError without a zone, or for a price that is not finite
         """
         # Always in the same order, so that two processes cannot wait for each other forever.
-        known = sorted(observed, key=lambda pair: (pair[0].as_of, pair[0].model, pair[0].version or 0, pair[0].session))
+        known = sorted(observed, key=lambda pair: [getattr(pair[0], name) or 0 for name in ORDER])
         for _, price in known:
             if not math.isfinite(price) or at.tzinfo is None:
                 raise ValueError(f"{price} at {at} is no price at a time with a zone")
@@ -166,42 +169,52 @@ class Ledger:
             return tuple(row for forecast, _ in known for row in self._select(connection, *_is(forecast)))
 
     def rows(
-        self, model: str | None = None, *, version: int | None = None, session: date | None = None
+        self,
+        model: str | None = None,
+        *,
+        version: int | None = None,
+        session: date | None = None,
+        horizon: int | None = 1,
     ) -> tuple[RecordedForecast, ...]:
-        """Recorded forecasts, oldest first: all, or those of one model, version or forecast session."""
-        wanted = {"model": model, "version": version, "session": session}
+        """Recorded forecasts, oldest first: all, or those of one model, version, forecast session or horizon.
+
+        horizon: those of the next session unless another is given; None for all
+        """
+        wanted = {"model": model, "version": version, "session": session, "horizon": horizon}
         which = [forecasts.c[name] == value for name, value in wanted.items() if value is not None]
         with self._database.reading() as connection:
             return self._select(connection, *which)
 
     def unfilled(self, model: str) -> tuple[RecordedForecast, ...]:
-        """The forecasts of a model whose price has not been filled in, oldest first."""
+        """The forecasts of a model, of every horizon, whose price has not been filled in, oldest first."""
         with self._database.reading() as connection:
             return self._select(connection, forecasts.c.model == model, forecasts.c.observed.is_(None))
 
     def of_newest_session(self, model: str) -> tuple[RecordedForecast, ...]:
-        """A model's forecasts of the newest session that it has forecast, oldest first."""
-        newest = sa.select(sa.func.max(forecasts.c.session)).where(forecasts.c.model == model).scalar_subquery()
+        """A model's forecasts of the newest session that it has forecast as the next one, oldest first."""
+        which = forecasts.c.model == model, forecasts.c.horizon == 1
+        newest = sa.select(sa.func.max(forecasts.c.session)).where(*which).scalar_subquery()
         with self._database.reading() as connection:
-            return self._select(connection, forecasts.c.model == model, forecasts.c.session == newest)
+            return self._select(connection, *which, forecasts.c.session == newest)
 
     def by_session(
         self, model: str | None = None, *, last: int | None = None, skip: int = 0
     ) -> tuple[RecordedForecast, ...]:
-        """All forecasts, or those of a model, by the session that they are for, newest last; with `last`, only so many.
+        """All forecasts of the next session, or a model's, by session, newest last; with `last`, only so many.
 
         skip: how many of the newest to leave out
 
         The database applies that limit, so that years of forecasts are not read for the newest few.
         """
         columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version"))
-        query = sa.select(forecasts).order_by(*(column.desc() for column in columns)).limit(last).offset(skip)
+        ahead = sa.select(forecasts).where(forecasts.c.horizon == 1)
+        query = ahead.order_by(*(column.desc() for column in columns)).limit(last).offset(skip)
         with self._database.reading() as connection:
             wanted = query if model is None else query.where(forecasts.c.model == model)
             return read_rows(connection, wanted, _recorded)[::-1]
 
     def _select(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> tuple[RecordedForecast, ...]:
-        order = (forecasts.c.as_of, forecasts.c.model, forecasts.c.version, forecasts.c.session)
+        order = [forecasts.c[name] for name in ORDER]
         return read_rows(connection, sa.select(forecasts).where(*which).order_by(*order), _recorded)
 
 
@@ -227,8 +240,8 @@ def _recorded(row: sa.Row[Any]) -> RecordedForecast:
     texts = [values[name] for name in TEXTS]
     if not all(isinstance(text, str) for text in texts) or not isinstance(values["currency"], str | None):
         raise TypeError("a value is not text")
-    if not isinstance(values["version"], int | None):
-        raise TypeError("a version's number is not a whole number")
+    if not isinstance(values["version"], int | None) or not isinstance(values["horizon"], int):
+        raise TypeError("a version's number or a horizon is not a whole number")
     values["intervals"] = {int(level): (low, high) for level, (low, high) in values["intervals"].items()}
     values["quantiles"] = _by_probability(values["quantiles"])
     values["explanation"] = None if values["explanation"] is None else Explanation(**values["explanation"])

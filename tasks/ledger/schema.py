@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-LEDGER_VERSION = 3
+LEDGER_VERSION = 4
 # The version in which a column of the forecasts came, where that is not the first.
-SINCE = {"explanation": 2, "without": 3}
+SINCE = {"explanation": 2, "without": 3, "horizon": 4}
 # PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made or migrated.
 LEDGER_LOCK = 0x7064_6572
 
@@ -82,6 +82,7 @@ forecasts = sa.Table(
     sa.Column("observed_at", Moment),
     sa.Column("explanation", Named(none_as_null=True)),
     sa.Column("without", sa.Text),
+    sa.Column("horizon", sa.Integer, primary_key=True, autoincrement=False, server_default="1"),
     sa.Index("forecasts_of_a_session", "model", "session"),
     sa.Index("forecasts_filled_in", "model", "observed_at"),
     sa.Index("forecasts_of_a_run", "run_id"),

@@ -16,7 +16,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """The counts of a model's forecasts.
+    """The counts of a model's forecasts of the next session.
 
     forecasts: how many were made
     filled:    how many have their price filled in
@@ -44,6 +44,7 @@ class Totals:
         """The total of each model, by name."""
         filled = forecasts.c.observed_at
         query = sa.select(forecasts.c.model, sa.func.count(), sa.func.count(filled), sa.func.max(filled))
+        query = query.where(forecasts.c.horizon == 1)
         with self._database.reading() as connection:
             rows = connection.execute(query.group_by(forecasts.c.model).order_by(forecasts.c.model)).all()
         return tuple(Total(model=row[0], forecasts=row[1], filled=row[2], newest=row[3]) for row in rows)

@@ -15,7 +15,7 @@ from tasks.ledger.schema import LEDGER_VERSION, SINCE
 KEPT = [
     *("model", "version", "as_of", "session", "ticker", "column", "forecast", "lower", "upper", "level", "naive"),
     *("naive_name", "source", "stale", "run_id", "fingerprint", "made_at", "intervals", "naives", "late"),
-    *("quantiles", "naive_quantiles", "currency", "explanation", "without"),
+    *("quantiles", "naive_quantiles", "currency", "explanation", "without", "horizon"),
 ]
 # Tables whose rows are never changed or removed, and what a row is called.
 STANDING = (
@@ -28,7 +28,7 @@ STANDING = (
 )
 # The unique keys of each table: each of them identifies a row.
 KEYS = {
-    "forecasts": (("model", "version", "as_of", "session"),),
+    "forecasts": (("model", "version", "as_of", "session", "horizon"),),
     "stage_changes": (("id",),),
     "retraining": (("model", "session"),),
     "trials": (("model", "configuration"),),
@@ -105,7 +105,8 @@ def on_sqlite(version: int = LEDGER_VERSION) -> dict[str, str]:
         made[f"{table}_stand"] = f"BEFORE UPDATE ON {table} BEGIN {never.format(row)} END"
         made[f"{table}_stay"] = f"BEFORE DELETE ON {table} BEGIN {never.format(row)} END"
     for table, keys in KEYS.items():
-        same = " OR ".join(" AND ".join(f"{name} = NEW.{name}" for name in key) for key in keys)
+        there = [[name for name in key if SINCE.get(name, 1) <= version] for key in keys]
+        same = " OR ".join(" AND ".join(f"{name} = NEW.{name}" for name in key) for key in there)
         # INSERT OR REPLACE removes a row without firing the DELETE trigger.
         made[f"{table}_once"] = f"""BEFORE INSERT ON {table} WHEN EXISTS (SELECT * FROM {table} WHERE {same})
             BEGIN SELECT RAISE(IGNORE); END"""  # noqa: S608 - of this module's own names

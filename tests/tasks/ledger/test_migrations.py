@@ -96,7 +96,7 @@ def first(uri: str) -> str:
         ScriptDirectory(str(Path(migrations.__file__).parent)).get_revision("0001").module.upgrade()
         connection.execute(sa.insert(metadata.tables["ledger_version"]).values(version=1))
         made = {name: value for name, value in asdict(FORECAST).items() if name not in SINCE}
-        connection.execute(sa.insert(metadata.tables["forecasts"]).values(made))
+        connection.execute(sa.insert(metadata.tables["forecasts"]).values(made).inline())
     return uri
 
 
@@ -108,9 +108,25 @@ def test_a_ledger_of_version_1_keeps_its_forecasts_and_gets_explanations_and_wha
     assert versions(first) == [LEDGER_VERSION]
     assert (FORECAST.explanation, FORECAST.without) == (None, None)
     engine = sa.create_engine(first, poolclass=sa.NullPool)
-    for change in ({"explanation": None}, {"without": "QQQ"}):
+    for change in ({"explanation": None}, {"without": "QQQ"}, {"horizon": 2}):
         with pytest.raises(sa.exc.DBAPIError, match="never changed"), engine.begin() as connection:
             connection.execute(sa.update(metadata.tables["forecasts"]).values(change))
+
+
+def test_a_session_that_was_the_second_one_and_became_the_next_has_a_row_of_each_in_an_old_ledger_too(
+    first: str,
+) -> None:
+    """FORECAST was recorded before there were horizons: it is of the next session, whatever that was."""
+    further = replace(FORECAST, horizon=2)
+    assert Ledger(first).append(further) == (further, True)
+    assert Ledger(first).append(further) == (further, False)
+    assert Ledger(first).append(FORECAST) == (FORECAST, False)
+    assert Ledger(first).rows(horizon=None) == (FORECAST, further)
+    assert Ledger(first).rows(horizon=2) == (further,)
+    assert Ledger(first).rows() == (FORECAST,)
+    engine = sa.create_engine(first, poolclass=sa.NullPool)
+    with pytest.raises(sa.exc.DBAPIError, match="never removed"), engine.begin() as connection:
+        connection.execute(sa.delete(metadata.tables["forecasts"]))
 
 
 def test_a_trigger_that_a_ledger_of_version_1_has_lost_is_told_before_its_tables_change(first: str) -> None:
