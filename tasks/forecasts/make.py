@@ -6,13 +6,11 @@ from datetime import date, datetime
 
 import numpy as np
 
-from model.artifact.distribution import PROBABILITIES
 from model.artifact.series_input import SeriesInput
 from model.errors import ConfigurationError, TomorrowError, TooFewPrices, UsageError
 from model.evaluation.baselines import (
     FEWEST_CHANGES,
     best_naive_distribution,
-    naive_distributions,
     naive_forecast,
     naive_forecasts,
 )
@@ -20,6 +18,7 @@ from model.evaluation.distribution import median
 from model.forecaster.forecasts import Forecasts
 from model.market.calendar import LONGEST_HOLIDAYS
 from model.market.prices import Prices
+from tasks.forecasts.further import naive_quantiles_ahead
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.request import calendar_for
 from tasks.registry.version import RegisteredVersion
@@ -152,7 +151,7 @@ def _record(
         quantiles=made.distribution(),
         explanation=made.explanation,
         naives={name: float(values[0]) for name, values in naive_forecasts(prices, column, 1).items()},
-        naive_quantiles=_naive_quantiles(prices, column),
+        naive_quantiles=naive_quantiles_ahead(prices, column, 1),
         late=now >= begins,
     )
 
@@ -171,13 +170,3 @@ def _session(prices: Prices, settings: Settings, now: datetime) -> tuple[date, d
         calendar = calendar_for(prices.security, settings, seen)
         session = known if calendar.newest(known) == known else session
     return session, calendar.opens(session)
-
-
-def _naive_quantiles(prices: Prices, column: str) -> dict[str, dict[float, float]]:
-    """Name -> probability -> price of the naive distributions, without those that have too few prices."""
-    made = {name: rows[0] for name, rows in naive_distributions(prices, column, 1).items()}
-    return {
-        name: dict(zip(PROBABILITIES, row.tolist(), strict=True))
-        for name, row in made.items()
-        if bool(np.isfinite(row).all())
-    }

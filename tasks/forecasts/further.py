@@ -1,0 +1,66 @@
+"""The rows of the horizons beyond the next session, beside the row of the next one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from model.artifact.distribution import PROBABILITIES
+from model.evaluation.baselines import naive_distributions
+from model.forecaster.forecasts import Forecasts
+from model.market.calendar import ExchangeCalendar
+from model.market.prices import Prices, Values
+from tasks.ledger.forecasts import RecordedForecast
+
+
+def further_forecasts(
+    first: RecordedForecast, further: Mapping[int, Values], prices: Prices, calendar: ExchangeCalendar
+) -> tuple[RecordedForecast, ...]:
+    """A row for each further horizon that has a distribution, by the same version and from the same prices.
+
+    first:   the forecast of the next session; what was made too late for it is late for the others, too
+    further: sessions ahead -> (n, len(PROBABILITIES)) prices, the newest last
+
+    Beside each stand the naive distributions of changes over as many sessions.
+    """
+    rows = []
+    for horizon, quantiles in sorted(further.items()):
+        made = Forecasts(values=np.array([np.nan]), quantiles=quantiles[-1:])
+        distribution, intervals = made.distribution(), made.intervals()
+        if not distribution:
+            continue
+        widest = max(intervals)
+        rows.append(
+            replace(
+                first,
+                horizon=horizon,
+                session=session_ahead(calendar, first.session, horizon),
+                forecast=distribution[0.5],
+                quantiles=distribution,
+                intervals=intervals,
+                level=widest / 100,
+                lower=intervals[widest][0],
+                upper=intervals[widest][1],
+                naive_quantiles=naive_quantiles_ahead(prices, first.column, horizon),
+                explanation=None,
+            )
+        )
+    return tuple(rows)
+
+
+def session_ahead(calendar: ExchangeCalendar, session: date, horizon: int) -> date:
+    """The session that is `horizon` sessions ahead where `session` is the next one."""
+    for _ in range(horizon - 1):
+        session = calendar.next_session(session)
+    return session
+
+
+def naive_quantiles_ahead(prices: Prices, column: str, horizon: int) -> dict[str, dict[float, float]]:
+    """The naive distributions so many sessions ahead, by name, probability -> price, where prices are enough."""
+    made = naive_distributions(prices, column, 1, horizon)
+    return {
+        name: dict(zip(PROBABILITIES, quantiles[0].tolist(), strict=True))
+        for name, quantiles in made.items()
+        if np.isfinite(quantiles[0]).all()
+    }
