@@ -87,7 +87,8 @@ class FurtherHorizon:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "FurtherHorizon":
         """The inverse of `asdict`, after JSON made lists of tuples."""
-        past = {name: tuple(each) if isinstance(each, list) else each for name, each in raw["calibration"].items()}
+        past: dict[str, Any] = dict(raw["calibration"])
+        past |= {name: tuple(each) for name, each in past.items() if isinstance(each, list)}
         scale = LinearScale(weights=tuple(raw["scale"]["weights"]))
         return cls(sessions=raw["sessions"], scale=scale, ordinary=raw["ordinary"], calibration=Calibration(**past))
 

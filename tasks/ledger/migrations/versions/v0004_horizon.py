@@ -4,6 +4,8 @@ It is a part of the key: if a session turns out to be a holiday that the calenda
 been forecast from one day both as the next one and as the second.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -52,7 +54,7 @@ def _made_anew() -> None:
         op.create_index(name, "forecasts", list(columns))
 
 
-_REQUIRED = (
+_REQUIRED: tuple[tuple[str, Any], ...] = (
     ("model", sa.Text()),
     ("version", sa.Integer()),
     ("as_of", sa.Date()),
@@ -73,7 +75,7 @@ _REQUIRED = (
     ("naive_quantiles", sa.JSON()),
     ("late", sa.Boolean()),
 )
-_OPTIONAL = (
+_OPTIONAL: tuple[tuple[str, Any], ...] = (
     ("lower", sa.Double()),
     ("upper", sa.Double()),
     ("level", sa.Double()),
