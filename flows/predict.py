@@ -27,7 +27,7 @@ from tasks.prefect_tasks import (
     naive_forecast_task,
     pull_if_any_task,
     pull_task,
-    record_forecast_task,
+    record_forecasts_task,
 )
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import resolve
@@ -42,6 +42,7 @@ class PredictReport:
 
     version: that made it; None for the naive distribution
     created: False where the ledger had it before
+    further: the forecasts of the version's horizons beyond the next session
     """
 
     version: RegisteredVersion | None
@@ -49,6 +50,12 @@ class PredictReport:
     forecast: RecordedForecast
     created: bool
     seconds: dict[str, float]
+    further: tuple[RecordedForecast, ...] = ()
+
+    @property
+    def horizons(self) -> tuple[RecordedForecast, ...]:
+        """The forecasts of every horizon, that of the next session first."""
+        return self.forecast, *self.further
 
 
 @flow(
@@ -86,10 +93,17 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
         log_too_new(version, fetched.prices, later)
         version = None
     what = fetched.prices, column, settings, at, fetched.stale
-    made = naive_forecast_task(model, *what) if version is None else forecast_task(version, *what)
-    recorded, created = record_forecast_task(Ledger(settings.ledger_uri), made)
+    made = (naive_forecast_task(model, *what),) if version is None else forecast_task(version, *what)
+    (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     link_forecast(recorded)
     report_day(settings, at, tracking)
-    report = PredictReport(version=version, fetched=fetched, forecast=recorded, created=created, seconds=seconds)
+    report = PredictReport(
+        version=version,
+        fetched=fetched,
+        forecast=recorded,
+        created=created,
+        seconds=seconds,
+        further=tuple(row for row, _ in others),
+    )
     return completed(report, forecast_sentence(recorded))

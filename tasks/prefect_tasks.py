@@ -32,7 +32,7 @@ from tasks.backtest.parent_run import log_plan
 from tasks.backtest.report import log_report
 from tasks.backtest.shared_networks import keep_fit, shared_fit
 from tasks.backtest.tuning.trial import TrialAssignment, try_configuration
-from tasks.forecasts.make import make_forecast, make_naive_forecast
+from tasks.forecasts.make import make_forecasts, make_naive_forecast
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.scoring import score_forecasts
 from tasks.ledger.forecasts import Ledger
@@ -162,12 +162,12 @@ decide_task = step(Registry.decide, "decide")
 begin_anew_task = step(Registry.begin_anew, "begin anew")
 roll_back_task = step(Registry.roll_back, "roll back")
 
-# The forecast of the next session.
+# The forecasts of the next session and of further ones.
 pull_task = step(Registry.production, "pull")
 pull_if_any_task = step(champion, "pull")
-forecast_task = step(make_forecast, "forecast")
+forecast_task = step(make_forecasts, "forecast")
 naive_forecast_task = step(make_naive_forecast, "forecast")
-record_forecast_task = step(Ledger.append, "record")
+record_forecasts_task = step(Ledger.append_all, "record")
 
 # What happened then.
 find_outcomes_task = step(find_outcomes, "look up what happened")

@@ -1,4 +1,4 @@
-"""Makes the forecast of the next session: by a registered version, else by the best naive distribution."""
+"""Makes the forecasts: by a registered version, of each of its horizons; else by the best naive distribution."""
 
 import logging
 from dataclasses import replace
@@ -18,7 +18,7 @@ from model.evaluation.distribution import median
 from model.forecaster.forecasts import Forecasts
 from model.market.calendar import LONGEST_HOLIDAYS
 from model.market.prices import Prices
-from tasks.forecasts.further import naive_quantiles_ahead
+from tasks.forecasts.further import further_forecasts, naive_quantiles_ahead
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.prices.request import calendar_for
 from tasks.registry.version import RegisteredVersion
@@ -31,12 +31,12 @@ from tasks.tracking.run_inputs import run_config
 logger = logging.getLogger(__name__)
 
 
-def make_forecast(
+def make_forecasts(
     version: RegisteredVersion, prices: Prices, column: str, settings: Settings, now: datetime, stale: bool = False
-) -> RecordedForecast:
-    """Forecast the session after the newest of `prices`, together with the naive forecasts.
+) -> tuple[RecordedForecast, ...]:
+    """Forecast the session after the newest of `prices`, then the version's further horizons, with the naive forecasts.
 
-    It is late if that session has begun by `now`, since its Open may be known then. UsageError where the version was
+    They are late if that session has begun by `now`, since its Open may be known then. UsageError where the version was
     trained on later sessions. ConfigurationError where its files are not those that were registered, or the forecast is
     implausible: what is recorded cannot be removed.
     """
@@ -49,7 +49,9 @@ def make_forecast(
     _check_plausible(version, float(made.values[-1]), prices, settings)
     row = _record(version.model, made, prices, column, settings, now, stale)
     without = ", ".join(loaded.without(prices)) or None
-    return replace(row, version=version.version, run_id=trained.run_id, without=without)
+    row = replace(row, version=version.version, run_id=trained.run_id, without=without)
+    calendar = calendar_for(prices.security, settings, prices.sessions)
+    return row, *further_forecasts(row, made.further, prices, calendar)
 
 
 def make_naive_forecast(

@@ -143,10 +143,14 @@ class Ledger:
         If there is a row for this version, day, session and horizon already, it is returned unchanged. From one day two
         sessions are forecast as the next one if the first turns out to be a holiday that the calendar did not have.
         """
+        ((row, created),) = self.append_all([forecast])
+        return row, created
+
+    def append_all(self, made: Iterable[RecordedForecast]) -> tuple[tuple[RecordedForecast, bool], ...]:
+        """The same for several forecasts: all of them are recorded, or none."""
         with self._database.writing() as connection:
-            created = insert_once(connection, forecasts, asdict(forecast))
-            (row,) = self._select(connection, *_is(forecast))
-            return row, created
+            created = [(forecast, insert_once(connection, forecasts, asdict(forecast))) for forecast in made]
+            return tuple((self._select(connection, *_is(forecast))[0], is_new) for forecast, is_new in created)
 
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime

@@ -8,6 +8,7 @@ from flows.cli.command import command
 from flows.cli.configuration import parse_column, prepare
 from flows.cli.options import ClusterAddress, ColumnName, Jobs, PriceOptions, flag
 from flows.cli.result import Answer, CommandResult, FetchAnswer, Moment, of
+from model.evaluation.decision import Verdict
 from model.forecaster.explanation import Explanation, why_unexplained
 
 if TYPE_CHECKING:
@@ -21,6 +22,21 @@ WITHOUT = "as the version forecasts where that series is not known."
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 
+class HorizonAnswer(Answer):
+    """The forecast of one horizon.
+
+    horizon: how many sessions ahead
+    verdict: what is known of the version's skill at this horizon; null where that was not judged
+    """
+
+    horizon: int
+    session: date
+    forecast: float
+    intervals: dict[int, tuple[float, float]]
+    quantiles: Mapping[float, float]
+    verdict: Verdict | None = None
+
+
 class PredictAnswer(Answer):
     """The object of `tomorrow predict --json`, as the ledger holds the forecast.
 
@@ -30,6 +46,7 @@ class PredictAnswer(Answer):
     quantiles: the distribution, probability -> price; empty where the version gave none
     intervals: level in per cent -> lower and upper bound, read from the quantiles
     currency:  of the prices; `points` for an index; null for an exchange rate, or where it is not known
+    horizons:  the forecast of each horizon, that of the next session first
     explanation: what made the distribution wide or narrow: `usual` times every one of `factors` is `scale`; null where
                there are no such factors
     """
@@ -57,6 +74,7 @@ class PredictAnswer(Answer):
     prices: FetchAnswer = of("fetched")
     currency: str | None = of("forecast.currency")
     explanation: Explanation | None = of("forecast.explanation")
+    horizons: tuple[HorizonAnswer, ...]
     made_at: Moment = of("forecast.made_at")
     recorded: bool = of("created")
     notes: tuple[str, ...] = of("version.notes", ())
@@ -129,6 +147,14 @@ def _explanation(made: "RecordedForecast") -> Iterator[str]:
     yield f"    scale        {100 * why.scale:6.3f} % of the price"
 
 
+def _ahead(row: "RecordedForecast") -> str:
+    """A further horizon on one line; it is not judged yet."""
+    spans = "; ".join(f"{level} %: {row.money.span(low, high)}" for level, (low, high) in row.intervals.items())
+    return (
+        f"  {row.horizon} sessions ahead, {row.session:%Y-%m-%d}: {row.money.price(row.forecast)}; {spans}; not judged"
+    )
+
+
 def _text(report: "PredictReport", explain: bool) -> str:
     from flows.runs.wording import made_by
     from model.evaluation.baselines import naive_label
@@ -140,6 +166,7 @@ def _text(report: "PredictReport", explain: bool) -> str:
         *(f"  {level} %: {money.span(low, high)}" for level, (low, high) in made.intervals.items()),
         *_tails(made),
         *(_explanation(made) if explain else ()),
+        *(_ahead(row) for row in report.further),
         f"  naive: {naive_label(made.naive_name)}: {money.price(made.naive)}",
         f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

@@ -60,3 +60,30 @@ def test_where_there_is_no_explanation_the_text_says_why_and_the_json_is_null(ve
     assert f"  no explanation{':' if version is None else ''} {said}" in str(told.text)
     assert "no explanation" not in str(predict_result(report).text)
     assert told.answer.model_dump()["explanation"] is None
+
+
+def test_further_horizons_have_a_line_each_and_an_entry_each_beside_that_of_the_next_session() -> None:
+    made = replace(distributed(forecast(40)), naive=140.0, naives={})
+    week = replace(made, horizon=5, session=PRICES.day(44))
+    told = predict_result(
+        PredictReport(
+            version=None, fetched=FetchedPrices(prices=PRICES), forecast=made, created=True, seconds={}, further=(week,)
+        )
+    )
+    lines = [line for line in str(told.text).splitlines() if "sessions ahead" in line]
+    spans = "80 %: $139.00 to $141.00; 95 %: $138.00 to $142.00"
+    assert lines == [f"  5 sessions ahead, {week.session}: $140.00; {spans}; not judged"]
+    first, further = told.answer.model_dump()["horizons"]
+    assert (first["horizon"], first["session"]) == (1, made.session)
+    assert (further["horizon"], further["session"], further["verdict"]) == (5, week.session, None)
+    assert further["quantiles"] == week.quantiles
+    assert further["intervals"] == week.intervals
+
+
+def test_a_forecast_of_the_next_session_alone_is_printed_as_before() -> None:
+    made = distributed(forecast(40))
+    report = PredictReport(version=None, fetched=FetchedPrices(prices=PRICES), forecast=made, created=True, seconds={})
+    told = predict_result(report)
+    assert "ahead" not in str(told.text)
+    (entry,) = told.answer.model_dump()["horizons"]
+    assert (entry["horizon"], entry["forecast"], entry["quantiles"]) == (1, made.forecast, made.quantiles)

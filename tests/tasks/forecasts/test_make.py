@@ -12,7 +12,7 @@ from model.evaluation.baselines import best_naive_distribution, naive_distributi
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import Prices
 from tasks.forecasts import make
-from tasks.forecasts.make import make_forecast, make_naive_forecast
+from tasks.forecasts.make import make_forecasts, make_naive_forecast
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.kept_files import Trained
 from tasks.registry.version import RegisteredVersion
@@ -38,7 +38,9 @@ def made_with(forecasts: Forecasts, prices: Prices, monkeypatch: pytest.MonkeyPa
     trained = Trained(model="TEST-Open", run_id="r", key="", as_of=prices.last)
     monkeypatch.setattr(make, "trained_as", lambda *_: trained)
     monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())
-    return make_forecast(VERSION, prices, "Open", read_settings({}), NOW)
+    row, *further = make_forecasts(VERSION, prices, "Open", read_settings({}), NOW)
+    assert [each.horizon for each in further] == list(forecasts.further)
+    return row
 
 
 def test_the_forecast_is_the_median_and_the_intervals_are_read_from_the_distribution(

@@ -109,6 +109,19 @@ def test_after_a_holiday_that_no_calendar_knew_the_next_session_is_forecast_from
     assert ledger.rows() == (FORECAST, observed)
 
 
+def test_several_horizons_are_recorded_together_and_readers_see_the_next_session_unless_asked(uri: str) -> None:
+    ledger = Ledger(uri)
+    week = replace(FORECAST, horizon=5, session=FORECAST.session + timedelta(days=6))
+    assert ledger.append_all([FORECAST, week]) == ((FORECAST, True), (week, True))
+    assert ledger.append_all([FORECAST, week]) == ((FORECAST, False), (week, False))
+    assert ledger.rows() == ledger.by_session() == ledger.of_newest_session(FORECAST.model) == (FORECAST,)
+    assert ledger.rows(horizon=5) == (week,)
+    assert ledger.unfilled(FORECAST.model) == (FORECAST, week)
+    (filled,) = ledger.fill_in([(week, 210.0)], at=SCORED)
+    assert (filled.horizon, filled.observed) == (5, 210.0)
+    assert ledger.rows() == (FORECAST,)
+
+
 def test_what_happened_is_filled_in_once(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)
