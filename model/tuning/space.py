@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.config import ForecasterConfig, merged
+from model.config import ForecasterConfig
 from model.errors import UsageError
+from model.presets import merged
 
 Value = float | int | None
 
