@@ -88,7 +88,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """A value; YAMLError with its place where it is none, such as the day 2020-13-45 or `!!int ""`."""
         try:
-            value = super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+            value = super().construct_object(node, deep)
         # What PyYAML raises for values that do not fit their tags, beside errors of its own.
         except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
             raise yaml.constructor.ConstructorError(None, None, "no value of its kind", node.start_mark) from None
