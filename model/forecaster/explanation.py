@@ -18,7 +18,7 @@ WORDS = {
     "moves": "the last sessions' moves",
     "direction": "which way the price went",
     "echo": "the same days in past quarters",
-    "limit": "the limit of what corrects it",
+    "limit": "the limit of the correction",
 }
 # The product may differ from the scale by its rounding.
 ROUNDING = 1e-9

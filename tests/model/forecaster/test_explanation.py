@@ -51,7 +51,7 @@ def test_the_sentence_names_what_changes_most_first_and_leaves_out_what_is_writt
         ("echo", 1.04, "the same days in past quarters"),
         ("echo", 0.9, "the same days in past quarters"),
         ("direction", 1.2, "which way the price went"),
-        ("limit", 0.5, "the limit of what corrects it"),
+        ("limit", 0.5, "the limit of the correction"),
         ("market", 1.03, "the market"),
     ],
 )
