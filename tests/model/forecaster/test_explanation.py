@@ -73,6 +73,14 @@ def test_it_is_read_from_the_newest_forecasts_columns_and_the_limit_only_where_i
     assert Explanation.from_columns(columns(factor_echo=math.nan)) is None
 
 
+def test_factors_that_no_number_can_hold_cost_the_explanation_and_not_the_forecast() -> None:
+    # A network's part of e to the 750, of which the limit leaves e to the 3.
+    with np.errstate(over="ignore", under="ignore"):
+        network, limit = np.exp(745.0), np.exp(-745.2)
+    assert Explanation.from_columns(columns(factor_network=network, factor_limit=limit)) is None
+    assert Explanation.from_columns(columns(factor_network=1e300, factor_limit=0.0)) is None
+
+
 def test_a_forecast_without_a_distribution_has_no_explanation() -> None:
     quantiles = around(np.array([100.0, 101.0]), 1.0, 2.0)
     made = {quantile_column(p): quantiles[:, at] for at, p in enumerate(PROBABILITIES)}
