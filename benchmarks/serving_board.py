@@ -68,6 +68,7 @@ def main() -> None:
                 time.sleep(0.5)
             found["seconds until all versions answer"] = time.perf_counter() - begun
             time.sleep(10)
+            connection.close()  # as the server has done meanwhile
             for name, path in PAGES.items():
                 taken = [_ask(connection, key, f"/api/models{path}")[1] for _ in range(ASKED)]
                 found[f"{name}: median ms"] = statistics.median(taken) * 1000

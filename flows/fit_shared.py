@@ -140,7 +140,7 @@ def _parts(
         raise PricesUnavailable(
             "the shared network",
             have=f"{len(errors)} of its {len(requests)} securities have no prices that can be used; the first: "
-            f"{errors[0]}",
+            f"{errors[0].subject}: {errors[0].have}",
             need="nine of ten securities with prices: the network is kept as it is fitted",
             remedy="run it again when they can be fetched, or leave those out that have none",
             source=requests[0].source,

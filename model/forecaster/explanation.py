@@ -18,7 +18,7 @@ WORDS = {
     "moves": "the last sessions' moves",
     "direction": "which way the price went",
     "echo": "the same days in past quarters",
-    "limit": "the limit of what corrects it",
+    "limit": "the limit of the correction",
 }
 # The product may differ from the scale by its rounding.
 ROUNDING = 1e-9
@@ -66,7 +66,10 @@ class Explanation:
             del factors["limit"]
         if len(found) < 2 or not all(map(math.isfinite, (*found.values(), *factors.values()))):
             return None
-        return cls(usual=found["usual_scale"], factors=factors, scale=found["scale"])
+        try:
+            return cls(usual=found["usual_scale"], factors=factors, scale=found["scale"])
+        except ValueError:  # factors so far out that a number cannot hold them: the forecast stands without
+            return None
 
     @property
     def times(self) -> float:

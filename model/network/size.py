@@ -23,3 +23,8 @@ def weights_of(config: ForecasterConfig) -> int:
         count += units * (blocks * (seen + units) + biases + further)
         seen = units
     return count + outputs * (seen + 1)
+
+
+def networks_of(config: ForecasterConfig) -> int:
+    """How many networks a configuration's forecast is made with: as many as it has seeds, however many these are."""
+    return config.training.members * (2 if config.training.shared == "both" else 1)

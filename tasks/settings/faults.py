@@ -12,6 +12,9 @@ from model.errors import did_you_mean
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+# How many characters of a wrong key or value are shown.
+SHOWN = 100
+
 LIMITS = {
     "greater_than_equal": "{} or more",
     "greater_than": "more than {}",
@@ -32,8 +35,17 @@ def have_and_need(kind: type[BaseModel], fault: "ErrorDetails") -> tuple[str, st
     """What was found in a configuration of a kind, and what is needed there, for one of pydantic's faults."""
     key = ".".join(str(part) for part in fault["loc"]) or kind.__name__
     if fault["type"] == "extra_forbidden":
-        return f"no such key{_meant(kind, key)}", f"one of {', '.join(known_keys(kind, fault['loc']))}"
-    return f"{fault['input']!r}{_near_choice(fault)}", _needed(fault)
+        return f"no such key{_meant(kind, key[:SHOWN])}", f"one of {', '.join(known_keys(kind, fault['loc']))}"
+    return f"{shown(fault['input'])}{_near_choice(fault)}", _needed(fault)
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, as far as people will read it."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number with thousands of digits
+        return "a number with too many digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def contradiction(fault: "ErrorDetails") -> str | None:
@@ -63,7 +75,8 @@ def _dotted(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def _near_choice(fault: "ErrorDetails") -> str:
     """`. Did you mean ...?` for a value that is none of the choices."""
     choices = re.findall(r"'([^']*)'", fault.get("ctx", {}).get("expected", ""))
-    return did_you_mean(str(fault["input"]), choices)
+    given = fault["input"]
+    return did_you_mean(given[:SHOWN], choices) if isinstance(given, str) else ""
 
 
 def _needed(fault: "ErrorDetails") -> str:

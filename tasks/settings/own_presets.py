@@ -5,7 +5,7 @@ A file names the built-in preset that it starts from, and what differs. The pres
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from model.config import PRESETS, ForecasterConfig
 from model.errors import ConfigurationError, UsageError, did_you_mean
 from model.presets import TAKEN, fill_in, is_own_name
-from tasks.settings.faults import contradiction, have_and_need
+from tasks.settings.faults import SHOWN, contradiction, have_and_need, shown
 from tasks.settings.read import read_settings
 from tasks.settings.schema import Settings
 from tasks.settings.yaml_file import NotReadable, Written, read_yaml
@@ -54,17 +54,9 @@ def preset_named(text: str, settings: Settings | None = None) -> OwnPreset:
     if is_file_name(text):
         return read_preset(Path(text))
     folder = folder_of(settings or read_settings())
-    files = _files(folder, text)
-    if len(files) > 1:
-        raise ConfigurationError(
-            f"preset {text!r}",
-            have=f"two files: {' and '.join(file.name for file in files)} in {folder}",
-            need="one file for a name",
-            remedy="remove or rename one of them",
-        )
-    if files:
-        return read_preset(files[0])
-    names = (*PRESETS, *sorted({file.stem for file in _files(folder)}))
+    if files := _files(folder, text):
+        return _only(files)
+    names = (*PRESETS, *sorted({file.stem for file in _files(folder) if is_own_name(file.stem)}))
     raise UsageError(
         f"preset {text!r}",
         have=f"no preset of that name{did_you_mean(text, names)}",
@@ -78,13 +70,12 @@ def own_presets(settings: Settings) -> tuple[tuple[OwnPreset, ...], tuple[Config
     found: list[OwnPreset] = []
     errors: list[ConfigurationError] = []
     try:
-        names = sorted({file.stem for file in _files(folder_of(settings))})
-    except OSError as error:
-        have = error.strerror or str(error)
-        return (), (_wrong(folder_of(settings), have, "a folder that can be read", "make it readable, or remove it"),)
-    for name in names:
+        files = _files(folder_of(settings))
+    except ConfigurationError as error:
+        return (), (error,)
+    for name in sorted({file.stem for file in files}):
         try:
-            found.append(preset_named(name, settings))
+            found.append(_only([file for file in files if file.stem == name]))
         except ConfigurationError as error:
             errors.append(error)
     return tuple(found), tuple(errors)
@@ -112,11 +103,11 @@ def read_preset(file: Path) -> OwnPreset:
         raise _wrong(file, _at(written, (ABOUT,), "about: no sentence, or a long one"), need, "correct it", ABOUT)
     base = raw.get(BASE)
     if not isinstance(base, str) or base not in PRESETS:
-        have = "no key `preset`" if base is None else f"preset: {base!r}, which is no built-in one"
+        have = "no key `preset`" if base is None else f"preset: {shown(base)}, which is no built-in one"
         need = f"the built-in preset that it starts from: {', '.join(PRESETS)}"
         raise _wrong(file, _at(written, (BASE,), have), need, "write it, such as preset: anchored", BASE)
     if "column" in raw:
-        have = _at(written, ("column",), f"column: {raw['column']!r}")
+        have = _at(written, ("column",), f"column: {shown(raw['column'])}")
         raise _wrong(file, have, "a preset for every column", "remove the line; --column chooses the column", "column")
     try:
         config = ForecasterConfig.model_validate(fill_in(raw) | {"preset": file.stem})
@@ -130,14 +121,33 @@ def as_yaml(base: str, about: str, changed: Mapping[str, Any]) -> str:
     return yaml.safe_dump({ABOUT: about, BASE: base, **changed}, sort_keys=False, allow_unicode=True, width=110)
 
 
+def _only(files: Sequence[Path]) -> OwnPreset:
+    """The preset of one name; ConfigurationError where there are two files of it."""
+    if len(files) == 1:
+        return read_preset(files[0])
+    raise ConfigurationError(
+        f"preset {files[0].stem!r}",
+        have=f"two files: {' and '.join(sorted(file.name for file in files))} in {files[0].parent}",
+        need="one file for a name",
+        remedy="remove or rename one of them",
+    )
+
+
 def _files(folder: Path, name: str | None = None) -> list[Path]:
-    """The files of the folder that are presets, or those with one name; a hidden file is none."""
+    """The files of the folder that are presets, or those with one name; a hidden file is none.
+
+    ConfigurationError where the folder cannot be read.
+    """
     if name is not None:
         plain = re.fullmatch(r"[\w.-]+", name) is not None
         return [file for ending in ENDINGS if plain and os.path.lexists(file := folder / f"{name}{ending}")]
     if not os.path.lexists(folder):
         return []
-    return [file for file in folder.iterdir() if file.suffix in ENDINGS and not file.name.startswith(".")]
+    try:
+        return [file for file in folder.iterdir() if file.suffix in ENDINGS and not file.name.startswith(".")]
+    except OSError as error:
+        have = error.strerror or str(error)
+        raise _wrong(folder, have, "a folder that can be read", "make it readable, or remove it") from None
 
 
 def _refuse_name(file: Path) -> None:
@@ -159,7 +169,10 @@ def _invalid(file: Path, written: Written, error: ValidationError) -> Configurat
     if said := contradiction(fault):
         return _wrong(file, said, "values that fit together", f"change one of them; {PAGE}", key)
     have, need = have_and_need(ForecasterConfig, fault)
-    named = f"{key}: {have}" if key else have
+    part, dot, rest = str(fault["loc"][0]).partition(".") if fault["loc"] else ("", "", "")
+    if dot and part in ("network", "training"):  # as --set and the documentation write it
+        have, need = "no such key: in a file the parts of a key stand below each other", f"{part}: {{{rest}: VALUE}}"
+    named = f"{key[:SHOWN]}: {have}" if key else have
     return _wrong(file, _at(written, fault["loc"], named), need, "correct it; docs/configuration.md has every key", key)
 
 

@@ -10,6 +10,8 @@ import yaml
 
 # Bytes: what people write by hand is far smaller.
 LARGEST = 64 * 1024
+# Bits of a whole number. Python shows none of more than some thousands of digits.
+LONGEST = 64
 
 Key = tuple[str, ...]
 
@@ -36,13 +38,14 @@ class Written:
 
 def read_yaml(file: Path) -> Written:
     """The keys and values of a file; NotReadable says what is wrong with it."""
-    loader = _Loader(_text(file))
+    text, loader = _text(file), None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[Key, int] = {}
         if node is None:
             raise NotReadable("nothing in it")
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, yaml.MappingNode) or node.tag != "tag:yaml.org,2002:map":
             raise NotReadable(f"line {_line(node)}: no keys with values")
         _find_lines(node, lines, ())
         values = loader.construct_document(node)
@@ -50,10 +53,9 @@ def read_yaml(file: Path) -> Written:
         raise NotReadable(f"not YAML: {_problem(error)}") from None
     except RecursionError:
         raise NotReadable("not YAML: it is nested too deeply") from None
-    except ValueError as error:  # a day such as 2020-13-45
-        raise NotReadable(f"not YAML: {error}") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return Written(values, lines)
 
 
@@ -82,6 +84,17 @@ class _Loader(yaml.SafeLoader):
             alias: yaml.AliasEvent = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, f"the alias *{alias.anchor}", alias.start_mark)  # type: ignore[arg-type]
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """A value; YAMLError with its place where it is none, such as the day 2020-13-45 or `!!int ""`."""
+        try:
+            value = super().construct_object(node, deep)
+        # What PyYAML raises for values that do not fit their tags, beside errors of its own.
+        except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
+            raise yaml.constructor.ConstructorError(None, None, "no value of its kind", node.start_mark) from None
+        if isinstance(value, int) and value.bit_length() > LONGEST:
+            raise yaml.constructor.ConstructorError(None, None, "a number with too many digits", node.start_mark)
+        return value
 
 
 def _find_lines(node: yaml.MappingNode, lines: dict[Key, int], above: Key) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 
 from model.backtest.proof import configuration_of
 from model.config import ForecasterConfig, PriceRequest
+from model.errors import TooFewPrices
 from model.evaluation.split import Split
 from model.market.prices import Prices
 from model.tuning.space import VERSION, space_around, values_of
@@ -49,19 +50,24 @@ def open_study(
     """The newest study with a key, with the sessions that it has seen from its beginning; else a new one.
 
     split_for: gives the sessions that a study may see, of one that has begun from the first that it may not
-    again:     begin a new one in any case; so it is where the prices that the newest has seen have changed
+    again:     begin a new one in any case; so it is where the prices that the newest has seen have changed, or a proof
+               that begins now would have sessions that it has seen, as with more `proof.sessions` than then
     """
+    split = split_for(None)
+    begins = prices.day(len(split.prices))
     given = space_around(base), values_of(base), base.training.seed
     files = study_files(settings, key)
     if files and not again:
         study = Study(files[-1], *given)
-        if study.first is not None:
-            split = split_for(study.first)
-            if traded(split.prices) == study.data:
-                return study, split
-    split = split_for(None)
+        if study.first is not None and study.first <= begins:
+            try:
+                seen = split_for(study.first)
+            except TooFewPrices:  # of these prices, or with what the settings now ask for
+                seen = None
+            if seen is not None and traded(seen.prices) == study.data:
+                return study, seen
     study = Study(new_study_file(settings, key), *given)
-    study.begin(prices.day(len(split.prices)), traded(split.prices))
+    study.begin(begins, traded(split.prices))
     return study, split
 
 

@@ -1,11 +1,12 @@
 """A study: every trial that was asked for and what it came to, kept by Optuna in a file of the state directory.
 
 Trials are asked for in batches, and what a batch came to is told in the order of its numbers once all of it is there.
-Each trial's sampler begins with a seed of its own. So the same study draws the same values however many processes there
-are, whichever ends first, and whether or not it was killed in between.
+Each value is drawn with a seed of its own. So the same study draws the same values however many processes there are,
+whichever ends first, and wherever it was killed in between.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from model.errors import ConfigurationError
 from model.tuning.space import LEARNING_RATE, Space, Value, rounded
 from model.tuning.trial import TrialResult
 from tasks.settings import Settings
+from tasks.system.disk_errors import folder_fault
 from tasks.system.durable_file import make_folder_durably
 from tasks.tracking.provenance import digest
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import optuna
 
 FOLDER = "tuning"
+# The name of a study: its key, and how many with that key there were before it and itself.
+NUMBERED = r"[0-9a-z]+-[0-9]+"
 # How many trials are drawn before the first of them is told: the processes that can share them.
 BATCH = 8
 # Drawn at random before what was told guides the others.
@@ -66,11 +70,12 @@ class Study:
         return self._study.user_attrs.get(RUN)
 
     def begin(self, first: date, data: str) -> None:
-        """Write down what it may see."""
-        self._study.set_user_attr(FIRST, str(first))
-        self._study.set_user_attr(DATA, data)
+        """Write down what it may see; the first session comes last, since a study without it has not begun."""
         # The base is the first trial: the others are compared with it.
-        self._study.enqueue_trial(self._drawn(self._own))
+        if not self._study.get_trials(deepcopy=False):
+            self._study.enqueue_trial(self._drawn(self._own))
+        self._study.set_user_attr(DATA, data)
+        self._study.set_user_attr(FIRST, str(first))
 
     def set_run(self, run_id: str) -> None:
         """Write down its run in MLflow."""
@@ -78,9 +83,11 @@ class Study:
 
     def next_batch(self, trials: int) -> tuple[Asked, ...]:
         """What is left to do of the present batch, of so many trials in all; none where all are done."""
-        for number in range(len(self._asked()), self._end(trials)):
-            self._ask(number)
-        left = [frozen for frozen in self._asked()[len(self._told()) :] if RESULT not in frozen.user_attrs]
+        self.tell(trials)  # a process may have been killed before it told a batch that is done
+        end = self._end(trials)
+        for _ in range(len(self._asked()), end):
+            self._suggested(self._study.ask())
+        left = [frozen for frozen in self._asked()[len(self._told()) : end] if RESULT not in frozen.user_attrs]
         return tuple(Asked(frozen.number, self._suggested(self._trial(frozen))) for frozen in left)
 
     def keep(self, number: int, result: TrialResult) -> None:
@@ -129,13 +136,6 @@ class Study:
         """The number after the last trial of the present batch."""
         return min(trials, (len(self._told()) // BATCH + 1) * BATCH)
 
-    def _ask(self, number: int) -> None:
-        from optuna.samplers import TPESampler
-
-        seed = int(digest([self._seed, number])[:8], 16)
-        self._study.sampler = TPESampler(n_startup_trials=AT_RANDOM, seed=seed)
-        self._suggested(self._study.ask())
-
     def _trial(self, frozen: "optuna.trial.FrozenTrial") -> "optuna.trial.Trial":
         """A trial that an earlier process may have asked for."""
         import optuna
@@ -144,12 +144,21 @@ class Study:
 
     def _suggested(self, trial: "optuna.trial.Trial") -> dict[str, Value]:
         """What a trial draws; one that has drawn before gives the same again. Ordered choices are drawn by place."""
-        values: dict[str, Value] = {
-            key: choices[trial.suggest_int(key, 0, len(choices) - 1)] for key, choices in self._space.choices.items()
-        }
+        values: dict[str, Value] = {}
+        for key, choices in self._space.choices.items():
+            self._seed_for(trial, key)
+            values[key] = choices[trial.suggest_int(key, 0, len(choices) - 1)]
+        self._seed_for(trial, LEARNING_RATE)
         drawn = trial.suggest_float(LEARNING_RATE, self._space.least_rate, self._space.largest_rate, log=True)
         own = float(self._own[LEARNING_RATE] or 0)
         return {**values, LEARNING_RATE: own if drawn == own else rounded(drawn)}
+
+    def _seed_for(self, trial: "optuna.trial.Trial", key: str) -> None:
+        """Draw a value as it would be drawn had no process been killed between it and the values before it."""
+        from optuna.samplers import TPESampler
+
+        seed = int(digest([self._seed, trial.number, key])[:8], 16)
+        self._study.sampler = TPESampler(n_startup_trials=AT_RANDOM, seed=seed)
 
     def _drawn(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """Values as a trial has drawn them."""
@@ -158,15 +167,20 @@ class Study:
 
 
 def study_files(settings: Settings, key: str) -> list[Path]:
-    """The files of the studies with a key, oldest first."""
-    folder = settings.home / FOLDER
-    return sorted(folder.glob(f"{key}-*.jsonl"), key=lambda file: int(file.stem.rpartition("-")[2]))
+    """The files of the studies with a key, oldest first; a copy that somebody has made beside them is none."""
+    found = (settings.home / FOLDER).glob(f"{key}-*.jsonl")
+    return sorted((file for file in found if re.fullmatch(NUMBERED, file.stem)), key=_number)
 
 
 def new_study_file(settings: Settings, key: str) -> Path:
     """A file for another study with a key."""
     make_folder_durably(settings.home / FOLDER)
-    return settings.home / FOLDER / f"{key}-{len(study_files(settings, key)) + 1}.jsonl"
+    last = max(map(_number, study_files(settings, key)), default=0)
+    return settings.home / FOLDER / f"{key}-{last + 1}.jsonl"
+
+
+def _number(file: Path) -> int:
+    return int(file.stem.rpartition("-")[2])
 
 
 def _opened(file: Path) -> "optuna.Study":
@@ -176,22 +190,29 @@ def _opened(file: Path) -> "optuna.Study":
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _drop_half_line(file)
+    remedy = "put it back, or begin another study with --again"
     try:
+        _drop_half_line(file)
         storage = JournalStorage(JournalFileBackend(str(file), lock_obj=cast(Any, _NoLock())))
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=storage,
             study_name=file.stem,
             direction="minimize",
             load_if_exists=True,
             pruner=optuna.pruners.NopPruner(),
         )
-    except (ValueError, KeyError) as error:
+        for frozen in study.get_trials(deepcopy=False):
+            _result(frozen)
+        return study
+    except OSError as error:
+        raise folder_fault(f"study {file}", error, remedy) from None
+    # Optuna does not check what it reads, so a damaged record ends in any of these.
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigurationError(
             f"study {file}",
             have=f"not what Optuna wrote: {type(error).__name__}",
             need="the file as it was",
-            remedy="put it back, or begin another study with --again",
+            remedy=remedy,
         ) from None
 
 

@@ -39,9 +39,11 @@ def _hopeless(others: tuple[tuple[float, ...], ...]) -> Callable[[int, float], b
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=OTHERS, n_warmup_steps=EPOCHS))
-    for losses in others:
+    # Without patience no windows are held back, so some of the others may have no losses there. The pruner compares
+    # these alone, not the value, which may not be NaN.
+    for losses in filter(None, others):
         known = dict(enumerate(losses, 1))
-        study.add_trial(optuna.trial.create_trial(value=losses[-1], intermediate_values=known))
+        study.add_trial(optuna.trial.create_trial(value=0.0, intermediate_values=known))
     trial = study.ask()
 
     def hopeless(epoch: int, loss: float) -> bool:

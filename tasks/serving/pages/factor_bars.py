@@ -11,8 +11,8 @@ from model.forecaster.explanation import Explanation
 
 # In units of the picture: its width, the middle and the length of the longest bar, a row's height and a bar's, where
 # the values end and the words begin.
-WIDTH, MIDDLE, LONGEST = 300, 52, 44
-ROW, BAR, VALUE, WORDS = 15, 8, 128, 134
+WIDTH, MIDDLE, LONGEST = 300, 46, 38
+ROW, BAR, VALUE, WORDS = 15, 8, 115, 120
 # The longest bar: twice as wide, or half.
 MOST = 2.0
 

@@ -51,7 +51,7 @@ def test_the_sentence_names_what_changes_most_first_and_leaves_out_what_is_writt
         ("echo", 1.04, "the same days in past quarters"),
         ("echo", 0.9, "the same days in past quarters"),
         ("direction", 1.2, "which way the price went"),
-        ("limit", 0.5, "the limit of what corrects it"),
+        ("limit", 0.5, "the limit of the correction"),
         ("market", 1.03, "the market"),
     ],
 )
@@ -71,6 +71,14 @@ def test_it_is_read_from_the_newest_forecasts_columns_and_the_limit_only_where_i
     assert bitten.factors == FACTORS | {"limit": 0.5}
     assert Explanation.from_columns({"forecast": np.array([100.0])}) is None
     assert Explanation.from_columns(columns(factor_echo=math.nan)) is None
+
+
+def test_factors_that_no_number_can_hold_cost_the_explanation_and_not_the_forecast() -> None:
+    # A network's part of e to the 750, of which the limit leaves e to the 3.
+    with np.errstate(over="ignore", under="ignore"):
+        network, limit = np.exp(745.0), np.exp(-745.2)
+    assert Explanation.from_columns(columns(factor_network=network, factor_limit=limit)) is None
+    assert Explanation.from_columns(columns(factor_network=1e300, factor_limit=0.0)) is None
 
 
 def test_a_forecast_without_a_distribution_has_no_explanation() -> None:

@@ -67,7 +67,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("preset: anchored\nnetwork: small\n", "line 2: network: 'small'", "one of its keys"),
         ("preset: anchored\nlookback: 7\nlookback: 8\n", "line 3: 'lookback' stands there again, after line 2", ""),
         ("preset: anchored\non: 7\n", "line 2: a key that is no word", ""),
-        ("preset: anchored\nlookback: 2020-13-45\n", "not YAML: month must be in 1..12", ""),
+        ("preset: anchored\nlookback: 2020-13-45\n", "not YAML: line 2, column 11: no value of its kind", ""),
         ("preset: anchored\nabout: [a]\n", "line 2: about: no sentence", "a sentence of 300 characters"),
         ("preset: anchored\ncolumn: Close\n", "line 2: column: 'Close'", "a preset for every column"),
         (
@@ -78,6 +78,18 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("preset: &it anchored\nabout: *it\n", "not YAML: line 2, column 8: the alias *it", ""),
         ("preset: !!python/name:os.system x\n", "not YAML: line 1", ""),
         (f"preset: anchored\nlookback: {'[' * 5000}\n", "not YAML: ", ""),
+        ("preset: anchored\n# \0\n", "not YAML: unacceptable character #x0000", ""),
+        ('preset: anchored\nlookback: !!int ""\n', "not YAML: line 2, column 11: no value of its kind", ""),
+        ("preset: anchored\nlookback: !!bool maybe\n", "not YAML: line 2, column 11: no value of its kind", ""),
+        ("preset: anchored\nlookback: !!timestamp now\n", "not YAML: line 2, column 11: no value of its kind", ""),
+        (f"preset: anchored\nlookback: {':'.join(['59'] * 300)}.5\n", "not YAML: line 2, column 11: no value", ""),
+        (f"preset: 0x{'f' * 5000}\n", "not YAML: line 1, column 9: a number with too many digits", ""),
+        ("!!set {preset: anchored}\n", "line 1: no keys with values", ""),
+        (
+            "preset: anchored\ntraining.epochs: 3\n",
+            "line 2: training.epochs: no such key: in a file the parts of a key stand below each other",
+            "training: {epochs: VALUE}",
+        ),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong_and_on_which_line(tmp_path: Path, text: str, said: str, needed: str) -> None:
@@ -88,6 +100,13 @@ def test_a_wrong_file_says_what_is_wrong_and_on_which_line(tmp_path: Path, text:
     assert wrong.value.have.startswith(said)
     assert needed in wrong.value.need
     assert wrong.value.exit_code == 2
+
+
+def test_of_a_long_mistake_a_part_is_shown(tmp_path: Path) -> None:
+    for text in (f"lookback: {'x' * 5000}\n", f"{'x' * 500}: 7\n", f"column: {'x' * 5000}\n"):
+        with pytest.raises(ConfigurationError) as wrong:
+            read_preset(write(tmp_path, f"preset: anchored\n{text}"))
+        assert len(wrong.value.have) < 300
 
 
 @pytest.mark.parametrize("name", ["anchored.yaml", "Mine.yaml", "my_preset.yaml", "drift.yaml", "mine.txt"])
@@ -123,9 +142,11 @@ def test_a_wrong_preset_in_the_folder_is_told_and_leaves_the_others(settings: Se
     write(folder, "preset: anchored\n", "two.yml")
     write(folder, "preset: anchored\n", ".hidden.yaml")
     write(folder, "notes", "README.md")
+    write(folder, "preset: anchored\n", "my copy.yaml")
     found, errors = own_presets(settings)
     assert [own.name for own in found] == ["mine"]
     assert [error.have for error in errors] == [
+        "the name 'my copy'",
         f"two files: two.yaml and two.yml in {folder}",
         "line 2: lookback: 0",
     ]
@@ -150,3 +171,5 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "presets").write_text("", encoding="utf-8")
     found, (error,) = own_presets(Settings(home=tmp_path))
     assert (found, error.have) == ((), "Not a directory")
+    with pytest.raises(ConfigurationError, match="Not a directory"):
+        preset_named("mine", Settings(home=tmp_path))

@@ -12,7 +12,7 @@ from flows.cli.options import preset as preset_place
 from flows.cli.result import Answer, CommandResult
 from model.config import PRESETS, ForecasterConfig
 from model.errors import TomorrowError
-from model.network.size import weights_of
+from model.network.size import networks_of, weights_of
 from model.presets import ABOUT, as_text, base_of, changes, flat, preset_label
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _answer(
         about=own.about if own else ABOUT[config.preset],
         base=base_of(config),
         changed=changes(config),
-        networks=len(config.training.seeds),
+        networks=networks_of(config),
         weights=weights_of(config),
         epochs=config.training.epochs,
         fits=fits,

@@ -178,7 +178,7 @@ def _text(report: "TuneReport", answer: TuneAnswer, settings: "Settings") -> "Re
             indent=2,
         ),
         "",
-        *_next(report),
+        *_next(report, settings),
         *look(report.run_url, settings),
     )
 
@@ -187,18 +187,23 @@ def _result(report: "TuneReport", answer: TuneAnswer) -> Iterator[str]:
     if report.config is None:
         yield f"None of {len(answer.trials) - 1} changes was better than {answer.base}: no preset was written."
         return
-    gain = 1 - (answer.best.crps or 0.0) / (answer.base_crps or 1.0)
-    yield f"{report.config.preset}: a CRPS {gain:.1%} below that of {answer.base}, on the sessions it was chosen on."
+    if answer.best.crps is None or not answer.base_crps:
+        yield f"{report.config.preset}: better than {answer.base}, which has no CRPS on the sessions it was chosen on."
+    else:
+        gain = 1 - answer.best.crps / answer.base_crps
+        below = f"a CRPS {gain:.1%} below that of {answer.base}"
+        yield f"{report.config.preset}: {below}, on the sessions it was chosen on."
     yield f"  preset   {report.file}"
     yield f"           {preset_label(report.config)}"
 
 
-def _next(report: "TuneReport") -> Iterator[str]:
+def _next(report: "TuneReport", settings: "Settings") -> Iterator[str]:
     if report.config is None:
         yield "  next     more --trials, another --seed, or leave the preset as it is"
         return
-    named = report.config.preset if report.file.parent.name == "presets" else str(report.file)
-    yield f"  next     tomorrow train --preset {named}, with the same --source and --ticker"
+    named = report.config.preset if report.file.parent == settings.home / "presets" else str(report.file)
+    column = "" if report.base.column == "Open" else f" --column {report.base.column}"
+    yield f"  next     tomorrow train --preset {named}{column}, with the same --source and --ticker"
     yield "           its proof, on later sessions, says whether it is better"
 
 

@@ -13,8 +13,17 @@
   const find = (within, key) =>
     [within, ...within.querySelectorAll("[data-key], [id]")].find((one) => one.dataset.key === key || one.id === key);
 
+  // An element as the server gave it: without this script's mark, and with nothing opened by whoever reads it.
+  const asGiven = (element) => {
+    const given = element.cloneNode(true);
+    given.classList.remove("changed");
+    if (!given.getAttribute("class")) given.removeAttribute("class");
+    for (const opened of given.querySelectorAll("details[open][id]")) opened.removeAttribute("open");
+    return given;
+  };
+
   const replace = (old, made) => {
-    if (old.isEqualNode(made)) return false;
+    if (asGiven(old).isEqualNode(made)) return false;
     const focus = old.contains(document.activeElement) ? keyOf(document.activeElement) : null;
     for (const opened of old.querySelectorAll("details[open][id]")) {
       const same = made.querySelector(`#${CSS.escape(opened.id)}`);
@@ -32,15 +41,8 @@
     for (const row of [...old.children]) if (!gone.has(row.id)) row.remove();
     wanted.forEach((row, at) => {
       const there = document.getElementById(row.id);
-      const plain = there && there.cloneNode(true);
-      if (plain) plain.classList.remove("changed");
-      if (plain && !plain.getAttribute("class")) plain.removeAttribute("class");
       let kept = there;
-      if (!there) {
-        kept = row;
-        changed.push(row);
-      } else if (!plain.isEqualNode(row)) {
-        replace(there, row);
+      if (!there || replace(there, row)) {
         kept = row;
         changed.push(row);
       }

@@ -40,9 +40,11 @@ def test_a_study_may_write_its_own_file_again_and_no_other(tmp_path: Path) -> No
 
 def test_a_long_or_odd_ticker_still_gives_a_plain_word(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    for ticker in ("^GSPC", "A.VERY-LONG=TICKER_WITH.MANY-PARTS-IN-IT", "005930.KS"):
-        file = place_of(settings, "anchored", ticker, "Close", None)
-        assert preset_of(file).replace("-", "a").isalnum()
+    for ticker in ("T" * 60, "^GSPC", "A.VERY-LONG=TICKER_WITH.MANY-PARTS-IN-IT", "005930.KS"):
+        for base in ("anchored", "mine", "a-" * 20):
+            file = place_of(settings, base, ticker, "Close", None)
+            assert preset_of(file).replace("-", "a").isalnum()
+            assert file.stem.endswith("-close")
 
 
 def preset_of(file: Path) -> str:
@@ -59,3 +61,28 @@ def test_a_file_that_could_be_no_preset_is_refused(tmp_path: Path, output: str, 
         place_of(Settings(home=tmp_path), "anchored", "KO", "Open", str(tmp_path / output))
     with pytest.raises(UsageError, match="no such folder"):
         place_of(Settings(home=tmp_path), "anchored", "KO", "Open", str(tmp_path / "gone" / "mine.yaml"))
+
+
+def test_a_file_of_the_same_name_that_could_not_be_told_from_it_and_a_link_are_not_overwritten(tmp_path: Path) -> None:
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "mine.yml").write_text("preset: anchored\n", encoding="utf-8")
+    (folder / "link.yaml").symlink_to(tmp_path / "gone")
+    for name in ("mine.yaml", "link.yaml"):
+        with pytest.raises(ConfigurationError, match="it is there already"):
+            write_tuned(folder / name, TUNED, about_study(KEY, "KO", "Open", 2), KEY)
+    assert sorted(file.name for file in folder.iterdir()) == ["link.yaml", "mine.yml"]
+
+
+def test_where_no_file_can_be_made_it_is_told_before_any_trial(tmp_path: Path) -> None:
+    (tmp_path / "presets").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="no folder that can be written to") as wrong:
+        check_free(tmp_path / "presets" / "mine.yaml", KEY)
+    assert "--output" in wrong.value.remedy
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file, even of root")
+def test_a_file_that_cannot_be_written_is_no_fault_of_ours() -> None:
+    with pytest.raises(ConfigurationError, match="No such file") as wrong:
+        write_tuned(Path("/proc/mine.yaml"), TUNED, about_study(KEY, "KO", "Open", 2), KEY)
+    assert "goes on with the study" in wrong.value.remedy

@@ -1,5 +1,7 @@
 """A study draws the same whoever does its trials and however often it is killed, and is read again from its file."""
 
+import math
+import os
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -10,8 +12,9 @@ from model.config import PRESETS
 from model.errors import ConfigurationError
 from model.tuning.space import LEARNING_RATE, Value, space_around, values_of
 from model.tuning.trial import TrialResult
-from tasks.backtest.tuning.study import BATCH, Asked, Study, best_of
+from tasks.backtest.tuning.study import BATCH, Asked, Study, best_of, new_study_file, study_files
 from tasks.backtest.tuning.trial import EPOCHS, OTHERS, _hopeless
+from tasks.settings import Settings
 
 ANCHORED = PRESETS["anchored"]
 TRIALS = 2 * BATCH + 3
@@ -75,6 +78,31 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path: Path, done: int) -> None:
     assert drawn(again) == whole
 
 
+def test_wherever_it_was_killed_a_study_draws_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # hundreds of them; here no power is cut
+    whole = tmp_path / "whole-1.jsonl"
+    values = drawn(opened(whole))
+    lines = whole.read_text(encoding="utf-8").splitlines(keepends=True)
+    asked, told = (next(at for at, line in enumerate(lines) if f'"op_code":{code},' in line) for code in (5, 7))
+    # Before it has begun, between two values of a trial, when a batch is done, and while it is told.
+    for kept in (0, 2, 3, 4, asked + 12, told, told + 1, told + 5):
+        file = tmp_path / f"killed-{kept}.jsonl"
+        file.write_text("".join(lines[:kept]).replace(whole.stem, file.stem), encoding="utf-8")
+        assert drawn(opened(file)) == values, kept
+
+
+def test_a_study_with_fewer_trials_than_were_asked_for_does_no_others_and_goes_on_later(tmp_path: Path) -> None:
+    study = opened(tmp_path / "a-1.jsonl")
+    for each in study.next_batch(TRIALS):
+        study.keep(each.number, came(each))
+    assert len(study.next_batch(TRIALS)) == BATCH
+    for each in study.next_batch(BATCH + 2):
+        study.keep(each.number, came(each))
+    assert [study.next_batch(trials) for trials in (1, BATCH, BATCH + 2)] == [(), (), ()]
+    assert len(study.results()) == BATCH + 2
+    assert [each.number for each in study.next_batch(TRIALS)] == list(range(BATCH + 2, 2 * BATCH))
+
+
 def test_a_study_that_is_done_has_nothing_left_and_takes_more_trials(tmp_path: Path) -> None:
     study = opened(tmp_path / "a-1.jsonl")
     before = drawn(study)
@@ -92,12 +120,39 @@ def test_only_trials_of_earlier_batches_that_were_not_pruned_are_what_others_are
     assert study.finished_losses() == ((0.5, 0.4),) * (BATCH - 1)
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["nonsense", "[]", "1", "null", "{}", '{"op_code": 99}', "\0\0"])
+def test_a_damaged_file_is_told(tmp_path: Path, line: str) -> None:
     file = tmp_path / "a-1.jsonl"
     opened(file)
-    file.write_text("nonsense\nnonsense\n", encoding="utf-8")
+    with file.open("a", encoding="utf-8") as damaged:
+        damaged.write(f"{line}\n{line}\n")
     with pytest.raises(ConfigurationError, match="not what Optuna wrote"):
         opened(file)
+
+
+def test_a_damaged_result_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a-1.jsonl"
+    study = opened(file)
+    (asked,) = study.next_batch(1)
+    study.keep(0, came(asked))
+    file.write_text(file.read_text(encoding="utf-8").replace("held_back", "held"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="not what Optuna wrote"):
+        opened(file)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a-1.jsonl").mkdir()
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        opened(tmp_path / "a-1.jsonl")
+
+
+def test_another_study_gets_a_file_that_was_never_there(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert new_study_file(settings, "key").name == "key-1.jsonl"
+    for name in ("key-2.jsonl", "key-10.jsonl", "key-1 copy.jsonl", "key-old.jsonl"):
+        (tmp_path / "tuning" / name).touch()
+    assert [file.name for file in study_files(settings, "key")] == ["key-2.jsonl", "key-10.jsonl"]
+    assert new_study_file(settings, "key").name == "key-11.jsonl"
 
 
 def test_the_best_is_the_lowest_crps_that_counts() -> None:
@@ -117,3 +172,10 @@ def test_a_trial_that_is_worse_than_the_median_by_then_is_hopeless() -> None:
     assert told == [False] * (EPOCHS - 1) + [True, True, True]
     assert not any(_hopeless(others)(epoch, 0.1) for epoch in range(1, 6))
     assert not any(_hopeless(others[: OTHERS - 1])(epoch, 2.0) for epoch in range(1, 6))
+
+
+def test_courses_without_a_loss_are_compared_with_nothing_and_those_that_are_no_numbers_do_no_harm() -> None:
+    assert not _hopeless(((),) * OTHERS)(EPOCHS, 2.0)
+    unknown = (math.nan,) * EPOCHS
+    others = ((0.5,) * EPOCHS,) * OTHERS
+    assert [_hopeless((*others, unknown, ()))(EPOCHS, loss) for loss in (0.4, 0.6)] == [False, True]

@@ -139,6 +139,42 @@ def test_a_promotion_shows_on_the_open_board_and_focus_and_place_stay(browser: "
     page.context.close()
 
 
+def test_a_row_whose_factors_are_open_has_not_changed_and_its_words_stand_in_the_picture(
+    browser: "Browser", pages: Pages
+) -> None:
+    page = opened(browser, pages, "/")
+    open_row = page.locator("[data-name='META-Open']")
+    open_row.locator("summary").click()
+    longest = """text => {
+        const [own, picture] = [text.textContent, text.ownerSVGElement];
+        text.textContent = "the same days in past quarters";
+        const end = text.getBBox().x + text.getBBox().width;
+        text.textContent = own;
+        return end / picture.viewBox.baseVal.width;
+    }"""
+    assert 0.5 < open_row.locator("svg.factors text").last.evaluate(longest) < 1
+    page.wait_for_timeout(4000)
+    pages.replace(pages.service.board.rows[0].model_copy(update={"version": 44, "answering": 44}))
+    page.get_by_text("version 44", exact=True).wait_for(timeout=20_000)
+    assert open_row.locator("details").evaluate("details => details.open")
+    assert open_row.get_attribute("class") is None
+    assert page.locator("#live-status").inner_text().endswith(": 7203.T-Open")
+    page.context.close()
+
+
+def test_what_has_changed_on_the_open_page_of_a_model_is_told_once(browser: "Browser", pages: Pages) -> None:
+    page = opened(browser, pages, MODEL)
+    row = pages.service.board.row("META-Open")
+    assert row is not None
+    pages.replace(row.model_copy(update={"version": 4}))
+    page.get_by_text("Version 4 is in Production").wait_for(timeout=10_000)
+    page.locator("#live-status").evaluate("said => { said.textContent = ''; }")
+    pages.service.board = pages.service.board.model_copy(update={"faults": {"registry": "it does not answer."}})
+    page.get_by_text("The registry cannot be read:").wait_for(timeout=10_000)
+    assert page.locator("#live-status").inner_text() == ""
+    page.context.close()
+
+
 def test_models_come_and_go_on_the_open_board(browser: "Browser", pages: Pages) -> None:
     page = opened(browser, pages, "/")
     kept = pages.service.board.rows[1:]

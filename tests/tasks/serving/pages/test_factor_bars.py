@@ -78,6 +78,17 @@ def test_the_board_a_models_page_and_the_report_say_and_draw_it(settings: Settin
     assert f"<dd>{SENTENCE}" in pages[1]
 
 
+def test_where_no_factor_stands_out_a_models_page_explains_no_bars(settings: Settings) -> None:
+    row = write_ledger(settings)
+    assert row.forecast is not None
+    made = row.forecast.model_copy(update={"explanation": of(moves=1.0)})
+    board = Board(read_at=AT, rows=(row.model_copy(update={"forecast": made}),))
+    with asking(FakeService(settings, board), routes.router) as client:
+        page = client.get("/models/META-Open").text
+    assert "<dd>1.00 times its usual width" in page
+    assert "to the right: wider" not in page
+
+
 def test_where_there_is_none_a_models_page_says_why_and_the_board_draws_nothing(settings: Settings) -> None:
     row = write_ledger(settings)
     assert row.forecast is not None
