@@ -19,6 +19,8 @@ from tasks.prices.sources.files.tables.container import read_sheets
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shortened
 
 DATE, KNOWN_AT = "date", "known_at"
+# How the fingerprint of a series from a file begins: no other of that name at Yahoo takes its place in a forecast.
+FROM_FILE = "file:"
 REMEDY = "correct the file, or give another with --inputs"
 
 
@@ -40,7 +42,8 @@ def series_in_file(file: str, series: SeriesInput, calendar: ExchangeCalendar) -
     """The series that a file has in columns of its own; None where it has none of that name.
 
     calendar: the one of the security that is forecast. Without a column `known_at`, a value was known at the close of
-              the session of its day, or at the end of a day without one; a `known_at` without a zone is in the exchange's, and a day alone means its end.
+              the session of its day, or at the end of a day without one. A `known_at` without a zone is in the
+              exchange's, and a day alone means its end.
 
     PricesError where the file cannot be read, or a cell is no day, no time or no number.
     """
@@ -84,7 +87,7 @@ def _observed(table: Table, series: SeriesInput, calendar: ExchangeCalendar) -> 
         days=days,
         known_at=known_at,
         values=values,
-        fingerprint=digest.hexdigest(),
+        fingerprint=FROM_FILE + digest.hexdigest(),
     )
 
 
