@@ -84,7 +84,8 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     version = pull_if_any_task(registry, model, at) if or_naive else pull_task(registry, model, at)
     log_pulled(model, version)
     fetched = fetch(resolved, settings, at, "predict")
-    fetched = fetch_series(fetched, series_of_version(tracking, version), request, settings, at, "predict")
+    series, own = series_of_version(tracking, version)
+    fetched = fetch_series(fetched, series, request, settings, at, "predict", own)
     accept = request.accept_restatement
     accepted = check_earlier_prices_task(tracking, model, fetched.prices, at, accept=accept, version=version)
     log_accepted(accepted)

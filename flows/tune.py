@@ -11,6 +11,7 @@ from flows.runs.clock import now
 from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.progress import tuning_progress
+from flows.runs.series import fetch_series
 from flows.runs.side_by_side.trials import run_trials
 from flows.runs.story import log_preset, log_waiting, start_run
 from model.config import ForecasterConfig, PriceRequest, WrittenRequest
@@ -86,6 +87,7 @@ def tune(
     log_preset(forecaster)
     with cluster_for(settings.cluster, jobs or processes_to_fit(), fits=True) as cluster:
         fetched = fetch(resolve(request, settings, at), settings, at, "train")
+        fetched = fetch_series(fetched, forecaster.series, request, settings, at, "train")
         prices, column = fetched.prices, forecaster.column
         ticker, key = prices.security.ticker, study_key(prices, forecaster, request)
         file = place_of(settings, forecaster.preset, ticker, column, output)

@@ -1,6 +1,6 @@
 """Other series beside the prices of a run: fetched like these, or read from the request's files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -30,17 +30,20 @@ def fetch_series(
     settings: Settings,
     now: datetime,
     occasion: Literal["train", "predict"],
+    own: Collection[str] = (),
 ) -> FetchedPrices:
     """The prices with other series beside.
 
     A training needs all of them. A forecast is made without those that cannot be had, and a note says so.
+
+    own: those that were from a file when the version was trained; they are not asked for at Yahoo
     """
     if not series:
         return fetched
     found = []
     for each in series:
         try:
-            found.append(_find(each, fetched, request, settings, now, occasion))
+            found.append(_find(each, fetched, request, settings, now, occasion, own=each.name in own))
         except (PricesError, UsageError) as error:
             if occasion == "train":
                 raise
@@ -108,12 +111,14 @@ def _find(
     settings: Settings,
     now: datetime,
     occasion: Literal["train", "predict"],
+    *,
+    own: bool,
 ) -> FoundSeries:
     prices = fetched.prices
     in_file = from_files(each, request, prices, settings, now)
     if in_file is not None:
         return in_file
-    resolved = to_fetch(each, request, prices, settings, now)
+    resolved = to_fetch(each, request, prices, settings, now, own=own)
     try:
         beside = patient_fetch_task(settings.prices.retries)(resolved, settings, now)
     except PricesUnavailable as error:

@@ -1,5 +1,6 @@
 """Makes the forecasts: by a registered version, of each of its horizons; else by the best naive distribution."""
 
+import json
 import logging
 from dataclasses import replace
 from datetime import date, datetime
@@ -20,7 +21,9 @@ from model.market.calendar import LONGEST_HOLIDAYS
 from model.market.prices import Prices
 from tasks.forecasts.further import further_forecasts, naive_quantiles_ahead
 from tasks.ledger.forecasts import RecordedForecast
+from tasks.prices.fetch import SERIES
 from tasks.prices.request import calendar_for
+from tasks.prices.sources.files.series import FROM_FILE
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
 from tasks.tracking.checked_files import trained_as
@@ -82,21 +85,25 @@ def known_later(version: RegisteredVersion, prices: Prices, settings: Settings) 
     return as_of if as_of > prices.last else None
 
 
-def series_of_version(tracking: Tracking, version: RegisteredVersion | None) -> tuple[SeriesInput, ...]:
-    """The other series that a version takes as inputs; none where its configuration cannot be read.
+def series_of_version(
+    tracking: Tracking, version: RegisteredVersion | None
+) -> tuple[tuple[SeriesInput, ...], set[str]]:
+    """The other series that a version takes as inputs; none where its run cannot be read. And which came from files.
 
     It then forecasts without them, which is said like everything that a forecast lacks.
     """
     from mlflow.exceptions import MlflowException
 
     if version is None:
-        return ()
+        return (), set()
     try:
         run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
-        return run_config(tracking, run_id, version.model_uri).forecaster.series
+        series = run_config(tracking, run_id, version.model_uri).forecaster.series
+        sources = json.loads(tracking.client.get_run(run_id).data.tags.get(SERIES, "{}")) if series else {}
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("%s %s: which series it takes cannot be read: %s", version.model, version.named, error)
-        return ()
+        return (), set()
+    return series, {name for name, source in sources.items() if source.startswith(FROM_FILE)}
 
 
 def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageError:

@@ -14,14 +14,14 @@ from model.artifact.other_series import silent_series
 from model.artifact.scale import MovementScale
 from model.artifact.series_input import SeriesInput
 from model.config import PriceRequest
-from model.errors import PricesUnavailable, TomorrowError, UsageError
+from model.errors import PricesError, PricesUnavailable, TomorrowError, UsageError
 from model.market.alignment import LONGEST_STALE, Observed, beside
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from model.market.security import Security
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.request import ResolvedRequest, calendar_for, resolve, wanted_security
-from tasks.prices.sources.files.series import series_in_file
+from tasks.prices.sources.files.series import FROM_FILE, series_in_file
 from tasks.prices.sources.files.tickers import names_security
 from tasks.prices.sources.read import read_prices
 from tasks.settings import Settings
@@ -43,6 +43,16 @@ def from_files(
 
     None where no file has it. PricesError where one cannot be used.
     """
+    try:
+        return _from_files(series, request, prices, settings, now)
+    except PricesError as error:
+        given = error.remedy.replace("--prices", "--inputs")
+        raise type(error)(error.subject, have=error.have, need=error.need, remedy=given, **error.data) from None
+
+
+def _from_files(
+    series: SeriesInput, request: PriceRequest, prices: Prices, settings: Settings, now: datetime
+) -> FoundSeries | None:
     calendar = calendar_for(prices.security, settings, prices.sessions)
     for file in request.series_files:
         observed = series_in_file(file, series, calendar)
@@ -54,28 +64,42 @@ def from_files(
         return None
     asked = PriceRequest(ticker=series.name, source="csv", files=named)
     read = read_prices(resolve(asked, settings, now), settings, now)
-    return FoundSeries(series=series, observed=of_prices(series, read, settings))
+    observed = of_prices(series, read, settings)
+    return FoundSeries(series=series, observed=replace(observed, fingerprint=FROM_FILE + observed.fingerprint))
 
 
 def to_fetch(
-    series: SeriesInput, request: PriceRequest, prices: Prices, settings: Settings, now: datetime
+    series: SeriesInput, request: PriceRequest, prices: Prices, settings: Settings, now: datetime, *, own: bool = False
 ) -> ResolvedRequest:
     """The request for a series at Yahoo, as it was known when the newest of `prices` were.
 
-    PricesUnavailable where the prices are not Yahoo's, so that no other series is asked for there.
+    PricesUnavailable where the prices are not Yahoo's, so that no other series is asked for there, or the series is one
+    from a file: what Yahoo has under the same name is something else. UsageError where Yahoo has no such tickers.
+
+    own: whether it was from a file when the version was trained
     """
-    if request.source != "yahoo":
+    if request.source != "yahoo" or own:
+        trained = "the version was trained with one from a file"
         raise PricesUnavailable(
             f"the series {series.name}",
-            have=f"--source {request.source}, and no file with it",
+            have=f"{trained if own else f'--source {request.source}'}, and no file with it",
             need="a file with a column of that name, or named after it",
             remedy="give the file with --inputs FILE, or leave the series out: --set series=[]",
             source=request.source,
         )
     as_of = request.as_of or (None if request.vintage is None else prices.last)
     asked = PriceRequest(ticker=series.name, source="yahoo")
+    try:
+        security = wanted_security(asked, settings)
+    except UsageError as error:
+        raise UsageError(
+            f"the series {series.name}",
+            have=f"in no file of --inputs, and at Yahoo: {error.subject}: {error.have}",
+            need="a column of that name in a file, or a ticker of Yahoo's",
+            remedy="give the file with --inputs FILE, or correct the name in `series` of the configuration",
+        ) from None
     if as_of is not None:
-        calendar = calendar_for(wanted_security(asked, settings), settings)
+        calendar = calendar_for(security, settings)
         asked = asked.model_copy(update={"as_of": min(as_of, calendar.today(now))})
     return resolve(asked, settings, now)
 

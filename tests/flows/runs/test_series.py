@@ -193,3 +193,55 @@ def test_the_configuration_gives_a_series_and_a_training_goes_on_without_one_tha
     again = run(*train)
     assert again.code == 0, again.err
     assert "prices.series" not in client.get_run(again.json["run_id"]).data.tags
+
+
+def write_mood(market: Prices, file: Path) -> Path:
+    """A series in a file, of a name that Yahoo has, too."""
+    values = 10 + np.random.default_rng(3).uniform(0, 1, len(market))
+    rows = (f"{day},{value:.3f}" for day, value in zip(market.sessions.astype(str), values, strict=True))
+    file.write_text("\n".join(["Date,mood", *rows]))
+    return file
+
+
+def test_a_series_from_a_file_is_never_replaced_by_what_yahoo_has_under_its_name(
+    run: Run, yahoo: FakeYahoo, market: Prices, index: Prices, tmp_path: Path
+) -> None:
+    yahoo.serve("MOOD", index)
+    file = write_mood(market, tmp_path / "given.csv")
+    series = ("--preset", "anchored", *SMALL, "--set", "training.members=1", "--set", "series=[mood]")
+    made = run("train", "--ticker", "META", *series, "--inputs", str(file))
+    assert made.code == 0, made.err
+    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
+    lost = run("predict", "--ticker", "META", "--json")
+    assert lost.code == 0, lost.err
+    assert lost.json["without"] == "mood"
+    assert not any("mood" in asked.lower() for asked in yahoo.charts_asked())
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_a_name_that_is_no_ticker_is_said_to_be_that_of_a_series(run: Run) -> None:
+    named = (*WITH_VIX[:-4], "--set", "series=[../mood]")
+    made = run("train", "--ticker", "META", *named, "--json")
+    assert made.code == 2
+    error = made.json["error"]
+    assert error["subject"] == "the series ../mood"
+    assert "--inputs" in error["remedy"]
+    assert "--ticker" not in error["remedy"]
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_a_file_of_series_that_is_not_there_is_looked_for_under_inputs(run: Run, tmp_path: Path) -> None:
+    made = run("train", "--ticker", "META", *WITH_VIX, "--inputs", str(tmp_path / "none.csv"), "--json")
+    assert made.code == 3
+    assert made.json["error"]["remedy"] == "correct the path given with --inputs"
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_a_tuning_tries_with_the_series(run: Run, monkeypatch: pytest.MonkeyPatch, client: "MlflowClient") -> None:
+    monkeypatch.setenv("TOMORROW_PROOF__SESSIONS", "100")
+    monkeypatch.setenv("TOMORROW_PROOF__HISTORY", "200")
+    tuned = run("tune", "--ticker", "META", *WITH_VIX, "--jobs", "1", "--trials", "2", "--json")
+    assert tuned.code == 0, tuned.err
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    (study,) = (each for each in runs if each.data.tags.get("kind") == "tuning")
+    assert study.data.tags["prices.series"] == "^VIX"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -11,13 +11,16 @@ import numpy as np
 from model.artifact.series_input import SeriesInput
 from model.market.alignment import Observed
 from model.market.calendar import ExchangeCalendar
+from model.market.exchange_library import Moments
 from model.market.prices import Days
 from tasks.prices.sources.files.amounts import NotNumbersError, find_style, read_number
-from tasks.prices.sources.files.dates import AmbiguousDaysError, read_days
+from tasks.prices.sources.files.dates import FIRST_YEAR, LAST_YEAR, AmbiguousDaysError, read_days
 from tasks.prices.sources.files.tables.container import read_sheets
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shortened
 
 DATE, KNOWN_AT = "date", "known_at"
+# How the fingerprint of a series from a file begins: no other of that name at Yahoo takes its place in a forecast.
+FROM_FILE = "file:"
 REMEDY = "correct the file, or give another with --inputs"
 
 
@@ -39,7 +42,8 @@ def series_in_file(file: str, series: SeriesInput, calendar: ExchangeCalendar) -
     """The series that a file has in columns of its own; None where it has none of that name.
 
     calendar: the one of the security that is forecast. Without a column `known_at`, a value was known at the close of
-              the session of its day; a `known_at` without a zone is in the exchange's, and a day alone means its end.
+              the session of its day, or at the end of a day without one. A `known_at` without a zone is in the
+              exchange's, and a day alone means its end.
 
     PricesError where the file cannot be read, or a cell is no day, no time or no number.
     """
@@ -58,6 +62,7 @@ def _table(sheet: Sheet) -> Table | None:
 
 
 def _observed(table: Table, series: SeriesInput, calendar: ExchangeCalendar) -> Observed:
+    _check_titles(table, series.columns)
     days = _days(table, calendar)
     values = np.column_stack([_numbers(table, column) for column in series.columns])
     if KNOWN_AT in table.titles:
@@ -66,11 +71,13 @@ def _observed(table: Table, series: SeriesInput, calendar: ExchangeCalendar) -> 
             _moment(table, line, cell, calendar.time_zone) for line, cell in zip(table.lines, cells, strict=True)
         ]
         known_at = np.array(moments, dtype="datetime64[s]")
+        _check_not_before(table, days, known_at)
     else:
-        _check_once(table, days)
         known_at = calendar.over(days)
-        # On a day without a session it was known before the next one.
-        known_at = np.where(np.isnat(known_at), days.astype("datetime64[s]"), known_at)
+        # On a day without a session it was known at the end of that day: some sessions last until midnight.
+        for row in np.flatnonzero(np.isnat(known_at)):
+            known_at[row] = _end_of(days[row].item(), calendar.time_zone)
+    _check_once(table, days, known_at)
     digest = sha256("\n".join(series.columns).encode())
     for array in (days.astype("<M8[D]"), known_at.astype("<M8[s]"), values.astype("<f8")):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -80,7 +87,7 @@ def _observed(table: Table, series: SeriesInput, calendar: ExchangeCalendar) -> 
         days=days,
         known_at=known_at,
         values=values,
-        fingerprint=digest.hexdigest(),
+        fingerprint=FROM_FILE + digest.hexdigest(),
     )
 
 
@@ -120,18 +127,54 @@ def _moment(table: Table, line: Line, cell: str, zone: ZoneInfo) -> np.datetime6
     except ValueError:
         need = "a time such as 2020-01-31T16:15-05:00, or a day"
         raise _wrong(table, line, KNOWN_AT, cell, need) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise _wrong(table, line, KNOWN_AT, cell, f"a time from {FIRST_YEAR} to {LAST_YEAR}")
     if len(cell) <= len("2020-01-31"):
-        moment = datetime.combine(moment.date() + timedelta(days=1), time())
-    utc = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(ZoneInfo("UTC"))
+        return _end_of(moment.date(), zone)
+    return _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def _end_of(day: date, zone: ZoneInfo) -> np.datetime64:
+    return _in_utc(datetime.combine(day + timedelta(days=1), time(), zone))
+
+
+def _in_utc(moment: datetime) -> np.datetime64:
+    # In the hour that a change of the clocks repeats, the later of the two: the earlier may not have been known.
+    later = moment.replace(fold=1) if moment.replace(fold=1).utcoffset() != moment.utcoffset() else moment
+    utc = max(moment.astimezone(UTC), later.astimezone(UTC))
     return np.datetime64(utc.replace(tzinfo=None), "s")
 
 
-def _check_once(table: Table, days: Days) -> None:
-    order = np.argsort(days, kind="stable")
-    twice = np.flatnonzero(np.diff(days[order]) == np.timedelta64(0, "D"))
-    if len(twice):
-        have, need = f"{days[order][twice[0]]} on more than one line", f"a day once, or a column {KNOWN_AT}"
+def _check_not_before(table: Table, days: Days, known_at: Moments) -> None:
+    """FaultyPrices where a value was known before its day: with a wrong year it would be looked ahead to, or stand on.
+
+    A day begins up to fourteen hours earlier than in UTC, in the zone in which it begins first.
+    """
+    early = np.flatnonzero(known_at < days.astype("datetime64[s]") - np.timedelta64(14, "h"))
+    if len(early):
+        row = int(early[0])
+        have = f"a value of {days[row]}, {KNOWN_AT} {shortened(table.column(KNOWN_AT)[row])!r}, before that day began"
+        need = "a time on that day or later; what is expected of a later day stands on the day on which it is expected"
+        raise faulty(table.sheet.where(table.lines[row]), have=have, need=need, remedy=REMEDY)
+
+
+def _check_once(table: Table, days: Days, known_at: Moments) -> None:
+    """FaultyPrices where two lines hold a value of the same day, known from the same moment."""
+    order = np.lexsort((known_at, days))
+    same = (np.diff(days[order]) == np.timedelta64(0, "D")) & (np.diff(known_at[order]) == np.timedelta64(0, "s"))
+    if same.any():
+        has_times = KNOWN_AT in table.titles
+        have = f"{days[order][int(np.argmax(same))]} on more than one line"
+        have += f" with the same {KNOWN_AT}" if has_times else ""
+        need = f"another {KNOWN_AT} on each of them" if has_times else f"a day once, or a column {KNOWN_AT}"
         raise faulty(table.sheet.name, have=have, need=need, remedy=REMEDY)
+
+
+def _check_titles(table: Table, columns: Sequence[str]) -> None:
+    for title in (DATE, KNOWN_AT, *columns):
+        if table.titles.count(title.lower()) > 1:
+            have, need = f"more than one column {shortened(title)!r}", "one column of that name"
+            raise faulty(table.sheet.name, have=have, need=need, remedy=REMEDY)
 
 
 def _wrong(table: Table, line: Line, column: str, cell: str, need: str) -> Exception:
