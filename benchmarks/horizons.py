@@ -85,7 +85,7 @@ def main() -> None:
     named = [f"{ticker} {column}" for ticker, column in series]
     print(f"| {' | '.join((*HEAD, *named))} |")
     print(f"| ---: | --- |{' ---: |' * (len(HEAD) - 2 + len(named))}")
-    for sessions in map(int, options.horizon.split(",")):
+    for sessions in _numbers(options.horizon):
         found = {each: _judged(prices[each[0]], each[1], sessions, options) for each in series}
         for way in (OURS, ONE, STATE, GARCH):
             made = [each for each in series if way in found[each]]
@@ -166,11 +166,14 @@ def _year(
 
 def _ways(train: "Prices", column: str, sessions: int, options: argparse.Namespace) -> "dict[str, FurtherHorizon]":
     """Each way fitted on the training part; past errors are made anew from the prices."""
-    from model.training import objective
-    from model.training.fit import fit_further
+    from dataclasses import replace
 
-    with patch.object(objective, "HORIZON_RIDGE", objective.HORIZON_RIDGE if options.ridge is None else options.ridge):
-        ours, one = fit_further(train, column, sessions), fit_further(train, column, 1)
+    from model.training import fit, objective
+
+    ridge = objective.HORIZON_RIDGE if options.ridge is None else options.ridge
+    errors = fit.FURTHER if options.errors is None else replace(fit.FURTHER, windows=_numbers(options.errors))
+    with patch.object(objective, "HORIZON_RIDGE", ridge), patch.object(fit, "FURTHER", errors):
+        ours, one = fit.fit_further(train, column, sessions), fit.fit_further(train, column, 1)
     found = {
         OURS: ours,
         ONE: _with(ours, one.scale, train),
@@ -220,7 +223,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=2018, help="the first year with origins")
     parser.add_argument("--last", type=int, default=2020, help="the last year with origins")
     parser.add_argument("--ridge", type=float, help="another penalty on the weights, for each session of the horizon")
+    parser.add_argument("--errors", help="other numbers of past errors that the distributions are read from")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
 
 
 if __name__ == "__main__":

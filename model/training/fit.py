@@ -14,7 +14,7 @@ from model.artifact.recipes import ChangeRecipe, Recipe
 from model.config import ForecasterConfig, TrainingConfig
 from model.forecaster.calibration import calibrate_further
 from model.forecaster.forecaster import Forecaster, LossCourse
-from model.forecaster.scaling import CHANGES, fit_recipe
+from model.forecaster.scaling import FURTHER, fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices
 from model.network.build import build_network
@@ -128,7 +128,7 @@ def fit_further(train: Prices, column: str, sessions: int) -> FurtherHorizon:
     scale = fit_linear_scale(state[: max(0, len(train) - sessions)], changes_ahead(table, column, sessions), sessions)
     widths = scale.of(state)
     ordinary = float(np.nanmedian(widths)) if np.isfinite(widths).any() else math.inf
-    fitted = FurtherHorizon(sessions=sessions, scale=scale, ordinary=ordinary, calibration=CHANGES)
+    fitted = FurtherHorizon(sessions=sessions, scale=scale, ordinary=ordinary, calibration=FURTHER)
     return calibrate_further(fitted, column, train)
 
 

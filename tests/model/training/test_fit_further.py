@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.artifact.horizon import SPANS, YEAR, YEARS_MEAN, LinearScale, changes_ahead, spans_state
 from model.evaluation.baselines import naive_distributions
 from model.evaluation.distribution import crps, interval
-from model.forecaster.scaling import CHANGES
+from model.forecaster.scaling import FURTHER
 from model.market.prices import Prices, Values
 from model.training import objective
 from model.training.fit import fit_further
@@ -148,5 +148,5 @@ def test_widths_that_last_are_foreseen_and_the_intervals_hold_what_they_say(sess
     for level, tolerance in ((80, 0.03), (95, 0.02)):
         lower, upper = interval(made, level)
         assert abs(((lower <= actual) & (actual <= upper)).mean() - level / 100) < tolerance
-    assert ahead.calibration.windows == CHANGES.windows
+    assert ahead.calibration.windows == FURTHER.windows
     assert isinstance(ahead.scale, LinearScale)
