@@ -21,12 +21,13 @@ import numpy as np
 from benchmarks.evidence_runs import COLUMNS, FILES, LAST, prices_of
 
 if TYPE_CHECKING:
-    from model.artifact.horizon import FurtherHorizon
+    from model.artifact.horizon import FurtherHorizon, LinearScale
     from model.artifact.market_state import StateBranch
     from model.evaluation.volatility import FittedVolatility
     from model.market.prices import Prices, Values
 
-OURS, ONE, STATE, GARCH = "fitted width", "width of one session", "the market's state", "GARCH(1,1), Student t"
+OURS, ALONE, ONE = "fitted width", "its fit on the horizon alone", "its fit on one session"
+STATE, GARCH = "the branch of anchored", "GARCH(1,1), Student t"
 HEAD = ("sessions ahead", "", "of the best constant", "of GARCH-t", "better on", "within 80 %", "within 95 %", "odds")
 
 
@@ -87,7 +88,7 @@ def main() -> None:
     print(f"| ---: | --- |{' ---: |' * (len(HEAD) - 2 + len(named))}")
     for sessions in _numbers(options.horizon):
         found = {each: _judged(prices[each[0]], each[1], sessions, options) for each in series}
-        for way in (OURS, ONE, STATE, GARCH):
+        for way in (OURS, ALONE, ONE, STATE, GARCH):
             made = [each for each in series if way in found[each]]
             if made:
                 print(f"| {' | '.join(_row(sessions, way, series, made, found))} |", flush=True)
@@ -176,6 +177,7 @@ def _ways(train: "Prices", column: str, sessions: int, options: argparse.Namespa
         ours, one = fit.fit_further(train, column, sessions), fit.fit_further(train, column, 1)
     found = {
         OURS: ours,
+        ALONE: _with(ours, _alone(ours.scale, one.scale), train),
         ONE: _with(ours, one.scale, train),
         STATE: _with(ours, _branch(train, column, sessions), train),
     }
@@ -191,6 +193,13 @@ def _with(like: "FurtherHorizon", scale: Any, train: "Prices") -> "FurtherHorizo
     widths = scale.at(train.table(), len(train))
     usual = float(np.nanmedian(widths)) if np.isfinite(widths).any() else math.inf
     return replace(like, scale=scale, ordinary=usual, calibration=replace(like.calibration, days=(), errors=()))
+
+
+def _alone(mean: "LinearScale", one: "LinearScale") -> "LinearScale":
+    """The horizon's own fit, of whose weights and those of one session the mean is known."""
+    from dataclasses import replace
+
+    return replace(mean, weights=tuple((2 * np.array(mean.weights) - np.array(one.weights)).tolist()))
 
 
 def _branch(train: "Prices", column: str, sessions: int) -> BranchScale:

@@ -104,8 +104,12 @@ def test_a_fit_uses_the_changes_that_have_ended_in_its_training_part_and_no_othe
     # The last change that counts ends with the last session: it comes from the origin so many sessions before.
     table, state = prices.table(), spans_state(prices.table(), len(prices))
     last = stop - sessions
-    by_hand = fit_linear_scale(state[:last], changes_ahead(table, "Close", sessions)[:last], sessions)
-    assert found.scale == by_hand
+    by_hand = [
+        fit_linear_scale(state[: stop - ahead], changes_ahead(table, "Close", ahead)[: stop - ahead], ahead).weights
+        for ahead in (1, sessions)
+    ]
+    # The mean of the horizon's fit and of that of one session.
+    assert found.scale.weights == tuple(np.mean(by_hand, axis=0).tolist())
     assert found.calibration.days[-1] == table["Date"][stop - 1]
     assert len(found.calibration.days) == last - 125
     for other in (changed_from(prices, stop), prices.rows(0, stop + 3)):
