@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from model.market.prices import Prices, Values
 
 OURS, ALONE, ONE = "fitted width", "its fit on the horizon alone", "its fit on one session"
-STATE, GARCH = "the branch of anchored", "GARCH(1,1), Student t"
+STATE, GARCH, BEST = "the branch of anchored", "GARCH(1,1), Student t", "best constant"
 HEAD = ("sessions ahead", "", "of the best constant", "of GARCH-t", "better on", "within 80 %", "within 95 %", "odds")
 
 
@@ -88,7 +88,9 @@ def main() -> None:
     print(f"| ---: | --- |{' ---: |' * (len(HEAD) - 2 + len(named))}")
     for sessions in _numbers(options.horizon):
         found = {each: _judged(prices[each[0]], each[1], sessions, options) for each in series}
-        for way in (OURS, ALONE, ONE, STATE, GARCH):
+        for judged in found.values():
+            judged[BEST] = judged[_best_constant(judged)]
+        for way in (OURS, ALONE, ONE, STATE, GARCH, BEST):
             made = [each for each in series if way in found[each]]
             if made:
                 print(f"| {' | '.join(_row(sessions, way, series, made, found))} |", flush=True)
@@ -102,14 +104,14 @@ def _row(
     found: Mapping[tuple[str, str], Mapping[str, Judged]],
 ) -> Iterator[str]:
     """One way's cells; at the end its share of the best constant's CRPS on each series."""
-    shares = {each: _share(found[each], way, _best_constant(found[each])) for each in made}
+    shares = {each: _share(found[each], way, BEST) for each in made}
     garch = [_share(found[each], way, GARCH) for each in made if GARCH in found[each]]
     odds = sorted(found[each][way].odds for each in made)
     yield from (str(sessions), way, f"{np.mean(list(shares.values())):.4f}")
     yield f"{np.mean(garch):.4f}" if garch else "-"
     yield f"{sum(share < 1 for share in shares.values())} of {len(made)}"
     yield from (f"{100 * np.mean([found[each][way].within[level] for each in made]):.1f}" for level in (80, 95))
-    yield f"{odds[0]:.3g} to {odds[-1]:.3g}"
+    yield "-" if way == BEST else f"{odds[0]:.3g} to {odds[-1]:.3g}"
     yield from (f"{shares[each]:.4f}" if each in shares else "-" for each in series)
 
 
