@@ -171,10 +171,11 @@ def _ways(train: "Prices", column: str, sessions: int, options: argparse.Namespa
     """Each way fitted on the training part; past errors are made anew from the prices."""
     from dataclasses import replace
 
+    from model.forecaster.scaling import FURTHER
     from model.training import fit, objective
 
     ridge = objective.HORIZON_RIDGE if options.ridge is None else options.ridge
-    errors = fit.FURTHER if options.errors is None else replace(fit.FURTHER, windows=_numbers(options.errors))
+    errors = FURTHER if options.errors is None else replace(FURTHER, windows=_numbers(options.errors))
     with patch.object(objective, "HORIZON_RIDGE", ridge), patch.object(fit, "FURTHER", errors):
         ours, one = fit.fit_further(train, column, sessions), fit.fit_further(train, column, 1)
     found = {
