@@ -21,12 +21,13 @@ import numpy as np
 from benchmarks.evidence_runs import COLUMNS, FILES, LAST, prices_of
 
 if TYPE_CHECKING:
-    from model.artifact.horizon import FurtherHorizon
+    from model.artifact.horizon import FurtherHorizon, LinearScale
     from model.artifact.market_state import StateBranch
     from model.evaluation.volatility import FittedVolatility
     from model.market.prices import Prices, Values
 
-OURS, ONE, STATE, GARCH = "fitted width", "width of one session", "the market's state", "GARCH(1,1), Student t"
+OURS, ALONE, ONE = "fitted width", "its fit on the horizon alone", "its fit on one session"
+STATE, GARCH, BEST = "the branch of anchored", "GARCH(1,1), Student t", "best constant"
 HEAD = ("sessions ahead", "", "of the best constant", "of GARCH-t", "better on", "within 80 %", "within 95 %", "odds")
 
 
@@ -85,9 +86,11 @@ def main() -> None:
     named = [f"{ticker} {column}" for ticker, column in series]
     print(f"| {' | '.join((*HEAD, *named))} |")
     print(f"| ---: | --- |{' ---: |' * (len(HEAD) - 2 + len(named))}")
-    for sessions in map(int, options.horizon.split(",")):
+    for sessions in _numbers(options.horizon):
         found = {each: _judged(prices[each[0]], each[1], sessions, options) for each in series}
-        for way in (OURS, ONE, STATE, GARCH):
+        for judged in found.values():
+            judged[BEST] = judged[_best_constant(judged)]
+        for way in (OURS, ALONE, ONE, STATE, GARCH, BEST):
             made = [each for each in series if way in found[each]]
             if made:
                 print(f"| {' | '.join(_row(sessions, way, series, made, found))} |", flush=True)
@@ -101,14 +104,14 @@ def _row(
     found: Mapping[tuple[str, str], Mapping[str, Judged]],
 ) -> Iterator[str]:
     """One way's cells; at the end its share of the best constant's CRPS on each series."""
-    shares = {each: _share(found[each], way, _best_constant(found[each])) for each in made}
+    shares = {each: _share(found[each], way, BEST) for each in made}
     garch = [_share(found[each], way, GARCH) for each in made if GARCH in found[each]]
     odds = sorted(found[each][way].odds for each in made)
     yield from (str(sessions), way, f"{np.mean(list(shares.values())):.4f}")
     yield f"{np.mean(garch):.4f}" if garch else "-"
     yield f"{sum(share < 1 for share in shares.values())} of {len(made)}"
     yield from (f"{100 * np.mean([found[each][way].within[level] for each in made]):.1f}" for level in (80, 95))
-    yield f"{odds[0]:.3g} to {odds[-1]:.3g}"
+    yield "-" if way == BEST else f"{odds[0]:.3g} to {odds[-1]:.3g}"
     yield from (f"{shares[each]:.4f}" if each in shares else "-" for each in series)
 
 
@@ -166,13 +169,18 @@ def _year(
 
 def _ways(train: "Prices", column: str, sessions: int, options: argparse.Namespace) -> "dict[str, FurtherHorizon]":
     """Each way fitted on the training part; past errors are made anew from the prices."""
-    from model.training import objective
-    from model.training.fit import fit_further
+    from dataclasses import replace
 
-    with patch.object(objective, "HORIZON_RIDGE", objective.HORIZON_RIDGE if options.ridge is None else options.ridge):
-        ours, one = fit_further(train, column, sessions), fit_further(train, column, 1)
+    from model.forecaster.scaling import FURTHER
+    from model.training import fit, objective
+
+    ridge = objective.HORIZON_RIDGE if options.ridge is None else options.ridge
+    errors = FURTHER if options.errors is None else replace(FURTHER, windows=_numbers(options.errors))
+    with patch.object(objective, "HORIZON_RIDGE", ridge), patch.object(fit, "FURTHER", errors):
+        ours, one = fit.fit_further(train, column, sessions), fit.fit_further(train, column, 1)
     found = {
         OURS: ours,
+        ALONE: _with(ours, _alone(ours.scale, one.scale), train),
         ONE: _with(ours, one.scale, train),
         STATE: _with(ours, _branch(train, column, sessions), train),
     }
@@ -188,6 +196,13 @@ def _with(like: "FurtherHorizon", scale: Any, train: "Prices") -> "FurtherHorizo
     widths = scale.at(train.table(), len(train))
     usual = float(np.nanmedian(widths)) if np.isfinite(widths).any() else math.inf
     return replace(like, scale=scale, ordinary=usual, calibration=replace(like.calibration, days=(), errors=()))
+
+
+def _alone(mean: "LinearScale", one: "LinearScale") -> "LinearScale":
+    """The horizon's own fit, of whose weights and those of one session the mean is known."""
+    from dataclasses import replace
+
+    return replace(mean, weights=tuple((2 * np.array(mean.weights) - np.array(one.weights)).tolist()))
 
 
 def _branch(train: "Prices", column: str, sessions: int) -> BranchScale:
@@ -220,7 +235,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=2018, help="the first year with origins")
     parser.add_argument("--last", type=int, default=2020, help="the last year with origins")
     parser.add_argument("--ridge", type=float, help="another penalty on the weights, for each session of the horizon")
+    parser.add_argument("--errors", help="other numbers of past errors that the distributions are read from")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
 
 
 if __name__ == "__main__":

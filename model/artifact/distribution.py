@@ -73,48 +73,58 @@ class Calibration:
         """The errors that were known when the forecaster was fitted."""
         return Errors(days=np.array(self.days, dtype=np.float64), values=np.array(self.errors, dtype=np.float64))
 
-    def quantiles(self, known: Values) -> Values:
+    def quantiles(self, known: Values, overlap: int = 1) -> Values:
         """(len(PROBABILITIES),) without unit, ascending, from the errors known; NaN where they are too few.
 
         The quantile at p is the error of rank (n + 1) p among n: exchangeable errors stay below it with probability p
         (Vovk, Gammerman and Shafer, 2005). Where that rank is below 1 or above n, it is the outermost error.
+
+        overlap: how many neighbouring errors count as one, since they are of forecasts that overlap. The rank is that
+                 among n / overlap errors: the fewer count, the further out a quantile lies.
         """
-        return np.asarray(self._of_newest(known, np.array([len(known)]))[0], dtype=np.float64)
+        return np.asarray(self._of_newest(known, np.array([len(known)]), overlap)[0], dtype=np.float64)
 
-    def quantiles_at(self, errors: Errors, days: Values) -> Values:
+    def quantiles_at(self, errors: Errors, days: Values, overlap: int = 1) -> Values:
         """(m, len(PROBABILITIES)) the quantiles from the errors that were known on each of these days."""
-        return self._of_newest(errors.values, errors.known_by(days))
+        return self._of_newest(errors.values, errors.known_by(days), overlap)
 
-    def _of_newest(self, errors: Values, counts: npt.NDArray[np.intp]) -> Values:
+    def _of_newest(self, errors: Values, counts: npt.NDArray[np.intp], overlap: int) -> Values:
         """(m, len(PROBABILITIES)) the quantiles from the first `counts` errors, one row for each count."""
         if self.largest is not None:
             errors = np.clip(errors, -self.largest, self.largest)
         made = np.full((len(counts), len(PROBABILITIES)), np.nan)
         enough = counts >= FEWEST_ERRORS
         if enough.any():
-            found = np.mean([self._rolling(errors, counts[enough], window) for window in self.windows], axis=0)
+            found = np.mean([self._rolling(errors, counts[enough], window, overlap) for window in self.windows], axis=0)
             made[enough] = np.maximum.accumulate(found, axis=1)
         return made
 
-    def _rolling(self, errors: Values, counts: npt.NDArray[np.intp], window: int) -> Values:
+    def _rolling(self, errors: Values, counts: npt.NDArray[np.intp], window: int, overlap: int) -> Values:
         """(m, len(PROBABILITIES)) the empirical quantiles of the newest `window` of the first `counts` errors."""
         levels = np.array(PROBABILITIES)
         if not self.symmetric:
-            return newest_quantiles(errors, counts, window, levels, weibull=True)
+            return newest_quantiles(errors, counts, window, levels, weibull=True, overlap=overlap)
         outwards = 2 * levels - 1
         # Both sides have the same sizes.
         sizes, sides = np.unique(np.abs(outwards).round(12), return_inverse=True)
-        found = newest_quantiles(np.abs(errors), counts, window, sizes, weibull=True)[:, sides]
+        found = newest_quantiles(np.abs(errors), counts, window, sizes, weibull=True, overlap=overlap)[:, sides]
         return np.asarray(np.where(levels == 0.5, 0.0, np.sign(outwards) * found), dtype=np.float64)
 
 
 def newest_quantiles(
-    values: Values, counts: npt.NDArray[np.intp], most: int, levels: Values, *, weibull: bool = False
+    values: Values,
+    counts: npt.NDArray[np.intp],
+    most: int,
+    levels: Values,
+    *,
+    weibull: bool = False,
+    overlap: int = 1,
 ) -> Values:
     """(m, len(levels)) quantiles of the newest `most` of the first `counts` values, or of all where there are fewer.
 
-    They are those of `numpy.quantile`, to the last digit; `weibull`: by that method. A list that is kept in order from
-    one row to the next takes a fraction of the time of sorting anew.
+    They are those of `numpy.quantile`, to the last digit; `weibull`: by that method, `overlap`: with so many neighbours
+    counted as one, as `Calibration.quantiles` says. A list that is kept in order from one row to the next takes a
+    fraction of the time of sorting anew.
     """
     ranks: dict[int, tuple[list[int], Values]] = {}
     low, high, shares = np.empty((3, len(counts), len(levels)))
@@ -133,7 +143,7 @@ def newest_quantiles(
             del order[bisect_left(order, listed[first])]
             first += 1
         if len(order) not in ranks:
-            ranks[len(order)] = _ranks(len(order), levels, weibull=weibull)
+            ranks[len(order)] = _ranks(len(order), levels, weibull=weibull, overlap=overlap)
         picked, shares[row] = ranks[len(order)]
         found = [order[rank] for rank in picked]
         low[row], high[row] = found[: len(levels)], found[len(levels) :]
@@ -142,9 +152,10 @@ def newest_quantiles(
     return np.where(shares >= 0.5, high - between * (1 - shares), low + between * shares)
 
 
-def _ranks(n: int, levels: Values, *, weibull: bool) -> tuple[list[int], Values]:
+def _ranks(n: int, levels: Values, *, weibull: bool, overlap: int) -> tuple[list[int], Values]:
     """Between which of n ordered values each quantile lies, the lower ones first, and at which share of the way."""
-    places = n * levels + levels - 1 if weibull else (n - 1) * levels
+    # The j-th of n / overlap values lies in the middle of the `overlap` ones that it stands for.
+    places = n * levels + overlap * levels - (overlap + 1) / 2 if weibull else (n - 1) * levels
     floor = np.floor(places)
     low, high = np.where(places >= n - 1, n - 1, floor), np.where(places >= n - 1, n - 1, floor + 1)
     below = places < 0

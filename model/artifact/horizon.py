@@ -118,10 +118,13 @@ class FurtherHorizon:
         return np.asarray(close * np.exp(usual * middle + width * (units - middle)))
 
     def _units(self, column: str, table: Table, origins: int) -> Values:
-        """(origins, len(PROBABILITIES)) the quantiles of the errors that were known at each origin."""
+        """(origins, len(PROBABILITIES)) the quantiles of the errors that were known at each origin.
+
+        Changes over h sessions overlap: n errors say no more of the next one than n / h that do not.
+        """
         stored = self.calibration.stored()
         if "Date" not in table:
-            return np.tile(self.calibration.quantiles(stored.values), (origins, 1))
+            return np.tile(self.calibration.quantiles(stored.values, self.sessions), (origins, 1))
         days = np.asarray(table["Date"], dtype=np.float64)
         last = stored.days[-1] if len(stored.days) else -np.inf
         newer = self.errors(column, table, min(int(np.sum(days > last)), self.calibration.kept + origins - 1))
@@ -130,4 +133,4 @@ class FurtherHorizon:
             days=np.concatenate([stored.days, newer.days[fresh]]),
             values=np.concatenate([stored.values, newer.values[fresh]]),
         )
-        return self.calibration.quantiles_at(known, days[-origins:])
+        return self.calibration.quantiles_at(known, days[-origins:], self.sessions)

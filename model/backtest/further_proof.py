@@ -28,7 +28,7 @@ def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_e
     known, n = prices.rows(0, len(prices) - horizon), len(prices) - start
     made = np.concatenate(list(_periods(known, start - horizon, column, horizon, refit_every)))
     quantiles = np.where(given(made)[:, np.newaxis], made, np.nan)
-    naive = naive_forecasts(known, column, n)
+    naive = naive_forecasts(known, column, n, horizon)
     reference = naive["newest_Close"] if "newest_Close" in naive else naive[f"newest_{column}"]
     judged = Evaluation(
         sessions=prices.sessions[start:],
@@ -38,6 +38,7 @@ def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_e
         quantiles=quantiles,
         naive_quantiles=naive_distributions(known, column, n, horizon),
         unit=prices.security.unit,
+        horizon=horizon,
     )
     return Proof(judged=judged, tried=tried, horizon=horizon)
 

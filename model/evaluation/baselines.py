@@ -22,7 +22,7 @@ NAIVE_LABELS = {
 }
 
 
-def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
+def naive_forecasts(prices: Prices, column: str, origins: int, horizon: int = 1) -> Naive:
     """The naive forecasts made at the newest `origins` sessions, each for the session after it.
 
     Each is (origins,) prices, from what was known at the close of its own session:
@@ -31,14 +31,16 @@ def naive_forecasts(prices: Prices, column: str, origins: int) -> Naive:
     newest_Close:   for the Open: the newest Close, which is known by then
     drift:          the newest price of the column plus its mean change since the oldest session
     moving_average: the mean of the column's newest five prices (fewer where there are fewer)
+
+    horizon: they are for so many sessions after it: the drift has as many mean changes, and the others stay
     """
-    if not 1 <= origins <= len(prices):
-        raise ValueError(f"{origins} origins in {len(prices)} sessions")
+    if not 1 <= origins <= len(prices) or horizon < 1:
+        raise ValueError(f"{origins} origins in {len(prices)} sessions, {horizon} sessions ahead")
     rows = np.arange(len(prices) - origins, len(prices))
     values = prices.column(column)
     known = dict.fromkeys((column, "Close") if column == "Open" else (column,))
     # The oldest session has no change before it, so its drift is 0.
-    drift = values[rows] + (values[rows] - values[0]) / np.maximum(rows, 1)
+    drift = values[rows] + horizon * ((values[rows] - values[0]) / np.maximum(rows, 1))
     average = np.array([values[max(0, row + 1 - AVERAGED) : row + 1].mean() for row in rows])
     newest = {f"newest_{name}": prices.column(name)[rows] for name in known}
     return {**newest, "drift": drift, "moving_average": average}

@@ -24,7 +24,7 @@ Combine = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """One forecast a session, made with what was known at the close of the session before.
+    """One forecast a session, made with what was known at the close of the session before, or of `horizon` before.
 
     sessions:    (n,) datetime64[D], the days that were forecast, strictly increasing
     actual:      (n,) the actual prices
@@ -36,6 +36,7 @@ class Evaluation:
     naive_quantiles, statistical_quantiles: name -> the same of the naive and the statistical distributions
     scales:      the scales of MASE and RMSSE, each (n,), from `training_scales` of each forecast's training part
     unit:        of the prices and of all that is in them, such as RMSE and CRPS; as Money takes it
+    horizon:     how many sessions ahead all of them were made
     """
 
     sessions: Days
@@ -48,6 +49,7 @@ class Evaluation:
     statistical_quantiles: Naive = field(default_factory=dict)
     scales: dict[str, Values] = field(default_factory=dict)
     unit: str | None = None
+    horizon: int = 1
 
     def __post_init__(self) -> None:
         if not len(self.quantiles):
@@ -154,7 +156,7 @@ class Evaluation:
 
     def against_distribution(self, other: Values) -> DieboldMariano:
         """The Diebold-Mariano test of the CRPS against other distributions of the same sessions."""
-        return metrics.diebold_mariano(self.crps_of(self.quantiles), self.crps_of(other))
+        return metrics.diebold_mariano(self.crps_of(self.quantiles), self.crps_of(other), self.horizon)
 
     def _compared(self) -> npt.NDArray[np.bool_]:
         """(n,) the sessions that have every naive distribution, and ours if there are any of ours."""
@@ -184,7 +186,7 @@ class Evaluation:
     def against(self, other: Values) -> DieboldMariano:
         """The Diebold-Mariano test against another forecast of the same sessions, (n,) prices."""
         losses, others = (np.square(made - self.actual) for made in (self.forecast, other))
-        return metrics.diebold_mariano(losses, others)
+        return metrics.diebold_mariano(losses, others, self.horizon)
 
     def coverage(self, level: float, tolerance: float = 0.0) -> Share:
         """How many prices lay within the intervals at a level, or outside by at most `tolerance`."""
@@ -214,8 +216,9 @@ class Evaluation:
 
     def _tested(self) -> Iterator[tuple[str, float]]:
         if self.direction.n:
-            lowest, highest = self.direction.bounds
-            yield from (("direction", self.direction.value), ("direction_lower", lowest), ("direction_upper", highest))
+            yield "direction", self.direction.value
+            if self.horizon == 1:  # further ahead forecasts overlap, and the interval would be too narrow
+                yield from zip(("direction_lower", "direction_upper"), self.direction.bounds, strict=True)
         yield "dm_naive_p", self.against(self.naive[self.best_naive]).p_value
 
     def _within(self) -> Iterator[tuple[str, float]]:
@@ -273,7 +276,7 @@ def _rebuilt(parts: Sequence[Evaluation], combine: Combine) -> Evaluation:
 
 def _combined(values: Sequence[Any], combine: Combine) -> Any:
     first = values[0]
-    if isinstance(first, str | None):
+    if isinstance(first, str | int | None):
         return first
     if isinstance(first, Mapping):
         common = [name for name in first if all(name in value for value in values)]

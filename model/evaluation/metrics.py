@@ -121,29 +121,48 @@ class DieboldMariano:
     p_better: float
 
 
-def diebold_mariano(losses: Values, other: Values) -> DieboldMariano:
-    """Test the losses of two forecasts made one step ahead, session by session, with the correction for small samples.
+def diebold_mariano(losses: Values, other: Values, horizon: int = 1) -> DieboldMariano:
+    """Test the losses of two forecasts, session by session, with the correction for small samples.
 
-    losses: (n,) such as squared errors or CRPS; sessions on which either is NaN do not count
+    losses:  (n,) such as squared errors or CRPS, in the order of sessions; those on which either is NaN do not count
+    horizon: how many sessions ahead both were made. The losses of forecasts that overlap depend on each other, so that
+             the variance of their mean has the autocovariances of up to `horizon` - 1 sessions
 
     The correction is that of Harvey, Leybourne and Newbold. The statistic is 0 for forecasts with equal losses,
-    infinite where the difference is the same on every session, and NaN for a single session.
+    infinite where the difference is the same on every session, and NaN for fewer than `horizon` + 1 sessions.
     """
     from scipy.special import stdtr
 
     difference = losses - other
-    difference = difference[~np.isnan(difference)]
-    n = len(difference)
-    if n < 2:
+    there = ~np.isnan(difference)
+    n = int(there.sum())
+    if n <= horizon:
         return DieboldMariano(math.nan, math.nan, math.nan)
-    mean = float(np.mean(difference))
-    deviation = math.sqrt(float(np.mean(np.square(difference - mean))) / n)
+    mean = float(np.mean(difference[there]))
+    deviation = math.sqrt(_variance_of_sum(difference, mean, horizon) / n)
     if deviation == 0:
         statistic = math.copysign(math.inf, mean) if mean else 0.0
     else:
-        statistic = mean / deviation * math.sqrt((n - 1) / n)
+        statistic = mean / deviation * math.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
     p_value = min(1.0, 2 * float(stdtr(n - 1, -abs(statistic))))
     return DieboldMariano(statistic, p_value, float(stdtr(n - 1, statistic)))
+
+
+def _variance_of_sum(difference: Values, mean: float, horizon: int) -> float:
+    """The variance that the sum of such differences has for each of them; never below 0.
+
+    It is the variance of one plus twice the autocovariances of the sessions that overlap. That may be below 0 by
+    chance: then these count with the weights of Bartlett, with which it cannot be.
+    """
+    there = ~np.isnan(difference)
+    n, centred = int(there.sum()), np.where(there, difference - mean, 0.0)
+    variance = float(np.mean(np.square(difference[there] - mean)))
+    covariances = [float(centred[lag:] @ centred[:-lag]) / n for lag in range(1, min(horizon, len(centred)))]
+    whole = variance + 2 * sum(covariances)
+    if whole > 0:
+        return whole
+    weights = (1 - lag / horizon for lag in range(1, horizon))
+    return max(0.0, variance + 2 * sum(weight * each for weight, each in zip(weights, covariances, strict=False)))
 
 
 def coverage(actual: Values, lower: Values, upper: Values) -> Share:

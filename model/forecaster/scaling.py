@@ -15,6 +15,8 @@ from model.market.prices import Prices
 # both is better than either. At the end of a halt, without movement to measure a width by, an error may be hundreds of
 # widths: with an ordinary day's width that would be a multiple of the price.
 CHANGES = Calibration(windows=(250, 1000), symmetric=False, largest=20.0)
+# Several sessions ahead changes overlap: 250 of them over five sessions are but 50. Chosen on 2015 to 2017.
+FURTHER = Calibration(windows=(1000,), symmetric=False, largest=20.0)
 # With prices as targets only the newest year counts, and by size, so that the median stays the network's answer.
 LEVELS = Calibration(windows=(250,), symmetric=True)
 

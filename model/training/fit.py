@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.artifact.horizon import FurtherHorizon, changes_ahead, spans_state
+from model.artifact.horizon import FurtherHorizon, LinearScale, changes_ahead, spans_state
 from model.artifact.recipes import ChangeRecipe, Recipe
+from model.artifact.scale import Table, Values
 from model.config import ForecasterConfig, TrainingConfig
 from model.forecaster.calibration import calibrate_further
 from model.forecaster.forecaster import Forecaster, LossCourse
-from model.forecaster.scaling import CHANGES, fit_recipe
+from model.forecaster.scaling import FURTHER, fit_recipe
 from model.forecaster.windows import Windows, make_windows
 from model.market.prices import Prices
 from model.network.build import build_network
@@ -125,11 +126,18 @@ def fit_further(train: Prices, column: str, sessions: int) -> FurtherHorizon:
     """A further horizon, fitted on the training part: the changes from its newest `sessions` are not known in it."""
     table = train.table()
     state = spans_state(table, len(train))
-    scale = fit_linear_scale(state[: max(0, len(train) - sessions)], changes_ahead(table, column, sessions), sessions)
+    # The mean of two fits: that of the horizon, and that of one session, which has more independent changes.
+    weights = [_fit_scale(state, table, column, ahead).weights for ahead in (1, sessions)]
+    scale = LinearScale(weights=tuple(np.mean(weights, axis=0).tolist()))
     widths = scale.of(state)
     ordinary = float(np.nanmedian(widths)) if np.isfinite(widths).any() else math.inf
-    fitted = FurtherHorizon(sessions=sessions, scale=scale, ordinary=ordinary, calibration=CHANGES)
+    fitted = FurtherHorizon(sessions=sessions, scale=scale, ordinary=ordinary, calibration=FURTHER)
     return calibrate_further(fitted, column, train)
+
+
+def _fit_scale(state: Values, table: Table, column: str, sessions: int) -> LinearScale:
+    changes = changes_ahead(table, column, sessions)
+    return fit_linear_scale(state[: len(changes)], changes, sessions)
 
 
 def _reporter(watchers: Sequence[OnEpoch], epochs_before: int) -> OnEpoch:

@@ -21,8 +21,8 @@ LEVELS = (np.arange(20) + 0.5) / 20
 # both were chosen on 2015 to 2017.
 RIDGE, SERIES_RIDGE = 0.01, 0.003
 # How strongly the width of a horizon is held near the year's mean movement, for each session of the horizon: of changes
-# over h sessions only every h-th is independent.
-HORIZON_RIDGE = 0.01
+# over h sessions only every h-th is independent. It was chosen on 2015 to 2017, too.
+HORIZON_RIDGE = 0.03
 # An input whose standard deviation is not above this counts as constant.
 LEAST_DEVIATION = 1e-9
 

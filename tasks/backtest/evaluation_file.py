@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EVALUATION_FILE = "evaluation.json"
+HORIZON = "horizon"
 
 logger = logging.getLogger(__name__)
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation, field by field: series as lists, distributions packed."""
-    return {field.name: _plain(getattr(evaluation, field.name)) for field in fields(Evaluation)}
+    """The evaluation, field by field: series as lists, distributions packed; of the next session as ever, without 1."""
+    names = [each.name for each in fields(Evaluation) if each.name != HORIZON or evaluation.horizon > 1]
+    return {name: _plain(getattr(evaluation, name)) for name in names}
 
 
 def read_evaluation(raw: Any) -> Evaluation:
@@ -38,6 +40,7 @@ def read_evaluation(raw: Any) -> Evaluation:
         actual=_array(raw["actual"]),
         forecast=_array(raw["forecast"]),
         unit=raw["unit"],
+        horizon=int(raw.get(HORIZON, 1)),
         quantiles=unpacked(raw["quantiles"], n),
         **{name: {key: _array(values) for key, values in raw[name].items()} for name in SERIES},
         **{name: {key: unpacked(text, n) for key, text in raw[name].items()} for name in DISTRIBUTIONS},
@@ -74,7 +77,7 @@ DISTRIBUTIONS = ("naive_quantiles", "statistical_quantiles")
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, str | None):
+    if isinstance(value, str | int | None):
         return value
     if value.ndim == 2:
         return packed(value)

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions
+from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.forecaster.forecasts import Forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices, Values
@@ -22,7 +22,7 @@ def further_forecasts(
     first:   the forecast of the next session; what was made too late for it is late for the others, too
     further: sessions ahead -> (n, len(PROBABILITIES)) prices, the newest last
 
-    Beside each stand the naive distributions of changes over as many sessions.
+    Beside each stand the naive forecasts for as many sessions ahead, and the distributions of changes over as many.
     """
     rows = []
     for horizon, quantiles in sorted(further.items()):
@@ -42,6 +42,9 @@ def further_forecasts(
                 level=widest / 100,
                 lower=intervals[widest][0],
                 upper=intervals[widest][1],
+                naives={
+                    name: float(values[0]) for name, values in naive_forecasts(prices, first.column, 1, horizon).items()
+                },
                 naive_quantiles=naive_quantiles_ahead(prices, first.column, horizon),
                 explanation=None,
             )

@@ -50,5 +50,5 @@ def find_outcomes(rows: Iterable[RecordedForecast], prices: Prices) -> Outcomes:
 
 def _ratio(row: RecordedForecast, prices: Prices) -> float | None:
     """The ratio of these prices to those that the forecast knew, from its naive forecasts; None where there is none."""
-    now = naive_forecasts(prices.until(row.as_of), row.column, 1)
+    now = naive_forecasts(prices.until(row.as_of), row.column, 1, row.horizon)
     return dollars_ratio(row.naives, {name: float(values[0]) for name, values in now.items()})

@@ -140,6 +140,7 @@ def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
             name: _stacked([row.naive_quantiles.get(name, {}) for row in chosen]) for name in distributions
         },
         unit=chosen[-1].currency,
+        horizon=chosen[-1].horizon,
     )
 
 

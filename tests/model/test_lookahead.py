@@ -43,6 +43,7 @@ CONFIGS = {
     **PRESETS,
     "peephole": PRESETS["tutorial"].model_copy(update={"network": NetworkConfig(cell="peephole")}),
     "other series": PRESETS["anchored"].model_copy(update={"series": (SERIES,)}),
+    "further ahead": PRESETS["anchored"].model_copy(update={"horizon": (1, 2, 5, 21)}),
 }
 ROWS, TRAIN = 480, 460  # the training part ends with row 459, and every origin from there on is tried
 SCALE = MovementScale()
@@ -116,12 +117,22 @@ def cut(prices: Prices, config: ForecasterConfig) -> Split:
 def said(forecaster: Forecaster, prices: Prices) -> dict[str, Values]:
     """All that is said at the origins from the training part's last session on, by name."""
     judged = evaluate(forecaster.predict, cut(prices, forecaster.config), forecaster.config.column)
-    quantiles = {"ours": judged.quantiles, **judged.naive_quantiles}
+    quantiles = {"ours": judged.quantiles, **judged.naive_quantiles, **further_ahead(forecaster, prices)}
     return {"forecast": judged.forecast, **judged.naive} | {
         f"{name} {probability}": each[:, place]
         for name, each in quantiles.items()
         for place, probability in enumerate(PROBABILITIES)
     }
+
+
+def further_ahead(forecaster: Forecaster, prices: Prices) -> dict[str, Values]:
+    """(origins, len(PROBABILITIES)) what is said of further horizons at the same origins, and naively, by name."""
+    known = prices.rows(0, len(prices) - 1)
+    origins = len(known) - TRAIN + 1
+    naive = {h: naive_distributions(known, forecaster.config.column, origins, h) for h in forecaster.config.horizon[1:]}
+    ours = {f"ours in {h}": made for h, made in forecaster.predict(known, origins).further.items()}
+    assert len(ours) == len(naive)
+    return ours | {f"{name} in {h}": made for h, each in naive.items() for name, made in each.items()}
 
 
 @cache

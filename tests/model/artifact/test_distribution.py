@@ -37,6 +37,21 @@ def test_at_a_probability_stands_the_error_of_its_rank_among_one_more_than_there
     np.testing.assert_allclose(found, np.clip(100 * np.array(PROBABILITIES), 1, 99))
 
 
+def test_where_errors_overlap_neighbours_count_as_one_and_quantiles_lie_further_out() -> None:
+    errors = np.arange(1.0, 101.0)
+    calibration = Calibration(windows=(250,), symmetric=False)
+    found = dict(zip(PROBABILITIES, calibration.quantiles(errors, 5).tolist(), strict=True))
+    # 20 that do not overlap, each the middle of five: rank 21 p of them is 5 * 21 p - 2 of the hundred.
+    assert found[0.1] == pytest.approx(5 * 2.1 - 2)
+    assert found[0.5] == pytest.approx(50.5)
+    assert found[0.95] == pytest.approx(5 * 19.95 - 2)
+    # Rank 20.475 of 20 is the outermost one.
+    assert (found[0.025], found[0.975], found[0.995]) == (1.0, 100.0, 100.0)
+    np.testing.assert_array_equal(calibration.quantiles(errors, 1), calibration.quantiles(errors))
+    both = Calibration(windows=(250,), symmetric=True).quantiles(errors, 5)
+    np.testing.assert_allclose(both, -both[::-1])
+
+
 def test_between_two_ranks_it_lies_in_proportion() -> None:
     calibration = Calibration(windows=(250,), symmetric=False)
     # Nineteen errors: 20 * 0.975 = 19.5 lies beyond the last, 20 * 0.1 = 2 is the second, 20 * 0.025 = 0.5 before all.
@@ -113,3 +128,20 @@ def test_errors_that_are_exchangeable_stay_below_a_quantile_as_often_as_it_says(
     below = np.mean([row[-1] <= calibration.quantiles(row[:-1]) for row in draws], axis=0)
     inner = slice(1, -1)  # the outermost two lie beyond the ranks of 99 errors
     np.testing.assert_allclose(below[inner], np.array(PROBABILITIES)[inner], atol=0.025)
+
+
+def test_errors_that_overlap_stay_below_a_quantile_as_often_as_it_says_if_neighbours_count_as_one() -> None:
+    rng, overlap, n = np.random.default_rng(0), 21, 420
+    drawn = rng.normal(size=(3000, n + 2 * overlap))
+    sums = np.lib.stride_tricks.sliding_window_view(drawn, overlap, axis=1).sum(axis=2)
+    # The error that is forecast begins where the newest known one ends.
+    known, coming = sums[:, :n], sums[:, n + overlap - 1]
+    calibration = Calibration(windows=(n,), symmetric=False)
+
+    def within(counted: int) -> float:
+        made = np.array([calibration.quantiles(each, counted) for each in known])
+        low, high = (made[:, PROBABILITIES.index(p)] for p in (0.1, 0.9))
+        return float(((low <= coming) & (coming <= high)).mean())
+
+    assert within(overlap) == pytest.approx(0.80, abs=0.02)
+    assert within(1) < 0.77, "as if none overlapped, the interval would be too narrow"

@@ -41,6 +41,17 @@ def test_drift_and_average_of_a_worked_example() -> None:
     assert found["moving_average"] == pytest.approx([10, 11, 11, 11.5, 12, 14])
 
 
+def test_further_ahead_the_drift_has_as_many_changes_and_the_others_stay() -> None:
+    prices = make_prices(opens=np.array([10.0, 12.0, 11.0, 13.0, 14.0, 20.0]))
+    next_one, fifth = (naive_forecasts(prices, "Open", 6, horizon) for horizon in (1, 5))
+    # 20 + 5 * (20 - 10) / 5 after the sixth session
+    assert fifth["drift"] == pytest.approx([10, 12 + 10, 11 + 2.5, 13 + 5, 14 + 5, 20 + 10])
+    for name in ("newest_Open", "newest_Close", "moving_average"):
+        np.testing.assert_array_equal(next_one[name], fifth[name])
+    with pytest.raises(ValueError, match="0 sessions ahead"):
+        naive_forecasts(prices, "Open", 6, 0)
+
+
 def test_constant_prices_are_forecast_as_they_are() -> None:
     for name, made in naive_forecasts(make_prices(opens=np.full(8, 50.0)), "Open", 8).items():
         assert name == "newest_Close" or (made == 50.0).all()

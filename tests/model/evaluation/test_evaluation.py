@@ -11,7 +11,7 @@ from model.config import EvaluationConfig
 from model.evaluation.baselines import naive_distributions
 from model.evaluation.distribution import no_distributions
 from model.evaluation.evaluation import Evaluation, evaluate, join
-from model.evaluation.metrics import training_scales
+from model.evaluation.metrics import diebold_mariano, training_scales
 from model.evaluation.split import split_prices
 from model.forecaster.forecasts import Forecasts
 from model.market.money import Money
@@ -209,6 +209,29 @@ def test_the_test_against_another_distribution_is_students_of_the_differences_in
     found = judged.against_distribution(theirs)
     assert (found.statistic, found.p_value) == pytest.approx((expected.statistic, expected.pvalue))
     assert found.p_better < 0.001
+
+
+def test_further_ahead_the_tests_know_that_forecasts_overlap() -> None:
+    rng = np.random.default_rng(0)
+    actual, one, other = rng.normal(100, 2, 60), rng.normal(100, 1, 60), rng.normal(100, 1, 60)
+    ours, theirs = around(one, 2.6, 3.9), around(other, 5.2, 7.8)
+    ahead = Evaluation(
+        sessions=weekdays(60),
+        actual=actual,
+        forecast=one,
+        naive={"newest_Close": other},
+        quantiles=ours,
+        naive_quantiles={"constant_250": theirs},
+        horizon=5,
+    )
+    errors, scores = (np.square(one - actual), np.square(other - actual)), (ahead.crps_of(ours), ahead.crps_of(theirs))
+    found = ahead.metrics()
+    assert found["dm_naive_p"] == diebold_mariano(*errors, 5).p_value != diebold_mariano(*errors).p_value
+    assert found["dm_naive_crps_p"] == diebold_mariano(*scores, 5).p_value
+    # Nor has the share of right directions an interval, which takes sessions for independent.
+    assert "direction" in found
+    assert found.keys().isdisjoint({"direction_lower", "direction_upper"})
+    assert ahead.part(slice(3, 9)).horizon == join([ahead]).horizon == 5
 
 
 def test_what_lacks_a_quantile_has_no_distribution() -> None:

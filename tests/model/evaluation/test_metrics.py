@@ -173,6 +173,40 @@ def test_one_session_tests_nothing_and_sessions_without_a_loss_do_not_count() ->
     assert diebold_mariano(values(1, 2, math.nan), values(3, 1, 5)) == diebold_mariano(values(1, 2), values(3, 1))
 
 
+@pytest.mark.parametrize(
+    ("losses", "squared"),
+    [
+        # Autocovariances 35/12 and 35/24: 3.5^2 / ((35/12 + 35/12) / 6), times (7 - 4 + 2/6) / 6.
+        (values(1, 2, 3, 4, 5, 6), 7.0),
+        # 1 and -5/6, whose sum would be below 0: with Bartlett's weight 1^2 / ((1 - 5/6) / 6), times the same.
+        (values(2, 0, 2, 0, 2, 0), 20.0),
+    ],
+)
+def test_diebold_mariano_two_sessions_ahead_by_hand(losses: Values, squared: float) -> None:
+    test = diebold_mariano(losses, np.zeros(6), 2)
+    assert test.statistic == pytest.approx(math.sqrt(squared))
+    assert test.p_value == pytest.approx(2 * stats.t.sf(math.sqrt(squared), 5))
+    assert test.p_better == pytest.approx(1 - test.p_value / 2)
+
+
+def test_a_session_without_a_loss_keeps_its_place_among_those_that_overlap() -> None:
+    # With the sessions 1, 2 and 5, 6 of the differences below: one pair of neighbours on each side.
+    gone = diebold_mariano(values(1, 2, math.nan, math.nan, 5, 6), np.zeros(6), 2)
+    # Squares (2.5^2 + 1.5^2) / 2 and neighbours (2.5 * 1.5) / 2; the correction is (5 - 4 + 2/4) / 4.
+    variance = (2.5**2 + 1.5**2) / 2 + 2 * (2.5 * 1.5) / 2
+    assert gone.statistic == pytest.approx(3.5 / math.sqrt(variance / 4) * math.sqrt(1.5 / 4))
+    assert math.isnan(diebold_mariano(values(1, 2, 3, 4, 6), np.zeros(5), 5).statistic)
+
+
+def test_forecasts_that_overlap_and_are_equally_good_rarely_differ() -> None:
+    rng, tries, horizon = np.random.default_rng(0), 1000, 5
+    drawn = rng.normal(size=(tries, 750 + horizon - 1))
+    differences = np.array([np.convolve(each, np.ones(horizon), "valid") for each in drawn])
+    found = {h: np.mean([diebold_mariano(d, 0 * d, h).p_value < 0.05 for d in differences]) for h in (1, horizon)}
+    assert 0.03 < found[horizon] < 0.08
+    assert found[1] > 0.3, "without the autocovariances chance would pass for a difference"
+
+
 def test_coverage_counts_the_bounds_in_and_leaves_out_sessions_without_an_interval() -> None:
     lower, upper = values(8, 10, 11, math.nan), values(10, 12, 12, math.nan)
     assert coverage(values(10, 10, 10, 10), lower, upper) == Share(hits=2, n=3)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.artifact.horizon import SPANS, YEAR, YEARS_MEAN, LinearScale, changes_ahead, spans_state
 from model.evaluation.baselines import naive_distributions
 from model.evaluation.distribution import crps, interval
-from model.forecaster.scaling import CHANGES
+from model.forecaster.scaling import FURTHER
 from model.market.prices import Prices, Values
 from model.training import objective
 from model.training.fit import fit_further
@@ -104,8 +104,12 @@ def test_a_fit_uses_the_changes_that_have_ended_in_its_training_part_and_no_othe
     # The last change that counts ends with the last session: it comes from the origin so many sessions before.
     table, state = prices.table(), spans_state(prices.table(), len(prices))
     last = stop - sessions
-    by_hand = fit_linear_scale(state[:last], changes_ahead(table, "Close", sessions)[:last], sessions)
-    assert found.scale == by_hand
+    by_hand = [
+        fit_linear_scale(state[: stop - ahead], changes_ahead(table, "Close", ahead)[: stop - ahead], ahead).weights
+        for ahead in (1, sessions)
+    ]
+    # The mean of the horizon's fit and of that of one session.
+    assert found.scale.weights == tuple(np.mean(by_hand, axis=0).tolist())
     assert found.calibration.days[-1] == table["Date"][stop - 1]
     assert len(found.calibration.days) == last - 125
     for other in (changed_from(prices, stop), prices.rows(0, stop + 3)):
@@ -148,5 +152,5 @@ def test_widths_that_last_are_foreseen_and_the_intervals_hold_what_they_say(sess
     for level, tolerance in ((80, 0.03), (95, 0.02)):
         lower, upper = interval(made, level)
         assert abs(((lower <= actual) & (actual <= upper)).mean() - level / 100) < tolerance
-    assert ahead.calibration.windows == CHANGES.windows
+    assert ahead.calibration.windows == FURTHER.windows
     assert isinstance(ahead.scale, LinearScale)

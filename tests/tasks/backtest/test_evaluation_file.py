@@ -45,6 +45,12 @@ def test_an_evaluation_is_read_as_it_was_written(judged: Evaluation) -> None:
     assert again.metrics() == judged.metrics()
 
 
+def test_a_horizon_is_kept_where_it_is_not_the_next_session(judged: Evaluation) -> None:
+    assert "horizon" not in evaluation_json(judged)
+    week = replace(judged, horizon=5)
+    assert read_evaluation(json.loads(json.dumps(evaluation_json(week)))).horizon == 5
+
+
 def test_where_there_is_no_distribution_none_is_kept(judged: Evaluation) -> None:
     bare = replace(judged, quantiles=no_distributions(21), statistical_quantiles={})
     kept = evaluation_json(bare)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from model.evaluation.baselines import naive_forecasts
 from model.market.prices import COLUMNS, Prices
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.summary import summarise
@@ -48,6 +49,18 @@ def test_after_a_split_the_score_of_a_distribution_is_what_it_was(tmp_path: Path
     assert summary.crps == pytest.approx(crps_by_hand(made.quantiles, came))
     naive = min(crps_by_hand(quantiles, came) for quantiles in made.naive_quantiles.values())
     assert summary.naive_crps == pytest.approx(naive)
+
+
+def test_after_a_split_what_came_five_sessions_ahead_is_told_in_the_dollars_of_the_forecast() -> None:
+    naives = naive_forecasts(PRICES.until(PRICES.day(39)), "Open", 1, 5)
+    made = replace(
+        forecast(40),
+        horizon=5,
+        session=PRICES.day(44),
+        naives={name: float(values[0]) for name, values in naives.items()},
+    )
+    ((_, price),) = find_outcomes([made], scaled(0.5)).known
+    assert price == pytest.approx(PRICES.column("Open")[44])
 
 
 def test_a_newest_price_that_was_corrected_a_little_is_no_split() -> None:

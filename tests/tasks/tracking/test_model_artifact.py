@@ -419,3 +419,39 @@ def test_the_input_example_of_such_a_version_has_the_series_for_as_long_as_it_lo
     assert list(example.columns) == ["Date", "Open", "High", "Low", "Close", "Volume", "^VIX"]
     assert len(example) == 290
     assert np.isfinite(example["^VIX"].to_numpy()).all()
+
+
+def test_a_version_brings_its_further_horizons_and_forecasts_the_next_session_as_without_them(load: Load) -> None:
+    config = small("anchored").model_copy(update={"horizon": (1, 5, 21)})
+    fitted, alone = train_forecaster(KNOWN, config), train_forecaster(KNOWN, small("anchored"))
+    served = load(fitted)
+    for prices in (KNOWN, LATER, replace(LATER, following=date(2021, 1, 20))):
+        here, there = fitted.predict(prices, 7), served.predict(prices, 7)
+        assert list(there.further) == [5, 21]
+        for ahead, quantiles in there.further.items():
+            np.testing.assert_array_equal(here.further[ahead], quantiles)
+            assert np.isfinite(quantiles).all()
+        np.testing.assert_array_equal(alone.predict(prices, 7).quantiles, there.quantiles)
+        # A price further ahead is less certain; the median stays where prices are.
+        widths = [made[:, -1] - made[:, 0] for made in (there.quantiles, *there.further.values())]
+        assert (widths[0] < widths[1]).all()
+        assert (widths[1] < widths[2]).all()
+
+    expected = [f"{ahead}{name}" for ahead in ("", "in_5_", "in_21_") for name in ("forecast", *BOUNDS, *QUANTILES)]
+    assert served.model.metadata.get_output_schema().input_names() == expected
+    answer = served.model.predict(served.model.input_example)
+    assert list(answer) == expected
+    assert np.isfinite(answer.to_numpy()).all()
+    written = (stored_at(served) / "artifacts" / "recipe.json").read_text(encoding="utf-8")
+    assert Recipe.from_json(written) == fitted.recipe
+
+
+def test_where_prices_are_too_few_for_a_further_horizon_the_next_session_is_forecast_all_the_same(load: Load) -> None:
+    fitted = train_forecaster(KNOWN, small("anchored").model_copy(update={"horizon": (1, 5)}))
+    served = load(fitted)
+    # Half a year is needed for the mean movement of a year; a window and its scale take less.
+    few = LATER.rows(len(LATER) - 124, len(LATER))
+    made = served.predict(few)
+    assert np.isfinite(made.quantiles).all()
+    assert np.isnan(made.further[5]).all()
+    assert np.isfinite(served.predict(LATER.rows(len(LATER) - 127, len(LATER))).further[5]).all()
