@@ -5,15 +5,19 @@ not by the sessions that are forecast: a fit is used from its own day on, and kn
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from model.artifact.horizon import SPANS
 from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.evaluation.distribution import given, median
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.proof import Proof
+from model.forecaster.scaling import CHANGES
 from model.market.prices import Prices, Values
 from model.training.fit import fit_further
+from model.training.objective import HORIZON_RIDGE
 
 
 def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_every: int, tried: int = 1) -> Proof:
@@ -40,6 +44,12 @@ def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_e
         unit=prices.security.unit,
     )
     return Proof(judged=judged, tried=tried, horizon=horizon)
+
+
+def what_is_proven(column: str, horizon: int) -> dict[str, Any]:
+    """What such a proof belongs to, by which the tried ones are counted: no network is a part of it, and no preset."""
+    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "windows": CHANGES.windows, "largest": CHANGES.largest}
+    return {"column": column, "horizon": horizon, **fitted}
 
 
 def _periods(known: Prices, first: int, column: str, horizon: int, refit_every: int) -> Iterator[Values]:
