@@ -9,6 +9,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from flows.runs.wording import forecast_sentence, intervals_in_brackets, live_sentence, made_by, score_sentences
+from model.backtest.further_result import verdict_ahead
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from model.presets import preset_label
@@ -178,6 +179,8 @@ def log_backtest(result: "BacktestResult") -> None:
     logger.info(f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions.")
     for preset in result.presets:
         logger.info(verdict(preset))
+    for ahead, judged in result.further.items():
+        logger.info(verdict_ahead(ahead, judged))
 
 
 def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:

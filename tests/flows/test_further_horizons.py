@@ -76,3 +76,18 @@ def test_a_training_of_the_next_session_alone_says_nothing_of_others(run: Run, c
     assert not [check for check in trained["decision"]["checks"] if "ahead" in check["name"]]
     tags = client.get_model_version("SAMPLE-Open", "1").tags
     assert not [name for name in tags if name.startswith(("verdict.", "evidence."))]
+
+
+def test_a_backtest_has_a_table_for_each_further_horizon(run: Run, client: "MlflowClient") -> None:
+    months = ("--from", "2013-05", "--to", "2013-06", "--refit", "never")
+    ask = ("backtest", *MARKET, "--presets", "anchored", *FAST[2:], *months, "--horizon", "1,5")
+    done = run(*ask, "--json").json
+    (week,) = done["horizons"]
+    assert (week["horizon"], week["sessions"]) == (5, done["test"]["sessions"])
+    ours = week["forecasts"][0]
+    assert ours["label"] == "a width of its own, without a network"
+    assert client.get_run(done["run_id"]).data.metrics["in_5/crps"] == pytest.approx(ours["crps"])
+    told = run(*ask).out
+    assert "5 sessions ahead  " in told
+    assert "sessions ahead it " in told
+    assert list(done["presets"]) == ["anchored"]
