@@ -77,7 +77,7 @@ def test_another_way_to_fit_the_width_is_another_try_at_every_horizon_by_itself(
 
 def test_a_decision_tells_every_horizon_and_is_not_changed_by_it(settings: Settings) -> None:
     needed = Gate(min_sessions=30, recent_sessions=30).needed
-    proofs = {**made(settings), 20: NoProof("the prices are too few")}
+    proofs: dict[int, Proof | NoProof] = {**made(settings), 20: NoProof("the prices are too few")}
     decision = Decision(passed=True, word=DecisionWord.PROMOTED, verdict=Verdict.PROVEN, evidence=46.0, checks=())
     told = with_further(decision, proofs, needed)
     assert (told.passed, told.word, told.verdict, told.failed) == (True, DecisionWord.PROMOTED, Verdict.PROVEN, ())
