@@ -81,7 +81,9 @@ def test_a_training_of_the_next_session_alone_says_nothing_of_others(run: Run, c
 def test_a_backtest_has_a_table_for_each_further_horizon(run: Run, client: "MlflowClient") -> None:
     months = ("--from", "2013-05", "--to", "2013-06", "--refit", "never")
     ask = ("backtest", *MARKET, "--presets", "anchored", *FAST[2:], *months, "--horizon", "1,5")
-    done = run(*ask, "--json").json
+    first = run(*ask, "--json")
+    assert first.code == 0, first.out
+    done = first.json
     (week,) = done["horizons"]
     assert (week["horizon"], week["sessions"]) == (5, done["test"]["sessions"])
     ours = week["forecasts"][0]

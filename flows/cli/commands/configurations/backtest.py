@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
-from flows.cli.commands.configurations.backtest_ahead import finite, horizons, tables_ahead
+from flows.cli.commands.configurations.backtest_ahead import as_json, finite, tables_ahead
 from flows.cli.configuration import cluster_address, given, jobs, prepare, validated
 from flows.cli.options import (
     ClusterAddress,
@@ -110,7 +110,7 @@ class BacktestAnswer(Answer):
     best_naive: str = of("result.reference.best_naive")
     presets: Annotated[dict[str, dict[str, Any]], BeforeValidator(_presets)] = of("result.presets")
     forecasts: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_rows)] = of("result")
-    horizons: Annotated[tuple[dict[str, Any], ...], BeforeValidator(horizons)] = of("result.further")
+    horizons: Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)] = of("result.further")
     resumed: int
     computed: int
     jobs: int

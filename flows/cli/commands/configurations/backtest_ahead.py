@@ -20,7 +20,7 @@ def finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def horizons(further: "Mapping[int, Evaluation]") -> tuple[dict[str, Any], ...]:
+def as_json(further: "Mapping[int, Evaluation]") -> tuple[dict[str, Any], ...]:
     """Each horizon's forecasts with their figures, and those of the naive ones beside them."""
     from model.backtest.further_result import further_rows
 
