@@ -15,9 +15,10 @@ from flows.runs.fetch import fetch
 from flows.runs.final_state import completed
 from flows.runs.on_schedule import on_schedule
 from flows.runs.series import fetch_series
-from flows.runs.story import log_accepted, log_forecast, log_pulled, log_too_new, start_run
+from flows.runs.story import log_accepted, log_forecast, log_further, log_pulled, log_too_new, start_run
 from flows.runs.wording import forecast_sentence
 from model.config import Column, PriceRequest, WrittenRequest
+from model.evaluation.decision import Verdict
 from tasks.forecasts.make import known_later, series_of_version
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.prefect_tasks import (
@@ -34,6 +35,14 @@ from tasks.prices.request import resolve
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class ToldHorizon:
+    """The forecast of a horizon, and what is known of the version's skill there; None where that was not judged."""
+
+    row: RecordedForecast
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +62,10 @@ class PredictReport:
     further: tuple[RecordedForecast, ...] = ()
 
     @property
-    def horizons(self) -> tuple[RecordedForecast, ...]:
+    def horizons(self) -> tuple[ToldHorizon, ...]:
         """The forecasts of every horizon, that of the next session first."""
-        return self.forecast, *self.further
+        known = {} if self.version is None else {each.horizon: each.verdict for each in self.version.horizons}
+        return tuple(ToldHorizon(row, known.get(row.horizon)) for row in (self.forecast, *self.further))
 
 
 @flow(
@@ -97,6 +107,7 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     made = (naive_forecast_task(model, *what),) if version is None else forecast_task(version, *what)
     (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
+    log_further(row for row, _ in others)
     link_forecast(recorded)
     report_day(settings, at, tracking)
     report = PredictReport(

@@ -20,6 +20,7 @@ from tasks.prefect_tasks import (
     move_task,
     prove_task,
     record_decision_task,
+    record_further_task,
     record_proof_task,
     roll_back_task,
 )
@@ -171,6 +172,8 @@ def prove_for_gate(tracking: Tracking, version: RegisteredVersion) -> Proofs:
     log_proofs(proofs, tracking.settings.gate)
     if proofs.kept is not None:
         record_proof_task(tracking, version, proofs.kept, draw=not is_one_of_several())
+    if proofs.further:
+        record_further_task(tracking, version, proofs.further)
     return proofs
 
 

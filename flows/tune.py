@@ -85,6 +85,8 @@ def tune(
     settings, at = read_settings(), now()
     space_around(forecaster)
     log_preset(forecaster)
+    # What is tuned changes the next session's forecasts alone: the others are fitted without a network.
+    ahead, forecaster = forecaster.horizon, forecaster.model_copy(update={"horizon": (1,)})
     with cluster_for(settings.cluster, jobs or processes_to_fit(), fits=True) as cluster:
         fetched = fetch(resolve(request, settings, at), settings, at, "train")
         fetched = fetch_series(fetched, forecaster.series, request, settings, at, "train")
@@ -116,7 +118,7 @@ def tune(
                 config = None
                 if best:
                     about = about_study(key, ticker, column, len(results))
-                    config = write_tuned(file, configs[best], about, key)
+                    config = write_tuned(file, configs[best].model_copy(update={"horizon": ahead}), about, key)
                 run.log_metrics({f"best_{name}": value for name, value in shown(results[best].metrics).items()})
     report = TuneReport(
         run_url=run_url(settings, run.experiment_id, run.run_id),

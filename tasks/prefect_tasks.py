@@ -43,7 +43,7 @@ from tasks.operations.run_log import set_up_log
 from tasks.prices.fetch import FetchedPrices, fall_back, fetch_prices
 from tasks.prices.retry import next_wait, patiently
 from tasks.registry.gate import ask_gate, champion, prove_versions
-from tasks.registry.proof_record import record_proof
+from tasks.registry.proof_record import record_further, record_proof
 from tasks.registry.registry import Registry, compare_stages
 from tasks.serving.report.write import write_after_run
 from tasks.settings import RetrySettings, Settings
@@ -155,6 +155,7 @@ connect_task = step(connect, "connect")
 prove_task = step(prove_versions, "prove", "fit")
 proven_better_task = step(proven_better_with, "prove with and without series", "fit")
 record_proof_task = step(record_proof, "log proof")
+record_further_task = step(record_further, "log proofs of further horizons")
 ask_gate_task = step(ask_gate, "ask the gate")
 move_task = step(Registry.move, "move")
 record_decision_task = step(Registry.record, "record")

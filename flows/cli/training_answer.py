@@ -41,17 +41,27 @@ class CheckAnswer(Answer):
     needed: str
 
 
+class VerdictAnswer(Answer):
+    """What is known of a version's skill so many sessions ahead; null where that is not on record."""
+
+    horizon: int
+    verdict: str | None
+    evidence: float | None
+
+
 class GateAnswer(Answer):
     """What the gate decided, and why.
 
     verdict:  proven, undecided or no skill; null where that is not on record
     evidence: the odds that the configuration has skill: 46.0 is 46 to 1
+    horizons: the verdict on each horizon, that on the next session first; the others decide nothing
     reasons:  a sentence for each of the `checks`, in their order
     """
 
     promoted: bool
     verdict: str | None
     evidence: float | None
+    horizons: tuple[VerdictAnswer, ...]
     reasons: tuple[str, ...]
     checks: tuple[CheckAnswer, ...]
 

@@ -8,18 +8,19 @@ from prefect import runtime
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from flows.runs.wording import forecast_sentence, intervals_in_brackets, live_sentence, made_by, score_sentences
+from model.backtest.further_result import verdict_ahead
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from model.presets import preset_label
-from tasks.backtest.proofs import KeptProof
+from tasks.backtest.proofs import KeptProof, NoProof
 from tasks.operations.run_log import set_up_log
 from tasks.prefect_tasks import start_timing
 from tasks.settings import Settings, read_settings
 from tasks.system.state_directory import check_places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from model.backtest.result import BacktestResult
@@ -101,6 +102,9 @@ def log_proofs(proofs: "Proofs", gate: "Gate") -> None:
     for kept in proofs.every.values():
         claim = kept.proof.claim(gate.needed) if isinstance(kept, KeptProof) else f"there is none: {kept.why}"
         get_run_logger().info(f"Proof: {claim}.")
+    for ahead, proof in proofs.further.items():
+        claim = f"there is none: {proof.why}" if isinstance(proof, NoProof) else proof.claim(gate.needed)
+        get_run_logger().info(f"Proof {ahead} sessions ahead: {claim}.")
 
 
 def log_decision(version: "RegisteredVersion", decision: "Decision | None", decided: str | None = None) -> None:
@@ -146,6 +150,12 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     )
 
 
+def log_further(rows: "Iterable[RecordedForecast]") -> None:
+    """The forecasts further ahead, each on a line."""
+    for row in rows:
+        get_run_logger().info(f"{row.horizon} sessions ahead: {forecast_sentence(row)}.")
+
+
 def log_score(scored: "Scored", filled: int) -> None:
     """How many prices were filled in, how the forecasts have done, and whether retraining is requested."""
     logger, judged = get_run_logger(), scored.judged
@@ -169,6 +179,8 @@ def log_backtest(result: "BacktestResult") -> None:
     logger.info(f"{result.subject}, {result.period}: {len(result.reference.sessions)} sessions.")
     for preset in result.presets:
         logger.info(verdict(preset))
+    for ahead, judged in result.further.items():
+        logger.info(verdict_ahead(ahead, judged))
 
 
 def log_missed(model: str, due: "Sequence[date]", missed: int) -> None:

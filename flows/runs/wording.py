@@ -49,7 +49,8 @@ def made_by(made: RecordedForecast) -> str:
     if made.version is not None:
         return f"{made.model} {made.named}"
     kind = next((f", {naive_label(name)}" for name, row in made.naive_quantiles.items() if row == made.quantiles), "")
-    return f"the naive distribution{kind}: no version in Production could forecast it"
+    why = "no version in Production could forecast it" if made.horizon == 1 else "no skill was found so far ahead"
+    return f"the naive distribution{kind}: {why}"
 
 
 def forecast_sentence(made: RecordedForecast) -> str:

@@ -4,16 +4,28 @@ Without a network a fit takes a moment, so that the whole proof is made anew eac
 not by the sessions that are forecast: a fit is used from its own day on, and knows no price after an origin.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from model.artifact.horizon import SPANS
 from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.evaluation.distribution import given, median
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.proof import Proof
+from model.forecaster.scaling import CHANGES
 from model.market.prices import Prices, Values
 from model.training.fit import fit_further
+from model.training.objective import HORIZON_RIDGE
+
+
+class Period(NamedTuple):
+    """The rows of some sessions that are forecast by one fit, and the row of the first session that it may know."""
+
+    first: int
+    start: int
+    stop: int
 
 
 def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_every: int, tried: int = 1) -> Proof:
@@ -25,12 +37,26 @@ def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_e
     """
     if not horizon <= start < len(prices):
         raise ValueError(f"row {start} of {len(prices)} sessions, {horizon} sessions ahead")
-    known, n = prices.rows(0, len(prices) - horizon), len(prices) - start
-    made = np.concatenate(list(_periods(known, start - horizon, column, horizon, refit_every)))
+    rows = range(start, len(prices), refit_every)
+    periods = [Period(0, row, min(row + refit_every, len(prices))) for row in rows]
+    return Proof(judged=judged_ahead(prices, periods, column, horizon), tried=tried, horizon=horizon)
+
+
+def judged_ahead(prices: Prices, periods: Sequence[Period], column: str, horizon: int) -> Evaluation:
+    """The forecasts made `horizon` sessions before each session of some periods, of which each follows the one before.
+
+    ValueError where one of these sessions has no origin.
+    """
+    start, stop = periods[0].start, periods[-1].stop
+    if not horizon <= start:
+        raise ValueError(f"row {start} of {len(prices)} sessions, {horizon} sessions ahead")
+    prices = prices.rows(0, stop)
+    known, n = prices.rows(0, stop - horizon), stop - start
+    made = np.concatenate([_made(known, period, column, horizon) for period in periods])
     quantiles = np.where(given(made)[:, np.newaxis], made, np.nan)
     naive = naive_forecasts(known, column, n, horizon)
     reference = naive["newest_Close"] if "newest_Close" in naive else naive[f"newest_{column}"]
-    judged = Evaluation(
+    return Evaluation(
         sessions=prices.sessions[start:],
         actual=np.array(prices.column(column)[start:]),
         forecast=np.where(given(quantiles), median(quantiles), reference),
@@ -40,12 +66,16 @@ def further_proof(prices: Prices, start: int, column: str, horizon: int, refit_e
         unit=prices.security.unit,
         horizon=horizon,
     )
-    return Proof(judged=judged, tried=tried, horizon=horizon)
 
 
-def _periods(known: Prices, first: int, column: str, horizon: int, refit_every: int) -> Iterator[Values]:
-    """(n, len(PROBABILITIES)) the distributions made at the origins of each period, from row `first` on."""
-    for origin in range(first, len(known), refit_every):
-        stop = min(origin + refit_every, len(known))
-        fitted = fit_further(known.rows(0, origin + 1), column, horizon)
-        yield fitted.quantiles(column, known.rows(0, stop).table(), stop - origin)
+def what_is_proven(column: str, horizon: int) -> dict[str, Any]:
+    """What such a proof belongs to, by which the tried ones are counted: no network is a part of it, and no preset."""
+    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "windows": CHANGES.windows, "largest": CHANGES.largest}
+    return {"column": column, "horizon": horizon, **fitted}
+
+
+def _made(known: Prices, period: Period, column: str, horizon: int) -> Values:
+    """(n, len(PROBABILITIES)) the distributions made for a period's sessions, by one fit at its first origin."""
+    origin, stop = period.start - horizon, period.stop - horizon
+    fitted = fit_further(known.rows(period.first, origin + 1), column, horizon)
+    return fitted.quantiles(column, known.rows(0, stop).table(), stop - origin)

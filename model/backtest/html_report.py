@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from model.backtest.further_result import verdict_ahead
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.evaluation.baselines import naive_label
 from model.market.money import Money
@@ -84,7 +85,10 @@ def report_page(result: BacktestResult, figures: Mapping[str, bytes], made_with:
         sessions=f"{len(result.reference.sessions):,}",
         origins=len(result.plan.origins),
         unit=money.in_words,
-        verdicts=[verdict(preset) for preset in result.presets],
+        verdicts=[
+            *(verdict(preset) for preset in result.presets),
+            *(verdict_ahead(ahead, judged) for ahead, judged in result.further.items()),
+        ],
         comparison=_comparison(result),
         evidence=any(name.startswith("evidence-") for name in figures),
         figures={name.replace("-", " "): b64encode(png).decode() for name, png in figures.items()},

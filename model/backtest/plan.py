@@ -191,8 +191,9 @@ def seeds_of(config: BacktestConfig, forecaster: ForecasterConfig) -> range:
 
 
 def with_seed(config: ForecasterConfig, seed: int) -> ForecasterConfig:
-    """The same configuration with another seed."""
-    return config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
+    """The same configuration with another seed, for the next session: further horizons need no network."""
+    training = config.training.model_copy(update={"seed": seed})
+    return config.model_copy(update={"training": training, "horizon": (1,)})
 
 
 def _origins(prices: Prices, config: BacktestConfig) -> Iterator[Origin]:

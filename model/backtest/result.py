@@ -1,10 +1,11 @@
 """The result of a backtest by preset, seed and month, compared with naive and statistical ones of the same sessions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from model.backtest.further_result import further_evaluations
 from model.backtest.plan import Key, Plan, seeds_of
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
@@ -107,10 +108,14 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BacktestResult:
-    """A completed backtest."""
+    """A completed backtest.
+
+    further: sessions ahead -> the forecasts of each horizon beyond the next session that a preset has
+    """
 
     plan: Plan
     presets: tuple[PresetResult, ...]
+    further: Mapping[int, Evaluation] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -201,6 +206,7 @@ def assemble(plan: Plan, done: Mapping[Key, Evaluation]) -> BacktestResult:
             )
             for config in plan.forecasters
         ),
+        further=further_evaluations(plan),
     )
 
 

@@ -1,8 +1,9 @@
 """The decisions on a version, the checks behind them, and a person's reasons beside the gate's."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from model.errors import UsageError, printable
 from model.evaluation.check import Check, Result, note
@@ -14,6 +15,28 @@ class Verdict(StrEnum):
     PROVEN = "proven"
     UNDECIDED = "undecided"
     NO_SKILL = "no skill"
+
+
+class FurtherVerdict(NamedTuple):
+    """What is known of a version's skill at a horizon beyond the next session, and the odds that it has skill."""
+
+    verdict: Verdict
+    evidence: float
+
+
+class HorizonVerdict(NamedTuple):
+    """The same with the number of sessions ahead, 1 for the next session; None where that is not on record."""
+
+    horizon: int
+    verdict: Verdict | None
+    evidence: float | None
+
+
+def verdicts(
+    verdict: Verdict | None, evidence: float | None, further: Mapping[int, FurtherVerdict]
+) -> tuple[HorizonVerdict, ...]:
+    """The verdict on each horizon, that on the next session first."""
+    return HorizonVerdict(1, verdict, evidence), *(HorizonVerdict(ahead, *known) for ahead, known in further.items())
 
 
 class DecisionWord(StrEnum):
@@ -60,6 +83,7 @@ class Decision:
     verdict:  what is known of its configuration's skill; None where that is not on record
     evidence: the odds that it has skill; None likewise
     checks:   each check with its result; those that failed stand first
+    further:  sessions ahead -> what is known of its skill at each horizon beyond the next session that was judged
     """
 
     passed: bool
@@ -67,11 +91,17 @@ class Decision:
     verdict: Verdict | None
     evidence: float | None
     checks: tuple[Check, ...]
+    further: Mapping[int, FurtherVerdict] = field(default_factory=dict)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """One sentence for each check, which can be read as the check again."""
         return tuple(map(str, self.checks))
+
+    @property
+    def horizons(self) -> tuple[HorizonVerdict, ...]:
+        """The verdict on each horizon, that on the next session first."""
+        return verdicts(self.verdict, self.evidence, self.further)
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,7 +42,7 @@ from model.evaluation.gate import TOO_FEW
 from model.market.prices import Prices
 from tasks.backtest.evaluation_file import packed
 from tasks.backtest.shared_networks import NoSharedFit, named_run, shared_fit
-from tasks.backtest.stored_period import forecasts_of, traded
+from tasks.backtest.stored_period import RECIPE_FILE, WEIGHTS_FILE, digest_of_fit, forecasts_of, traded
 from tasks.ledger.kept_files import KeptFiles
 from tasks.ledger.trials import Trial, Trials
 from tasks.settings import Settings
@@ -58,7 +57,7 @@ from tasks.tracking.run import start_run
 COMPUTED_BY = "model.backtest.proof"
 KEY, KIND = "x.proof.key", "proof"
 PRESETS = "presets"
-FORECASTS_FILE, RECIPE_FILE, WEIGHTS_FILE = "forecasts.json", "recipe.json", "weights.npz"
+FORECASTS_FILE = "forecasts.json"
 
 # Called before a fit, with the number of periods done and of all periods.
 OnPeriod = Callable[[int, int], None]
@@ -102,7 +101,7 @@ def prove(
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
     with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS, among=settings.ledger_uri):
-        found = _trial(settings, model, configuration, prices, at, kept_only=kept_only)
+        found = trial_of(settings, model, configuration, prices, at, kept_only=kept_only)
         if isinstance(found, NoProof):
             return found
         trial, prices, start = found
@@ -143,18 +142,26 @@ def trial_key(config: ForecasterConfig) -> str:
     return digest(configuration_of(config).model_dump(mode="json"))
 
 
-def _trial(
-    settings: Settings, model: str, configuration: ForecasterConfig, prices: Prices, at: datetime, *, kept_only: bool
+def trial_of(
+    settings: Settings,
+    model: str,
+    configuration: ForecasterConfig,
+    prices: Prices,
+    at: datetime,
+    *,
+    key: str = "",
+    kept_only: bool = False,
 ) -> tuple[Trial, Prices, int] | NoProof:
     """The trial (recorded now if it was not), the prices that it may use, and the row of its first session.
 
     It uses the same history as when it was recorded: another history would give another draw, and with enough draws one
-    is lucky.
+    is lucky. `key` is of what else is tried, by itself; empty for the configuration.
     """
     if lacking := prices.lacking(configuration.series):
         return NoProof(f"these prices are without the series {', '.join(lacking)}")
     prices = prices.only_with(configuration.series)
-    trials, key = Trials(settings.ledger_uri), trial_key(configuration)
+    family = key or (PRESETS if is_preset(configuration) else trial_key(configuration))
+    trials, key = Trials(settings.ledger_uri), key or trial_key(configuration)
     if (before := trials.of(model, key)) is not None:
         oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
         if prices.first > before.oldest:
@@ -168,7 +175,6 @@ def _trial(
     start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
     if start is None:
         return NoProof(TOO_FEW)
-    family = PRESETS if is_preset(configuration) else key
     return before or trials.record(model, key, family, prices.first, prices.day(start), at), prices, start
 
 
@@ -265,7 +271,7 @@ class _Periods:
         if kept.get("trained_on") != traded(train):
             return None
         place = self._places[name]
-        if kept["fit"] != _digest_of_fit(place):
+        if kept["fit"] != digest_of_fit(place):
             logger.info("the proof's fit from %s is not the one that made its forecasts, and is fitted again", name)
             return None
         try:
@@ -288,13 +294,7 @@ class _Periods:
             "forecast": made.made.values.tolist(),
             "quantiles": packed(made.made.quantiles),
             "alone": packed(made.alone.quantiles),
-            "fit": _digest_of_fit(place),
+            "fit": digest_of_fit(place),
         }
         (place / FORECASTS_FILE).write_text(json.dumps(kept), encoding="utf-8")
         log_checked(self._client, self._settings, self._run_id, place, f"{KIND}/{name}")
-
-
-def _digest_of_fit(place: Path) -> str:
-    """The digest of a fit's files; it is stored with the forecasts, so that those of another fit are recognised."""
-    files = (place / RECIPE_FILE, place / WEIGHTS_FILE)
-    return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])

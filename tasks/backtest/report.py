@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from model.artifact.distribution import PROBABILITIES, quantile_column
+from model.backtest.further_result import verdict_ahead
 from model.backtest.html_report import METRICS, report_page, verdict, written
 from model.backtest.result import BacktestResult, PresetResult, comparison_rows
 from model.figures.backtest import backtest_figures
@@ -44,6 +45,8 @@ def log_report(run: TrackedRun, result: BacktestResult) -> None:
         spread = preset.spread
         run.log_metrics({f"{preset.name}/{name}_sd": spread[name].sd for name in SPREAD if name in spread})
         run.client.log_batch(run.run_id, metrics=list(_monthly(preset)))
+    for ahead, judged in result.further.items():
+        run.log_metrics({f"in_{ahead}/{name}": value for name, value in shown(judged.metrics()).items()})
     run.client.log_text(run.run_id, comparison_csv(result), COMPARISON_FILE)
     run.client.log_text(run.run_id, metrics_json(result), METRICS_FILE)
     made_with = {"code": code_version(), **{name: library_versions().get(name, "") for name in LIBRARIES}}
@@ -123,6 +126,7 @@ def backtest_note(result: BacktestResult) -> str:
         f"{len(result.reference.sessions):,} sessions.",
         "",
         *(f"- {verdict(preset)}" for preset in result.presets),
+        *(f"- {verdict_ahead(ahead, judged)}" for ahead, judged in result.further.items()),
         *(f"- {remark}" for remark in result.remarks),
         "",
         f"The whole report is `{REPORT_FILE}` among the artifacts.",

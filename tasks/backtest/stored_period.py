@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from model.backtest.proof import NOTHING, Period, PeriodForecasts
 from model.forecaster.forecasts import Forecasts
 from model.market.prices import COLUMNS, Prices
 from tasks.backtest.evaluation_file import unpacked
+from tasks.tracking.provenance import digest
+
+RECIPE_FILE, WEIGHTS_FILE = "recipe.json", "weights.npz"
 
 
 def forecasts_of(kept: Mapping[str, Any], prices: Prices, period: Period) -> PeriodForecasts:
@@ -30,3 +35,9 @@ def traded(prices: Prices) -> str:
     values = prices.values.copy()
     values[:, COLUMNS.index("Adj Close")] = 0.0
     return replace(prices, values=values).fingerprint
+
+
+def digest_of_fit(place: Path) -> str:
+    """The digest of a fit's files; it is stored with the forecasts, so that those of another fit are recognised."""
+    files = (place / RECIPE_FILE, place / WEIGHTS_FILE)
+    return digest([sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for file in files])

@@ -1,13 +1,13 @@
 """The rows of the horizons beyond the next session, beside the row of the next one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions, naive_forecasts
+from model.evaluation.baselines import best_naive_distribution, naive_distributions, naive_forecasts
 from model.forecaster.forecasts import Forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices, Values
@@ -15,25 +15,33 @@ from tasks.ledger.forecasts import RecordedForecast
 
 
 def further_forecasts(
-    first: RecordedForecast, further: Mapping[int, Values], prices: Prices, calendar: ExchangeCalendar
+    first: RecordedForecast,
+    further: Mapping[int, Values],
+    prices: Prices,
+    calendar: ExchangeCalendar,
+    no_skill: Collection[int] = (),
 ) -> tuple[RecordedForecast, ...]:
     """A row for each further horizon that has a distribution, by the same version and from the same prices.
 
     first:   the forecast of the next session; what was made too late for it is late for the others, too
     further: sessions ahead -> (n, len(PROBABILITIES)) prices, the newest last
+    no_skill: the horizons at which the version has no skill: the best naive distribution stands there, of no version
 
     Beside each stand the naive forecasts for as many sessions ahead, and the distributions of changes over as many.
     """
     rows = []
     for horizon, quantiles in sorted(further.items()):
+        if horizon in no_skill:
+            quantiles = best_naive_distribution(prices, first.column, horizon)[1][np.newaxis]
         made = Forecasts(values=np.array([np.nan]), quantiles=quantiles[-1:])
         distribution, intervals = made.distribution(), made.intervals()
         if not distribution:
             continue
         widest = max(intervals)
+        by = replace(first, version=None, run_id="", without=None) if horizon in no_skill else first
         rows.append(
             replace(
-                first,
+                by,
                 horizon=horizon,
                 session=session_ahead(calendar, first.session, horizon),
                 forecast=distribution[0.5],

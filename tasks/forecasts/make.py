@@ -15,6 +15,7 @@ from model.evaluation.baselines import (
     naive_forecast,
     naive_forecasts,
 )
+from model.evaluation.decision import Verdict
 from model.evaluation.distribution import median
 from model.forecaster.forecasts import Forecasts
 from model.market.calendar import LONGEST_HOLIDAYS
@@ -54,7 +55,8 @@ def make_forecasts(
     without = ", ".join(loaded.without(prices)) or None
     row = replace(row, version=version.version, run_id=trained.run_id, without=without)
     calendar = calendar_for(prices.security, settings, prices.sessions)
-    return row, *further_forecasts(row, made.further, prices, calendar)
+    no_skill = {ahead for ahead, known in version.further.items() if known.verdict == Verdict.NO_SKILL}
+    return row, *further_forecasts(row, made.further, prices, calendar, no_skill)
 
 
 def make_naive_forecast(

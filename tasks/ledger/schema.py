@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeDecorator
 
 LEDGER_VERSION = 4
 # The version in which a column of the forecasts came, where that is not the first.
-SINCE = {"explanation": 2, "without": 3, "horizon": 4}
+SINCE = {"explanation": 2, "without": 3, "horizon": 4, "further": 4}
 # PostgreSQL's advisory locks are numbers: this one is held while the ledger's tables are made or migrated.
 LEDGER_LOCK = 0x7064_6572
 
@@ -99,6 +99,7 @@ stage_changes = sa.Table(
     sa.Column("forced", sa.Text),
     sa.Column("verdict", sa.Text),
     sa.Column("evidence", sa.Double),
+    sa.Column("further", Named(none_as_null=True)),
     sa.Index("changes_of_a_version", "model", "version", "id"),
     sa.Index("changes_of_a_move", "model", "move"),
     sa.Index("changes_of_a_stage", "model", "after"),

@@ -2,17 +2,21 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.errors import ConfigurationError, NothingInProduction, TomorrowError
-from model.evaluation.decision import Decision, Verdict
+from model.evaluation.baselines import naive_brief
+from model.evaluation.check import Check, info
+from model.evaluation.decision import Decision, FurtherVerdict, Verdict
 from model.evaluation.evaluation import Evaluation, evaluate
+from model.evaluation.evidence.proof import Needed, Proof
 from model.evaluation.gate import Candidate, Champion, decide
 from model.evaluation.split import Split
+from tasks.backtest.further_proofs import prove_further
 from tasks.backtest.proofs import KeptProof, NoProof, OnPeriod, prove, trial_key
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
@@ -33,10 +37,12 @@ class Proofs:
 
     own:   the candidate's
     every: digest of a configuration -> its proof
+    further: sessions ahead -> the candidate's proof at that horizon; the gate does not ask for them
     """
 
     own: KeptProof | NoProof
     every: Mapping[str, KeptProof | NoProof]
+    further: Mapping[int, Proof | NoProof] = field(default_factory=dict)
 
     @property
     def kept(self) -> KeptProof | None:
@@ -57,7 +63,8 @@ def prove_versions(
     every = {
         trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
     }
-    return Proofs(own=every[trial_key(own.forecaster)], every=every)
+    further = prove_further(tracking.settings, split.prices, own.forecaster, at)
+    return Proofs(own=every[trial_key(own.forecaster)], every=every, further=further)
 
 
 def ask_gate(
@@ -94,9 +101,34 @@ def ask_gate(
             proven=Registry(tracking).history.verdict(champion.model, champion.version) == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
         )
-    if isinstance(kept, NoProof):
-        return decide(Candidate(test=test, proof=None, why=kept.why), beside, tracking.settings.gate)
-    return decide(Candidate(test=test, proof=kept.proof), beside, tracking.settings.gate)
+    wants = (
+        Candidate(test=test, proof=None, why=kept.why)
+        if isinstance(kept, NoProof)
+        else Candidate(test=test, proof=kept.proof)
+    )
+    further = known.further if known else prove_further(tracking.settings, split.prices, own.forecaster, at)
+    return with_further(decide(wants, beside, tracking.settings.gate), further, tracking.settings.gate.needed)
+
+
+def with_further(decision: Decision, further: Mapping[int, Proof | NoProof], needed: Needed) -> Decision:
+    """A decision with what is known at each further horizon: verdicts of their own, which decide nothing."""
+    proofs = {ahead: proof for ahead, proof in further.items() if isinstance(proof, Proof)}
+    return replace(
+        decision,
+        checks=(*decision.checks, *(further_check(ahead, proof, needed) for ahead, proof in further.items())),
+        further={ahead: FurtherVerdict(proof.verdict(needed), proof.odds) for ahead, proof in proofs.items()},
+    )
+
+
+def further_check(ahead: int, proof: Proof | NoProof, needed: Needed) -> Check:
+    """What is known at a further horizon, as a line among the gate's."""
+    name = f"{ahead} sessions ahead"
+    if isinstance(proof, NoProof):
+        return info(name, f"not judged: {proof.why}")
+    best = proof.judged.best_naive_distribution
+    if best is None or proof.evidence is None:
+        return info(name, f"{proof.claim(needed)}; no distributions to compare")
+    return info(name, f"{proof.claim(needed)}; skill {proof.judged.crps_skill:+.3f} beside {naive_brief(best)}")
 
 
 def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion | None:

@@ -1,11 +1,11 @@
 """Logs a proof in MLflow: its figures and its picture, in its own run and in the training that it was made for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from model.evaluation.evidence.proof import Proof
 from model.figures.evidence import evidence_figure
-from tasks.backtest.proofs import KeptProof
+from tasks.backtest.proofs import KeptProof, NoProof
 from tasks.registry.version import PROVEN_BY, RegisteredVersion
 from tasks.tracking.client import Tracking
 
@@ -52,6 +52,30 @@ def record_proof(tracking: Tracking, version: RegisteredVersion, kept: KeptProof
         shows.append(run_id)
     if draw:
         draw_evidence(tracking, version, kept, shows)
+
+
+def record_further(tracking: Tracking, version: RegisteredVersion, further: Mapping[int, Proof | NoProof]) -> None:
+    """Log the proofs of a version's further horizons in its run, and on the logged model: no run of theirs is kept."""
+    from mlflow.entities import Metric, RunTag
+
+    needed, at = tracking.settings.gate.needed, tracking.client.get_run(version.run_id).info.start_time
+    metrics, tags = list[Metric](), list[RunTag]()
+    for ahead, proof in further.items():
+        if isinstance(proof, NoProof):
+            tags.append(RunTag(f"proof.claim.{ahead}", f"not judged: {proof.why}"))
+            continue
+        figures, step = proof_metrics(proof), proof.last.toordinal()
+        metrics += [
+            Metric(f"in_{ahead}_{name}", figures[name], at, step, model_id=version.model_id)
+            for name in OF_A_TRAINING
+            if name in figures
+        ]
+        tags += [
+            RunTag(f"verdict.{ahead}", str(proof.verdict(needed))),
+            RunTag(f"evidence.{ahead}", f"{proof.odds:.6g}"),
+            RunTag(f"proof.claim.{ahead}", proof.claim(needed)),
+        ]
+    tracking.client.log_batch(version.run_id, metrics=metrics, tags=tags)
 
 
 def draw_evidence(tracking: Tracking, version: RegisteredVersion, kept: KeptProof, run_ids: Sequence[str]) -> None:

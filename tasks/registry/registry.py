@@ -22,16 +22,13 @@ from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.registry.errors import SHOWN_WAITING, nothing_in_production, unknown_version
 from tasks.registry.manual_changes import ModelView, production_of, superseded
 from tasks.registry.mlflow_registry import MlflowRegistry, ModelState
-from tasks.registry.ruling import Move, Ruling
+from tasks.registry.ruling import Move, Ruling, as_judged
 from tasks.registry.stage_history import DELETED, StageChange, StageHistory, new_move, way_back, way_of
 from tasks.registry.stage_writer import StageWriter
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import Stage
 from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
-
-# The tags on a version's skill.
-JUDGED = ("verdict", "evidence")
 
 
 class Registry:
@@ -276,8 +273,7 @@ class Registry:
     def _as_judged(self, version: RegisteredVersion) -> RegisteredVersion:
         """A version whose tags on its skill are replaced by those of the history, since anybody may set tags."""
         line = self.history.judged(version.model, version.version)
-        on_record = {} if line is None else {key: line.ruling.tags().get(key, "") for key in JUDGED}
-        return replace(version, tags={**{k: text for k, text in version.tags.items() if k not in JUDGED}, **on_record})
+        return as_judged(version, None if line is None else line.ruling)
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:
         staged = self.history.in_stage(model, "Staging")

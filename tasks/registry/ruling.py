@@ -1,14 +1,18 @@
 """Decisions on versions, as they are stored with a version and read again."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from model.errors import PromotionRefused, printable
 from model.evaluation.check import read_check, text_table
-from model.evaluation.decision import Decision, DecisionWord
+from model.evaluation.decision import Decision, DecisionWord, FurtherVerdict
 from tasks.registry.errors import after_refusal
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Stage
+
+# The tags on a version's skill; those of a further horizon are verdict.5 and evidence.5.
+JUDGED = ("verdict", "evidence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Ruling:
     forced:   why the gate was overridden; None where it was not
     verdict:  on its skill: proven, undecided or no skill; None where it was not judged
     evidence: the odds that it has skill; None likewise
+    further:  sessions ahead -> both of them at each horizon beyond the next session that was judged
     """
 
     decision: DecisionWord
@@ -29,6 +34,7 @@ class Ruling:
     forced: str | None = None
     verdict: str | None = None
     evidence: float | None = None
+    further: Mapping[int, FurtherVerdict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make texts that people typed safe to show, each reason on one line."""
@@ -43,6 +49,8 @@ class Ruling:
         return {
             **verdict,
             **evidence,
+            **{f"verdict.{ahead}": str(known.verdict) for ahead, known in self.further.items()},
+            **{f"evidence.{ahead}": f"{known.evidence:.6g}" for ahead, known in self.further.items()},
             "decision.reasons": "\n".join(self.reasons),
             "decision.at": self.at.isoformat(timespec="seconds"),
             "decision.by": self.by,
@@ -73,12 +81,24 @@ def judged(word: DecisionWord, decision: Decision, *, at: datetime, by: str, for
         forced=forced,
         verdict=decision.verdict,
         evidence=decision.evidence,
+        further=decision.further,
     )
 
 
 def moved(reasons: tuple[str, ...], *, at: datetime, by: str) -> Ruling:
     """The ruling for a move that does not need the gate."""
     return Ruling(decision=DecisionWord.MOVED, reasons=reasons, at=at, by=by)
+
+
+def as_judged(version: RegisteredVersion, ruling: Ruling | None) -> RegisteredVersion:
+    """A version whose tags on its skill are replaced by those of a ruling; without one it has none."""
+    known = dict[str, str]() if ruling is None else dict.fromkeys(JUDGED, "") | ruling.tags()
+    others = {key: text for key, text in version.tags.items() if not _is_on_skill(key)}
+    return replace(version, tags=others | {key: text for key, text in known.items() if _is_on_skill(key)})
+
+
+def _is_on_skill(tag: str) -> bool:
+    return tag.partition(".")[0] in JUDGED
 
 
 def refusal(candidate: RegisteredVersion, decision: Decision) -> PromotionRefused:
@@ -114,5 +134,6 @@ def recorded_decision(version: RegisteredVersion) -> Decision:
         word=decided,
         verdict=version.verdict,
         evidence=version.evidence,
+        further=version.further,
         checks=tuple(map(read_check, version.reasons)),
     )

@@ -4,8 +4,8 @@ It is kept in the ledger's database. A move is recorded before it is made, so th
 after a kill; stage_writer.py tells an incomplete move from a change by hand.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from model.errors import ConfigurationError
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import DecisionWord, FurtherVerdict, Verdict
 from tasks.ledger.database import LedgerDatabase, read_rows
 from tasks.ledger.schema import stage_changes
 from tasks.registry.ruling import Ruling
@@ -34,6 +34,7 @@ class StageChange:
     at, by:   when (for a change by hand: when it was noticed) and by whom
     verdict:  on its skill: proven, undecided or no skill; None where it was not judged
     evidence: the odds that it has skill; None likewise
+    further:  sessions ahead -> both of them at each horizon beyond the next session that was judged
     """
 
     move: str
@@ -48,6 +49,7 @@ class StageChange:
     forced: str | None = None
     verdict: str | None = None
     evidence: float | None = None
+    further: Mapping[int, FurtherVerdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ruling: Ruling, move: str, model: str, version: int, before: str, after: str) -> Self:
@@ -65,6 +67,7 @@ class StageChange:
             forced=ruling.forced,
             verdict=ruling.verdict,
             evidence=ruling.evidence,
+            further=ruling.further,
         )
 
     @property
@@ -78,6 +81,7 @@ class StageChange:
             forced=self.forced,
             verdict=self.verdict,
             evidence=self.evidence,
+            further=self.further,
         )
 
 
@@ -90,7 +94,12 @@ class StageHistory:
     def append(self, changes: Sequence[StageChange]) -> None:
         """Add lines, all or none."""
         rows = [
-            {**asdict(change), "decision": change.decision.value, "reasons": "\n".join(change.reasons)}
+            {
+                **asdict(change),
+                "decision": change.decision.value,
+                "reasons": "\n".join(change.reasons),
+                "further": {ahead: known._asdict() for ahead, known in change.further.items()} or None,
+            }
             for change in changes
         ]
         with self._database.writing() as connection:
@@ -250,4 +259,8 @@ def _parse_change(row: dict[str, Any]) -> StageChange:
             need=f"one of {', '.join(DecisionWord)}",
             remedy="upgrade tomorrow to the release that wrote it, or restore the ledger from a copy",
         )
-    return StageChange(**row, decision=DecisionWord(word), reasons=reasons if reasons != ("",) else ())
+    further = {
+        int(ahead): FurtherVerdict(Verdict(known["verdict"]), known["evidence"])
+        for ahead, known in (row.pop("further") or {}).items()
+    }
+    return StageChange(**row, further=further, decision=DecisionWord(word), reasons=reasons if reasons != ("",) else ())

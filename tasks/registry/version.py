@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from model.errors import ConfigurationError, UsageError, did_you_mean
-from model.evaluation.decision import DecisionWord, Verdict
+from model.evaluation.decision import DecisionWord, FurtherVerdict, HorizonVerdict, Verdict, verdicts
 from tasks.settings import Stage
 
 if TYPE_CHECKING:
@@ -69,6 +69,22 @@ class RegisteredVersion:
     def evidence(self) -> float | None:
         """The odds that its configuration has skill; None where the gate was not asked."""
         return self._parse("evidence", float, "a number")
+
+    @property
+    def further(self) -> dict[int, FurtherVerdict]:
+        """Sessions ahead -> what was known of its skill at each horizon beyond the next session that was judged."""
+        found = {}
+        for ahead in sorted(int(key[8:]) for key in self.tags if key.startswith("verdict.") and key[8:].isdecimal()):
+            verdict = self._parse(f"verdict.{ahead}", Verdict, f"one of {', '.join(Verdict)}")
+            evidence = self._parse(f"evidence.{ahead}", float, "a number")
+            if verdict is not None and evidence is not None:
+                found[ahead] = FurtherVerdict(verdict, evidence)
+        return found
+
+    @property
+    def horizons(self) -> tuple[HorizonVerdict, ...]:
+        """The verdict on each of its horizons, that on the next session first."""
+        return verdicts(self.verdict, self.evidence, self.further)
 
     def headline(self, decided: str | None = None) -> str:
         """Its decision, or `decided`, and its stage: `META-Open version 12 (no skill): refused, in Staging`."""

@@ -12,7 +12,7 @@ from model.evaluation.decision import Verdict
 from model.forecaster.explanation import Explanation, why_unexplained
 
 if TYPE_CHECKING:
-    from flows.predict import PredictReport
+    from flows.predict import PredictReport, ToldHorizon
     from model.config import Column, PriceRequest
     from tasks.ledger.forecasts import RecordedForecast
     from tasks.settings import Settings
@@ -26,15 +26,17 @@ class HorizonAnswer(Answer):
     """The forecast of one horizon.
 
     horizon: how many sessions ahead
+    version: null for the naive distribution, as where the version has no skill so far ahead
     verdict: what is known of the version's skill at this horizon; null where that was not judged
     """
 
-    horizon: int
-    session: date
-    forecast: float
-    intervals: dict[int, tuple[float, float]]
-    quantiles: Mapping[float, float]
-    verdict: Verdict | None = None
+    horizon: int = of("row.horizon")
+    session: date = of("row.session")
+    version: int | None = of("row.version")
+    forecast: float = of("row.forecast")
+    intervals: dict[int, tuple[float, float]] = of("row.intervals")
+    quantiles: Mapping[float, float] = of("row.quantiles")
+    verdict: Verdict | None
 
 
 class PredictAnswer(Answer):
@@ -147,12 +149,13 @@ def _explanation(made: "RecordedForecast") -> Iterator[str]:
     yield f"    scale        {100 * why.scale:6.3f} % of the price"
 
 
-def _ahead(row: "RecordedForecast") -> str:
-    """A further horizon on one line; it is not judged yet."""
+def _ahead(told: "ToldHorizon") -> str:
+    """A further horizon on one line, with what is known of the version's skill so far ahead."""
+    row, known = told.row, told.verdict or "not judged"
+    if row.version is None:
+        known += ", so this is the naive distribution"
     spans = "; ".join(f"{level} %: {row.money.span(low, high)}" for level, (low, high) in row.intervals.items())
-    return (
-        f"  {row.horizon} sessions ahead, {row.session:%Y-%m-%d}: {row.money.price(row.forecast)}; {spans}; not judged"
-    )
+    return f"  {row.horizon} sessions ahead, {row.session:%Y-%m-%d}: {row.money.price(row.forecast)}; {spans}; {known}"
 
 
 def _text(report: "PredictReport", explain: bool) -> str:
@@ -166,7 +169,7 @@ def _text(report: "PredictReport", explain: bool) -> str:
         *(f"  {level} %: {money.span(low, high)}" for level, (low, high) in made.intervals.items()),
         *_tails(made),
         *(_explanation(made) if explain else ()),
-        *(_ahead(row) for row in report.further),
+        *map(_ahead, report.horizons[1:]),
         f"  naive: {naive_label(made.naive_name)}: {money.price(made.naive)}",
         f"  by {by}; prices from {made.source}, as of {made.as_of}",
         *([f"  late: {LATE}"] if made.late else []),

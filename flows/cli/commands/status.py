@@ -15,6 +15,7 @@ from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import flag
 from flows.cli.result import Answer, CommandResult, Count, of
+from flows.cli.training_answer import VerdictAnswer
 from model.errors import TomorrowError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class ScheduledStatus(Answer):
 class ProductionStatus(Answer):
     """A model and its version in Production; null where there is none, or where nothing is on record of its skill.
 
-    preset: what it was trained with, with its changes
+    preset:   what it was trained with, with its changes
+    horizons: the verdict on each of its horizons, that on the next session first
     """
 
     model: str
@@ -45,6 +47,7 @@ class ProductionStatus(Answer):
     preset: str | None
     verdict: str | None
     evidence: float | None
+    horizons: tuple[VerdictAnswer, ...]
     notes: tuple[str, ...]
 
 
@@ -189,6 +192,7 @@ def _in_production(versions: "Mapping[str, RegisteredVersion | None]") -> tuple[
             preset=found and found.preset,
             verdict=found and found.verdict,
             evidence=found and found.evidence,
+            horizons=tuple(map(VerdictAnswer.model_validate, found.horizons)) if found else (),
             notes=found.notes if found else (),
         )
         for model, found in versions.items()
@@ -227,7 +231,8 @@ def _version_lines(model: ProductionStatus) -> list[str]:
     version = "none" if model.version is None else named(model.version, model.verdict)
     preset = "" if model.preset is None else f", preset {model.preset}"
     evidence = "" if model.evidence is None else f", evidence {odds_text(model.evidence)}"
-    return [f"{model.model}: {version}{preset}{evidence}", *(f"  {note}" for note in model.notes)]
+    further = "".join(f"; {each.horizon} sessions ahead: {each.verdict}" for each in model.horizons[1:])
+    return [f"{model.model}: {version}{preset}{evidence}{further}", *(f"  {note}" for note in model.notes)]
 
 
 def _price_line(prices: PriceStatus) -> str:

@@ -8,6 +8,7 @@ from flows.cli.commands.predict import predict_result
 from flows.predict import PredictReport
 from model.forecaster.explanation import Explanation
 from tasks.prices.fetch import FetchedPrices
+from tasks.registry.version import RegisteredVersion
 from tests.tasks.forecasts.recorded import PRICES, distributed, forecast
 
 
@@ -78,6 +79,37 @@ def test_further_horizons_have_a_line_each_and_an_entry_each_beside_that_of_the_
     assert (further["horizon"], further["session"], further["verdict"]) == (5, week.session, None)
     assert further["quantiles"] == week.quantiles
     assert further["intervals"] == week.intervals
+
+
+def test_a_horizon_says_what_is_known_of_it_and_that_it_is_naive_where_there_is_no_skill() -> None:
+    tags = {"verdict": "proven", "evidence": "46", "verdict.5": "undecided", "evidence.5": "2"}
+    tags |= {"verdict.21": "no skill", "evidence.21": "1"}
+    version = RegisteredVersion(
+        model="META-Open", version=3, stage="Production", run_id="r", source="models:/m-1", tags=tags
+    )
+    made = replace(distributed(forecast(40)), version=3)
+    week, month = (
+        replace(made, horizon=ahead, session=PRICES.day(35 + ahead), version=by) for ahead, by in ((5, 3), (21, None))
+    )
+    told = predict_result(
+        PredictReport(
+            version=version,
+            fetched=FetchedPrices(prices=PRICES),
+            forecast=made,
+            created=True,
+            seconds={},
+            further=(week, month),
+        )
+    )
+    lines = [line for line in str(told.text).splitlines() if "sessions ahead" in line]
+    assert lines[0].endswith("; undecided")
+    assert lines[1].endswith("; no skill, so this is the naive distribution")
+    entries = told.answer.model_dump()["horizons"]
+    assert [(entry["version"], entry["verdict"]) for entry in entries] == [
+        (3, "proven"),
+        (3, "undecided"),
+        (None, "no skill"),
+    ]
 
 
 def test_a_forecast_of_the_next_session_alone_is_printed_as_before() -> None:

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES
-from model.evaluation.baselines import naive_distributions, naive_forecasts
+from model.evaluation.baselines import best_naive_distribution, naive_distributions, naive_forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices, Values
 from tasks.forecasts.further import further_forecasts, session_ahead
@@ -60,3 +60,15 @@ def test_a_horizon_without_a_distribution_has_no_row_and_few_prices_no_naive_one
     (row,) = further_forecasts(FIRST, {5: nothing, 21: at(104.0)}, PRICES.rows(len(PRICES) - 40, len(PRICES)), NEW_YORK)
     assert row.horizon == 21
     assert row.naive_quantiles == {}
+
+
+def test_without_skill_the_best_naive_distribution_of_that_horizon_stands_there_of_no_version() -> None:
+    first = replace(FIRST, without="^VIX")
+    week, month = further_forecasts(first, {5: at(103.0), 21: at(104.0)}, PRICES, NEW_YORK, {21})
+    assert (week.version, week.run_id, week.without, week.forecast) == (3, "a run", "^VIX", 103.0)
+    _, naive = best_naive_distribution(PRICES, "Close", 21)
+    assert (month.version, month.run_id, month.without, month.explanation) == (None, "", None, None)
+    assert list(month.quantiles.values()) == naive.tolist()
+    assert month.quantiles in month.naive_quantiles.values()
+    assert (month.horizon, month.session, month.level) == (21, date(2020, 1, 31), 0.95)
+    assert month.forecast == month.quantiles[0.5]

@@ -1,5 +1,6 @@
 """The way back and the stages of a day are read from the lines on record; lines are kept as they were written."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from model.errors import ConfigurationError
-from model.evaluation.decision import DecisionWord
+from model.evaluation.decision import DecisionWord, FurtherVerdict, Verdict
 from tasks.registry.ruling import Ruling
 from tasks.registry.stage_history import StageChange, StageHistory, stages_at, way_back
 
@@ -111,9 +112,27 @@ def test_an_unknown_decision_on_record_names_the_line_and_what_to_do(tmp_path: P
         connection.execute(
             sa.text(
                 "INSERT INTO stage_changes SELECT 2, move, model, 7, before, after, at, by, 'praised', reasons,"
-                " forced, verdict, evidence FROM stage_changes"
+                " forced, verdict, evidence, further FROM stage_changes"
             )
         )
     with pytest.raises(ConfigurationError, match="line 2 of the history of META-Open version 7") as caught:
         history.changes(MODEL)
     assert (caught.value.have, "upgrade tomorrow" in str(caught.value)) == ("the decision 'praised'", True)
+
+
+def test_the_verdicts_of_further_horizons_are_on_record_and_lines_before_had_none(tmp_path: Path) -> None:
+    history = StageHistory(f"sqlite:///{tmp_path}/ledger.db")
+    known = {5: FurtherVerdict(Verdict.UNDECIDED, 3.5), 21: FurtherVerdict(Verdict.NO_SKILL, 1.0)}
+    plain = replace(line(1, "None", "Staging"), verdict="proven", evidence=46.0)
+    whole = replace(plain, version=2, further=known)
+    history.append([plain, whole])
+    assert history.changes(MODEL) == (plain, whole)
+    judged = history.judged(MODEL, 2)
+    assert judged is not None
+    assert judged.ruling.further == known
+    assert {name: text for name, text in judged.ruling.tags().items() if "." in name and "decision" not in name} == {
+        "verdict.5": "undecided",
+        "evidence.5": "3.5",
+        "verdict.21": "no skill",
+        "evidence.21": "1",
+    }

@@ -7,10 +7,12 @@ import pytest
 
 from model.errors import ConfigurationError, UsageError
 from model.evaluation.check import judge, note
-from model.evaluation.decision import Decision, DecisionWord, Verdict
-from tasks.registry.ruling import Ruling, is_settled, judged, moved, recorded_decision, refusal
+from model.evaluation.decision import Decision, DecisionWord, FurtherVerdict, Verdict
+from tasks.registry.ruling import Ruling, as_judged, is_settled, judged, moved, recorded_decision, refusal
 from tasks.registry.version import LONGEST_TAG, RegisteredVersion, parse_stage, start_of, truncate_tag
 from tasks.settings import Stage
+
+NOW = datetime(2020, 2, 3, 22, 15, tzinfo=UTC)
 
 
 def version(tags: Mapping[str, str], stage: Stage = "Staging") -> RegisteredVersion:
@@ -153,3 +155,38 @@ def test_a_damaged_tag_names_the_version_and_what_to_do(tag: str, text: str, fie
     assert caught.value.have == repr(text)
     assert "correct the tag on the version's page in MLflow" in str(caught.value)
     assert damaged.model_uri == "models:/META-Open/3", "it can be loaded all the same"
+
+
+def test_the_verdict_on_each_horizon_is_read_from_the_tags_in_order() -> None:
+    tags = {
+        "verdict": "proven",
+        "evidence": "46",
+        "verdict.21": "no skill",
+        "evidence.21": "1",
+        "verdict.5": "undecided",
+    }
+    found = version({**tags, "evidence.5": "3.5", "verdict.day": "x", "verdict.6": ""})
+    assert found.further == {5: FurtherVerdict(Verdict.UNDECIDED, 3.5), 21: FurtherVerdict(Verdict.NO_SKILL, 1.0)}
+    assert found.horizons == ((1, "proven", 46.0), (5, "undecided", 3.5), (21, "no skill", 1.0))
+    assert recorded_decision(found).horizons == found.horizons
+    with pytest.raises(ConfigurationError, match=r"tag 'verdict.5' of META-Open version 3"):
+        _ = version({"verdict.5": "brilliant"}).further
+
+
+def test_only_what_is_on_record_counts_of_the_tags_on_skill() -> None:
+    tags = {"verdict": "proven", "evidence": "99", "verdict.5": "proven", "evidence.5": "99", "verdict.9": "proven"}
+    given = version({**tags, "preset": "anchored"})
+    assert as_judged(given, None).tags == {"preset": "anchored"}
+    ruling = Ruling(decision=DecisionWord.REFUSED, reasons=(), at=NOW, by="gate", verdict="undecided", evidence=2.0)
+    alone = as_judged(given, ruling)
+    assert alone.tags == {"preset": "anchored", "verdict": "undecided", "evidence": "2"}
+    further = Ruling(
+        decision=DecisionWord.REFUSED,
+        reasons=(),
+        at=NOW,
+        by="gate",
+        verdict="undecided",
+        further={5: FurtherVerdict(Verdict.NO_SKILL, 1.0)},
+    )
+    assert as_judged(given, further).further == {5: FurtherVerdict(Verdict.NO_SKILL, 1.0)}
+    assert as_judged(given, further).tags["evidence"] == ""

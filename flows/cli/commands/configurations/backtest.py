@@ -1,6 +1,5 @@
 """`tomorrow backtest`: its options, its call, its JSON and its text."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from flows.cli.command import command
+from flows.cli.commands.configurations.backtest_ahead import as_json, finite, tables_ahead
 from flows.cli.configuration import cluster_address, given, jobs, prepare, validated
 from flows.cli.options import (
     ClusterAddress,
@@ -63,10 +63,10 @@ def _presets(presets: "Sequence[PresetResult]") -> dict[str, dict[str, Any]]:
     """Each preset's figures, those of each seed and month, how they spread, and those of the seeds' mean forecast."""
     return {
         preset.name: {
-            **_finite(preset.metrics),
+            **finite(preset.metrics),
             "seeds": [{"seed": seed, **_brief(judged.metrics())} for seed, judged in preset.by_seed.items()],
-            "spread": {name: _finite(asdict(spread)) for name, spread in preset.spread.items() if name in BRIEF},
-            "ensemble": _finite(preset.ensemble.metrics()),
+            "spread": {name: finite(asdict(spread)) for name, spread in preset.spread.items() if name in BRIEF},
+            "ensemble": finite(preset.ensemble.metrics()),
             "months": [
                 {"month": month.month, "sessions": month.sessions, **_brief(month.metrics)} for month in preset.months
             ],
@@ -79,16 +79,11 @@ def _rows(result: "BacktestResult") -> list[dict[str, Any]]:
     """Every forecast that is compared, with its figures."""
     from model.backtest.result import comparison_rows
 
-    return [{"name": row.name, "kind": row.kind, **_finite(row.metrics)} for row in comparison_rows(result)]
+    return [{"name": row.name, "kind": row.kind, **finite(row.metrics)} for row in comparison_rows(result)]
 
 
 def _brief(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return _finite({name: metrics[name] for name in BRIEF if name in metrics})
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """None for infinity, which JSON lacks: the skill against a naive forecast without any error."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return finite({name: metrics[name] for name in BRIEF if name in metrics})
 
 
 class BacktestAnswer(Answer):
@@ -115,6 +110,7 @@ class BacktestAnswer(Answer):
     best_naive: str = of("result.reference.best_naive")
     presets: Annotated[dict[str, dict[str, Any]], BeforeValidator(_presets)] = of("result.presets")
     forecasts: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_rows)] = of("result")
+    horizons: Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)] = of("result.further")
     resumed: int
     computed: int
     jobs: int
@@ -293,6 +289,7 @@ def _text(report: "BacktestReport", settings: "Settings") -> "RenderableType":
         ),
         *(f"  {remark}" for remark in result.remarks),
         "",
+        *tables_ahead(result.further),
         f"  report   {report.report_uri.removeprefix('file://')}",
         *look(report.run_url, settings),
     )

@@ -195,6 +195,8 @@ def _result(report: "TuneReport", answer: TuneAnswer) -> Iterator[str]:
         yield f"{report.config.preset}: {below}, on the sessions it was chosen on."
     yield f"  preset   {report.file}"
     yield f"           {preset_label(report.config)}"
+    if report.config.horizon != (1,):
+        yield "           its horizons stay; what was tuned is the forecast of the next session alone"
 
 
 def _next(report: "TuneReport", settings: "Settings") -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 It is a part of the key: if a session turns out to be a holiday that the calendar did not have, one session may have
 been forecast from one day both as the next one and as the second.
+
+A decision on a version has a verdict for each further horizon, too; none of those before had any.
 """
 
 from typing import Any
@@ -32,6 +34,7 @@ def upgrade() -> None:
         op.add_column("forecasts", sa.Column("horizon", sa.Integer, nullable=False, server_default="1"))
         op.drop_constraint("forecasts_pkey", "forecasts", type_="primary")
         op.create_primary_key("forecasts_pkey", "forecasts", list(KEY))
+    op.add_column("stage_changes", sa.Column("further", sa.JSON))
     for statement in triggers(op.get_bind().dialect.name, 4):
         op.execute(statement)
 
