@@ -95,8 +95,9 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     what = fetched.prices, column, settings, at, fetched.stale
     made = (naive_forecast_task(model, *what),) if version is None else forecast_task(version, *what)
     (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
-    log_forecast(recorded, created=created)
-    link_forecast(recorded)
+    further = tuple(row for row, _ in others)
+    log_forecast(recorded, further, created=created)
+    link_forecast(recorded, further)
     report_day(settings, at, tracking)
     report = PredictReport(
         version=version,
@@ -104,6 +105,6 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
         forecast=recorded,
         created=created,
         seconds=seconds,
-        further=tuple(row for row, _ in others),
+        further=further,
     )
     return completed(report, forecast_sentence(recorded))

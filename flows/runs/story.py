@@ -8,7 +8,14 @@ from prefect import runtime
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from flows.runs.wording import (
+    ahead_sentence,
+    further_sentence,
+    intervals_in_brackets,
+    live_sentence,
+    made_by,
+    score_sentences,
+)
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
 from model.presets import preset_label
@@ -130,8 +137,11 @@ def log_too_new(version: "RegisteredVersion", prices: "Prices", newest: "date") 
     )
 
 
-def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
-    """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already."""
+def log_forecast(made: "RecordedForecast", further: "Sequence[RecordedForecast]" = (), *, created: bool) -> None:
+    """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already.
+
+    further: the forecasts of later sessions that were made with it
+    """
     logger, money = get_run_logger(), made.money
     logger.info(
         f"{made.ticker} {made.column} on {made.session}: {money.price(made.forecast)}{intervals_in_brackets(made)}; "
@@ -139,6 +149,8 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     )
     if made.explanation is not None:
         logger.info(f"{made.explanation.sentence}.")
+    for row in further:
+        logger.info(f"{ahead_sentence(row)}.")
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
     logger.info(
@@ -146,10 +158,13 @@ def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
     )
 
 
-def log_score(scored: "Scored", filled: int) -> None:
+def log_score(scored: "Scored", filled: int, filled_further: int = 0) -> None:
     """How many prices were filled in, how the forecasts have done, and whether retraining is requested."""
     logger, judged = get_run_logger(), scored.judged
     logger.info(f"Filled in the actual price of {filled} of {len(scored.rows)} forecasts.")
+    if scored.further:
+        made = sum(len(each.rows) for each in scored.further)
+        logger.info(f"Filled in the actual price of {filled_further} of {made} forecasts of later sessions.")
     if judged is None:
         logger.info("No version's forecast to judge yet." if scored.counted else "Nothing to score yet.")
     else:
@@ -158,6 +173,8 @@ def log_score(scored: "Scored", filled: int) -> None:
             logger.info(sentence)
     if (live := live_sentence(scored)) is not None:
         logger.info(live)
+    for each in scored.further:
+        logger.info(further_sentence(each))
     for reason in scored.advice.reasons:
         logger.info(f"Monitoring: {reason}")
     logger.info(f"{'Retraining' if scored.advice.retrain else 'No retraining'} is requested.")
