@@ -95,9 +95,8 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     what = fetched.prices, column, settings, at, fetched.stale
     made = (naive_forecast_task(model, *what),) if version is None else forecast_task(version, *what)
     (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
-    further = tuple(row for row, _ in others)
-    log_forecast(recorded, further, created=created)
-    link_forecast(recorded, further)
+    log_forecast(recorded, created=created)
+    link_forecast(recorded, [row for row, _ in others])
     report_day(settings, at, tracking)
     report = PredictReport(
         version=version,
@@ -105,6 +104,6 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
         forecast=recorded,
         created=created,
         seconds=seconds,
-        further=further,
+        further=tuple(row for row, _ in others),
     )
     return completed(report, forecast_sentence(recorded))

@@ -9,7 +9,6 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from flows.runs.wording import (
-    ahead_sentence,
     further_sentence,
     intervals_in_brackets,
     live_sentence,
@@ -137,11 +136,8 @@ def log_too_new(version: "RegisteredVersion", prices: "Prices", newest: "date") 
     )
 
 
-def log_forecast(made: "RecordedForecast", further: "Sequence[RecordedForecast]" = (), *, created: bool) -> None:
-    """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already.
-
-    further: the forecasts of later sessions that were made with it
-    """
+def log_forecast(made: "RecordedForecast", *, created: bool) -> None:
+    """The forecast with its intervals, who made it, the naive one beside it, and whether the ledger had it already."""
     logger, money = get_run_logger(), made.money
     logger.info(
         f"{made.ticker} {made.column} on {made.session}: {money.price(made.forecast)}{intervals_in_brackets(made)}; "
@@ -149,8 +145,6 @@ def log_forecast(made: "RecordedForecast", further: "Sequence[RecordedForecast]"
     )
     if made.explanation is not None:
         logger.info(f"{made.explanation.sentence}.")
-    for row in further:
-        logger.info(f"{ahead_sentence(row)}.")
     if made.late:
         logger.warning("Late: it was made after its session had opened, and is not scored.")
     logger.info(

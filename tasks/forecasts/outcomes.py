@@ -61,6 +61,4 @@ def _named(row: RecordedForecast) -> str:
 def _ratio(row: RecordedForecast, prices: Prices) -> float | None:
     """The ratio of these prices to those that the forecast knew, from its naive forecasts; None where there is none."""
     now = naive_forecasts(prices.until(row.as_of), row.column, 1)
-    # A drift over several sessions is not one over a single one.
-    then = {name: price for name, price in row.naives.items() if row.horizon == 1 or name != "drift"}
-    return dollars_ratio(then, {name: float(values[0]) for name, values in now.items()})
+    return dollars_ratio(row.naives, {name: float(values[0]) for name, values in now.items()})
