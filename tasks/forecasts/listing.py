@@ -93,7 +93,8 @@ def list_forecasts(
         raise _no_horizon(model, horizons, there)
     ledger = Ledger(settings.ledger_uri)
     rows = ledger.by_session(model, last=last, horizons=horizons)
-    newest, cone = None, ()
+    newest: RecordedForecast | None = None
+    cone: tuple[RecordedForecast, ...] = ()
     if model is not None and there != [1] and (made := ledger.of_newest_session(model)):
         newest = newest_of(made)
         cone = cone_of(newest, ledger.further(model, newest.as_of))

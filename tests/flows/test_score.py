@@ -288,3 +288,45 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
     assert scored["log_score"] == pytest.approx(log_density(np.array([came]), quantiles)[0])
     assert 0 < text.index(f"CRPS ${crps:.3f}; best naive distribution (") < text.index("RMSE $")
     assert f"1 scored, CRPS ${crps:.3f}, naive ${min(naive.values()):.3f}; RMSE $" in line
+
+
+@pytest.mark.usefixtures("in_production")
+def test_forecasts_of_later_sessions_are_scored_by_themselves_and_disturb_nothing_of_the_next_one(
+    run: Run, tracking: Tracking, prices: Prices
+) -> None:
+    ledger = Ledger(tracking.settings.ledger_uri)
+    made = forecasts(prices, error=0.0)
+    for row in made:
+        ledger.append(row)
+    with clock_at(NOW):
+        run("score", *MARKET)
+        alone = run("score", *MARKET, "--json").json
+        assert "sessions ahead" not in run("score", *MARKET).out
+        status = run("status", "--json").json["forecasts"]
+    assert (alone["retrain"], alone["horizons"]) == (False, [])
+    # Each is off by far, which would be a reason to train again if it were of the next session.
+    for row, later in zip(made, [*made[4:], *[None] * 4], strict=True):
+        session = LAST + timedelta(days=9) if later is None else later.session
+        naives = {name: naive for name, naive in row.naives.items() if name != "drift"}
+        bare = replace(row, naives=naives, quantiles={}, intervals={}, level=None, lower=None, upper=None)
+        ledger.append(distributed(replace(bare, forecast=row.forecast + 50.0, horizon=5, session=session)))
+    with clock_at(NOW):
+        mixed = run("score", *MARKET, "--json").json
+        text = run("score", *MARKET).out
+        assert run("status", "--json").json["forecasts"] == status
+    others = ("horizons", "seconds", "prices")
+    assert {name: value for name, value in mixed.items() if name not in others} == {
+        name: value for name, value in alone.items() if name not in others
+    }
+    (week,) = mixed["horizons"]
+    assert (week["horizon"], week["forecasts"], week["scored"]) == (5, SESSIONS, SESSIONS - 4)
+    came = prices.column("Open")[-SESSIONS + 4 :].tolist()
+    ours = [
+        crps_by_hand({p: q + 50.0 for p, q in row.quantiles.items()}, price)
+        for row, price in zip(made, came, strict=False)
+    ]
+    assert week["crps"] == pytest.approx(sum(ours) / len(ours))
+    assert (week["coverage"], week["live"]["forecasts"], week["live"]["evidence"]) == (0.0, SESSIONS - 4, 1.0)
+    assert f"  5 sessions ahead: {SESSIONS} made, {SESSIONS - 4} count; CRPS $" in text
+    assert RetrainingRequests(tracking.settings.ledger_uri).newest(MODEL) is None
+    assert f"Filled in the actual price of {SESSIONS - 4} of {SESSIONS} forecasts of later sessions." in log_of("score")

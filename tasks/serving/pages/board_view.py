@@ -144,8 +144,9 @@ class RowView:
 
     @property
     def ahead(self) -> str:
-        """Which sessions after the next one are forecast, too: `5 and 21 sessions ahead`."""
-        return f"{' and '.join(str(one.row.horizon) for one in self.further)} sessions ahead"
+        """Which sessions after the next one are forecast, too: `2, 5 and 21 sessions ahead`."""
+        *others, last = (str(one.row.horizon) for one in self.further)
+        return f"{', '.join(others)}{' and ' if others else ''}{last} sessions ahead"
 
     @property
     def sign(self) -> str:

@@ -78,4 +78,6 @@ def ahead(row: RecordedForecast, horizon: int = 5, price: float | None = None) -
     place = int(np.searchsorted(PRICES.sessions, np.datetime64(row.session, "D"))) + horizon - 1
     session = PRICES.day(place) if place < len(PRICES) else row.session + timedelta(days=2 * horizon)
     at = None if price is None else row.made_at + timedelta(days=2 * horizon)
-    return replace(row, horizon=horizon, session=session, observed=price, observed_at=at)
+    # A drift is of as many sessions, which this one is not.
+    naives = {name: naive for name, naive in row.naives.items() if name != "drift"}
+    return replace(row, horizon=horizon, session=session, naives=naives, observed=price, observed_at=at)
