@@ -203,7 +203,9 @@ class Ledger:
 
     def further(self, model: str, as_of: date) -> tuple[RecordedForecast, ...]:
         """A model's forecasts of sessions after the next one that were made as of a day, by version and session."""
-        which = forecasts.c.model == model, forecasts.c.as_of == as_of, forecasts.c.horizon > 1
+        # That a session is later than the day goes without saying; by that the index finds the newest ones.
+        newest = forecasts.c.model == model, forecasts.c.session > as_of
+        which = *newest, forecasts.c.as_of == as_of, forecasts.c.horizon > 1
         with self._database.reading() as connection:
             return self._select(connection, *which)
 
