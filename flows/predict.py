@@ -108,7 +108,7 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
     log_forecast(recorded, created=created)
     log_further(row for row, _ in others)
-    link_forecast(recorded)
+    link_forecast(recorded, [row for row, _ in others])
     report_day(settings, at, tracking)
     report = PredictReport(
         version=version,

@@ -25,7 +25,10 @@ from tasks.system.cluster.one_of_several import is_one_of_several
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoreReport:
-    """The result of a scoring; `filled` is the number of forecasts whose price was filled in now."""
+    """The result of a scoring.
+
+    filled: how many forecasts of the next session had their price filled in now; `filled_further`: of later sessions
+    """
 
     model: str
     ticker: str
@@ -35,6 +38,7 @@ class ScoreReport:
     filled: int
     scored: Scored
     seconds: dict[str, float]
+    filled_further: int = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,7 +74,8 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
     fill_in_task(ledger, outcomes.known, at=at)
     tracking = connect_task(settings)
     scored = score_task(tracking, model, fetched.prices, at, draw=not is_one_of_several())
-    log_score(scored, len(outcomes.known))
+    filled = outcomes.of_next_session
+    log_score(scored, filled, len(outcomes.known) - filled)
     if scored.asked:
         alarm_no_skill(model, scored.advice.reasons, settings)
     link_score(model, scored)
@@ -81,7 +86,8 @@ def score(request: WrittenRequest = PriceRequest(), column: Column = "Open") -> 
         column=column,
         fetched=fetched,
         outcomes=outcomes,
-        filled=len(outcomes.known),
+        filled=filled,
+        filled_further=len(outcomes.known) - filled,
         scored=scored,
         seconds=seconds,
     )

@@ -3,13 +3,13 @@
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from flows.runs.wording import intervals_in_brackets, live_sentence, made_by, score_sentences
+from flows.runs.wording import further_sentence, intervals_in_brackets, live_sentence, made_by, score_sentences
 from model.config import ForecasterConfig
 from model.evaluation.baselines import naive_label
 from model.evaluation.check import markdown_table
@@ -73,15 +73,17 @@ def link_training(
     )
 
 
-def link_forecast(made: RecordedForecast) -> None:
-    """Show in Prefect what was forecast."""
-    create_markdown_artifact(
-        forecast_note(made), key=artifact_key("forecast", made.model), description=f"a forecast of {made.model}"
-    )
+def link_forecast(made: RecordedForecast, further: Sequence[RecordedForecast] = ()) -> None:
+    """Show in Prefect what was forecast, for later sessions, too."""
+    note, key = forecast_note(made, further), artifact_key("forecast", made.model)
+    create_markdown_artifact(note, key=key, description=f"a forecast of {made.model}")
 
 
-def forecast_note(made: RecordedForecast) -> str:
-    """A forecast for people: price, a small picture, intervals and why they are so wide, the naive one, who made it."""
+def forecast_note(made: RecordedForecast, further: Sequence[RecordedForecast] = ()) -> str:
+    """A forecast for people: price, a small picture, intervals and why they are so wide, the naive one, who made it.
+
+    further: the forecasts of later sessions that were made with it, of which there is a table
+    """
     money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
     picture = b64encode(interval_svg(made.forecast, made.naive, made.intervals, money, what).encode()).decode()
     rows = "".join(
@@ -93,11 +95,25 @@ def forecast_note(made: RecordedForecast) -> str:
     return (
         f"**{what}: {money.price(made.forecast)}**\n\n"
         f"![{what}: {money.price(made.forecast)}{intervals_in_brackets(made)}](data:image/svg+xml;base64,{picture})\n\n"
-        f"{table}{why}"
+        f"{table}{why}{_ahead(further)}"
         f"Naive ({naive_label(made.naive_name)}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
         f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n"
     )
+
+
+def _ahead(further: Sequence[RecordedForecast]) -> str:
+    """The forecasts of later sessions as a table; nothing where there are none."""
+    if not further:
+        return ""
+    levels = sorted({level for row in further for level in row.intervals})
+    titles = ("sessions ahead", "session", "median", *(f"{level} %" for level in levels), "by")
+    rows = []
+    for row in further:
+        spans = (row.money.span(*row.intervals[level]) if level in row.intervals else "" for level in levels)
+        rows.append((str(row.horizon), str(row.session), row.money.price(row.forecast), *spans, row.named))
+    lines = (titles, ("---",) * len(titles), *rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
 def link_report(url: str, day: date) -> None:
@@ -113,12 +129,12 @@ def link_score(model: str, scored: Scored) -> None:
         if judged is None
         else f"On {len(judged.sessions)} sessions: {' '.join(score_sentences(judged.metrics(), judged.money))}"
     )
-    live = live_sentence(scored)
+    live = " ".join((live_sentence(scored) or "", *map(further_sentence, scored.further))).strip()
     lines = "".join(_window_row(version, window) for version, (*_, window) in scored.windows.items())
     reasons = "".join(f"- {reason}\n" for reason in scored.advice.reasons)
     request = "retraining" if scored.advice.retrain else "no retraining"
     create_markdown_artifact(
-        f"**{model}: {request} is requested.** {figures}\n\n{live or ''}\n\n{reasons}\n"
+        f"**{model}: {request} is requested.** {figures}\n\n{live}\n\n{reasons}\n"
         "| version | up to | forecasts | rolling CRPS | naive | RMSE | naive | bias | drift | breaches |\n"
         f"|{' --- |' * 10}\n{lines}",
         key=artifact_key("score", model),

@@ -8,7 +8,14 @@ from prefect import runtime
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from flows.runs.wording import forecast_sentence, intervals_in_brackets, live_sentence, made_by, score_sentences
+from flows.runs.wording import (
+    forecast_sentence,
+    further_sentence,
+    intervals_in_brackets,
+    live_sentence,
+    made_by,
+    score_sentences,
+)
 from model.backtest.further_result import verdict_ahead
 from model.backtest.html_report import verdict
 from model.evaluation.baselines import naive_label
@@ -156,10 +163,13 @@ def log_further(rows: "Iterable[RecordedForecast]") -> None:
         get_run_logger().info(f"{row.horizon} sessions ahead: {forecast_sentence(row)}.")
 
 
-def log_score(scored: "Scored", filled: int) -> None:
+def log_score(scored: "Scored", filled: int, filled_further: int = 0) -> None:
     """How many prices were filled in, how the forecasts have done, and whether retraining is requested."""
     logger, judged = get_run_logger(), scored.judged
     logger.info(f"Filled in the actual price of {filled} of {len(scored.rows)} forecasts.")
+    if scored.further:
+        made = sum(len(each.rows) for each in scored.further)
+        logger.info(f"Filled in the actual price of {filled_further} of {made} forecasts of later sessions.")
     if judged is None:
         logger.info("No version's forecast to judge yet." if scored.counted else "Nothing to score yet.")
     else:
@@ -168,6 +178,8 @@ def log_score(scored: "Scored", filled: int) -> None:
             logger.info(sentence)
     if (live := live_sentence(scored)) is not None:
         logger.info(live)
+    for each in scored.further:
+        logger.info(further_sentence(each))
     for reason in scored.advice.reasons:
         logger.info(f"Monitoring: {reason}")
     logger.info(f"{'Retraining' if scored.advice.retrain else 'No retraining'} is requested.")

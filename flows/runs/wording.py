@@ -38,6 +38,28 @@ def live_text(claim: str, skills: Mapping[int, float]) -> str:
     return f"Live: {claim}{f'; CRPS skill {spans}' if spans else ''}."
 
 
+def further_sentence(summary: "ForecastSummary") -> str:
+    """How the forecasts of a later session have done: how many there are, and what may be said of them."""
+    made = f"{summary.horizon} sessions ahead: {summary.forecasts:,} made, {summary.scored:,} count"
+    judged, live = summary.judged, summary.live
+    if judged is None or live is None:
+        return f"{made}; none of a version can be judged yet."
+    level = max(judged.intervals)
+    held, money = judged.coverage(level), judged.money
+    return (
+        f"{made}; CRPS {money.score(judged.crps)}, naive {money.score(judged.naive_crps)}, skill "
+        f"{judged.crps_skill:+.3f}; the {100 * level:g} % intervals held {held.hits} of {held.n} prices. "
+        f"{live_text(live.claim(summary.needed), live.skills)}"
+    )
+
+
+def ahead_sentence(row: RecordedForecast) -> str:
+    """A forecast of a later session: how far ahead, its price and intervals, and that it is naive where it is."""
+    by = ", the naive distribution" if row.version is None else ""
+    when = f"{row.horizon} sessions ahead, on {row.session:%Y-%m-%d}"
+    return f"{when}: {row.money.price(row.forecast)}{intervals_in_brackets(row)}{by}"
+
+
 def intervals_in_brackets(made: RecordedForecast) -> str:
     """The intervals of a forecast, to write after it; nothing where it has none."""
     bounds = [f"{level}%: {made.money.span(low, high)}" for level, (low, high) in made.intervals.items()]

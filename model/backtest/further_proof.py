@@ -14,7 +14,7 @@ from model.evaluation.baselines import naive_distributions, naive_forecasts
 from model.evaluation.distribution import given, median
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.proof import Proof
-from model.forecaster.scaling import CHANGES
+from model.forecaster.scaling import FURTHER
 from model.market.prices import Prices, Values
 from model.training.fit import fit_further
 from model.training.objective import HORIZON_RIDGE
@@ -70,7 +70,7 @@ def judged_ahead(prices: Prices, periods: Sequence[Period], column: str, horizon
 
 def what_is_proven(column: str, horizon: int) -> dict[str, Any]:
     """What such a proof belongs to, by which the tried ones are counted: no network is a part of it, and no preset."""
-    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "windows": CHANGES.windows, "largest": CHANGES.largest}
+    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "windows": FURTHER.windows, "largest": FURTHER.largest, "mean_of": [1, horizon]}
     return {"column": column, "horizon": horizon, **fitted}
 
 

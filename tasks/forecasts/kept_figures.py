@@ -2,13 +2,14 @@
 
 The figures cover all forecasts that count, by the rule of summary.py; the evidence covers them from the first on. A
 recorded forecast changes only when its price is filled in. So the cache is valid while the number of filled prices, and
-the time of the last filling, stay the same. Nothing is decided by it: a file that is gone, damaged or from other code
-is computed again.
+the time of the last filling, stay the same; the filled prices of later sessions are counted apart. Nothing is decided
+by it: a file that is gone, damaged or from other code is computed again.
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +28,10 @@ COMPUTED_BY = ("tasks/forecasts/summary.py", "model/artifact/distribution.py", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The figures of a summary of forecasts; for each name see `ForecastSummary`."""
+    """The figures of a summary of forecasts; for each name see `ForecastSummary`.
+
+    further: sessions ahead -> the same of the forecasts of later sessions
+    """
 
     scored: int
     crps: float | None
@@ -39,11 +43,20 @@ class Figures:
     evidence: float | None
     claim: str | None
     skills: dict[int, float]
+    further: "dict[int, Figures]" = field(default_factory=dict)
 
     @classmethod
     def of(cls, summary: ForecastSummary) -> "Figures":
         """The figures of a summary."""
-        return cls(**{name: getattr(summary, name) for name in cls.__slots__})
+        own = {each.name: getattr(summary, each.name) for each in fields(Figures) if each.name != "further"}
+        return Figures(**own, further={each.horizon: Figures.of(each) for each in summary.further})
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> "Figures":
+        """The figures as JSON has them, whose names are all text."""
+        skills = {int(span): skill for span, skill in kept["skills"].items()}
+        further = {int(horizon): Figures.read(found) for horizon, found in kept["further"].items()}
+        return Figures(**{**kept, "skills": skills, "further": further})
 
 
 class KeptFigures:
@@ -59,8 +72,7 @@ class KeptFigures:
             kept = json.loads(self._file(total.model).read_text(encoding="utf-8"))
             if kept["of"] != self._key(total) or kept["digest"] != digest(kept["figures"]):
                 return None
-            skills = {int(span): skill for span, skill in kept["figures"]["skills"].items()}
-            return Figures(**{**kept["figures"], "skills": skills})
+            return Figures.read(kept["figures"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -74,7 +86,8 @@ class KeptFigures:
 
     def _key(self, total: Total) -> dict[str, Any]:
         newest = None if total.newest is None else total.newest.isoformat()
-        return {**self._of, "filled": total.filled, "newest": newest, "code": _code()}
+        filled = {"filled": total.filled, "newest": newest, "further_filled": total.further_filled}
+        return {**self._of, **filled, "code": _code()}
 
     def _file(self, model: str) -> Path:
         return self._folder / f"forecasts-{quote(model, safe='')}.json"
@@ -90,5 +103,12 @@ def _code() -> str:
 def total_of(summary: ForecastSummary) -> Total:
     """The total of the rows of a summary."""
     filled = [row.observed_at for row in summary.rows if row.observed_at is not None]
-    newest = max(filled, default=None)
-    return Total(model=summary.model, forecasts=len(summary.rows), filled=len(filled), newest=newest)
+    further = [row.observed_at for each in summary.further for row in each.rows]
+    return Total(
+        model=summary.model,
+        forecasts=len(summary.rows),
+        filled=len(filled),
+        newest=max(filled, default=None),
+        further=len(further),
+        further_filled=sum(at is not None for at in further),
+    )

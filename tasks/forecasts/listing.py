@@ -3,7 +3,7 @@
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.errors import UsageError
 from model.evaluation.distribution import crps
+from tasks.forecasts.summary import cone_of, newest_of
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.totals import Totals
 from tasks.registry.stage_history import StageHistory
@@ -25,7 +26,7 @@ from tasks.system.durable_file import write_durably
 BEGINNING = ("session", "model", "ticker", "column")
 _BEFORE = ("version", "as_of", "made_at", "late", "currency", "forecast")
 _AFTER = ("naive", "naive_name", "observed", "observed_at", "error", "crps")
-_LAST = ("source", "stale", "run_id", "fingerprint", "without")
+_LAST = ("source", "stale", "run_id", "fingerprint", "without", "horizon")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,20 +62,49 @@ class ListedForecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The listed forecasts, by session, newest last; and how many the ledger has in `total`."""
+    """The listed forecasts, by session, newest last; and how many the ledger has in `total`.
+
+    newest:   the newest forecast of the next session of the one model that is listed; None for several
+    cone:     those of later sessions that were made with it, the nearest first
+    horizons: how many sessions ahead there are forecasts, in what was asked for
+    """
 
     forecasts: tuple[ListedForecast, ...]
     total: int
+    newest: ListedForecast | None = None
+    cone: tuple[ListedForecast, ...] = ()
+    horizons: tuple[int, ...] = (1,)
 
 
-def list_forecasts(settings: Settings, model: str | None, last: int | None) -> Listing:
-    """The forecasts of all models or of one, or only the `last` ones; UsageError where there are none."""
-    totals = {total.model: total.forecasts for total in Totals(settings.ledger_uri).by_model()}
-    if not (totals if model is None else totals.get(model)):
-        raise _none(settings, model, sorted(totals))
-    rows = Ledger(settings.ledger_uri).by_session(model, last=last)
-    total = sum(totals.values()) if model is None else totals[model]
-    return Listing(forecasts=tuple(ListedForecast(row=row) for row in rows), total=total)
+def list_forecasts(
+    settings: Settings, model: str | None, last: int | None, horizons: Collection[int] = (1,)
+) -> Listing:
+    """The forecasts of all models or of one, or only the `last` ones; UsageError where there are none.
+
+    horizons: so many sessions ahead
+    """
+    counts = Totals(settings.ledger_uri).by_horizon()
+    if not (counts if model is None else counts.get(model)):
+        raise _none(settings, model, sorted(counts))
+    wanted = counts.values() if model is None else [counts[model]]
+    there = sorted({horizon for found in wanted for horizon in found})
+    total = sum(count for found in wanted for horizon, count in found.items() if horizon in horizons)
+    if not total:
+        raise _no_horizon(model, horizons, there)
+    ledger = Ledger(settings.ledger_uri)
+    rows = ledger.by_session(model, last=last, horizons=horizons)
+    newest: RecordedForecast | None = None
+    cone: tuple[RecordedForecast, ...] = ()
+    if model is not None and there != [1] and (made := ledger.of_newest_session(model)):
+        newest = newest_of(made)
+        cone = cone_of(newest, ledger.further(model, newest.as_of))
+    return Listing(
+        forecasts=tuple(ListedForecast(row=row) for row in rows),
+        total=total,
+        newest=None if newest is None else ListedForecast(row=newest),
+        cone=tuple(ListedForecast(row=row) for row in cone),
+        horizons=tuple(there),
+    )
 
 
 def write_csv(file: Path, listed: Sequence[ListedForecast]) -> None:
@@ -104,6 +134,17 @@ def _none(settings: Settings, model: str | None, others: list[str]) -> UsageErro
         have="not in the ledger",
         need=f"one of {', '.join(others)}" if others else "a model that has forecast; there is none yet",
         remedy="correct the name" if others else "make a forecast: tomorrow predict",
+    )
+
+
+def _no_horizon(model: str | None, horizons: Collection[int], there: Sequence[int]) -> UsageError:
+    """The error where there are forecasts, and none so many sessions ahead."""
+    asked = ", ".join(map(str, sorted(horizons)))
+    return UsageError(
+        "the ledger" if model is None else model,
+        have=f"no forecasts {asked} session{'' if asked == '1' else 's'} ahead",
+        need=f"a horizon that was forecast: {', '.join(map(str, there))}",
+        remedy=f"name it with --horizon, or train a version that forecasts so far: tomorrow train --horizon 1,{asked}",
     )
 
 

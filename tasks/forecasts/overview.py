@@ -1,11 +1,11 @@
 """An overview of versions in Production and of the ledger's forecasts; it makes no database that is missing."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from model.errors import ConfigurationError, NothingInProduction
 from tasks.forecasts.kept_figures import Figures, KeptFigures, total_of
-from tasks.forecasts.summary import newest_of, summarise
+from tasks.forecasts.summary import cone_of, newest_of, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.ledger.totals import Total, Totals
 from tasks.registry.registry import Registry
@@ -16,11 +16,15 @@ from tasks.tracking.client import open_tracking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastOverview(Figures):
-    """A model's forecasts: how many were made, the newest, and the figures of those that count."""
+    """A model's forecasts: how many were made, the newest, and the figures of those that count.
+
+    cone: the forecasts of later sessions that were made with the newest one, the nearest first
+    """
 
     model: str
     forecasts: int
     newest: RecordedForecast
+    cone: tuple[RecordedForecast, ...]
 
 
 def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersion | None]:
@@ -62,12 +66,15 @@ class OverviewReader:
     def _read(self, total: Total, ledger: Ledger, kept: KeptFigures) -> ForecastOverview:
         figures = kept.read(total)
         if figures is None:
-            summary = summarise(total.model, ledger.rows(total.model), self._settings.gate.min_evidence)
+            rows = ledger.rows(total.model, horizon=None)
+            summary = summarise(total.model, rows, self._settings.gate.min_evidence)
             figures = Figures.of(summary)
             kept.write(total_of(summary), figures)
         newest = newest_of(ledger.of_newest_session(total.model))
-        given = asdict(figures) | {"level": newest.level if figures.level is None else figures.level}
-        return ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, **given)
+        cone = cone_of(newest, ledger.further(total.model, newest.as_of)) if total.further else ()
+        given = {each.name: getattr(figures, each.name) for each in fields(Figures)}
+        given["level"] = newest.level if figures.level is None else figures.level
+        return ForecastOverview(model=total.model, forecasts=total.forecasts, newest=newest, cone=cone, **given)
 
 
 def check_there(uri: Address, named: str) -> None:

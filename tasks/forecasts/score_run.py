@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.artifact.sessions_ahead import further_column
 from model.errors import TomorrowError
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
 from tasks.registry.mlflow_registry import quoted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from model.evaluation.evaluation import Evaluation
     from model.evaluation.evidence.live import LiveRecord
     from model.market.prices import Prices, Values
+    from tasks.forecasts.summary import ForecastSummary
     from tasks.registry.registry import Registry
     from tasks.registry.version import RegisteredVersion
 
@@ -64,23 +66,23 @@ def log_windows(
     registry: "Registry",
     version: "RegisteredVersion",
     windows: Sequence[Window],
-    live: "LiveRecord | None",
+    summary: "ForecastSummary",
     *,
     draw: bool,
 ) -> str:
     """Log the windows that are not logged yet; table and figures show all of them. Returns the run's id.
 
-    live: the record of the whole model
-    draw: whether to draw the figures, too
+    summary: of the whole model
+    draw:    whether to draw the figures, too
     """
     run_id, newest = version.tags.get(RUN) or _run(tracking, version), windows[-1].session
     tags = {RUN: run_id}
     if is_unwritten(version, newest, draw=False):
-        _log_metrics(tracking.client, run_id, windows, version.tags.get(WRITTEN, ""), _proofs(live))
+        _log_metrics(tracking.client, run_id, windows, version.tags.get(WRITTEN, ""), _proofs(summary))
         _log_table(tracking.client, run_id, windows)
         tags[WRITTEN] = newest.isoformat()
     if draw and is_unwritten(version, newest, draw=True):
-        _draw(tracking, run_id, version, windows, live)
+        _draw(tracking, run_id, version, windows, summary.live)
         tags[DRAWN] = newest.isoformat()
     if tags.keys() - {RUN}:
         registry.note(version, tags)
@@ -125,15 +127,21 @@ def _draw(
         tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
 
 
-def _proofs(live: "LiveRecord | None") -> dict[date, dict[str, float]]:
-    """Session -> name -> figure of the live record after it; undefined figures are left out."""
-    if live is None:
-        return {}
-    figures = live.by_session()
-    return {
-        session: {name: float(values[row]) for name, values in figures.items() if math.isfinite(values[row])}
-        for row, session in enumerate(live.sessions.tolist())
-    }
+def _proofs(summary: "ForecastSummary") -> dict[date, dict[str, float]]:
+    """Session -> name -> figure of the live record after it; undefined figures are left out.
+
+    Those of later sessions are named after how far ahead they are, such as in_5_live_evidence.
+    """
+    found: dict[date, dict[str, float]] = {}
+    for each in (summary, *summary.further):
+        if each.live is None:
+            continue
+        for name, values in each.live.by_session().items():
+            named = name if each.horizon == 1 else further_column(each.horizon, name)
+            for session, value in zip(each.live.sessions.tolist(), values.tolist(), strict=True):
+                if math.isfinite(value):
+                    found.setdefault(session, {})[named] = value
+    return found
 
 
 def _log_table(client: "MlflowClient", run_id: str, windows: Sequence[Window]) -> None:

@@ -55,13 +55,15 @@ def score_forecasts(
 ) -> Scored:
     """Judge a model's recorded forecasts, log what is new, and request retraining where it is due.
 
+    Windows and advice are of the forecasts of the next session alone.
+
     The forecasts are read here, not passed in: Prefect inspects every value of a task's arguments.
 
     draw: whether to draw the figures of what is new, too
     """
     registry = Registry(tracking)
     calendar = calendar_for(prices.security, tracking.settings, prices.sessions)
-    rows = Ledger(tracking.settings.ledger_uri).rows(model)
+    rows = Ledger(tracking.settings.ledger_uri).rows(model, horizon=None)
     summary = summarise(model, rows, tracking.settings.gate.min_evidence)
     place = Totals(tracking.settings.ledger_uri).place
     KeptFigures(tracking.settings, place).write(total_of(summary), Figures.of(summary))
@@ -82,7 +84,7 @@ def score_forecasts(
             judged = judge_rows(made)
             drifts = drift_of(tracking, version, judged, prices, tracking.settings.score)
             windows[number] = rolling(judged, drifts, tracking.settings.score)
-            runs[number] = log_windows(tracking, registry, version, windows[number], summary.live, draw=draw)
+            runs[number] = log_windows(tracking, registry, version, windows[number], summary, draw=draw)
         watched = () if production is None else windows.get(production.version, ())
         advice, asked = _ask(tracking.settings, registry, production, watched, calendar, now)
     return Scored(
@@ -92,6 +94,7 @@ def score_forecasts(
         judged=summary.judged,
         live=summary.live,
         needed=summary.needed,
+        further=summary.further,
         production=production,
         windows=windows,
         advice=advice,

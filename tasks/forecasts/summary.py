@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -23,6 +23,8 @@ class ForecastSummary:
     judged:  the evaluation of those in `counted` that versions made; None, like most figures, where there are none
     live:    their skill and the evidence for it; None where none of them is a distribution
     needed:  the odds, to 1, that count as proof
+    horizon: how many sessions ahead all of them were made
+    further: the summaries of the same model's forecasts of later sessions, the nearest first
     """
 
     model: str
@@ -31,6 +33,8 @@ class ForecastSummary:
     judged: Evaluation | None
     live: LiveRecord | None
     needed: float
+    horizon: int = 1
+    further: "tuple[ForecastSummary, ...]" = ()
 
     @property
     def forecasts(self) -> int:
@@ -106,12 +110,41 @@ class ForecastSummary:
 
 
 def summarise(model: str, rows: Sequence[RecordedForecast], needed: float) -> ForecastSummary:
-    """Find the forecasts that count, and judge those of versions; odds of `needed` to 1 count as proof."""
+    """Find the forecasts that count, and judge those of versions; odds of `needed` to 1 count as proof.
+
+    Forecasts of each horizon are judged by themselves: those of the next session, which the summary is of, as if there
+    were no others.
+    """
+    by_horizon: dict[int, list[RecordedForecast]] = {1: []}
+    for row in rows:
+        by_horizon.setdefault(row.horizon, []).append(row)
+    first, *others = (_of_horizon(model, each, horizon, needed) for horizon, each in sorted(by_horizon.items()))
+    return replace(first, further=tuple(others))
+
+
+def _of_horizon(model: str, rows: Sequence[RecordedForecast], horizon: int, needed: float) -> ForecastSummary:
     counted = tuple(row for row in rows if row.observed is not None and not row.late)
     of_versions = [row for row in counted if row.version is not None]
     judged = judge_rows(of_versions) if of_versions else None
-    live = None if judged is None else LiveRecord.of(judged)
-    return ForecastSummary(model=model, rows=tuple(rows), counted=counted, judged=judged, live=live, needed=needed)
+    live = None if judged is None else LiveRecord.of(judged, horizon)
+    return ForecastSummary(
+        model=model, rows=tuple(rows), counted=counted, judged=judged, live=live, needed=needed, horizon=horizon
+    )
+
+
+def cone_of(newest: RecordedForecast, further: Sequence[RecordedForecast]) -> tuple[RecordedForecast, ...]:
+    """The forecasts of later sessions that belong to the newest one of the next session, the nearest first.
+
+    further: those that were made as of the same day, by whichever version
+
+    A horizon without skill has the naive distribution in its place, which no version made. What another version said
+    of that day is left out.
+    """
+    found: dict[int, RecordedForecast] = {}
+    for row in sorted(further, key=lambda row: (row.horizon, row.version is not None, row.made_at)):
+        if row.as_of == newest.as_of and row.version in (newest.version, None):
+            found[row.horizon] = row
+    return tuple(found.values())
 
 
 def newest_of(rows: Sequence[RecordedForecast]) -> RecordedForecast:
@@ -120,7 +153,7 @@ def newest_of(rows: Sequence[RecordedForecast]) -> RecordedForecast:
 
 
 def judge_rows(rows: Sequence[RecordedForecast]) -> Evaluation:
-    """The evaluation of forecasts that count, at least one.
+    """The evaluation of forecasts that count, at least one, all of them made as many sessions ahead.
 
     For each session it takes the forecast made from the newest prices; of several, the newest version's.
     """

@@ -5,7 +5,7 @@ refuses any other change.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -201,17 +201,31 @@ class Ledger:
         with self._database.reading() as connection:
             return self._select(connection, *which, forecasts.c.session == newest)
 
-    def by_session(
-        self, model: str | None = None, *, last: int | None = None, skip: int = 0
-    ) -> tuple[RecordedForecast, ...]:
-        """All forecasts of the next session, or a model's, by session, newest last; with `last`, only so many.
+    def further(self, model: str, as_of: date) -> tuple[RecordedForecast, ...]:
+        """A model's forecasts of sessions after the next one that were made as of a day, by version and session."""
+        # That a session is later than the day goes without saying; by that the index finds the newest ones.
+        newest = forecasts.c.model == model, forecasts.c.session > as_of
+        which = *newest, forecasts.c.as_of == as_of, forecasts.c.horizon > 1
+        with self._database.reading() as connection:
+            return self._select(connection, *which)
 
-        skip: how many of the newest to leave out
+    def by_session(
+        self,
+        model: str | None = None,
+        *,
+        last: int | None = None,
+        skip: int = 0,
+        horizons: Collection[int] = (1,),
+    ) -> tuple[RecordedForecast, ...]:
+        """All forecasts, or a model's, by session, newest last; with `last`, only so many.
+
+        skip:     how many of the newest to leave out
+        horizons: so many sessions ahead; those of the next session unless others are given
 
         The database applies that limit, so that years of forecasts are not read for the newest few.
         """
-        columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version"))
-        ahead = sa.select(forecasts).where(forecasts.c.horizon == 1)
+        columns = (forecasts.c[name] for name in ("session", "as_of", "model", "version", "horizon"))
+        ahead = sa.select(forecasts).where(forecasts.c.horizon.in_(sorted(horizons)))
         query = ahead.order_by(*(column.desc() for column in columns)).limit(last).offset(skip)
         with self._database.reading() as connection:
             wanted = query if model is None else query.where(forecasts.c.model == model)

@@ -16,7 +16,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """The counts of a model's forecasts of the next session.
+    """The counts of a model's forecasts of the next session; `further` counts those of later sessions.
 
     forecasts: how many were made
     filled:    how many have their price filled in
@@ -27,6 +27,8 @@ class Total:
     forecasts: int
     filled: int
     newest: datetime | None
+    further: int = 0
+    further_filled: int = 0
 
 
 class Totals:
@@ -42,22 +44,41 @@ class Totals:
 
     def by_model(self) -> tuple[Total, ...]:
         """The total of each model, by name."""
-        filled = forecasts.c.observed_at
-        query = sa.select(forecasts.c.model, sa.func.count(), sa.func.count(filled), sa.func.max(filled))
-        query = query.where(forecasts.c.horizon == 1)
+        filled, ahead = forecasts.c.observed_at, forecasts.c.horizon > 1
+        query = sa.select(
+            forecasts.c.model,
+            sa.func.count().filter(~ahead),
+            sa.func.count(filled).filter(~ahead),
+            sa.func.max(filled).filter(~ahead),
+            sa.func.count().filter(ahead),
+            sa.func.count(filled).filter(ahead),
+        )
         with self._database.reading() as connection:
             rows = connection.execute(query.group_by(forecasts.c.model).order_by(forecasts.c.model)).all()
-        return tuple(Total(model=row[0], forecasts=row[1], filled=row[2], newest=row[3]) for row in rows)
+        names = ("model", "forecasts", "filled", "newest", "further", "further_filled")
+        # Rows of later sessions are written with that of the next one; a copy that lost it has nothing to show.
+        return tuple(Total(**dict(zip(names, row, strict=True))) for row in rows if row[1])
+
+    def by_horizon(self, model: str | None = None) -> dict[str, dict[int, int]]:
+        """Model -> sessions ahead, ascending -> how many forecasts were made; of all models, or of one."""
+        keys = (forecasts.c.model, forecasts.c.horizon)
+        query = sa.select(*keys, sa.func.count()).group_by(*keys).order_by(*keys)
+        found: dict[str, dict[int, int]] = {}
+        with self._database.reading() as connection:
+            wanted = query if model is None else query.where(forecasts.c.model == model)
+            for name, horizon, count in connection.execute(wanted):
+                found.setdefault(name, {})[horizon] = count
+        return found
 
     def by_version(self, model: str) -> dict[int | None, int]:
-        """Version -> number of its forecasts; None stands for the naive distribution."""
-        query = sa.select(forecasts.c.version, sa.func.count()).where(forecasts.c.model == model)
+        """Version -> number of its forecasts of the next session; None stands for the naive distribution."""
+        query = sa.select(forecasts.c.version, sa.func.count()).where(*_next_sessions(model))
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query.group_by(forecasts.c.version))}
 
     def as_of_days(self, model: str) -> dict[date, bool]:
-        """As-of day -> whether a version (not only the naive distribution) forecast from it."""
-        query = sa.select(forecasts.c.as_of, sa.func.max(forecasts.c.version)).where(forecasts.c.model == model)
+        """As-of day -> whether a version (not only the naive distribution) forecast the next session from it."""
+        query = sa.select(forecasts.c.as_of, sa.func.max(forecasts.c.version)).where(*_next_sessions(model))
         with self._database.reading() as connection:
             return {row[0]: row[1] is not None for row in connection.execute(query.group_by(forecasts.c.as_of))}
 
@@ -91,3 +112,8 @@ class Totals:
                 query = sa.select(column).where(column.in_(every[start : start + AT_ONCE])).distinct()
                 found |= set(connection.execute(query).scalars())
         return found
+
+
+def _next_sessions(model: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """A model's forecasts of the next session, so that those of later ones do not count twice."""
+    return forecasts.c.model == model, forecasts.c.horizon == 1

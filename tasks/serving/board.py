@@ -70,6 +70,39 @@ class ForecastRow(Shown):
         return Money.at(self.currency, self.naive)
 
 
+class FurtherRow(Shown):
+    """The forecast of a later session, made with the newest forecast, and how those so far ahead have done.
+
+    Prices are in the currency of the newest forecast.
+
+    horizon:        how many sessions ahead
+    session:        the session that is forecast
+    version:        that made it; null: the naive distribution of changes over as many sessions
+    verdict:        on the skill of the version's configuration so far ahead; naive where nothing is in Production
+    evidence:       the odds, to 1, behind that verdict; null where it was not judged
+    median, quantiles, ranges: as of the newest forecast
+    naive_ranges:   the same levels of the naive distribution of changes over as many sessions
+    scored:         how many forecasts so far ahead count
+    skill, skills, claim, coverage, coverage_level: as of the next session, of these forecasts alone
+    """
+
+    horizon: int
+    session: date
+    version: int | None
+    verdict: ShownVerdict
+    evidence: float | None = None
+    median: float
+    quantiles: dict[float, float]
+    ranges: dict[int, tuple[float, float]]
+    naive_ranges: dict[int, tuple[float, float]]
+    scored: int = 0
+    skill: float | None = None
+    skills: dict[int, float] = Field(default_factory=dict)
+    claim: str | None = None
+    coverage: float | None = None
+    coverage_level: float | None = None
+
+
 class BoardRow(Shown):
     """A model: what is in Production, its newest forecast, how its forecasts have done, and what is wrong.
 
@@ -83,7 +116,9 @@ class BoardRow(Shown):
     promoted_at:     when the version came into Production, and by whom
     trained_as_of:   the newest session that its training knew
     version_days:    the days since that session
-    forecast:        the newest forecast; null where there is none
+    forecast:        the newest forecast of the next session; null where there is none
+    further:         the forecasts of later sessions that were made with it, the nearest first. All other figures are of
+                     the next session alone
     forecasts:       how many were made; `scored`: how many count
     skill:           live CRPS skill over the newest 63 forecasts that count; null where there are fewer
     skills:          the same over the newest 21, 63 and 250, where there are so many
@@ -111,6 +146,7 @@ class BoardRow(Shown):
     trained_as_of: date | None = None
     version_days: int | None = None
     forecast: ForecastRow | None = None
+    further: tuple[FurtherRow, ...] = ()
     forecasts: int = 0
     scored: int = 0
     skill: float | None = None

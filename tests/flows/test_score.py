@@ -252,7 +252,10 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
 
     class Version:
         def predict(self, _: Prices) -> Forecasts:
-            return Forecasts(values=median(quantiles), quantiles=quantiles)
+            return Forecasts(values=median(quantiles), quantiles=quantiles, further={5: 1.1 * quantiles})
+
+        def without(self, _: Prices) -> tuple[str, ...]:
+            return ()
 
     trained = Trained(model=MODEL, run_id=in_production, key="", as_of=date(2013, 6, 28))
     monkeypatch.setattr(make, "trained_as", lambda *_: trained)
@@ -262,6 +265,9 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
         made = run("predict", *friday, "--json").json
         text = run("predict", *friday).out
     assert (made["session"], made["quantiles"]["0.5"]) == (LAST.isoformat(), made["forecast"])
+    assert [entry["horizon"] for entry in made["horizons"]] == [1, 5]
+    week = made["horizons"][1]
+    assert (week["session"], list(week["quantiles"].values())) == ("2013-10-04", (1.1 * quantiles[0]).tolist())
     assert list(made["quantiles"]) == [f"{probability:g}" for probability in PROBABILITIES]
     assert list(made["quantiles"].values()) == quantiles[0].tolist()
     assert made["intervals"]["80"] == [made["quantiles"]["0.1"], made["quantiles"]["0.9"]]
@@ -276,6 +282,12 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
         (status,) = run("status", "--json").json["forecasts"]
         line = run("status").out
     (row,) = Ledger(settings.ledger_uri).rows(MODEL)
+    (later,) = Ledger(settings.ledger_uri).rows(MODEL, horizon=5)
+    assert (later.as_of, str(later.session), later.observed) == (row.as_of, week["session"], None)
+    assert (scored["forecasts"], scored["filled"], scored["waiting"]) == (1, 1, 0)
+    assert [(each["horizon"], each["forecasts"], each["scored"]) for each in scored["horizons"]] == [(5, 1, 0)]
+    assert "5 sessions ahead: 1 made, 0 count; none of a version can be judged yet." in text
+    assert "| 5 | 2013-10-04 |" in artifacts("forecast-sample-open")[-1]
     came = float(prices.column("Open")[-1])
     assert row.observed == came
     crps = crps_by_hand(row.quantiles, came)
@@ -288,3 +300,47 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
     assert scored["log_score"] == pytest.approx(log_density(np.array([came]), quantiles)[0])
     assert 0 < text.index(f"CRPS ${crps:.3f}; best naive distribution (") < text.index("RMSE $")
     assert f"1 scored, CRPS ${crps:.3f}, naive ${min(naive.values()):.3f}; RMSE $" in line
+
+
+@pytest.mark.usefixtures("in_production")
+def test_forecasts_of_later_sessions_are_scored_by_themselves_and_disturb_nothing_of_the_next_one(
+    run: Run, tracking: Tracking, prices: Prices
+) -> None:
+    ledger = Ledger(tracking.settings.ledger_uri)
+    wide = forecasts(prices, error=0.0)
+    bare = [replace(row, quantiles={}, intervals={}, level=None, lower=None, upper=None) for row in wide]
+    made = [distributed(row, half_80=0.1, half_95=0.2) for row in bare]
+    for row in made:
+        ledger.append(row)
+    with clock_at(NOW):
+        run("score", *MARKET)
+        alone = run("score", *MARKET, "--json").json
+        assert "sessions ahead" not in run("score", *MARKET).out
+        status = run("status", "--json").json["forecasts"]
+    assert (alone["retrain"], alone["horizons"]) == (False, [])
+    # Each is off by far, which would be a reason to train again if it were of the next session.
+    for row, later in zip(bare, [*made[4:], *[None] * 4], strict=True):
+        session = LAST + timedelta(days=9) if later is None else later.session
+        naives = {name: naive for name, naive in row.naives.items() if name != "drift"}
+        wrong = replace(row, naives=naives, forecast=row.forecast + 50.0, horizon=5, session=session)
+        ledger.append(distributed(wrong))
+    with clock_at(NOW):
+        mixed = run("score", *MARKET, "--json").json
+        text = run("score", *MARKET).out
+        assert run("status", "--json").json["forecasts"] == status
+    others = ("horizons", "seconds", "prices")
+    assert {name: value for name, value in mixed.items() if name not in others} == {
+        name: value for name, value in alone.items() if name not in others
+    }
+    (week,) = mixed["horizons"]
+    assert (week["horizon"], week["forecasts"], week["scored"]) == (5, SESSIONS, SESSIONS - 4)
+    came = prices.column("Open")[-SESSIONS + 4 :].tolist()
+    ours = [
+        crps_by_hand({p: q + 50.0 for p, q in row.quantiles.items()}, price)
+        for row, price in zip(wide, came, strict=False)
+    ]
+    assert week["crps"] == pytest.approx(sum(ours) / len(ours))
+    assert (week["coverage"], week["live"]["forecasts"], week["live"]["evidence"]) == (0.0, SESSIONS - 4, 1.0)
+    assert f"  5 sessions ahead: {SESSIONS} made, {SESSIONS - 4} count; CRPS " in text
+    assert RetrainingRequests(tracking.settings.ledger_uri).newest(MODEL) is None
+    assert f"Filled in the actual price of 0 of {SESSIONS} forecasts of later sessions." in log_of("score")

@@ -1,6 +1,7 @@
 """`tomorrow score`: its options, its call, its JSON and its text."""
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from model.evaluation.evaluation import Evaluation
     from model.evaluation.monitoring import Window
     from tasks.forecasts.scoring import Scored
+    from tasks.forecasts.summary import ForecastSummary
 
 
 def _versions(scored: "Scored") -> list[dict[str, Any]]:
@@ -66,12 +68,45 @@ class LiveAnswer(Answer):
     pit_ks: float = of("live.pit_ks")
 
 
-def _live(scored: "Scored") -> "Scored | None":
+def _live(scored: "ForecastSummary") -> "ForecastSummary | None":
     return None if scored.live is None else scored
+
+
+class FurtherScore(Answer):
+    """How the forecasts of a later session have done, apart from those of every other horizon.
+
+    horizon: how many sessions ahead; the other figures are those of the same names of `ScoreAnswer`
+    """
+
+    horizon: int = of("scored.horizon")
+    forecasts: Count = of("scored.rows")
+    scored: Count = of("scored.counted")
+    crps: float | None = of("scored.crps")
+    naive_crps: float | None = of("scored.naive_crps")
+    naive_distribution: str | None = of("scored.judged.best_naive_distribution", None)
+    crps_skill: float | None = of("scored.crps_skill")
+    log_score: float | None = of("scored.log_score")
+    level: Annotated[float | None, BeforeValidator(_level)] = of("scored.judged")
+    coverage: float | None = of("scored.coverage")
+    coverages: Annotated[dict[str, float], BeforeValidator(_coverages)] = of("scored.judged")
+    live: Annotated[LiveAnswer | None, BeforeValidator(_live)] = of("scored")
+
+
+@dataclass(frozen=True, slots=True)
+class _Horizon:
+    """One horizon, named as in the report of a scoring."""
+
+    scored: "ForecastSummary"
+
+
+def _further(scored: "Scored") -> list[_Horizon]:
+    return [_Horizon(each) for each in scored.further]
 
 
 class ScoreAnswer(Answer):
     """The object of `tomorrow score --json`; what is undefined is null.
+
+    All of it is of the next session; `horizons` has the later ones, each judged by itself.
 
     The figures are over all forecasts by versions that count, without those of the naive distribution. `crps` and
     `naive_crps` are on the same sessions. `coverage` is that of the widest intervals, at `level`.
@@ -100,6 +135,7 @@ class ScoreAnswer(Answer):
     coverage: float | None = of("scored.coverage")
     coverages: Annotated[dict[str, float], BeforeValidator(_coverages)] = of("scored.judged")
     live: Annotated[LiveAnswer | None, BeforeValidator(_live)] = of("scored")
+    horizons: Annotated[tuple[FurtherScore, ...], BeforeValidator(_further)] = of("scored")
     retrain: bool = of("scored.advice.retrain")
     asked: bool = of("scored.asked")
     reasons: tuple[str, ...] = of("scored.advice.reasons")
@@ -138,7 +174,7 @@ def score_security(wanted: "tuple[PriceRequest, Column]") -> CommandResult:
 
 
 def _text(report: "ScoreReport") -> str:
-    from flows.runs.wording import live_sentence, score_sentences
+    from flows.runs.wording import further_sentence, live_sentence, score_sentences
 
     scored, judged = report.scored, report.scored.judged
     if not scored.rows:
@@ -162,6 +198,7 @@ def _text(report: "ScoreReport") -> str:
             lines.append(f"    The {100 * level:g} % intervals held {held.hits} of {held.n} prices.")
         if (live := live_sentence(scored)) is not None:
             lines.append(f"    {live}")
+    lines += [f"  {further_sentence(each)}" for each in scored.further]
     for version, windows in scored.windows.items():
         lines.append(f"  version {version}: {len(windows)} sessions; {_newest(windows[-1])}")
     lines += [f"  note: {note}" for note in report.notes]

@@ -8,10 +8,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
+from model.artifact.sessions_ahead import FURTHEST
 from model.forecaster.explanation import Explanation
 from tasks.forecasts.listing import ListedForecast, csv_lines
 from tasks.forecasts.overview import check_there
 from tasks.ledger.forecasts import Ledger, RecordedForecast
+from tasks.ledger.totals import Totals
 from tasks.serving.board import BoardRow, Shown
 from tasks.serving.endpoints.models import Model, PageNumber, Shared, row_of, written
 from tasks.serving.endpoints.problems import ErrorAnswer
@@ -22,6 +24,7 @@ CSV = "text/csv"
 Accept = Annotated[str, Header(include_in_schema=False)]
 MOST = 1000
 Size = Annotated[int, Query(ge=1, le=MOST, description="How many to a page.")]
+Horizon = Annotated[int, Query(ge=1, le=FURTHEST, description="How many sessions ahead; 1 is the next session.")]
 Format = Annotated[Literal["json", "csv"] | None, Query(alias="format", description="In place of the header Accept.")]
 
 
@@ -30,6 +33,7 @@ class ForecastAnswer(Shown):
 
     observed: the actual price; `error`: that minus the forecast; null where not known, or not scored
     explanation: what made it wide or narrow: `usual` times every one of `factors` is `scale`; null where there is none
+    horizon:  how many sessions after `as_of`
     crps:     the score of the whole distribution; `naive_crps`: of each naive distribution on the same session
     """
 
@@ -55,14 +59,19 @@ class ForecastAnswer(Shown):
     run_id: str
     fingerprint: str
     explanation: Explanation | None
+    horizon: int
 
 
 class ForecastPage(Shown):
-    """A page of a model's forecasts, newest session first; `total`: how many there are."""
+    """A page of a model's forecasts, newest session first; `total`: how many there are so far ahead.
+
+    horizon: how many sessions ahead all of them were made
+    """
 
     model: str
     ticker: str
     column: str
+    horizon: int
     forecasts: tuple[ForecastAnswer, ...]
     page: int
     size: int
@@ -76,32 +85,47 @@ class ForecastPage(Shown):
     summary="The forecasts of a model, with what happened and the scores",
 )
 def forecasts(
-    service: Shared, model: Model, page: PageNumber = 1, size: Size = 100, form: Format = None, accept: Accept = ""
+    service: Shared,
+    model: Model,
+    page: PageNumber = 1,
+    size: Size = 100,
+    horizon: Horizon = 1,
+    form: Format = None,
+    accept: Accept = "",
 ) -> Response:
     """Newest session first; the header Link names the next page. CSV has the columns of `tomorrow forecasts --csv`."""
     row = row_of(service, model)
-    listed = [ListedForecast(row=forecast) for forecast in _read(service, row, size, (page - 1) * size)]
+    total = _total(service, row, horizon)
+    listed = [ListedForecast(row=each) for each in _read(service, model, total, size, (page - 1) * size, horizon)]
     if form == "csv" or (form is None and _wants_csv(accept)):
         answer = _csv(model, listed)
     else:
         made = tuple(_answer(one) for one in listed)
         named = {"model": model, "ticker": row.ticker, "column": row.column}
-        answer = written(ForecastPage(**named, forecasts=made, page=page, size=size, total=row.forecasts))
+        answer = written(ForecastPage(**named, horizon=horizon, forecasts=made, page=page, size=size, total=total))
     answer.headers["Vary"] = "Accept"
-    if page * size < row.forecasts:
-        chosen = "" if form is None else f"&format={form}"
+    if page * size < total:
+        chosen = ("" if horizon == 1 else f"&horizon={horizon}") + ("" if form is None else f"&format={form}")
         answer.headers["Link"] = (
             f'</api/forecasts/{quote(model, safe="")}?page={page + 1}&size={size}{chosen}>; rel="next"'
         )
     return answer
 
 
-def _read(service: Service, row: BoardRow, last: int, skip: int) -> tuple[RecordedForecast, ...]:
+def _total(service: Service, row: BoardRow, horizon: int) -> int:
+    """How many forecasts there are so many sessions ahead; those of the next session are on the board."""
+    if horizon == 1 or not row.forecasts:
+        return row.forecasts if horizon == 1 else 0
+    check_there(service.settings.ledger_uri, "the ledger")
+    return Totals(service.settings.ledger_uri).by_horizon(row.model).get(row.model, {}).get(horizon, 0)
+
+
+def _read(service: Service, model: str, total: int, last: int, skip: int, horizon: int) -> tuple[RecordedForecast, ...]:
     """The forecasts, newest first; reading makes no ledger that is missing."""
-    if not row.forecasts:
+    if not total:
         return ()
     check_there(service.settings.ledger_uri, "the ledger")
-    return Ledger(service.settings.ledger_uri).by_session(row.model, last=last, skip=skip)[::-1]
+    return Ledger(service.settings.ledger_uri).by_session(model, last=last, skip=skip, horizons=(horizon,))[::-1]
 
 
 def _wants_csv(accept: str) -> bool:

@@ -37,7 +37,8 @@ AGAIN = {"Retry-After": "1"}
 class Predictions(Shown):
     """The answer of MLflow's scoring server, and who made it.
 
-    predictions: one object for each origin: `forecast` (the median), bounds and quantiles, in the unit of the prices
+    predictions: one object for each origin: `forecast` (the median), bounds and quantiles, in the unit of the prices;
+                 of a version with further horizons also those so many sessions ahead, such as `in_5_forecast`
     version:     the version of the model that made all of them; `run_id`: the run that trained it
     without:     the other series that the version knows, and that the newest row lacks: it forecasts without them
     """

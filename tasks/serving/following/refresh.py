@@ -11,11 +11,12 @@ from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.config import Column
 from model.errors import TomorrowError, masked
 from model.forecaster.forecasts import interval_of
+from tasks.forecasts.kept_figures import Figures
 from tasks.forecasts.overview import ForecastOverview, OverviewReader
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.ledger.retraining_requests import RetrainingRequest, RetrainingRequests
 from tasks.prices.inventory import Holding, stored_prices
-from tasks.serving.board import Board, BoardRow, ForecastRow
+from tasks.serving.board import Board, BoardRow, ForecastRow, FurtherRow
 from tasks.serving.following.production import InProduction
 from tasks.settings import Settings
 from tasks.system import durations
@@ -173,6 +174,7 @@ class Sources:
             return {}
         return {
             "forecast": forecast_row(self.overview.newest),
+            "further": tuple(map(self._further, self.overview.cone)),
             "forecasts": self.overview.forecasts,
             "scored": self.overview.scored,
             "skill": self.overview.skills.get(QUARTER),
@@ -181,6 +183,10 @@ class Sources:
             "coverage": self.overview.coverage,
             "coverage_level": self.overview.level,
         }
+
+    def _further(self, row: RecordedForecast) -> FurtherRow:
+        figures = None if self.overview is None else self.overview.further.get(row.horizon)
+        return further_row(row, figures, {} if self.there is None else self.there.version.tags, is_known=self.is_known)
 
     def _alarms(self, may_lack: int, day: date) -> Iterator[str]:
         if self.trouble is not None:
@@ -201,9 +207,6 @@ class Sources:
 
 def forecast_row(row: RecordedForecast) -> ForecastRow:
     """A forecast of the ledger, as the board shows it."""
-    made = row.naive_quantiles
-    whole = {name: found for name, found in made.items() if set(PROBABILITIES) <= set(found)}
-    naive = whole.get(SHOWN_NAIVE) or next(iter(whole.values()), None)
     return ForecastRow(
         session=row.session,
         as_of=row.as_of,
@@ -213,7 +216,7 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         ranges=dict(row.intervals),
         naive=row.naive,
         naive_name=row.naive_name,
-        naive_ranges={} if naive is None else {level: interval_of(naive, level) for level in LEVELS},
+        naive_ranges=_naive_ranges(row),
         currency=row.currency,
         made_at=row.made_at,
         late=row.late,
@@ -222,3 +225,39 @@ def forecast_row(row: RecordedForecast) -> ForecastRow:
         explanation=row.explanation,
         without=row.without,
     )
+
+
+def further_row(
+    row: RecordedForecast, figures: Figures | None, tags: Mapping[str, str], *, is_known: bool = True
+) -> FurtherRow:
+    """A forecast of a later session, as the board shows it.
+
+    tags:     of the version in Production; none where nothing is there
+    is_known: whether the registry was ever asked what is in Production
+    """
+    verdict = tags.get(f"verdict.{row.horizon}") or ("naive" if is_known and row.version is None else "not judged")
+    done = {} if figures is None else {"scored": figures.scored, "skills": figures.skills, "claim": figures.claim}
+    return FurtherRow.model_validate(
+        {
+            "horizon": row.horizon,
+            "session": row.session,
+            "version": row.version,
+            "verdict": verdict,
+            "evidence": tags.get(f"evidence.{row.horizon}") or None,
+            "median": row.forecast,
+            "quantiles": dict(row.quantiles),
+            "ranges": dict(row.intervals),
+            "naive_ranges": _naive_ranges(row),
+            **done,
+            "skill": None if figures is None else figures.skills.get(QUARTER),
+            "coverage": None if figures is None else figures.coverage,
+            "coverage_level": row.level if figures is None or figures.level is None else figures.level,
+        }
+    )
+
+
+def _naive_ranges(row: RecordedForecast) -> dict[int, tuple[float, float]]:
+    """The ranges of the naive distribution that stands beside a forecast, where the ledger has one."""
+    whole = {name: found for name, found in row.naive_quantiles.items() if set(PROBABILITIES) <= set(found)}
+    naive = whole.get(SHOWN_NAIVE) or next(iter(whole.values()), None)
+    return {} if naive is None else {level: interval_of(naive, level) for level in LEVELS}

@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tasks.serving.board import Board, BoardRow, ForecastRow, ShownVerdict, Standing
-from tasks.serving.pages.factor_bars import FactorBars, factor_bars
-from tasks.serving.pages.range_bar import RangeBar, range_bar
-from tasks.serving.pages.wording import DASH
+from model.market.money import Money
+from tasks.serving.board import Board, BoardRow, ForecastRow, FurtherRow, ShownVerdict, Standing
+from tasks.serving.pages.pictures.cone import Cone, cone_picture
+from tasks.serving.pages.pictures.factor_bars import FactorBars, factor_bars
+from tasks.serving.pages.pictures.range_bar import RangeBar, range_bar
+from tasks.serving.pages.wording import DASH, day
 
 SIZE = 50
 QUARTER = 63
+NAIVE_AHEAD = "the naive distribution"
 Order = Literal["name", "alarms", "skill", "width", "age"]
 ORDERS: dict[Order, str] = {
     "name": "name",
@@ -59,19 +62,63 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherView:
+    """A session after the next one, as it is written.
+
+    naive: whether the naive distribution stands there, in grey
+    known: what is known of the skill so far ahead; where the naive distribution stands in, that it does
+    """
+
+    row: FurtherRow
+    when: str
+    median: str
+    ranges: tuple[str, str]
+    naive: bool
+    known: str
+
+    @classmethod
+    def of(cls, row: FurtherRow, money: Money) -> "FurtherView":
+        """The view of a horizon."""
+        first, second = (money.span(*row.ranges[level]) if level in row.ranges else DASH for level in (80, 95))
+        naive = row.version is None
+        known = {"naive": NAIVE_AHEAD}.get(row.verdict, f"{row.verdict}, so {NAIVE_AHEAD}" if naive else row.verdict)
+        return cls(
+            row=row,
+            when=f"{row.horizon} sessions ahead, {day(row.session)}",
+            median=money.price(row.median),
+            ranges=(first, second),
+            naive=naive,
+            known=known,
+        )
+
+    @property
+    def sign(self) -> str:
+        """The sign of its verdict."""
+        return SIGNS.get(self.row.verdict, "\N{MIDDLE DOT}")
+
+    @property
+    def counts(self) -> str:
+        """How many of the forecasts for the live skill there are, where there are too few; else empty."""
+        return "" if self.row.skill is not None else _too_few(self.row.scored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
     """A row, with what is written in it beside the row's own values.
 
-    made:   the newest forecast; bar: its ranges as a picture
-    why:    what made it wide or narrow; None where it has no explanation
-    by:     who made it, where that is not the version in Production; empty otherwise
-    counts: how many of the forecasts for the live skill there are, where there are too few; else empty
+    made:    the newest forecast; bar: its ranges as a picture
+    why:     what made it wide or narrow; None where it has no explanation
+    further: the sessions after the next one; cone: all of them as a picture, None where there is none
+    by:      who made it, where that is not the version in Production; empty otherwise
+    counts:  how many of the forecasts for the live skill there are, where there are too few; else empty
     """
 
     row: BoardRow
     made: ForecastRow | None
     bar: RangeBar | None
     why: FactorBars | None
+    further: tuple[FurtherView, ...]
+    cone: Cone | None
     by: str
     counts: str
 
@@ -84,6 +131,8 @@ class RowView:
             made=made,
             bar=None if made is None else range_bar(made),
             why=None if made is None else factor_bars(made.explanation),
+            further=() if made is None else tuple(FurtherView.of(one, made.money) for one in row.further),
+            cone=None if made is None else cone_picture(made, row.further),
             by=_maker(row, made),
             counts="" if row.skill is not None else _too_few(row.scored),
         )
@@ -92,6 +141,12 @@ class RowView:
     def key(self) -> str:
         """An id for its element: of the name's letters, the others as numbers."""
         return "row-" + "".join(at if at.isascii() and at.isalnum() else f"_{ord(at):x}" for at in self.row.model)
+
+    @property
+    def ahead(self) -> str:
+        """Which sessions after the next one are forecast, too: `2, 5 and 21 sessions ahead`."""
+        *others, last = (str(one.row.horizon) for one in self.further)
+        return f"{', '.join(others)}{' and ' if others else ''}{last} sessions ahead"
 
     @property
     def sign(self) -> str:

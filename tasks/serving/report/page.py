@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from tasks.serving.board import Board
-from tasks.serving.pages.board_view import BoardView, Chosen, RowView, view_board
+from tasks.serving.pages.board_view import BoardView, Chosen, FurtherView, RowView, view_board
 from tasks.serving.pages.static_files import FOLDER
 from tasks.serving.pages.templating import rendered
 from tasks.serving.pages.wording import plural, skill
@@ -38,6 +38,7 @@ def _lines(board: Board, view: BoardView, day: date, most: int | None) -> Iterat
     shown = view.rows if most is None else view.rows[:most]
     for row in shown:
         yield _line(row)
+        yield from (f"    {_ahead(one)}" for one in row.further)
         yield from (f"    ! {alarm}" for alarm in row.row.alarms)
     if len(shown) < len(view.rows):
         yield f"... and {plural(len(view.rows) - len(shown), 'model')} more, in the report."
@@ -54,3 +55,7 @@ def _line(view: RowView) -> str:
         f"- {row.model} {made.session}: {view.price(made.median)}{ranges}; naive {view.price(made.naive)} "
         f"({standing}{live}){' LATE' if made.late else ''}"
     )
+
+
+def _ahead(one: FurtherView) -> str:
+    return f"{one.when}: {one.median}, 80 % {one.ranges[0]}, 95 % {one.ranges[1]} ({one.known})"

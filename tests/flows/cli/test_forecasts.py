@@ -18,7 +18,7 @@ from model.forecaster.explanation import Explanation
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
 from tasks.settings import read_settings
-from tests.tasks.forecasts.recorded import distributed, forecast
+from tests.tasks.forecasts.recorded import ahead, distributed, forecast
 
 HEADINGS = ["session", "model", "by", "forecast", "95 % interval", "naive", "happened", "CRPS"]
 # The CRPS of a median that is off by 0.5, whose 80 and 95 % intervals reach 1 and 2 to both sides.
@@ -210,3 +210,60 @@ def test_it_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], env=os.environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]")
+
+
+@pytest.mark.usefixtures("home")
+def test_the_list_is_of_the_next_session_with_the_newest_cone_below_and_of_others_on_request(told: Told) -> None:
+    before = distributed(forecast(40, 3))
+    record(before, off=0.5)
+    _, plain, _ = told("TEST-Open")
+    assert "ahead" not in plain
+    record(ahead(before), off=0.5)
+    newest = distributed(forecast(41, 3))
+    record(newest, ahead(newest), replace(ahead(newest, 13), version=None))
+    code, out, _ = told("TEST-Open")
+    assert (code, len(table(out))) == (0, 2)
+    assert out.splitlines()[-4:] == [
+        "Further ahead, from 2019-02-26 (version 3):",
+        "  5 sessions ahead, on 2019-03-05: $141.00 (80%: $140.00 to $142.00, 95%: $139.00 to $143.00)",
+        "  13 sessions ahead, on 2019-03-15: $141.00 (80%: $140.00 to $142.00, 95%: $139.00 to $143.00), the naive "
+        "distribution",
+        "  --horizon 5,13 lists the forecasts so many sessions ahead.",
+    ]
+    answer = json.loads(told("TEST-Open", "--json")[1])
+    assert (answer["total"], answer["horizons"]) == (2, [1, 5, 13])
+    assert [row["horizon"] for row in answer["forecasts"]] == [1, 1]
+    assert [(row["horizon"], row["version"], row["session"]) for row in answer["cone"]] == [
+        (5, 3, "2019-03-05"),
+        (13, None, "2019-03-15"),
+    ]
+    code, out, _ = told("--horizon", "5,13")
+    assert [[cell.strip() for cell in row[:3]] for row in table(out)] == [
+        ["2019-03-04", "5", "TEST-Open"],
+        ["2019-03-05", "5", "TEST-Open"],
+        ["2019-03-15", "13", "TEST-Open"],
+    ]
+    assert SCORE in out
+    assert len(table(told("--horizon", "1")[1])) == 2
+
+
+@pytest.mark.usefixtures("home")
+def test_the_csv_of_a_later_session_holds_that_alone(told: Told, home: Path) -> None:
+    row = distributed(forecast(40, 3))
+    record(row, ahead(row))
+    file = home / "forecasts.csv"
+    for horizons, expected in (("1", ["1"]), ("5", ["5"]), ("1,5", ["1", "5"])):
+        assert told("--horizon", horizons, "--csv", str(file))[0] == 0
+        with file.open(encoding="utf-8", newline="") as text:
+            assert [line["horizon"] for line in csv.DictReader(text)] == expected
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("0", "'0' is no list"), ("22", "'22' is no list"), ("week", "'week' is no list"), ("21", "no forecasts 21")],
+)
+def test_a_horizon_that_there_is_not_is_named(told: Told, asked: str, found: str) -> None:
+    record(forecast(40))
+    code, _, err = told("--horizon", asked)
+    assert (code, found in err) == (2, True)

@@ -9,7 +9,7 @@ import pytest
 
 from flows.runs.artifacts import artifact_key, forecast_note
 from model.forecaster.explanation import Explanation
-from tests.tasks.forecasts.recorded import distributed, forecast
+from tests.tasks.forecasts.recorded import ahead, distributed, forecast
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,16 @@ def test_a_forecast_without_a_distribution_shows_no_interval() -> None:
     note = forecast_note(forecast(40))
     assert "interval" not in note
     assert "data:image/svg+xml;base64," in note
+
+
+def test_later_sessions_are_a_table_that_names_who_forecast_each() -> None:
+    made = distributed(replace(forecast(40), forecast=100.0, currency="USD"))
+    note = forecast_note(made, [ahead(made), replace(ahead(made, 13), version=None)])
+    assert "sessions ahead" not in forecast_note(made)
+    table = [line for line in note.splitlines() if line.startswith("|")][-4:]
+    assert table == [
+        "| sessions ahead | session | median | 80 % | 95 % | by |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| 5 | 2019-03-04 | $100.00 | $99.00 to $101.00 | $98.00 to $102.00 | version 1 |",
+        "| 13 | 2019-03-14 | $100.00 | $99.00 to $101.00 | $98.00 to $102.00 | naive |",
+    ]

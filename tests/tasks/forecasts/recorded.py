@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -71,3 +71,13 @@ def crps_by_hand(quantiles: Mapping[float, float], observed: float) -> float:
         2 * (high - low) * max(p * (observed - quantiles[p]), (p - 1) * (observed - quantiles[p]))
         for p, low, high in zip(levels, edges, edges[1:], strict=False)
     )
+
+
+def ahead(row: RecordedForecast, horizon: int = 5, price: float | None = None) -> RecordedForecast:
+    """The forecast of a later session that was made with this one; `price`: what has happened then."""
+    place = int(np.searchsorted(PRICES.sessions, np.datetime64(row.session, "D"))) + horizon - 1
+    session = PRICES.day(place) if place < len(PRICES) else row.session + timedelta(days=2 * horizon)
+    at = None if price is None else row.made_at + timedelta(days=2 * horizon)
+    # A drift is of as many sessions, which this one is not.
+    naives = {name: naive for name, naive in row.naives.items() if name != "drift"}
+    return replace(row, horizon=horizon, session=session, naives=naives, observed=price, observed_at=at)

@@ -12,7 +12,7 @@ from tasks.forecasts.summary import summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking
-from tests.tasks.forecasts.recorded import PRICES, distributed, forecast
+from tests.tasks.forecasts.recorded import PRICES, ahead, distributed, forecast
 
 MODEL = "TEST-Open"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -111,3 +111,37 @@ def test_of_old_versions_only_those_with_a_new_price_are_asked_for(
     ledger.fill_in([(newer[1], 141.0)], at=NOW + timedelta(days=69))
     score_forecasts(tracking, MODEL, PRICES, NOW)
     assert asked == [47, 48], "version 1 was filled in more than thirty days before"
+
+
+def test_forecasts_of_later_sessions_are_kept_apart_and_change_no_figure_of_the_next_one(
+    tracking: Tracking, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = as_computed(ledger, tracking.settings)
+    rows = ledger.rows(MODEL)
+    for row in rows:
+        ledger.append(ahead(replace(row, observed=None, observed_at=None)))
+    before = seen(tracking.settings)
+    assert (of(before), before.forecasts, before.newest) == (expected, 6, rows[-1])
+    assert before.cone == (ahead(rows[-1]),)
+    assert before.further[5].scored == 0
+    ledger.fill_in([(row, 150.0) for row in ledger.unfilled(MODEL) if row.horizon == 5], at=NOW + timedelta(days=1))
+    after = seen(tracking.settings)
+    assert (of(after), after.forecasts) == (expected, 6)
+    assert (after.further[5].scored, after.further[5].claim) == (
+        6,
+        "not distinguishable from chance (evidence 1.0 to 1 on 6 forecasts)",
+    )
+    monkeypatch.setattr(Ledger, "rows", no_rows)
+    assert seen(tracking.settings) == after
+
+
+def test_a_later_session_asks_for_no_retraining_and_is_in_no_window(tracking: Tracking, ledger: Ledger) -> None:
+    alone = score_forecasts(tracking, MODEL, PRICES, NOW)
+    for row in ledger.rows(MODEL):
+        further = ahead(replace(row, observed=None, observed_at=None))
+        ledger.append(further)
+        ledger.fill_in([(further, 9000.0)], at=NOW)
+    scored = score_forecasts(tracking, MODEL, PRICES, NOW)
+    assert (scored.advice, scored.asked, scored.scored) == (alone.advice, alone.asked, alone.scored)
+    assert scored.windows.keys() == alone.windows.keys()
+    assert (scored.further[0].horizon, scored.further[0].scored) == (5, 6)

@@ -11,7 +11,7 @@ from model.market.prices import COLUMNS, Prices
 from tasks.forecasts.outcomes import find_outcomes
 from tasks.forecasts.summary import summarise
 from tasks.ledger.forecasts import Ledger
-from tests.tasks.forecasts.recorded import PRICES, crps_by_hand, distributed, forecast
+from tests.tasks.forecasts.recorded import PRICES, ahead, crps_by_hand, distributed, forecast
 
 
 def scaled(factor: float, rows: slice = slice(None)) -> Prices:
@@ -90,3 +90,13 @@ def test_a_split_cannot_be_told_from_one_price_alone() -> None:
     old = replace(made, naives={"newest_Close": made.naive})
     assert find_outcomes([old], PRICES).known == ((old, PRICES.column("Open")[40]),)
     assert find_outcomes([old], scaled(0.5)).known == ()
+
+
+def test_what_came_of_a_later_session_is_found_and_counted_apart() -> None:
+    made, waiting = forecast(40), forecast(58)
+    week = ahead(made)
+    found = find_outcomes([made, week, ahead(waiting)], PRICES)
+    assert found.known == ((made, PRICES.column("Open")[40]), (week, PRICES.column("Open")[44]))
+    assert (found.of_next_session, found.waiting, found.waiting_further) == (1, 0, 1)
+    (note,) = find_outcomes([week], scaled(0.5)).notes
+    assert f"since {PRICES.day(44)} was forecast (version 1, 5 sessions ahead): the actual price" in note

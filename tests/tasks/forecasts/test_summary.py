@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model.evaluation.evidence.live import LiveRecord
 from tasks.forecasts.overview import forecast_overviews
 from tasks.forecasts.scoring import score_forecasts
-from tasks.forecasts.summary import judge_rows, summarise
+from tasks.forecasts.summary import cone_of, judge_rows, summarise
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.tracking.client import Tracking
-from tests.tasks.forecasts.recorded import PRICES, crps_by_hand, distributed, forecast
+from tests.tasks.forecasts.recorded import PRICES, ahead, crps_by_hand, distributed, forecast
 
 MODEL = "TEST-Open"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -133,3 +134,43 @@ def test_status_and_score_report_the_same(tracking: Tracking) -> None:
     assert (scored.coverage, scored.level) == (seen.coverage, seen.level) == (1.0, 0.95)
     assert scored.claim == seen.claim is not None
     assert (scored.evidence, scored.skills) == (seen.evidence, seen.skills)
+
+
+def test_forecasts_of_later_sessions_are_judged_by_themselves_and_change_nothing_of_the_next_one() -> None:
+    rows = [distributed(forecast(row), half_80=0.5 + row % 3 / 2) for row in range(40, 50)]
+    first = [over(row, 139.0 + row.forecast % 7) for row in rows]
+    week = [ahead(row, 5, 150.0) for row in rows]
+    month = [replace(ahead(row, 21, 10.0), version=None) for row in rows[:3]]
+    alone, mixed = summarise(MODEL, first, 20), summarise(MODEL, [*month, *week, *first], 20)
+    names = ("rows", "counted", "forecasts", "scored", "crps", "naive_crps", "rmse", "coverage", "evidence", "claim")
+    for name in (*names, "skills", "level", "newest", "log_score", "crps_skill", "naive_rmse"):
+        assert getattr(mixed, name) == getattr(alone, name), name
+    assert alone.further == ()
+    five, twenty_one = mixed.further
+    assert (five.horizon, five.forecasts, five.scored) == (5, 10, 10)
+    expected = [crps_by_hand(row.quantiles, 150.0) for row in week]
+    assert five.crps == pytest.approx(sum(expected) / 10)
+    assert (twenty_one.horizon, twenty_one.scored, twenty_one.judged, twenty_one.claim) == (21, 3, None, None)
+
+
+def test_a_later_session_is_bet_on_once_by_each_of_as_many_bettors_as_it_is_far_ahead() -> None:
+    rows = [distributed(forecast(row), half_80=0.01, half_95=0.02) for row in range(30, 50)]
+    right = [ahead(row, 5, row.forecast) for row in rows]
+    (five,) = summarise(MODEL, right, 20).further
+    nearest = summarise(MODEL, [over(row, row.forecast) for row in rows], 20)
+    assert five.live is not None
+    assert five.evidence == LiveRecord.of(five.live.judged, 5).evidence.odds  # type: ignore[union-attr]
+    assert 1 < five.evidence < nearest.evidence  # type: ignore[operator]
+
+
+def test_the_cone_is_what_was_made_with_the_newest_forecast_or_stands_in_for_it() -> None:
+    newest = distributed(forecast(40, version=3))
+    week, month = ahead(newest, 5), replace(ahead(newest, 21), version=None)
+    others = (
+        replace(week, version=2),
+        replace(ahead(forecast(39, version=3)), horizon=10),
+        replace(week, version=None),
+    )
+    assert cone_of(newest, (month, *others, week)) == (week, month)
+    assert cone_of(replace(newest, version=4), (month, *others, week)) == (others[2], month)
+    assert cone_of(newest, ()) == ()

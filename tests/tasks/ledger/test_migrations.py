@@ -188,3 +188,22 @@ def test_an_open_ledger_of_this_version_never_loads_alembic(tmp_path: Path) -> N
         "import sys; from tasks.ledger.forecasts import Ledger; Ledger(sys.argv[1]); sys.exit('alembic' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", look, address], check=True, cwd=ROOT)
+
+
+# Opens a ledger of an older version, and is killed when it has sent so many statements that change its tables.
+KILLED_UPGRADE = KILLED.replace('("CREATE", "INSERT")', '("CREATE", "INSERT", "ALTER", "DROP", "UPDATE")')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statements", [0, 3, 12, 40])
+def test_a_process_that_is_killed_while_it_upgrades_an_old_ledger_leaves_it_as_it_was(
+    first: str, statements: int
+) -> None:
+    command = [sys.executable, "-c", KILLED_UPGRADE, first, str(statements)]
+    killed = subprocess.run(command, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert killed.returncode == -signal.SIGKILL
+    assert versions(first) == [1]
+    with sa.create_engine(first, poolclass=sa.NullPool).connect() as connection:
+        assert not {each["name"] for each in sa.inspect(connection).get_columns("forecasts")} & set(SINCE)
+    assert Ledger(first).rows() == (FORECAST,)
+    assert versions(first) == [LEDGER_VERSION]

@@ -47,3 +47,20 @@ def test_the_totals_are_those_of_the_rows(uri: str) -> None:
     assert [row.as_of for row in ledger.unfilled("META-Open")] == [FIRST + timedelta(days=days) for days in (1, 1, 2)]
     assert [row.session for row in ledger.of_newest_session("META-Open")] == [date(2020, 1, 4)]
     assert ledger.of_newest_session("NONE-Open") == ()
+
+
+def test_later_sessions_are_counted_by_themselves(uri: str) -> None:
+    ledger, totals = Ledger(uri), Totals(uri)
+    first, later = made(0), made(0, horizon=5)
+    ledger.append_all([first, later, made(0, horizon=21, version=None)])  # type: ignore[list-item]
+    ledger.fill_in([(first, 205.0), (later, 206.0)], at=SCORED)  # type: ignore[list-item]
+    (total,) = totals.by_model()
+    assert total == Total(model="META-Open", forecasts=1, filled=1, newest=SCORED, further=2, further_filled=1)
+    assert totals.by_horizon() == {"META-Open": {1: 1, 5: 1, 21: 1}} == totals.by_horizon("META-Open")
+    assert totals.by_horizon("NONE-Open") == {}
+    assert totals.by_version("META-Open") == {3: 1}
+    assert totals.as_of_days("META-Open") == {FIRST: True}
+    assert [row.horizon for row in ledger.further("META-Open", FIRST)] == [21, 5]
+    assert ledger.further("META-Open", FIRST + timedelta(days=1)) == ()
+    assert [row.horizon for row in ledger.by_session("META-Open")] == [1]
+    assert sorted(row.horizon for row in ledger.by_session("META-Open", horizons=(5, 21))) == [5, 21]

@@ -1,6 +1,8 @@
 """What programs are answered, of a board in memory and a ledger."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
+from tasks.ledger.forecasts import Ledger
 from tasks.serving.board import Board
 from tasks.serving.endpoints import forecasts, invocations, problems
 from tasks.serving.following.loaded import LoadedVersion
@@ -75,3 +78,27 @@ def test_an_answer_names_the_series_that_the_newest_row_lacks() -> None:
     assert loaded.without(pd.DataFrame({**rows, "^vix": [18.8, None]})) == ()
     assert loaded.without(pd.DataFrame({**rows, "^VIX": [None, 18.8]})) == ("^VIX",)
     assert LoadedVersion("META-Open", 1, "r", cast("Any", Forecaster()), ()).without(pd.DataFrame(rows)) == ()
+
+
+def test_the_forecasts_of_a_later_session_are_asked_for_by_how_far_ahead_it_is(
+    client: TestClient, service: FakeService
+) -> None:
+    row = write_ledger(service.settings, sessions=12)
+    service.board = Board(read_at=AT, rows=(row,))
+    before = client.get("/api/forecasts/META-Open").json()
+    ledger = Ledger(service.settings.ledger_uri)
+    for made in ledger.rows("META-Open")[:3]:
+        further = replace(made, horizon=5, session=made.session + timedelta(days=7), observed=None, observed_at=None)
+        ledger.append(further)
+    assert client.get("/api/forecasts/META-Open").json() == before
+    assert (before["total"], before["horizon"]) == (12, 1)
+    answer = client.get("/api/forecasts/META-Open", params={"horizon": 5, "size": 2})
+    page = answer.json()
+    assert (page["total"], page["horizon"]) == (3, 5)
+    assert [each["horizon"] for each in page["forecasts"]] == [5, 5]
+    assert page["forecasts"][0]["session"] > page["forecasts"][1]["session"]
+    assert answer.headers["link"] == '</api/forecasts/META-Open?page=2&size=2&horizon=5>; rel="next"'
+    lines = client.get("/api/forecasts/META-Open?horizon=5&format=csv").text.splitlines()
+    assert (len(lines), lines[0].rpartition(",")[2], lines[1].rpartition(",")[2]) == (4, "horizon", "5")
+    assert client.get("/api/forecasts/META-Open?horizon=21").json()["forecasts"] == []
+    assert client.get("/api/forecasts/META-Open?horizon=22").status_code == 422

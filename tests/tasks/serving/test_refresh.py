@@ -15,7 +15,7 @@ from tasks.serving.following.production import InProduction, ProductionLook
 from tasks.serving.following.refresh import BoardReader
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking
-from tests.tasks.forecasts.recorded import distributed, forecast
+from tests.tasks.forecasts.recorded import ahead, distributed, forecast
 from tests.tasks.serving.pages.given import write_ledger
 
 AT = datetime(2020, 3, 30, 12, tzinfo=UTC)
@@ -156,3 +156,31 @@ def test_a_forecast_whose_session_is_over_does_not_pass_for_the_next_one(
     write_ledger(settings, sessions=12)  # the newest is of 2026-11-30
     (row,) = BoardReader(settings).read(datetime.fromisoformat(at), 0.0, {"META-Open": None}, {}, {}).rows
     assert ["The newest forecast is of 2026-11-30, which is over." in alarm for alarm in row.alarms] == [True] * over
+
+
+def test_the_newest_cone_stands_in_the_row_and_later_sessions_change_nothing_else_of_it(
+    settings: Settings, ledger: Ledger
+) -> None:
+    before = board(BoardReader(settings), THERE).rows[1]
+    first, newest = (replace(row, observed=None, observed_at=None) for row in ledger.rows("TEST-Open"))
+    week = ahead(first)
+    ledger.append_all([week, ahead(newest), replace(ahead(newest, 13), version=None, run_id="")])
+    ledger.fill_in([(week, 9000.0)], at=AT)
+    tags = {
+        **VERSION.tags,
+        "verdict.5": "undecided",
+        "evidence.5": "3.1",
+        "verdict.13": "no skill",
+        "evidence.13": "0.5",
+    }
+    there = replace(THERE, version=replace(VERSION, tags=tags))
+    row = board(BoardReader(settings), there).rows[1]
+    assert row.model_copy(update={"further": ()}) == before
+    assert before.further == ()
+    five, thirteen = row.further
+    assert (five.horizon, five.version, five.verdict, five.evidence) == (5, 1, "undecided", 3.1)
+    assert (five.session, five.scored, five.coverage, five.coverage_level) == (ahead(newest).session, 1, 0.0, 0.95)
+    assert five.ranges == newest.intervals
+    assert (thirteen.horizon, thirteen.version, thirteen.verdict, thirteen.scored) == (13, None, "no skill", 0)
+    nothing = board(BoardReader(settings), None).rows[1]
+    assert [each.verdict for each in nothing.further] == ["not judged", "naive"]

@@ -11,6 +11,7 @@ from flows.cli.command import command
 from flows.cli.configuration import prepare
 from flows.cli.options import number, option, path
 from flows.cli.result import Answer, CommandResult, Moment, lines, of, table
+from model.artifact.sessions_ahead import FURTHEST
 from model.forecaster.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # How many of the newest a terminal shows without --last.
 SHOWN = 30
+HEAD = ("model", "by", "forecast", "naive", "happened", "CRPS", "")
 
 
 def positive(text: str | int) -> int:
@@ -28,6 +30,17 @@ def positive(text: str | int) -> int:
     if number(text) < 1:
         raise typer.BadParameter(f"{text!r} is not 1 or more")
     return min(number(text), 2**31 - 1)  # what every database can hold
+
+
+def ahead(text: str) -> str:
+    """Sessions ahead as they are written, such as 5 or 1,5."""
+    try:
+        found = sorted({int(each) for each in text.split(",")})
+    except ValueError:
+        found = []
+    if not found or found[0] < 1 or found[-1] > FURTHEST:
+        raise typer.BadParameter(f"{text!r} is no list of sessions ahead from 1 to {FURTHEST}, such as 1,5")
+    return ",".join(map(str, found))
 
 
 class ListedAnswer(Answer):
@@ -38,6 +51,7 @@ class ListedAnswer(Answer):
     error:      actual price minus forecast; null for a late one, which has no score
     crps:       of its distribution; naive_crps: of each naive distribution by name
     explanation: what made it wide or narrow: usual times every one of factors is scale; null where there is none
+    horizon:    how many sessions ahead it is; 1 is the next session
     """
 
     session: date = of("row.session")
@@ -69,13 +83,16 @@ class ListedAnswer(Answer):
     run_id: str = of("row.run_id")
     fingerprint: str = of("row.fingerprint")
     explanation: Explanation | None = of("row.explanation")
+    horizon: int = of("row.horizon")
 
 
 class ForecastsAnswer(Answer):
     """The object of `tomorrow forecasts --json`.
 
     model:     the one that was asked for; null for all
-    total:     how many forecasts there are, of it or of all
+    total:     how many forecasts there are of the horizons that were asked for, of it or of all
+    horizons:  how many sessions ahead there are forecasts in the ledger, of it or of all
+    cone:      of one model: its newest forecasts of sessions after the next one, the nearest first
     forecasts: all of them, or the --last ones, by session, the newest last
     csv:       the file that they were written to, if one was named
     """
@@ -83,6 +100,8 @@ class ForecastsAnswer(Answer):
     model: str | None
     total: int
     forecasts: tuple[ListedAnswer, ...]
+    horizons: tuple[int, ...]
+    cone: tuple[ListedAnswer, ...]
     csv: str | None
 
 
@@ -99,18 +118,23 @@ def forecasts(
         int | None,
         option("--last", "N", f"Only the newest N (default: all; on a terminal {SHOWN}).", parser=positive),
     ] = None,
+    horizon: Annotated[
+        str, option("--horizon", "N,N", "Those made so many sessions ahead, such as 5 or 1,5.", parser=ahead)
+    ] = "1",
 ) -> CommandResult:
     """List the forecasts in the ledger, with the actual prices and the scores."""
     settings, _ = prepare()
     from tasks.forecasts.listing import list_forecasts, write_csv
 
-    listing = list_forecasts(settings, model, last)
+    listing = list_forecasts(settings, model, last, tuple(map(int, horizon.split(","))))
     if csv is not None:
         write_csv(Path(csv), listing.forecasts)
     answer = ForecastsAnswer(
         model=model,
         total=listing.total,
         forecasts=tuple(map(ListedAnswer.model_validate, listing.forecasts)),
+        horizons=listing.horizons,
+        cone=tuple(map(ListedAnswer.model_validate, listing.cone)),
         csv=csv,
     )
     return CommandResult(answer, _text(listing, csv, last))
@@ -121,10 +145,14 @@ def _text(listing: "Listing", csv: str | None, last: int | None) -> "RenderableT
     shown = listed if last is not None else listed[-SHOWN:]
     levels = {one.row.level for one in shown if one.row.level is not None}
     title = f"{100 * levels.copy().pop():g} % interval" if len(levels) == 1 else "interval"
-    head = ("session", "model", "by", "forecast", title, "naive", "happened", "CRPS", "")
-    parts: list[RenderableType] = [table(head, (_row(one, len(levels) == 1) for one in shown), figures=True)]
+    further = any(one.row.horizon > 1 for one in shown)
+    head = ("session", *(("ahead",) if further else ()), *HEAD[:3], title, *HEAD[3:])
+    rows = (_row(one, same_level=len(levels) == 1, further=further) for one in shown)
+    parts: list[RenderableType] = [table(head, rows, figures=True)]
     if len(shown) < total:
         parts += ["", f"The newest {len(shown):,} of {total:,} forecasts; --last N shows more or fewer."]
+    if not further:
+        parts += _cone(listing)
     if any(one.row.late for one in shown):
         parts += ["", "late: made after that session opened; it is not scored."]
     if csv is not None:
@@ -132,13 +160,28 @@ def _text(listing: "Listing", csv: str | None, last: int | None) -> "RenderableT
     return lines(*parts)
 
 
-def _row(one: "ListedForecast", same_level: bool) -> tuple[str, ...]:
+def _cone(listing: "Listing") -> list[str]:
+    """The newest forecasts of one model for later sessions, a line each; else which horizons there are."""
+    ahead = ",".join(str(horizon) for horizon in listing.horizons if horizon > 1)
+    if not ahead:
+        return []
+    from flows.runs.wording import ahead_sentence
+
+    listed = f"--horizon {ahead} lists the forecasts so many sessions ahead."
+    if listing.newest is None or not listing.cone:
+        return ["", listed]
+    lines = [f"  {ahead_sentence(one.row)}" for one in listing.cone]
+    return ["", f"Further ahead, from {listing.newest.row.as_of} ({listing.newest.row.named}):", *lines, f"  {listed}"]
+
+
+def _row(one: "ListedForecast", *, same_level: bool, further: bool) -> tuple[str, ...]:
     row, money = one.row, one.row.money
     interval = "-"
     if row.lower is not None and row.upper is not None and row.level is not None:
         interval = money.span(row.lower, row.upper) + ("" if same_level else f" ({100 * row.level:g} %)")
     return (
         str(row.session),
+        *((str(row.horizon),) if further else ()),
         row.model,
         row.named,
         money.price(row.forecast),

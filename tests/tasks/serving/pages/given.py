@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from model.forecaster.forecasts import interval_of
 from tasks.ledger.forecasts import Ledger, RecordedForecast
 from tasks.registry.stage_history import StageChange, StageHistory
 from tasks.serving.access import ServingGuard
-from tasks.serving.board import Board, BoardRow, ForecastRow
+from tasks.serving.board import Board, BoardRow, ForecastRow, FurtherRow
 from tasks.serving.endpoints import docs, problems
 from tasks.serving.following.refresh import forecast_row
 from tasks.serving.pages import routes
@@ -118,6 +118,40 @@ def made_row(number: int, **changes: Any) -> BoardRow:
         "missing": 2 if number % 9 == 1 else 0,
     }
     return BoardRow.model_validate(row | changes)
+
+
+def with_cone(row: BoardRow, horizons: Sequence[int] = (5, 21), no_skill: Sequence[int] = (21,)) -> BoardRow:
+    """The row with forecasts of later sessions, whose ranges grow with the root of how far ahead they are.
+
+    no_skill: at which of them the naive distribution stands in
+    """
+    made = row.forecast
+    assert made is not None
+    further = []
+    for horizon in horizons:
+        half = 0.03 * made.naive * math.sqrt(horizon)
+        quantiles = by_probability(around(np.array([made.median]), 0.6 * half, half)[0])
+        ranges = {level: interval_of(quantiles, level) for level in (80, 95)}
+        naive = horizon in no_skill
+        scored = 0 if naive else 120 - horizon
+        further.append(
+            FurtherRow(
+                horizon=horizon,
+                session=np.busday_offset(np.datetime64(SESSION), horizon - 1).item(),
+                version=None if naive else row.version,
+                verdict="no skill" if naive else "undecided",
+                evidence=0.4 if naive else 3.1,
+                median=made.median,
+                quantiles=quantiles,
+                ranges=ranges,
+                naive_ranges=ranges,
+                scored=scored,
+                skill=None if naive else 0.011,
+                coverage=None if naive else 0.942,
+                coverage_level=0.95,
+            )
+        )
+    return row.model_copy(update={"further": tuple(further)})
 
 
 def made_board(count: int) -> Board:

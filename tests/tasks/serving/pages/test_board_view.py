@@ -1,7 +1,7 @@
 """Which rows the board shows, in which order, page by page."""
 
 from tasks.serving.pages.board_view import SIZE, Chosen, select, view_board
-from tests.tasks.serving.pages.given import made_board, made_row
+from tests.tasks.serving.pages.given import made_board, made_row, with_cone
 
 BOARD = made_board(500)
 
@@ -64,3 +64,12 @@ def test_who_made_a_forecast_is_said_where_it_is_not_the_version_in_production()
     later = row.model_copy(update={"version": 4})
     (other,) = view_board(made_board(0).model_copy(update={"rows": (later,)}), Chosen()).rows
     assert (same.by, other.by) == ("", "by version 3")
+
+
+def test_later_sessions_are_named_and_what_stands_in_for_a_version_is_said() -> None:
+    few = with_cone(made_row(5), (2, 5, 21), (5,))
+    (view,) = view_board(made_board(0).model_copy(update={"rows": (few,)}), Chosen()).rows
+    assert view.ahead == "2, 5 and 21 sessions ahead"
+    assert [one.known for one in view.further] == ["undecided", "no skill, so the naive distribution", "undecided"]
+    assert [one.naive for one in view.further] == [False, True, False]
+    assert [one.counts for one in view.further] == ["", "0 of 63 so far", ""]

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.serving.board import Board
 from tasks.settings import Settings
-from tests.tasks.serving.pages.given import Pages, made_board, made_row, served_pages, write_ledger
+from tests.tasks.serving.pages.given import Pages, made_board, made_row, served_pages, with_cone, write_ledger
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,7 +32,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     """The pages, with a ledger for META-Open."""
     home = tmp_path_factory.mktemp("pages") / "var"
     home.mkdir(mode=0o700)
-    row = write_ledger(Settings(home=home))
+    row = with_cone(write_ledger(Settings(home=home)))
     with served_pages(home, made_board(12)) as made:
         made.replace(row)
         yield made
@@ -112,6 +112,8 @@ def test_axe_finds_nothing_serious(browser: "Browser", pages: Pages, path: str, 
     if path == MODEL:
         page.locator("#chart-fan .plot-container").wait_for()
         page.locator("#sessions summary").click()
+    for summary in page.locator("[data-name='META-Open'] details.why summary").all():
+        summary.click()
     faults = [
         (found["id"], found["nodes"][0]["html"][:300], found["nodes"][0]["failureSummary"][:300])
         for found in Axe().run(page).response["violations"]
@@ -144,7 +146,8 @@ def test_a_row_whose_factors_are_open_has_not_changed_and_its_words_stand_in_the
 ) -> None:
     page = opened(browser, pages, "/")
     open_row = page.locator("[data-name='META-Open']")
-    open_row.locator("summary").click()
+    for summary in open_row.locator("summary").all():
+        summary.click()
     longest = """text => {
         const [own, picture] = [text.textContent, text.ownerSVGElement];
         text.textContent = "the same days in past quarters";
@@ -156,7 +159,8 @@ def test_a_row_whose_factors_are_open_has_not_changed_and_its_words_stand_in_the
     page.wait_for_timeout(4000)
     pages.replace(pages.service.board.rows[0].model_copy(update={"version": 44, "answering": 44}))
     page.get_by_text("version 44", exact=True).wait_for(timeout=20_000)
-    assert open_row.locator("details").evaluate("details => details.open")
+    assert open_row.locator("details").evaluate_all("every => every.map(details => details.open)") == [True, True]
+    assert open_row.locator("svg.cone").is_visible()
     assert open_row.get_attribute("class") is None
     assert page.locator("#live-status").inner_text().endswith(": 7203.T-Open")
     page.context.close()

@@ -9,11 +9,21 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
+from tasks.ledger.forecasts import Ledger
 from tasks.registry.stage_history import StageHistory
 from tasks.serving.board import Board
 from tasks.serving.pages import routes
 from tasks.settings import Settings
-from tests.tasks.serving.pages.given import AT, FakeService, asking, made_board, made_row, stage_change, write_ledger
+from tests.tasks.serving.pages.given import (
+    AT,
+    FakeService,
+    asking,
+    made_board,
+    made_row,
+    stage_change,
+    with_cone,
+    write_ledger,
+)
 
 
 @pytest.fixture
@@ -151,3 +161,39 @@ def test_a_model_whose_place_is_not_known_says_so(client: TestClient, service: F
         page = client.get(path).text
         assert "which version is in Production is not known" in page
         assert "version None" not in page
+
+
+def test_later_sessions_are_shown_on_the_board_and_on_the_models_page_and_nowhere_where_there_are_none(
+    client: TestClient, service: FakeService
+) -> None:
+    row = write_ledger(service.settings, sessions=12)
+    service.board = Board(read_at=AT, rows=(row,))
+    for path in ("/", "/models/META-Open"):
+        assert 'class="cone"' not in client.get(path).text
+    assert "Further ahead" not in client.get("/models/META-Open").text
+    service.board = Board(read_at=AT, rows=(with_cone(row),))
+    page = client.get("/").text
+    assert page.count('<svg class="cone"') == 1
+    assert "5 and 21 sessions ahead" in page
+    assert page.count('<li class="stand-in">21 sessions ahead, Mon 2026-12-28') == 1
+    assert "no skill, so the naive distribution" in page
+    page = client.get("/models/META-Open").text
+    assert "Further ahead" in page
+    assert page.count('<tr class="stand-in"><th scope="row">21</th>') == 1
+    assert "/api/forecasts/META-Open?format=csv&amp;size=1000&amp;horizon=5" in page
+
+
+def test_rows_of_later_sessions_change_nothing_that_a_models_page_says_of_the_next_one(
+    client: TestClient, service: FakeService
+) -> None:
+    service.board = Board(read_at=AT, rows=(write_ledger(service.settings, sessions=12),))
+    before = client.get("/models/META-Open").text
+    drawn = client.get("/models/META-Open/charts.json").json()
+    ledger = Ledger(service.settings.ledger_uri)
+    for made in ledger.rows("META-Open"):
+        further = replace(made, horizon=5, session=made.session + timedelta(days=7), observed=None, observed_at=None)
+        ledger.append(further)
+        ledger.fill_in([(further, 1.0)], at=AT)
+    routes._kept_record.cache_clear()
+    assert client.get("/models/META-Open").text == before
+    assert client.get("/models/META-Open/charts.json").json() == drawn

@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from tasks.serving.report.page import report_page, summary
-from tests.tasks.serving.pages.given import made_board, made_row
+from tests.tasks.serving.pages.given import made_board, made_row, with_cone
 
 DAY = date(2026, 11, 27)
 
@@ -52,3 +52,17 @@ def test_what_could_not_be_read_is_said() -> None:
     board = made_board(1).model_copy(update={"faults": {"registry": "MLflow does not answer"}})
     assert "The registry cannot be read: MLflow does not answer" in summary(board, DAY)
     assert "MLflow does not answer" in report_page(board, DAY)
+
+
+def test_later_sessions_are_drawn_in_the_report_and_told_in_the_summary() -> None:
+    row = with_cone(made_row(5))
+    board = made_board(0).model_copy(update={"rows": (row,)})
+    page = report_page(board, DAY)
+    assert page.count('<svg class="cone"') == 1
+    assert page.count('<li class="stand-in">') == 1
+    _, line, week, month = summary(board, DAY).splitlines()
+    assert line.startswith("- META-Open 2026-11-30: ")
+    assert week.startswith("    5 sessions ahead, Fri 2026-12-04: $")
+    assert week.endswith(" (undecided)")
+    assert month.startswith("    21 sessions ahead, Mon 2026-12-28: $")
+    assert month.endswith(" (no skill, so the naive distribution)")

@@ -9,7 +9,7 @@ from model.forecaster.explanation import Explanation
 from tasks.serving.board import Board
 from tasks.serving.endpoints import forecasts, models
 from tasks.serving.pages import routes
-from tasks.serving.pages.factor_bars import LONGEST, MIDDLE, ROW, WIDTH, factor_bars
+from tasks.serving.pages.pictures.factor_bars import LONGEST, MIDDLE, ROW, WIDTH, factor_bars
 from tasks.serving.report.page import report_page
 from tasks.settings import Settings
 from tests.tasks.serving.pages.given import AT, EXPLANATION, FakeService, asking, made_row, write_ledger

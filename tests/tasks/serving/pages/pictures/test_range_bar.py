@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.serving.pages.range_bar import EDGE, WIDTH, range_bar
+from tasks.serving.pages.pictures.range_bar import EDGE, WIDTH, range_bar
 from tests.tasks.serving.pages.given import made_forecast
 
 MIDDLE = WIDTH / 2

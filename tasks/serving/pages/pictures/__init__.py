@@ -1,0 +1,1 @@
+"""Small pictures of a forecast: their geometry, which templates draw as SVG, so that they need no script."""
