@@ -70,8 +70,10 @@ def judged_ahead(prices: Prices, periods: Sequence[Period], column: str, horizon
 
 def what_is_proven(column: str, horizon: int) -> dict[str, Any]:
     """What such a proof belongs to, by which the tried ones are counted: no network is a part of it, and no preset."""
-    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "windows": FURTHER.windows, "largest": FURTHER.largest, "mean_of": [1, horizon]}
-    return {"column": column, "horizon": horizon, **fitted}
+    # The width is the mean of the fits of these horizons.
+    fitted = {"spans": SPANS, "ridge": HORIZON_RIDGE, "fits": (1, horizon)}
+    errors = {"windows": FURTHER.windows, "largest": FURTHER.largest}
+    return {"column": column, "horizon": horizon, **fitted, **errors}
 
 
 def _made(known: Prices, period: Period, column: str, horizon: int) -> Values:
