@@ -257,9 +257,6 @@ def test_what_predict_gives_is_what_the_ledger_keeps_and_what_score_and_status_j
         def without(self, _: Prices) -> tuple[str, ...]:
             return ()
 
-        def without(self, _: Prices) -> tuple[str, ...]:
-            return ()
-
     trained = Trained(model=MODEL, run_id=in_production, key="", as_of=date(2013, 6, 28))
     monkeypatch.setattr(make, "trained_as", lambda *_: trained)
     monkeypatch.setattr(make, "load_forecaster", lambda *_: Version())

@@ -35,11 +35,12 @@ INPUTS = RunConfig(request=PriceRequest(), forecaster=CONFIG, evaluation=Evaluat
 FILES = (
     *("MLmodel", "conda.yaml", "input_example.json", "python_env.yaml", "requirements.txt", "served_model.py"),
     *("serving_input_example.json", "artifacts/network.keras", "artifacts/recipe.json", "artifacts/weights.npz"),
+    *(f"artifacts/code/{name}.py" for name in ("__init__", "cells", "distribution", "explained", "horizon")),
     *(
         f"artifacts/code/{name}.py"
-        for name in ("__init__", "cells", "distribution", "explained", "inference", "market_state", "other_series")
+        for name in ("inference", "market_state", "numpy_network", "other_series", "recipes", "scale")
     ),
-    *(f"artifacts/code/{name}.py" for name in ("numpy_network", "recipes", "scale", "series_input")),
+    *(f"artifacts/code/{name}.py" for name in ("series_input", "sessions_ahead")),
 )
 
 

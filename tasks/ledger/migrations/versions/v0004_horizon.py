@@ -43,9 +43,11 @@ def _made_anew() -> None:
     """SQLite cannot change a key: the rows are copied as they are, and the old table's triggers go with it."""
     op.create_table(
         "forecasts_of_version_4",
-        *(sa.Column(name, kind, nullable=False) for name, kind in _REQUIRED),
-        *(sa.Column(name, kind) for name, kind in _OPTIONAL),
+        # The key's columns first, in its order: else `PRAGMA integrity_check` of SQLite 3.40 takes others for empty.
+        *(sa.Column(name, kind, nullable=False) for name, kind in _REQUIRED[:4]),
         sa.Column("horizon", sa.Integer, nullable=False, server_default="1"),
+        *(sa.Column(name, kind, nullable=False) for name, kind in _REQUIRED[4:]),
+        *(sa.Column(name, kind) for name, kind in _OPTIONAL),
         sa.PrimaryKeyConstraint(*KEY),
         sqlite_with_rowid=False,
     )
