@@ -100,16 +100,21 @@ class Totals:
         """The fingerprints of the prices that a security's forecasts were made from."""
         return self._distinct(forecasts.c.fingerprint, ticker)
 
+    def moments(self, run_ids: Collection[str]) -> set[datetime]:
+        """When versions of these training runs made forecasts."""
+        return self._known(forecasts.c.made_at, run_ids, by=forecasts.c.run_id)
+
     def _distinct(self, column: sa.Column[Any], ticker: str) -> set[Any]:
         with self._database.reading() as connection:
             query = sa.select(column).where(forecasts.c.ticker == ticker).distinct()
             return set(connection.execute(query).scalars())
 
-    def _known(self, column: sa.Column[Any], wanted: Collection[str]) -> set[str]:
-        found, every = set[str](), sorted(wanted)
+    def _known(self, column: sa.Column[Any], wanted: Collection[str], by: sa.Column[Any] | None = None) -> set[Any]:
+        """The values of a column in the rows where it, or the column `by`, is one of those wanted."""
+        found, every, where = set[Any](), sorted(wanted), column if by is None else by
         with self._database.reading() as connection:
             for start in range(0, len(every), AT_ONCE):
-                query = sa.select(column).where(column.in_(every[start : start + AT_ONCE])).distinct()
+                query = sa.select(column).where(where.in_(every[start : start + AT_ONCE])).distinct()
                 found |= set(connection.execute(query).scalars())
         return found
 

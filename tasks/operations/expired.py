@@ -1,11 +1,13 @@
 """Finds what is old and unused; cleanup.py removes it.
 
 Never removed, at any age: versions that are in Production or Staging, or were ever in Production; the version, run and
-prices of every row of the ledger; the runs that a kept run was started from or proven by; the newest good fetch of a
-security, and every fetch with an irregular restatement, as evidence. Only runs that this program made are looked at.
+prices of every row of the ledger, those of other series among them; the runs that a kept run was started from or proven
+by; the newest good fetch of a security, and every fetch with an irregular restatement, as evidence. Only runs that this
+program made are looked at.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -107,11 +109,13 @@ def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[E
     for ticker in store.tickers():
         days = totals.days(ticker)
         beginnings = {fingerprint[:SHOWN] for fingerprint in totals.fingerprints(ticker)}
-        newest = store.newest(ticker)
+        newest, fetches = store.newest(ticker), store.fetches(ticker)
+        beside = set(_newest_at(fetches, old.used_as_series(ticker)))
         left: list[FetchName] = []
-        for name in store.fetches(ticker):
+        for name in fetches:
             needed = (
                 name.fetched_at >= before
+                or name in beside
                 or name.verdict == "restated"
                 or name.last in days
                 or (newest is not None and newest.fingerprint.startswith(name.digits))
@@ -127,6 +131,15 @@ def _snapshots(settings: Settings, old: OldRuns, before: datetime) -> Iterator[E
             digits = file.stem[:SHOWN]
             if digits not in recorded and not old.left_with(digits):
                 yield from _file("snapshot", file, before)
+
+
+def _newest_at(fetches: Iterable[FetchName], moments: Collection[datetime]) -> Iterator[FetchName]:
+    """The fetch that was the newest one at each moment: a forecast was made with it beside its own prices."""
+    by_time = sorted(fetches, key=lambda name: name.fetched_at)
+    for moment in moments:
+        known = bisect_right(by_time, moment, key=lambda name: name.fetched_at)
+        if known:
+            yield by_time[known - 1]
 
 
 def _files(kind: Kind, folder: Path, pattern: str, before: datetime) -> Iterator[Expired]:

@@ -6,6 +6,7 @@ cleaning marks these runs, and the runs that they need, and leaves marked runs o
 looks only at runs that have become old since, however long the product has been running.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -74,6 +75,19 @@ class OldRuns:
             self._left_with[digits] = any(self._stays(run) for which in wanted for run in self._search(which))
         return self._left_with[digits]
 
+    def used_as_series(self, ticker: str) -> set[datetime]:
+        """When forecasts were made by versions that take a security as another series."""
+        return self._totals.moments(self._with_series.get(ticker, set()))
+
+    @cached_property
+    def _with_series(self) -> Mapping[str, set[str]]:
+        """Ticker -> the runs, old or not, whose version takes it as another series."""
+        found: dict[str, set[str]] = {}
+        for run in self._search(f"{OURS} and tags.`{SERIES}` LIKE '%'"):
+            for ticker in _names(run.data.tags[SERIES]):
+                found.setdefault(ticker, set()).add(run.info.run_id)
+        return found
+
     @cached_property
     def _made(self) -> tuple[RegisteredVersion, ...]:
         """The versions that were made from these runs."""
@@ -123,6 +137,15 @@ class OldRuns:
             token = page.token
             if not token:
                 return
+
+
+def _names(tag: str) -> tuple[str, ...]:
+    """The series that a run's tag names; none where somebody has changed it into something else."""
+    try:
+        named = json.loads(tag)
+    except ValueError:
+        return ()
+    return tuple(named) if isinstance(named, dict) else ()
 
 
 def mark_lasting(tracking: Tracking, run_ids: tuple[str, ...]) -> None:

@@ -335,3 +335,18 @@ def test_a_snapshot_of_a_series_stays_as_long_as_a_run_was_made_with_it(tracking
     train(tracking, 5, {"x.prices.series": json.dumps({"^VIX": kept[1]})})
     expired = [Path(one.name).name for one in find(tracking) if one.kind == "fetch"]
     assert [fingerprint for fingerprint in kept if any(fingerprint[:12] in name for name in expired)] == [kept[0]]
+
+
+def test_a_snapshot_of_a_series_stays_when_a_forecast_was_made_with_it(tracking: Tracking) -> None:
+    store, kept = SnapshotStore(tracking.settings), list[str]()
+    for days_ago in (900, 800, 700, 10):
+        prices = prices_of(days_ago)
+        index = replace(prices, security=replace(prices.security, ticker="^VIX"))
+        kept.append(store.store(index, at=NOW - timedelta(days=days_ago)).fingerprint)
+    version = train(tracking, 850, {"x.prices.series": json.dumps({"^VIX": kept[0]})})
+    other = train(tracking, 690, {})
+    ledger = Ledger(tracking.settings.ledger_uri)
+    ledger.append(forecast_with(version, 750))
+    ledger.append(forecast_with(other, 650))
+    expired = [Path(one.name).name for one in find(tracking) if one.kind == "fetch"]
+    assert [fingerprint for fingerprint in kept if any(fingerprint[:12] in name for name in expired)] == [kept[2]]
