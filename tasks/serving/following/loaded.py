@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from model.artifact.distribution import PROBABILITIES, quantile_column
+from model.artifact.other_series import silent_series
+from model.artifact.scale import PRICES, MovementScale
 from model.errors import ConfigurationError, TomorrowError
 from tasks.registry.version import RegisteredVersion
 from tasks.settings import Settings
@@ -42,18 +44,21 @@ class LoadedVersion:
         return cast("pd.DataFrame", answer)
 
     def without(self, frame: "pd.DataFrame") -> tuple[str, ...]:
-        """The names of the other series that it knows, and that the newest row of a frame lacks."""
-        import pandas as pd
+        """The names of the other series that it knows, and without which it forecasts from the frame's newest row.
 
-        there = {str(title).strip().lower(): frame[title] for title in frame.columns}
-        dates = there["date"].astype(str).to_list() if "date" in there else []
-        newest = dates.index(max(dates)) if dates else len(frame) - 1
-        found = {title for title, values in there.items() if len(values) and pd.notna(values.iloc[newest])}
-        return tuple(
-            each.name
-            for each in series_of(self._forecaster.metadata)
-            if not {column.lower() for column in each.columns} <= found
-        )
+        frame: one that it has forecast from, so that its columns hold what they should
+        """
+        series = series_of(self._forecaster.metadata)
+        if not series:
+            return ()
+        spelled = {name.lower(): name for name in (*PRICES, *(name for each in series for name in each.columns))}
+        ordered = _oldest_first(frame)
+        table = {
+            spelled[title]: ordered[column].to_numpy(dtype=float, na_value=np.nan)
+            for column in ordered.columns
+            if (title := str(column).strip().lower()) in spelled
+        }
+        return silent_series(table, series, MovementScale())
 
 
 def load(settings: Settings, version: RegisteredVersion) -> LoadedVersion:
@@ -100,6 +105,16 @@ def _check(version: RegisteredVersion, loaded: LoadedVersion, example: "pd.DataF
     has_sense = np.isfinite(medians) & (medians > 0) & ~(np.diff(quantiles) < 0).any(axis=1)
     if not len(made) or not has_sense.all():
         raise _unusable(version, "from its input example it forecasts something that is no distribution of prices")
+
+
+def _oldest_first(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows by their day, from the column `Date` or the index; as they are where there are no days."""
+    dates = next((frame[column] for column in frame.columns if str(column).strip().lower() == "date"), None)
+    if dates is None or dates.isna().any():
+        dates = frame.index.to_series()
+    days = dates.astype(str).str.slice(0, 10).to_numpy(dtype=str)
+    is_written = all(len(day) == len("2020-01-31") for day in days)
+    return frame.iloc[np.argsort(days, kind="stable")] if is_written else frame
 
 
 def _new_code(before: set[str]) -> list[str]:

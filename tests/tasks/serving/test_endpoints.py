@@ -1,12 +1,12 @@
 """What programs are answered, of a board in memory and a ledger."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,6 +16,7 @@ from tasks.serving.endpoints import forecasts, invocations, problems
 from tasks.serving.following.loaded import LoadedVersion
 from tasks.settings import Settings
 from tasks.tracking.served_model import ServedForecaster
+from tests.light import market
 from tests.tasks.serving.pages.given import AT, FakeService, asking, made_row, write_ledger
 
 
@@ -69,15 +70,21 @@ def test_a_number_that_no_price_can_be_is_the_fault_of_who_sent_it(digits: int, 
     assert refused.value.status == 400
 
 
-def test_an_answer_names_the_series_that_the_newest_row_lacks() -> None:
+def test_an_answer_names_the_series_without_which_it_is_made() -> None:
     inner = Forecaster()
     inner.metadata = SimpleNamespace(metadata={"series": [{"name": "^VIX", "transformations": ["level"]}]})
     loaded = LoadedVersion("META-Open", 1, "r", cast("Any", inner), ())
-    rows = {"Date": ["2020-01-31", "2020-01-30"], "Close": [1.0, 1.0]}
-    assert loaded.without(pd.DataFrame(rows)) == ("^VIX",)
-    assert loaded.without(pd.DataFrame({**rows, "^vix": [18.8, None]})) == ()
-    assert loaded.without(pd.DataFrame({**rows, "^VIX": [None, 18.8]})) == ("^VIX",)
-    assert LoadedVersion("META-Open", 1, "r", cast("Any", Forecaster()), ()).without(pd.DataFrame(rows)) == ()
+    frame = market().frame().iloc[-600:].reset_index()
+    newest_first = frame.iloc[::-1]
+    assert loaded.without(frame) == ("^VIX",)
+    assert loaded.without(frame.assign(**{"^vix": 18.8})) == ()
+    lacking = frame.assign(**{"^VIX": [*[18.8] * 599, math.nan]})
+    assert loaded.without(lacking) == loaded.without(lacking.iloc[::-1]) == ("^VIX",)
+    assert loaded.without(newest_first.assign(**{"^VIX": [*[18.8] * 599, math.nan]})) == ()
+    assert loaded.without(frame.assign(**{"^VIX": [*[18.8] * 599, -1.0]})) == ("^VIX",)
+    # The mean of its level over 250 sessions cannot be made from fewer than half of them.
+    assert loaded.without(frame.iloc[-60:].assign(**{"^VIX": 18.8})) == ("^VIX",)
+    assert LoadedVersion("META-Open", 1, "r", cast("Any", Forecaster()), ()).without(frame) == ()
 
 
 def test_the_forecasts_of_a_later_session_are_asked_for_by_how_far_ahead_it_is(
