@@ -158,11 +158,11 @@ class ForecasterConfig(Frozen):
     series: tuple[Series, ...] = Field(
         (), description="with changes: other series as inputs, such as the index of volatility ^VIX"
     )
-    horizon: tuple[int, ...] = Field(
-        (1,), description="with changes: how many sessions ahead to forecast, such as 1 and 5; 1 is always among them"
-    )
+    horizon: tuple[int, ...] = Field((1,), description="with changes: how many sessions ahead, such as 1 and 5")
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+
+    _horizon_by_itself = field_validator("horizon")(checked_horizons)
 
     @model_serializer(mode="wrap")
     def _without_later_keys(self, dump: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class ForecasterConfig(Frozen):
             raise ValueError("series need inputs: changes, as the preset anchored has them, and training.shared: own")
         if len({each.name.lower() for each in self.series}) != len(self.series):
             raise ValueError("series: each of them once")
-        if checked_horizons(self.horizon) != (1,) and not changes:
+        if self.horizon != (1,) and not changes:
             raise ValueError("horizons beyond 1 need inputs: changes, as the preset anchored has them")
         return self
 

@@ -10,7 +10,7 @@ def checked_horizons(given: Sequence[int]) -> tuple[int, ...]:
     """Horizons in sessions; ValueError unless they ascend, begin with 1 and end with at most FURTHEST."""
     found = tuple(given)
     if not found or found[0] != 1 or found != tuple(sorted(set(found))) or found[-1] > FURTHEST:
-        raise ValueError(f"horizon: sessions ahead in ascending order from 1 to at most {FURTHEST}, 1 among them")
+        raise ValueError(f"sessions ahead in ascending order from 1 to at most {FURTHEST}, 1 among them")
     return found
 
 

@@ -61,11 +61,14 @@ class SharedFit:
 
 
 def shared_configuration(config: ForecasterConfig) -> ForecasterConfig:
-    """What a shared network depends on: the configuration without its name, its seed, and how the network is used."""
+    """What a shared network depends on: the configuration without its name, its seed, and how the network is used.
+
+    Further horizons are fitted on each security without a network.
+    """
     usual = TrainingConfig()
     aside = {name: getattr(usual, name) for name in ("seed", "warm_start", "cold_start_every", "shared_network")}
     training = config.training.model_copy(update={**aside, "shared": "own"})
-    return config.model_copy(update={"preset": "shared", "shrinkage": 1.0, "training": training})
+    return config.model_copy(update={"preset": "shared", "shrinkage": 1.0, "horizon": (1,), "training": training})
 
 
 def cutoff_of(last: date) -> date:

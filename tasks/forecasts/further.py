@@ -1,5 +1,6 @@
 """The rows of the horizons beyond the next session, beside the row of the next one."""
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
@@ -12,6 +13,8 @@ from model.forecaster.forecasts import Forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices, Values
 from tasks.ledger.forecasts import RecordedForecast
+
+logger = logging.getLogger(__name__)
 
 
 def further_forecasts(
@@ -36,6 +39,12 @@ def further_forecasts(
         made = Forecasts(values=np.array([np.nan]), quantiles=quantiles[-1:])
         distribution, intervals = made.distribution(), made.intervals()
         if not distribution:
+            logger.warning(
+                "%s %s: no forecast %d sessions ahead: a width needs a year of prices, and some more",
+                first.model,
+                first.named,
+                horizon,
+            )
             continue
         widest = max(intervals)
         by = replace(first, version=None, run_id="", without=None) if horizon in no_skill else first

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from model.artifact.distribution import LEVELS, PROBABILITIES
 from model.config import Column
 from model.errors import TomorrowError, masked
+from model.evaluation.decision import Verdict
 from model.forecaster.forecasts import interval_of
 from tasks.forecasts.kept_figures import Figures
 from tasks.forecasts.overview import ForecastOverview, OverviewReader
@@ -234,7 +235,12 @@ def further_row(
 
     tags:     of the version in Production; none where nothing is there
     is_known: whether the registry was ever asked what is in Production
+
+    The naive distribution stands there for a version without skill. If another verdict is on record now, it is of a
+    version that came later.
     """
+    if row.version is None and tags.get(f"verdict.{row.horizon}") != Verdict.NO_SKILL:
+        tags = {}
     verdict = tags.get(f"verdict.{row.horizon}") or ("naive" if is_known and row.version is None else "not judged")
     done = {} if figures is None else {"scored": figures.scored, "skills": figures.skills, "claim": figures.claim}
     return FurtherRow.model_validate(

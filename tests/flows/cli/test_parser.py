@@ -266,3 +266,14 @@ def test_what_is_no_list_of_sessions_ahead_is_said(text: str, capsys: pytest.Cap
     code, _, err = said(capsys, "train", "--horizon", text)
     assert code == 2
     assert "no list of sessions ahead from 1 to 21, such as 1,5" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("text", ["[5,1]", "[5]", "[1,22]", "[1,5,5]", "[]"])
+def test_horizons_of_a_configuration_that_are_none_are_said_by_themselves(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = said(capsys, "train", "--preset", "anchored", "--set", f"horizon={text}")
+    assert code == 2
+    assert "exclude each other" not in err
+    assert "--horizon: [" in err
+    assert "needed: sessions ahead in ascending order from 1 to at most 21, 1 among them" in " ".join(err.split())

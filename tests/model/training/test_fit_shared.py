@@ -119,5 +119,11 @@ def test_how_it_is_used_makes_no_other_network() -> None:
     assert shared_configuration(config(epochs=3)) != shared_configuration(config())
 
 
+def test_further_horizons_make_no_other_network_since_they_need_none() -> None:
+    further = config().model_copy(update={"horizon": (1, 5)})
+    # The proof of the next session looks for the network without them.
+    assert shared_configuration(further) == shared_configuration(config())
+
+
 def test_it_ends_with_a_year() -> None:
     assert cutoff_of(date(2020, 1, 1)) == cutoff_of(date(2020, 12, 31)) == date(2020, 1, 1)

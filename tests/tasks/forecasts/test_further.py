@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import pytest
 
 from model.artifact.distribution import PROBABILITIES
 from model.evaluation.baselines import best_naive_distribution, naive_distributions, naive_forecasts
@@ -54,12 +55,17 @@ def test_each_horizon_has_a_row_with_its_own_session_distribution_and_naive_ones
         assert row.naive_quantiles["constant_250"] == quantiles_of(PRICES, row.horizon, "constant_250")
 
 
-def test_a_horizon_without_a_distribution_has_no_row_and_few_prices_no_naive_ones() -> None:
+def test_a_horizon_without_a_distribution_has_no_row_which_is_said_and_few_prices_no_naive_ones(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     nothing = np.full((1, len(PROBABILITIES)), np.nan)
     assert further_forecasts(FIRST, {}, PRICES, NEW_YORK) == ()
     (row,) = further_forecasts(FIRST, {5: nothing, 21: at(104.0)}, PRICES.rows(len(PRICES) - 40, len(PRICES)), NEW_YORK)
     assert row.horizon == 21
     assert row.naive_quantiles == {}
+    assert [record.getMessage() for record in caplog.records] == [
+        "TEST-Open version 3: no forecast 5 sessions ahead: a width needs a year of prices, and some more"
+    ]
 
 
 def test_without_skill_the_best_naive_distribution_of_that_horizon_stands_there_of_no_version() -> None:

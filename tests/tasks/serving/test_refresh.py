@@ -184,3 +184,15 @@ def test_the_newest_cone_stands_in_the_row_and_later_sessions_change_nothing_els
     assert (thirteen.horizon, thirteen.version, thirteen.verdict, thirteen.scored) == (13, None, "no skill", 0)
     nothing = board(BoardReader(settings), None).rows[1]
     assert [each.verdict for each in nothing.further] == ["not judged", "naive"]
+
+
+def test_the_naive_distribution_of_an_earlier_version_is_not_said_to_be_the_newer_ones(
+    settings: Settings, ledger: Ledger
+) -> None:
+    (newest,) = ledger.of_newest_session("TEST-Open")
+    ledger.append_all([replace(ahead(newest, 13), version=None, run_id="")])
+    # The version that has come into Production since is not without skill so far ahead.
+    tags = {**VERSION.tags, "verdict.13": "undecided", "evidence.13": "3.1"}
+    there = replace(THERE, version=replace(VERSION, version=2, tags=tags))
+    (thirteen,) = board(BoardReader(settings), there).rows[1].further
+    assert (thirteen.version, thirteen.verdict, thirteen.evidence) == (None, "naive", None)
