@@ -96,7 +96,7 @@ def restated(row: int) -> Prices:
 
 def same(one: Proof, two: Proof) -> bool:
     def series(judged: Evaluation) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-        parts = [getattr(judged, field.name) for field in fields(Evaluation) if field.name != "unit"]
+        parts = [getattr(judged, field.name) for field in fields(Evaluation) if field.name not in ("unit", "horizon")]
         return [each for part in parts for each in (part.values() if isinstance(part, dict) else [part])]
 
     pairs = zip(series(one.judged), series(two.judged), strict=True)
