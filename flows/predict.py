@@ -106,6 +106,11 @@ def predict(request: WrittenRequest = PriceRequest(), column: Column = "Open", o
     what = fetched.prices, column, settings, at, fetched.stale
     made = (naive_forecast_task(model, *what),) if version is None else forecast_task(version, *what)
     (recorded, created), *others = record_forecasts_task(Ledger(settings.ledger_uri), made)
+    if recorded.version is not None and recorded.without != made[0].without:
+        # The notes on the prices say what is not there now; the forecast on record was made when it was, or the other
+        # way round.
+        lacked = f"without {recorded.without}" if recorded.without else "with every series that its version takes"
+        fetched = fetched.noted((f"the forecast on record was made {lacked}",))
     log_forecast(recorded, created=created)
     log_further(row for row, _ in others)
     link_forecast(recorded, [row for row, _ in others])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
+from model.artifact.series_input import written_series
 from model.config import PRESETS, ForecasterConfig, Frozen
 
 DEFAULT = "tutorial"
@@ -86,7 +87,8 @@ def preset_label(config: ForecasterConfig, most: int | None = None) -> str:
     most: how many changes to write out; the others are only counted
     """
     base = base_of(config)
-    changed = [f"{key}={value}" for key, value in changes(config).items()]
+    written = changes(config) | ({"series": written_series(config.series)} if config.series else {})
+    changed = [f"{key}={written[key]}" for key in changes(config)]
     left = 0 if most is None else max(0, len(changed) - most)
     shown = ", ".join(changed[: len(changed) - left])
     more = f" and {left} more" if left else ""

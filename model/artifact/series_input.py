@@ -53,6 +53,16 @@ class SeriesInput:
         return (*closes, *((f"{self.name} High", f"{self.name} Low") if "range" in self.transformations else ()))
 
 
+def written_series(series: Sequence[SeriesInput]) -> str:
+    """Series as --set takes them: by name alone where the usual transformations are made of them."""
+    return f"[{', '.join(map(_written, series))}]"
+
+
+def _written(one: SeriesInput) -> str:
+    usual = one == SeriesInput(name=one.name)
+    return one.name if usual else f"{{name: {one.name}, transformations: [{', '.join(one.transformations)}]}}"
+
+
 def joined_series(every: Iterable[Sequence[SeriesInput]]) -> tuple[SeriesInput, ...]:
     """Each series once, with all transformations that are made of it anywhere."""
     made: dict[str, dict[Transformation, None]] = {}

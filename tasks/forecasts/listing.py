@@ -140,11 +140,12 @@ def _none(settings: Settings, model: str | None, others: list[str]) -> UsageErro
 def _no_horizon(model: str | None, horizons: Collection[int], there: Sequence[int]) -> UsageError:
     """The error where there are forecasts, and none so many sessions ahead."""
     asked = ", ".join(map(str, sorted(horizons)))
+    option = f"--preset anchored --horizon {asked.replace(' ', '')}"
     return UsageError(
         "the ledger" if model is None else model,
         have=f"no forecasts {asked} session{'' if asked == '1' else 's'} ahead",
         need=f"a horizon that was forecast: {', '.join(map(str, there))}",
-        remedy=f"name it with --horizon, or train a version that forecasts so far: tomorrow train --horizon 1,{asked}",
+        remedy=f"name it with --horizon, or train a version that forecasts so far ahead: tomorrow train {option}",
     )
 
 

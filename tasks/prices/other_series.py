@@ -7,6 +7,7 @@ session's close is then put beside the prices (model/market/alignment.py).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -82,8 +83,8 @@ def to_fetch(
         trained = "the version was trained with one from a file"
         raise PricesUnavailable(
             f"the series {series.name}",
-            have=f"{trained if own else f'--source {request.source}'}, and no file with it",
-            need="a file with a column of that name, or named after it",
+            have=f"{trained if own else f'--source {request.source}'}, and no file with it{_given(request)}",
+            need="a file with a column of exactly that name, or named after it",
             remedy="give the file with --inputs FILE, or leave the series out: --set series=[]",
             source=request.source,
         )
@@ -102,6 +103,12 @@ def to_fetch(
         calendar = calendar_for(security, settings)
         asked = asked.model_copy(update={"as_of": min(as_of, calendar.today(now))})
     return resolve(asked, settings, now)
+
+
+def _given(request: PriceRequest) -> str:
+    """The files in which a series was looked for, by name."""
+    names = ", ".join(Path(file).name for file in request.series_files)
+    return f" among those of --inputs: {names}" if names else ""
 
 
 def of_prices(series: SeriesInput, prices: Prices, settings: Settings) -> Observed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 Explain = Annotated[bool, flag("--explain", "Say what made the forecast wide or narrow; the JSON always has it.")]
-WITHOUT = "as the version forecasts where that series is not known."
+WITHOUT = "not known when it was made, so the mean of the training part stood in."
 LATE = "made after that session opened. It is recorded but will not be scored."
 
 

@@ -195,7 +195,7 @@ class Sources:
         if self.overview is not None and self.overview.newest.stale:
             yield "The newest forecast was made from the prices of an earlier fetch."
         if self.overview is not None and self.overview.newest.without:
-            yield f"The newest forecast was made without {self.overview.newest.without}, which was not known."
+            yield f"The newest forecast was made without {self.overview.newest.without}: not known when it was made."
         if self.overview is not None and self.overview.newest.late:
             yield "The newest forecast was made after its session had opened, so it does not count."
         elif self.overview is not None and self.overview.newest.session < day:

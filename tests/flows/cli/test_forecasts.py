@@ -65,7 +65,7 @@ def table(out: str) -> list[list[str]]:
 def test_each_forecast_stands_beside_what_happened_with_its_score(told: Told) -> None:
     record(distributed(forecast(40, 3)), off=0.5)
     record(replace(distributed(forecast(41, 3)), late=True), off=0.5)
-    record(distributed(forecast(42, 3)), off=2.5)
+    record(replace(distributed(forecast(42, 3)), without="^VIX"), off=2.5)
     record(replace(forecast(43, 3), version=None, model="NIKK-Open", currency="JPY", naive=38123.0, forecast=38200.0))
     code, out, _ = told()
     assert code == 0
@@ -79,9 +79,10 @@ def test_each_forecast_stands_beside_what_happened_with_its_score(told: Told) ->
     assert [row[6] for row in rows] == ["$140.50", "$141.50", "$144.50", "waiting"]
     assert rows[0][7] == SCORE
     assert rows[1][7:] == ["-", "late"]
-    assert rows[2][8:] == ["outside"]
+    assert rows[2][8:] == ["outside, without ^VIX"]
     assert rows[3] == ["2019-03-01", "NIKK-Open", "naive", "38,200 JPY", "-", "38,123 JPY", "waiting", "-"]
     assert "late: made after that session opened; it is not scored." in out
+    assert "without: that other series was not known when it was made." in out
 
 
 @pytest.mark.usefixtures("home")

@@ -111,8 +111,13 @@ def test_without_the_series_the_same_version_forecasts_and_says_so(
     assert any("without the series ^VIX" in note for note in made.json["prices"]["notes"])
     (row,) = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri).rows()
     assert row.without == "^VIX"
+    if way == "gone":
+        yahoo.serve("^VIX", index, **INDEX)
+        again = run("predict", "--ticker", "META", "--json").json
+        assert (again["recorded"], again["without"]) == (False, "^VIX")
+        assert again["prices"]["notes"][-1] == "the forecast on record was made without ^VIX"
     said = run("predict", "--ticker", "META")
-    assert "without ^VIX: as the version forecasts where that series is not known." in said.out
+    assert "without ^VIX: not known when it was made, so the mean of the training part stood in." in said.out
     listed = run("forecasts", "META-Open", "--json").json["forecasts"]
     assert [one["without"] for one in listed] == ["^VIX"]
 
@@ -154,8 +159,12 @@ def test_a_series_comes_from_a_file_that_says_when_each_value_was_known(
     assert run("predict", *options, "--json").json["without"] is None
     lost = run("predict", *options[:-2], "--json")
     assert lost.code == 0, lost.err
-    (note,) = [note for note in lost.json["prices"]["notes"] if "without the series mood" in note]
+    notes = lost.json["prices"]["notes"]
+    (note,) = [note for note in notes if "without the series mood" in note]
     assert "no file with it" in note
+    # The session had been forecast with the series; that forecast stays, and it is said that it lacks nothing.
+    assert (lost.json["recorded"], lost.json["without"]) == (False, None)
+    assert "the forecast on record was made with every series that its version takes" in notes
 
 
 def name_in_configuration(tmp_path: Path, *, where_proven: bool) -> None:

@@ -78,7 +78,7 @@ def test_a_forecast_that_is_made_later_is_seen_and_one_that_is_not_changed_is_no
 
 
 def test_what_needs_a_person_is_said(settings: Settings, ledger: Ledger) -> None:
-    ledger.append(replace(distributed(forecast(57)), late=True, stale=True))
+    ledger.append(replace(distributed(forecast(57)), late=True, stale=True, without="^VIX, mood"))
     request = RetrainingRequest(
         model="TEST-Open", session=date(2020, 3, 20), version=1, at=AT, reasons="The CRPS is\ntoo high."
     )
@@ -88,6 +88,7 @@ def test_what_needs_a_person_is_said(settings: Settings, ledger: Ledger) -> None
     assert row.alarms == (
         "Version 2 does not load.",
         "The newest forecast was made from the prices of an earlier fetch.",
+        "The newest forecast was made without ^VIX, mood: not known when it was made.",
         "The newest forecast was made after its session had opened, so it does not count.",
         "Retraining was requested for 2020-03-20: The CRPS is too high.",
     )

@@ -1,6 +1,6 @@
 """`tomorrow forecasts`: the ledger as a list, and as CSV. It needs neither Prefect nor MLflow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -155,6 +155,8 @@ def _text(listing: "Listing", csv: str | None, last: int | None) -> "RenderableT
         parts += _cone(listing)
     if any(one.row.late for one in shown):
         parts += ["", "late: made after that session opened; it is not scored."]
+    if any(one.row.without for one in shown):
+        parts += ["", "without: that other series was not known when it was made."]
     if csv is not None:
         parts += ["", f"{len(listed):,} forecast{'' if len(listed) == 1 else 's'} written to {csv}"]
     return lines(*parts)
@@ -189,8 +191,17 @@ def _row(one: "ListedForecast", *, same_level: bool, further: bool) -> tuple[str
         money.price(row.naive),
         "waiting" if row.observed is None else money.price(row.observed),
         "-" if one.crps is None else money.score(one.crps),
-        "late" if row.late else "outside" if _is_outside(row) else "",
+        ", ".join(_remarks(row)),
     )
+
+
+def _remarks(row: "RecordedForecast") -> Iterator[str]:
+    if row.late:
+        yield "late"
+    elif _is_outside(row):
+        yield "outside"
+    if row.without:
+        yield f"without {row.without}"
 
 
 def _is_outside(row: "RecordedForecast") -> bool:

@@ -154,7 +154,7 @@ def _check_not_before(table: Table, days: Days, known_at: Moments) -> None:
     if len(early):
         row = int(early[0])
         have = f"a value of {days[row]}, {KNOWN_AT} {shortened(table.column(KNOWN_AT)[row])!r}, before that day began"
-        need = "a time on that day or later; what is expected of a later day stands on the day on which it is expected"
+        need = "a time on that day or later; a forecast of a later day belongs on the day on which it was made"
         raise faulty(table.sheet.where(table.lines[row]), have=have, need=need, remedy=REMEDY)
 
 

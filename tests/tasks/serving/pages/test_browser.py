@@ -10,7 +10,7 @@ import pytest
 
 from tasks.serving.board import Board
 from tasks.settings import Settings
-from tests.tasks.serving.pages.given import Pages, made_board, made_row, served_pages, with_cone, write_ledger
+from tests.tasks.serving.pages.given import AT, Pages, made_board, made_row, served_pages, with_cone, write_ledger
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -81,6 +81,17 @@ def test_the_board_needs_no_scrolling_sideways(browser: "Browser", pages: Pages,
     page = opened(browser, pages, SIZES[count], width=width)
     assert page.locator("tbody#rows > tr").count() == min(count, 50)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_an_opened_cone_stays_within_its_card_on_a_phone(browser: "Browser", pages: Pages) -> None:
+    row = next(row for row in made_board(12).rows if row.version)
+    pages.service.board = Board(read_at=AT, rows=(with_cone(row),))
+    page = opened(browser, pages, "/", width=360)
+    page.locator("summary", has_text="sessions ahead").click()
+    right = "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
+    card = page.locator("tbody#rows > tr").evaluate("one => one.getBoundingClientRect().right")
+    assert page.locator(".why .cone, .ahead, .ahead .part").evaluate_all(right) <= card
     page.context.close()
 
 

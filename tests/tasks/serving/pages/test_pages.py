@@ -12,8 +12,10 @@ from fastapi.testclient import TestClient
 from tasks.ledger.forecasts import Ledger
 from tasks.registry.stage_history import StageHistory
 from tasks.serving.board import Board
+from tasks.serving.following.refresh import BoardReader
 from tasks.serving.pages import routes
 from tasks.settings import Settings
+from tests.tasks.forecasts.recorded import distributed, forecast
 from tests.tasks.serving.pages.given import (
     AT,
     FakeService,
@@ -67,6 +69,17 @@ def test_texts_of_others_are_escaped(client: TestClient, service: FakeService) -
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;" in page
+
+
+def test_a_series_that_the_newest_forecast_lacks_is_told_and_its_name_is_escaped(
+    client: TestClient, service: FakeService
+) -> None:
+    Ledger(service.settings.ledger_uri).append(replace(distributed(forecast(57)), without="<b>mood</b>"))
+    service.board = BoardReader(service.settings).read(AT, 0.0, {"TEST-Open": None}, {}, {})
+    for path in ("/", "/models/TEST-Open"):
+        page = client.get(path).text
+        assert "The newest forecast was made without &lt;b&gt;mood&lt;/b&gt;: not known when it was made." in page
+        assert "<b>mood" not in page
 
 
 def test_an_unchanged_page_is_not_sent_again(client: TestClient, service: FakeService) -> None:
