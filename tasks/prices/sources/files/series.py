@@ -150,7 +150,7 @@ def _check_not_before(table: Table, days: Days, known_at: Moments) -> None:
 
     A day begins up to fourteen hours earlier than in UTC, in the zone in which it begins first.
     """
-    early = np.flatnonzero(known_at < days.astype("datetime64[s]") - np.timedelta64(14, "h"))
+    early = np.flatnonzero(known_at + np.timedelta64(14, "h") < days.astype("datetime64[s]"))
     if len(early):
         row = int(early[0])
         have = f"a value of {days[row]}, {KNOWN_AT} {shortened(table.column(KNOWN_AT)[row])!r}, before that day began"
