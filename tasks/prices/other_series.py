@@ -152,8 +152,9 @@ def check_there(series: Sequence[SeriesInput], prices: Prices) -> None:
 
 
 def fault_of(error: TomorrowError) -> str:
-    """Why a series could not be had, on one line."""
-    return f"{error.subject}: {error.have}".splitlines()[0]
+    """Why a series could not be had, on one line; it is told after the series' name, which is not said twice."""
+    subject = "" if error.subject.startswith("the series ") else f"{error.subject}: "
+    return f"{subject}{error.have}".splitlines()[0]
 
 
 _NOTHING_NEW = f"nothing of the newest {LONGEST_STALE} sessions is known, or too little of those before"
