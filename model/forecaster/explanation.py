@@ -18,6 +18,7 @@ WORDS = {
     "moves": "the last sessions' moves",
     "direction": "which way the price went",
     "echo": "the same days in past quarters",
+    "market": "the other series",
     "limit": "the limit of the correction",
 }
 # The product may differ from the scale by its rounding.

@@ -47,6 +47,10 @@ def test_a_configuration_that_differs_from_its_preset_says_so() -> None:
         "training.seed": "1",
     }
     assert preset_label(changed, 1) == "anchored, changed: network.units=[32,32] and 3 more"
+    series = ["^VIX", {"name": "QQQ", "transformations": ["change", "range"]}]
+    assert preset_label(written({"preset": "anchored", "series": series})) == (
+        "anchored, changed: series=[^VIX, {name: QQQ, transformations: [change, range]}]"
+    )
     only = written({"preset": "anchored", "training": {"epochs": 2}})
     assert preset_label(only) == "anchored, changed: training.epochs=2"
 

@@ -179,8 +179,9 @@ def _text(report: "ScoreReport") -> str:
     scored, judged = report.scored, report.scored.judged
     if not scored.rows:
         return f"{report.model}: no forecasts yet, so nothing to score\n  next     tomorrow predict, or tomorrow up"
+    made = "1 forecast" if len(scored.rows) == 1 else f"{len(scored.rows)} forecasts"
     lines = [
-        f"{report.model}: {len(scored.rows)} forecasts; actual prices filled in now: {report.filled}, "
+        f"{report.model}: {made}; actual prices filled in now: {report.filled}, "
         f"waiting for their session: {report.outcomes.waiting}"
     ]
     if not scored.counted:

@@ -268,3 +268,9 @@ def test_a_horizon_that_there_is_not_is_named(told: Told, asked: str, found: str
     record(forecast(40))
     code, _, err = told("--horizon", asked)
     assert (code, found in err) == (2, True)
+
+
+@pytest.mark.usefixtures("home")
+def test_what_makes_forecasts_of_horizons_that_there_are_not_can_be_copied(told: Told) -> None:
+    record(forecast(40))
+    assert "tomorrow train --preset anchored --horizon 5,21" in told("--horizon", "21,5")[2]

@@ -161,7 +161,8 @@ def test_a_series_comes_from_a_file_that_says_when_each_value_was_known(
     assert lost.code == 0, lost.err
     notes = lost.json["prices"]["notes"]
     (note,) = [note for note in notes if "without the series mood" in note]
-    assert "no file with it" in note
+    # The name stands once: it had been said twice in a row.
+    assert note == "without the series mood: the version was trained with one from a file, and no file with it"
     # The session had been forecast with the series; that forecast stays, and it is said that it lacks nothing.
     assert (lost.json["recorded"], lost.json["without"]) == (False, None)
     assert "the forecast on record was made with every series that its version takes" in notes

@@ -52,7 +52,8 @@ def test_the_sentence_names_what_changes_most_first_and_leaves_out_what_is_writt
         ("echo", 0.9, "the same days in past quarters"),
         ("direction", 1.2, "which way the price went"),
         ("limit", 0.5, "the limit of the correction"),
-        ("market", 1.03, "the market"),
+        ("market", 1.03, "the other series"),
+        ("mood", 1.03, "the mood"),
     ],
 )
 def test_each_factor_has_words(name: str, value: float, words: str) -> None:
