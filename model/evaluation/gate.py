@@ -98,7 +98,8 @@ class Champion:
     age:     how many sessions the candidate's training knew beyond its own; below 0 where it is the newer one
     proof:   of its configuration, on the candidate's prices; None where there is none
     proven:  whether its configuration had been proven when it was put there
-    same:    whether it has the candidate's configuration, apart from the seed
+    same:    whether it has the candidate's configuration, apart from the seed and further horizons
+    lacks:   the candidate's further horizons that it does not have, where it has no other ones
     """
 
     version: int
@@ -106,6 +107,7 @@ class Champion:
     proof: Proof | None
     proven: bool
     same: bool
+    lacks: tuple[int, ...] = ()
 
 
 def decide(candidate: Candidate, champion: Champion | None, gate: Gate) -> Decision:
@@ -266,6 +268,11 @@ def _compared(
         why = aged if champion.age >= gate.refresh_after else "not proven"
         as_good = compared.ratio < gate.max_refresh_ratio
         yield judge(as_good, named, f"{measured}, {why}", f"below {gate.max_refresh_ratio:g}")
+        return
+    if champion.same and champion.lacks:
+        # The next session's forecast is the same, so it takes nothing away, and adds the later ones.
+        ahead = f"{', '.join(map(str, champion.lacks))} sessions ahead"
+        yield judge(True, named, f"has the same configuration, and no forecast {ahead}", "no forecast less")
         return
     if champion.same:
         yield judge(False, named, f"has the same configuration, {aged}", f"{gate.refresh_after} sessions older")

@@ -1,7 +1,7 @@
 """Asks the gate about a candidate: it and the version in Production are judged by their configurations' proofs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -100,6 +100,7 @@ def ask_gate(
             proof=compared.proof if isinstance(compared, KeptProof) else None,
             proven=Registry(tracking).history.verdict(champion.model, champion.version) == Verdict.PROVEN,
             same=theirs is not None and trial_key(theirs) == trial_key(own.forecaster),
+            lacks=() if theirs is None else _added(theirs.horizon, own.forecaster.horizon),
         )
     wants = (
         Candidate(test=test, proof=None, why=kept.why)
@@ -108,6 +109,11 @@ def ask_gate(
     )
     further = known.further if known else prove_further(tracking.settings, split.prices, own.forecaster, at)
     return with_further(decide(wants, beside, tracking.settings.gate), further, tracking.settings.gate.needed)
+
+
+def _added(theirs: Sequence[int], own: Sequence[int]) -> tuple[int, ...]:
+    """The horizons that only the second has; none where the first has one that the second lacks."""
+    return tuple(ahead for ahead in own if ahead not in theirs) if set(theirs) <= set(own) else ()
 
 
 def with_further(decision: Decision, further: Mapping[int, Proof | NoProof], needed: Needed) -> Decision:

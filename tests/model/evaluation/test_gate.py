@@ -326,6 +326,17 @@ def test_the_same_configuration_waits_until_the_version_is_old(age: int, aged: s
     )
 
 
+def test_the_same_configuration_with_a_further_horizon_need_not_wait() -> None:
+    without = replace(champion(0.9, age=0, same=True), lacks=(5, 21))
+    assert against(candidate(0.9), without) == (
+        True,
+        "PASS version 7 in Production: has the same configuration, and no forecast 5, 21 sessions ahead; "
+        "needed no forecast less.",
+    )
+    newer = replace(champion(0.9, age=-1, same=True), lacks=(5, 21))
+    assert not against(candidate(0.9), newer)[0]
+
+
 def test_the_same_configuration_replaces_a_version_that_is_old() -> None:
     assert against(candidate(0.9), champion(0.9, age=250, same=True)) == (
         True,
