@@ -101,8 +101,7 @@ def prove(
     settings, configuration = tracking.settings, configuration_of(config)
     model = settings.model_name(prices.security.ticker, config.column)
     with locked(settings, f"proof-{model}", durations.QUEUE_OF_TRAININGS, among=settings.ledger_uri):
-        found = trial_of(settings, model, configuration, prices, at, kept_only=kept_only)
-        if isinstance(found, NoProof):
+        if isinstance(found := trial_of(settings, model, configuration, prices, at, kept_only=kept_only), NoProof):
             return found
         trial, prices, start = found
         beside = compared(prices, start, configuration)
@@ -163,19 +162,20 @@ def trial_of(
     family = key or (PRESETS if is_preset(configuration) else trial_key(configuration))
     trials, key = Trials(settings.ledger_uri), key or trial_key(configuration)
     if (before := trials.of(model, key)) is not None:
-        oldest = int(np.searchsorted(prices.sessions, np.datetime64(before.oldest)))
         if prices.first > before.oldest:
             begun = f"its proof began with prices from {before.oldest} on"
             return NoProof(f"these prices begin on {prices.first}, and {begun}")
         if before.first > prices.last:
             return NoProof(f"its proof begins on {before.first}, after these prices")
-        prices = prices.rows(oldest, len(prices))
+        prices = prices.rows(int(np.searchsorted(prices.sessions, np.datetime64(before.oldest))), len(prices))
     elif kept_only:
         return NOT_KEPT
-    start = first_row(prices, configuration, settings.proof, None if before is None else before.first)
-    if start is None:
+    if (start := first_row(prices, configuration, settings.proof, before.first if before else None)) is None:
         return NoProof(TOO_FEW)
-    return before or trials.record(model, key, family, prices.first, prices.day(start), at), prices, start
+    if before is None:  # It is recorded, and read again: another process may have been first, with another history.
+        trials.record(model, key, family, prices.first, prices.day(start), at)
+        return trial_of(settings, model, configuration, prices, at, key=key)
+    return before, prices, start
 
 
 def _is_settled(proof: Proof, settings: Settings) -> bool:

@@ -1,6 +1,5 @@
 """Makes the forecasts: by a registered version, of each of its horizons; else by the best naive distribution."""
 
-import json
 import logging
 from dataclasses import replace
 from datetime import date, datetime
@@ -22,7 +21,7 @@ from model.market.calendar import LONGEST_HOLIDAYS
 from model.market.prices import Prices
 from tasks.forecasts.further import further_forecasts, naive_quantiles_ahead
 from tasks.ledger.forecasts import RecordedForecast
-from tasks.prices.fetch import SERIES
+from tasks.prices.fetch import series_sources
 from tasks.prices.request import calendar_for
 from tasks.prices.sources.files.series import FROM_FILE
 from tasks.registry.version import RegisteredVersion
@@ -101,11 +100,12 @@ def series_of_version(
     try:
         run_id = trained_as(tracking.settings, version.model_uri, version.source).run_id
         series = run_config(tracking, run_id, version.model_uri).forecaster.series
-        sources = json.loads(tracking.client.get_run(run_id).data.tags.get(SERIES, "{}")) if series else {}
+        sources = series_sources(tracking.client.get_run(run_id).data.tags) if series else {}
     except (MlflowException, OSError, TomorrowError, ValueError) as error:
         logger.warning("%s %s: which series it takes cannot be read: %s", version.model, version.named, error)
         return (), set()
-    return series, {name for name, source in sources.items() if source.startswith(FROM_FILE)}
+    # One whose source is not known may have been from a file, and at Yahoo another thing may have its name.
+    return series, {each.name for each in series if sources.get(each.name, FROM_FILE).startswith(FROM_FILE)}
 
 
 def _too_new(version: RegisteredVersion, prices: Prices, as_of: date) -> UsageError:

@@ -6,7 +6,6 @@ cleaning marks these runs, and the runs that they need, and leaves marked runs o
 looks only at runs that have become old since, however long the product has been running.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tasks.backtest.shared_networks import SHARED_RUN
 from tasks.ledger.totals import Totals
-from tasks.prices.fetch import SERIES
+from tasks.prices.fetch import SERIES, series_sources
 from tasks.registry.mlflow_registry import quoted
 from tasks.registry.registry import Registry
 from tasks.registry.version import PROVEN_BY, STARTED_FROM_RUN, RegisteredVersion
@@ -84,7 +83,7 @@ class OldRuns:
         """Ticker -> the runs, old or not, whose version takes it as another series."""
         found: dict[str, set[str]] = {}
         for run in self._search(f"{OURS} and tags.`{SERIES}` LIKE '%'"):
-            for ticker in _names(run.data.tags[SERIES]):
+            for ticker in series_sources(run.data.tags):
                 found.setdefault(ticker, set()).add(run.info.run_id)
         return found
 
@@ -137,15 +136,6 @@ class OldRuns:
             token = page.token
             if not token:
                 return
-
-
-def _names(tag: str) -> tuple[str, ...]:
-    """The series that a run's tag names; none where somebody has changed it into something else."""
-    try:
-        named = json.loads(tag)
-    except ValueError:
-        return ()
-    return tuple(named) if isinstance(named, dict) else ()
 
 
 def mark_lasting(tracking: Tracking, run_ids: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """The prices for a run: fetched and kept as a snapshot, or read from an earlier snapshot."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -70,6 +71,15 @@ class FetchedPrices:
             "prices.stale": str(self.stale).lower(),
             "prices.missing": " ".join(map(str, self.missing)),
         }
+
+
+def series_sources(tags: Mapping[str, str]) -> dict[str, str]:
+    """The other series that the tags of a run name, and each fingerprint; none where the tag is spoilt."""
+    try:
+        found = json.loads(tags.get(SERIES, "{}"))
+    except ValueError:
+        return {}
+    return {name: str(source) for name, source in found.items()} if isinstance(found, dict) else {}
 
 
 def fetch_prices(

@@ -22,13 +22,15 @@ LIMITS = {
     "less_than": "less than {}",
 }
 PLAIN = {
-    "tuple_type": "a list, such as [32,32]",
-    "list_type": "a list, such as [32,32]",
     "string_type": "a word",
     "finite_number": "a number that is not infinite",
     "none_required": "null",
     "model_type": "one of its keys, with a dot between: network.units, training.epochs",
 }
+
+
+# A list of each key that takes one; what others take is like the first.
+LISTS = {"units": "[32,32]", "horizon": "[1,5]", "series": "[^VIX]"}
 
 
 def have_and_need(kind: type[BaseModel], fault: "ErrorDetails") -> tuple[str, str]:
@@ -87,6 +89,8 @@ def _needed(fault: "ErrorDetails") -> str:
     if kind in LIMITS:
         (limit,) = limits.values()
         return LIMITS[kind].format(limit)
+    if kind in ("tuple_type", "list_type"):
+        return f"a list, such as {LISTS.get(str(fault['loc'][-1]), LISTS['units'])}"
     if kind in PLAIN:
         return PLAIN[kind]
     if kind.startswith("int_"):

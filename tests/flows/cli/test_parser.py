@@ -186,6 +186,7 @@ def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixt
         ("trainin.epochs=3", "called 'trainin'. Did you mean 'training.epochs'?"),
         ("training.loss=pinball", "options that exclude each other: inputs level need training.loss"),
         ("network.units=many", "needed: a list, such as [32,32]"),
+        ("horizon=1,5", "needed: a list, such as [1,5]"),
         ("network..units=5", "no part of the configuration"),
         ("network.units", "no `=`"),
     ],

@@ -8,47 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from flows.runs.fetch import fetch
 from model.config import PriceRequest
 from model.errors import PricesUnavailable
-from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
-from model.market.synthetic import sample_prices
 from tasks.ledger.forecasts import Ledger
 from tasks.prices.request import resolve
 from tasks.settings import Settings, read_settings
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.flows.conftest import SMALL, Run
+from tests.flows.runs.conftest import yahoo_with
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CALENDAR = ExchangeCalendar()
-TABLE = [{"ticker": "META", "former_tickers": ["FB"], "kind": "EQUITY", "currency": "USD"}]
 DOWN = Fault(status=502)
-
-
-@pytest.fixture(scope="module")
-def market() -> Prices:
-    """Two years up to the newest session that is over now: the flows read the real clock."""
-    whole = sample_prices(CALENDAR.last_completed(datetime.now(UTC)), 0, CALENDAR)
-    return replace(whole, sessions=whole.sessions[-500:].copy(), values=whole.values[-500:].copy())
 
 
 @pytest.fixture
 def yahoo(market: Prices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeYahoo]:
     """Yahoo as this process sees it, through a proxy."""
-    with FakeYahoo() as server:
-        server.serve("META", market)
-        for name, value in server.proxy(tmp_path).items():
-            monkeypatch.setenv(name, value)
-        retries = {"command_line": [0, 0], "unavailable": [0, 0, 0], "rate_limited": [0]}
-        config = {"prices": {"pause": 0, "timeout": 5, "retries": retries}, "securities": TABLE}
-        file = tmp_path / "mlflow.yaml"
-        file.write_text(yaml.safe_dump(config))
-        monkeypatch.setenv("TOMORROW_CONFIG", str(file))
+    with yahoo_with(market, tmp_path, monkeypatch) as server:
         yield server
 
 

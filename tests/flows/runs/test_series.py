@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import yaml
 
-from model.market.calendar import ExchangeCalendar
 from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
 from tasks.ledger.forecasts import Ledger
@@ -20,22 +18,14 @@ from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import read_settings
 from tests.fakes.yahoo import FakeYahoo, Fault
 from tests.flows.conftest import SMALL, Run
+from tests.flows.runs.conftest import CALENDAR, yahoo_with
 from tests.market import write_csv
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CALENDAR = ExchangeCalendar()
-TABLE = [{"ticker": "META", "former_tickers": ["FB"], "kind": "EQUITY", "currency": "USD"}]
 INDEX = {"instrumentType": "INDEX", "exchangeName": "CBOE", "symbol": "^VIX", "longName": "an index"}
 WITH_VIX = ("--preset", "anchored", *SMALL, "--set", "series=[^VIX]", "--set", "training.members=1")
-
-
-@pytest.fixture(scope="module")
-def market() -> Prices:
-    """Two years up to the newest session that is over now: the flows read the real clock."""
-    whole = sample_prices(CALENDAR.last_completed(datetime.now(UTC)), 0, CALENDAR)
-    return replace(whole, sessions=whole.sessions[-500:].copy(), values=whole.values[-500:].copy())
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +39,8 @@ def index(market: Prices) -> Prices:
 
 @pytest.fixture
 def yahoo(market: Prices, index: Prices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeYahoo]:
-    with FakeYahoo() as server:
-        server.serve("META", market)
+    with yahoo_with(market, tmp_path, monkeypatch) as server:
         server.serve("^VIX", index, **INDEX)
-        for name, value in server.proxy(tmp_path).items():
-            monkeypatch.setenv(name, value)
-        retries = {"command_line": [0, 0], "unavailable": [0, 0, 0], "rate_limited": [0]}
-        config = {"prices": {"pause": 0, "timeout": 5, "retries": retries}, "securities": TABLE}
-        file = tmp_path / "mlflow.yaml"
-        file.write_text(yaml.safe_dump(config))
-        monkeypatch.setenv("TOMORROW_CONFIG", str(file))
         yield server
 
 
@@ -166,6 +148,11 @@ def test_a_series_comes_from_a_file_that_says_when_each_value_was_known(
     # The session had been forecast with the series; that forecast stays, and it is said that it lacks nothing.
     assert (lost.json["recorded"], lost.json["without"]) == (False, None)
     assert "the forecast on record was made with every series that its version takes" in notes
+    # Where it is not known any more that it was from a file, it is not asked for elsewhere either.
+    client.set_tag(made.json["run_id"], "x.prices.series", "[1]")
+    spoilt = run("predict", *options[:-2], "--json")
+    assert spoilt.code == 0, spoilt.err
+    assert note in spoilt.json["prices"]["notes"]
 
 
 def name_in_configuration(tmp_path: Path, *, where_proven: bool) -> None:

@@ -15,7 +15,7 @@ from model.market.prices import Prices
 from tasks.backtest import further_proofs
 from tasks.backtest.further_proofs import prove_further
 from tasks.backtest.proofs import NoProof
-from tasks.ledger.trials import Trials
+from tasks.ledger.trials import Trial, Trials
 from tasks.registry.gate import further_check, with_further
 from tasks.settings import Settings, read_settings
 from tests.market import make_prices
@@ -53,6 +53,21 @@ def test_a_proof_keeps_its_first_session_and_grows_with_those_that_come(settings
     # Another preset has the same width ahead: it is no further try.
     other = made(settings, config=BOTH.model_copy(update={"shrinkage": 0.25, "lookback": 40}))
     assert [(proof.first, proof.tried) for proof in other.values()] == [(proof.first, 1) for proof in after.values()]
+
+
+def test_of_two_that_try_it_first_at_once_both_have_the_proof_that_was_recorded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    week = BOTH.model_copy(update={"horizon": (1, 5)})
+    before = made(settings, PRICES.rows(0, 380), week)
+    find, asked = Trials.of, list[str]()
+
+    def before_the_other_has_written(trials: Trials, model: str, configuration: str) -> Trial | None:
+        asked.append(model)
+        return None if len(asked) == 1 else find(trials, model, configuration)
+
+    monkeypatch.setattr(Trials, "of", before_the_other_has_written)
+    assert made(settings, config=week)[5].first == before[5].first
 
 
 def test_prices_that_begin_later_or_are_few_make_no_other_proof(settings: Settings) -> None:

@@ -22,7 +22,7 @@ from model.errors import (
 )
 from model.market.prices import COLUMNS, Prices
 from tasks.prices.accepted import accept_days
-from tasks.prices.fetch import fetch_prices
+from tasks.prices.fetch import fetch_prices, series_sources
 from tasks.prices.request import resolve
 from tasks.prices.retry import next_wait
 from tasks.prices.snapshots import SnapshotStore
@@ -350,3 +350,10 @@ def test_a_vintage_is_judged_by_the_calendar_that_is_named(yahoo: FakeYahoo, set
     assert (found.security.exchange, found.fingerprint) == ("observed", old.fingerprint)
     with pytest.raises(FaultyPrices, match="on a day when XETR did not trade"):
         obtain(yahoo, settings, vintage=old.fingerprint, exchange="XETR")
+
+
+@pytest.mark.parametrize("spoilt", ["", "[1]", "3", "null", "{"])
+def test_a_tag_that_somebody_has_spoilt_names_no_series(spoilt: str) -> None:
+    assert series_sources({"x.prices.series": spoilt}) == {}
+    assert series_sources({"x.prices.series": '{"^VIX": "abc"}'}) == {"^VIX": "abc"}
+    assert series_sources({}) == {}
