@@ -2,6 +2,8 @@
 
 from datetime import date, datetime
 
+from model.evaluation.evidence.e_process import odds_text
+
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 
@@ -49,7 +51,5 @@ def plural(count: int, one: str) -> str:
 
 
 def odds(value: float | None) -> str:
-    """The odds of an evidence: `46 to 1`."""
-    if value is None:
-        return DASH
-    return f"{value:,.3g} to 1" if value < 1000 else f"{value:,.0f} to 1" if value < 1e9 else f"{value:.1e} to 1"
+    """The odds of an evidence as commands write them: `46 to 1`, never rounded up to what was not reached."""
+    return DASH if value is None else odds_text(value)
