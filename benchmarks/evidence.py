@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.evidence --data FOLDER --home HOME
 
-FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO_2010_2020.csv, in the layout of Yahoo's export. HOME keeps the
-forecasts: the same command goes on where it was stopped. With --ours FILE the distributions of `anchored` are written
-for benchmarks/peers.
+FOLDER holds FB_2012_2020.csv and AAPL, MSFT, NVDA, KO, VIX_2010_2020.csv, in the layout of Yahoo's export. HOME keeps
+the forecasts: the same command goes on where it was stopped. With --ours FILE the distributions of `anchored` with and
+without ^VIX are written for benchmarks/peers.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.evidence_runs import ABLATION, ALL, CALIBRATION, METHODS, RIVALS, YEARS, Made, make
+from benchmarks.evidence_runs import ABLATION, ALL, CALIBRATION, METHODS, RIVALS, WITH_VIX, YEARS, Made, make
 
 if TYPE_CHECKING:
     from model.evaluation.metrics import DieboldMariano
@@ -42,12 +42,17 @@ def main() -> None:
     methods = [name for name in METHODS if name not in options.without.split(",")]
     made = _everything(options, methods)
     if options.ours:
-        ours = {series.replace(" ", "_"): made["anchored", series].quantiles for series in ALL}
+        ours = {
+            f"{series.replace(' ', '_')}{ending}": made[method, series].quantiles
+            for method, ending in (("anchored", ""), (WITH_VIX, "_VIX"))
+            for series in ALL
+        }
         np.savez(options.ours, **ours)  # type: ignore[arg-type] # NumPy's types take the names for its options
     chosen = [name for name in methods if name not in (*ABLATION, *CALIBRATION)]
     _print("Ten series, mean", _methods(made, chosen))
-    _print("anchored by series", _by_series(made))
-    _print("anchored by year", _by_year(made))
+    for method in ("anchored", WITH_VIX):
+        _print(f"{method} by series", _by_series(made, method))
+        _print(f"{method} by year", _by_year(made, method))
     _print("Parts of anchored", _parts(made, methods))
     _print("Point forecasts", _points(made, [name for name in ("anchored", "tutorial") if name in methods]))
 
@@ -89,7 +94,7 @@ def _methods(made: Everything, methods: Sequence[str]) -> Iterator[Sequence[str]
         )
 
 
-def _by_series(made: Everything) -> Iterator[Sequence[str]]:
+def _by_series(made: Everything, ours: str) -> Iterator[Sequence[str]]:
     others = ("constant_500", "garch_t", "scale alone")
     yield (
         "",
@@ -102,30 +107,30 @@ def _by_series(made: Everything) -> Iterator[Sequence[str]]:
     )
     for series in ALL:
         compared = (
-            f"{_ratio(made, 'anchored', other, series):.3f}, {_p(_test(made, 'anchored', other, series).p_better)}"
+            f"{_ratio(made, ours, other, series):.3f}, {_p(_test(made, ours, other, series).p_better)}"
             for other in others
         )
         yield (
             series,
-            f"${_crps(made['anchored', series]).mean():.3f}",
+            f"${_crps(made[ours, series]).mean():.3f}",
             *compared,
-            f"{_density_gain(made, 'anchored', series):+.3f}",
-            f"{_winkler(made, 'anchored', series) / _winkler(made, 'garch_t', series):.3f}",
-            *(f"{100 * _held(made, 'anchored', series, level):.1f}" for level in (80, 95)),
+            f"{_density_gain(made, ours, series):+.3f}",
+            f"{_winkler(made, ours, series) / _winkler(made, 'garch_t', series):.3f}",
+            *(f"{100 * _held(made, ours, series, level):.1f}" for level in (80, 95)),
         )
 
 
-def _by_year(made: Everything) -> Iterator[Sequence[str]]:
+def _by_year(made: Everything, ours: str) -> Iterator[Sequence[str]]:
     others = ("constant_250", "constant_500", "constant_1000", *RIVALS, "scale alone")
     yield ("of", *YEARS, "all", "all without 20 February to 30 April 2020")
     for other in others:
-        rows = [_year(made["anchored", ALL[0]], year) for year in YEARS]
-        days = made["anchored", ALL[0]].sessions
+        rows = [_year(made[ours, ALL[0]], year) for year in YEARS]
+        days = made[ours, ALL[0]].sessions
         crash = (days >= np.datetime64("2020-02-20")) & (days <= np.datetime64("2020-04-30"))
         parts = [*rows, np.full(len(days), True), ~crash]
         yield (
             LABELS.get(other, other),
-            *(f"{np.mean([_ratio(made, 'anchored', other, series, part) for series in ALL]):.4f}" for part in parts),
+            *(f"{np.mean([_ratio(made, ours, other, series, part) for series in ALL]):.4f}" for part in parts),
         )
 
 
@@ -212,7 +217,7 @@ def _print(title: str, rows: Iterator[Sequence[str]]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="a folder with the five files")
+    parser.add_argument("--data", type=Path, required=True, help="a folder with the six files")
     parser.add_argument("--home", type=Path, required=True, help="a folder that keeps the forecasts")
     parser.add_argument("--ours", type=Path, help="write the distributions of anchored to this file (.npz)")
     parser.add_argument("--without", default="", help="methods to leave out, such as tutorial, which takes longest")

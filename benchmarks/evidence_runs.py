@@ -7,7 +7,7 @@ stopped.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,10 @@ CONSTANTS = ("constant_250", "constant_500", "constant_1000")
 ECHO = ("night_quarter_ago", "night_year_ago", "movement_year_ago", "largest_night_year_ago", "jumps_in_quarters")
 ABLATION = ("scale alone", "linear branch alone", "network alone", "without echo", "without shift", "one member")
 CALIBRATION = ("newest 250 errors", "newest 1,000 errors")
-METHODS = ("anchored", *RIVALS, *CONSTANTS, *ABLATION, *CALIBRATION, "tutorial")
+# `anchored` with the index of volatility beside its own prices, as mlflow.yaml gives it to securities of New York.
+VIX, VIX_FILE = "^VIX", "VIX_2010_2020.csv"
+WITH_VIX = "anchored with ^VIX"
+METHODS = ("anchored", WITH_VIX, *RIVALS, *CONSTANTS, *ABLATION, *CALIBRATION, "tutorial")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,10 +61,14 @@ class Made:
 
 def make(method: str, series: str, data: Path, home: Path) -> Made:
     """A method's forecasts of a series such as `FB Close`, from the file of a previous run where there is one."""
-    file = home / f"{series} {method}.npz".replace(" ", "_").replace(",", "")
+    file = home / f"{series} {method}.npz".replace(" ", "_").replace(",", "").replace("^", "")
     if not file.exists():
         os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"})
-        made = _make(method, prices_of(series.split()[0], data), series.split()[1])
+        prices = prices_of(series.split()[0], data)
+        if method == WITH_VIX:
+            days, closes = index(data)
+            prices = with_series(prices, days, {VIX: closes})
+        made = _make(method, prices, series.split()[1])
         partial = file.with_suffix(".partial.npz")
         np.savez(partial, **{name: getattr(made, name) for name in Made.__slots__})
         partial.replace(file)
@@ -81,6 +88,32 @@ def prices_of(ticker: str, data: Path) -> "Prices":
     settings, now = read_settings(), datetime.now(UTC)
     asked = PriceRequest(ticker=ticker, source="csv", files=(str(data / FILES[ticker]),))
     return read_prices(resolve(asked, settings, now), settings, now)
+
+
+def index(data: Path) -> "tuple[np.typing.NDArray[np.datetime64], Values]":
+    """The days and the closes of the index of volatility, each (n,)."""
+    found = np.genfromtxt(data / VIX_FILE, delimiter=",", skip_header=1, usecols=(0, 4), dtype="M8[D],f8")
+    return found["f0"].copy(), found["f1"].copy()
+
+
+def with_series(prices: "Prices", days: "np.typing.NDArray[np.datetime64]", series: "Mapping[str, Values]") -> "Prices":
+    """The prices with other series beside, whose values on `days` are known at each day's close."""
+    from model.market.alignment import Observed, beside
+    from model.market.calendar import ExchangeCalendar
+
+    calendar = ExchangeCalendar()
+    observed = [
+        Observed(
+            name=name,
+            columns=(name,),
+            days=days,
+            known_at=calendar.over(days),
+            values=values[:, np.newaxis],
+            fingerprint="",
+        )
+        for name, values in series.items()
+    ]
+    return replace(prices, others=beside(prices.sessions, calendar.over(prices.sessions), observed))
 
 
 def _make(method: str, prices: "Prices", column: str) -> Made:
@@ -146,11 +179,14 @@ def _yearly(used: "Prices", start: int, fit: "Callable[[Prices], Forecaster]") -
 def _fitted(method: str, train: "Prices", column: str) -> "Forecaster":
     """The forecaster of a preset, or `anchored` changed as the ablation says."""
     from model.artifact.recipes import ChangeRecipe
+    from model.artifact.series_input import SeriesInput
     from model.config import PRESETS
 
     config = PRESETS["tutorial" if method == "tutorial" else "anchored"].model_copy(update={"column": column})
     if method in ("tutorial", "anchored"):
         return _train(train, config)
+    if method == WITH_VIX:
+        return _train(train, config.model_copy(update={"series": (SeriesInput(name=VIX),)}))
     if method == "one member":
         return _train(train, _with_training(config, members=1))
     if method == "without shift":

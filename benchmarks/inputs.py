@@ -10,20 +10,18 @@ being the same. With --branch alone the linear branch forecasts by itself: that 
 import argparse
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.evidence_runs import COLUMNS, FILES, LAST, prices_of
+from benchmarks.evidence_runs import COLUMNS, FILES, LAST, VIX, index, prices_of, with_series
 
 if TYPE_CHECKING:
     from model.config import ForecasterConfig
     from model.market.prices import Prices, Values
 
-VIX, VIX_FILE = "^VIX", "VIX_2010_2020.csv"
 WALKS = 3
 
 
@@ -47,28 +45,12 @@ def main() -> None:
 
 def _with_inputs(prices: "Prices", data: Path) -> "Prices":
     """The prices with the index beside, and with random walks that say nothing, all known at each close."""
-    from model.market.alignment import Observed, beside
-    from model.market.calendar import ExchangeCalendar
-
-    calendar = ExchangeCalendar()
-    found = np.genfromtxt(data / VIX_FILE, delimiter=",", skip_header=1, usecols=(0, 4), dtype="M8[D],f8")
-    days, closes = found["f0"].copy(), found["f1"].copy()
-    walks = [
-        20 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.07, len(days)))) for seed in range(1, WALKS + 1)
-    ]
-    names = (VIX, *(f"random walk {seed}" for seed in range(1, WALKS + 1)))
-    observed = [
-        Observed(
-            name=name,
-            columns=(name,),
-            days=days,
-            known_at=calendar.over(days),
-            values=values[:, np.newaxis],
-            fingerprint="",
-        )
-        for name, values in zip(names, (closes, *walks), strict=True)
-    ]
-    return replace(prices, others=beside(prices.sessions, calendar.over(prices.sessions), observed))
+    days, closes = index(data)
+    walks = {
+        f"random walk {seed}": 20 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.07, len(days))))
+        for seed in range(1, WALKS + 1)
+    }
+    return with_series(prices, days, {VIX: closes, **walks})
 
 
 def _losses(

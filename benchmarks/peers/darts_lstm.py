@@ -62,7 +62,7 @@ def _fit(known: Sequence[Scaled], rows: Sequence[slice], seed: int) -> list[Valu
 
 
 def _inputs(known: Scaled) -> Values:
-    return np.column_stack([*known.movement, np.abs(known.change)])
+    return np.column_stack([*known.movement, np.abs(known.change), *known.signals])
 
 
 def _timed(values: Values) -> TimeSeries:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from model.market.prices import Days, Values
 
 FILES = {"FB": "FB_2012_2020.csv"} | {ticker: f"{ticker}_2010_2020.csv" for ticker in ("AAPL", "MSFT", "NVDA", "KO")}
 COLUMNS = ("Open", "Close")
+INDEX_FILE = "VIX_2010_2020.csv"
 LAST = np.datetime64("2020-11-30")
 LEVELS = np.array(PROBABILITIES)
 # The level of a session's movement is the mean of its means over these numbers of sessions.
@@ -36,6 +38,7 @@ class Series:
     daily:     log of the Close over the Close of the session before
     overnight: log of the Open over the Close of the session before
     reach:     log of High over Low, in standard deviations of a random walk
+    index:     log of the index of volatility, as the standard deviation of a day's change; None where it is not used
     """
 
     name: str
@@ -46,6 +49,7 @@ class Series:
     daily: Values
     overnight: Values
     reach: Values
+    index: Values | None = None
 
     @property
     def movement(self) -> Values:
@@ -56,6 +60,11 @@ class Series:
     def level(self) -> Values:
         """How far the newest sessions moved, the session itself included; NaN for the first ones."""
         return np.asarray(np.mean([trailing(self.movement, sessions) for sessions in SPANS], axis=0))
+
+    @property
+    def signals(self) -> Sequence[Values]:
+        """What other markets say of the width, each (n,), against the own level: the index where it is used."""
+        return () if self.index is None else (np.asarray(self.index - np.log(self.level)),)
 
     def year(self, year: int) -> slice:
         """The rows of a year's sessions."""
@@ -68,27 +77,39 @@ Quantiles = Mapping[str, Values]
 Method = Callable[[Market, Sequence[int]], Quantiles]
 
 
-def read_market(folder: Path) -> Market:
-    """The ten series up to LAST."""
-    return [series for ticker, file in FILES.items() for series in _read(ticker, folder / file)]
+def read_market(folder: Path, *, index: bool = False) -> Market:
+    """The ten series up to LAST, with the index of volatility or without."""
+    beside = _columns(folder / INDEX_FILE) if index else None
+    return [series for ticker, file in FILES.items() for series in _read(ticker, _columns(folder / file), beside)]
 
 
-def _read(ticker: str, path: Path) -> Iterator[Series]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if np.datetime64(row["Date"]) <= LAST]
-    columns = {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close")}
+def _read(ticker: str, columns: Mapping[str, Any], beside: Mapping[str, Any] | None) -> Iterator[Series]:
     before = np.concatenate([[math.nan], columns["Close"][:-1]])
     for column in COLUMNS:
         yield Series(
             name=f"{ticker}_{column}",
-            days=np.array([row["Date"] for row in rows], dtype="datetime64[D]"),
+            days=columns["Date"],
             price=columns[column],
             close=columns["Close"],
             change=np.log(columns[column] / before),
             daily=np.log(columns["Close"] / before),
             overnight=np.log(columns["Open"] / before),
             reach=np.log(columns["High"] / columns["Low"]) / RANGE,
+            index=None if beside is None else _index(columns["Date"], beside),
         )
+
+
+def _index(days: Days, beside: Mapping[str, Any]) -> Values:
+    """(n,) its newest close at each session; per cent a year of 252 sessions become the log of a day's deviation."""
+    newest = np.searchsorted(beside["Date"], days, side="right") - 1
+    return np.asarray(np.log(beside["Close"][newest] / 100 / math.sqrt(252)))
+
+
+def _columns(path: Path) -> Mapping[str, Any]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if np.datetime64(row["Date"]) <= LAST]
+    prices = {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close")}
+    return {"Date": np.array([row["Date"] for row in rows], dtype="datetime64[D]"), **prices}
 
 
 def judged(series: Series, years: Sequence[int]) -> slice:

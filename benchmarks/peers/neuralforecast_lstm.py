@@ -16,6 +16,7 @@ from benchmarks.peers.scaled import LOOKBACK, SEEDS, TRAINER, Scaled, quiet, sca
 from model.market.prices import Values
 
 INPUTS = ["reach", "overnight", "size"]
+SIGNAL = "signal"
 SETTINGS = {
     "input_size": LOOKBACK,
     "encoder_n_layers": 1,
@@ -49,6 +50,7 @@ def lstm(market: Market, years: Sequence[int]) -> Quantiles:
 def _frame(name: str, known: Scaled, stop: int) -> pd.DataFrame:
     """The series up to row `stop`, one row a session, numbered."""
     columns = {"y": known.change, "reach": known.reach, "overnight": known.overnight, "size": np.abs(known.change)}
+    columns |= {f"{SIGNAL}{number}": values for number, values in enumerate(known.signals)}
     table = pd.DataFrame(columns).iloc[:stop]
     return table.assign(unique_id=name, ds=np.arange(len(table)))
 
@@ -56,7 +58,8 @@ def _frame(name: str, known: Scaled, stop: int) -> pd.DataFrame:
 def _fit(table: pd.DataFrame, sessions: int, seed: int) -> Quantiles:
     """Fitted on all but the newest sessions; for each series (sessions, 25) quantiles of the scaled change."""
     loss = MQLoss(quantiles=LEVELS.tolist())
-    network = LSTM(h=1, hist_exog_list=INPUTS, loss=loss, random_seed=seed, alias="q", **SETTINGS, **TRAINER)
+    inputs = [*INPUTS, *(name for name in table.columns if name.startswith(SIGNAL))]
+    network = LSTM(h=1, hist_exog_list=inputs, loss=loss, random_seed=seed, alias="q", **SETTINGS, **TRAINER)
     rolled = NeuralForecast(models=[network], freq=1).cross_validation(
         table, n_windows=None, test_size=sessions, step_size=1
     )

@@ -72,6 +72,7 @@ def _features(series: Series) -> Values:
             *(trailing(series.daily, sessions) / level for sessions in SPANS[:3]),
             np.abs(series.overnight) / level,
             np.full(len(level), float(series.name.endswith("Open"))),
+            *series.signals,
         ]
     )
 

@@ -32,6 +32,7 @@ class Scaled:
     change:    the target, in levels
     reach:     the session's range, in levels
     overnight: its jump, in levels
+    signals:   (signals, n) what other markets say of the width, against the session's own level
     """
 
     first: int
@@ -39,6 +40,7 @@ class Scaled:
     change: Values
     reach: Values
     overnight: Values
+    signals: Values
 
     @property
     def movement(self) -> Values:
@@ -55,7 +57,8 @@ def scaled(series: Series) -> Scaled:
     level = np.concatenate([[math.nan], series.level[:-1]])
     first = int(np.flatnonzero(np.isfinite(level))[0])
     known = {name: (getattr(series, name) / level)[first:] for name in ("change", "reach", "overnight")}
-    return Scaled(first=first, level=level[first:], **known)
+    signals = np.reshape(series.signals, (-1, len(level)))[:, first:]
+    return Scaled(first=first, level=level[first:], signals=signals, **known)
 
 
 def quiet() -> None:
