@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ TRAIN = ("train", "--source", "sample", "--as-of", "2013-06-28", "--again", "--j
 QUICK = ("--lookback", "5", "--set", "network.units=[4]", "--epochs", "2")
 HOOKS = {"MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true"}
 JSON = "application/json"
+# Seconds; servers close a connection on which nothing was asked for five.
+IDLE = 3.0
 SIDES = ("ours", "mlflow")
 
 
@@ -72,21 +75,33 @@ class Target:
     def ask(self) -> Answered:
         """Send one request on this thread's connection."""
         begun = time.perf_counter()
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = self._connection(begun)
         try:
             connection.request("POST", self._path, self._body, self._headers)
             answer = connection.getresponse()
             status, said = answer.status, json.loads(answer.read())
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
+            print(f"no answer: {error!r}", file=sys.stderr)
             connection.close()
             return Answered(0, time.perf_counter() - begun, None)
+        finally:
+            self._local.used = time.perf_counter()
+        if status != HTTPStatus.OK:
+            print(f"{status}: {said}", file=sys.stderr)
         seconds = time.perf_counter() - begun
         made = said.get("predictions")
         named = said.get("version")
         same = [number for number, expected in self._expected.items() if expected == made]
         return Answered(status, seconds, same[0] if same and named in (None, same[0]) else None)
+
+    def _connection(self, now: float) -> http.client.HTTPConnection:
+        """The thread's connection; a new one where a server may have closed it, since nothing was asked for long."""
+        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if kept is None or now - self._local.used > IDLE:
+            if kept is not None:
+                kept.close()
+            kept = self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        return kept
 
 
 def main() -> int:
