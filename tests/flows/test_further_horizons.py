@@ -1,6 +1,5 @@
 """A training with further horizons, to the forecast: proof and verdict of each, and the naive one where none is due."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,30 +42,42 @@ def test_each_further_horizon_has_its_own_verdict_and_without_skill_the_naive_di
     assert {"in_5_proof_evidence", "in_5_proof_evidence_against", "in_5_proof_crps_skill"} <= figures.metrics.keys()
 
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told = run("predict", *MARKET, "--json").json
-    assert [(each["horizon"], each["version"]) for each in told["horizons"]] == [(1, 1), (5, 1)]
-    assert told["horizons"][1]["verdict"] == week["verdict"]
     assert f"; 5 sessions ahead: {week['verdict']}" in run("status").out
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
     registry = Registry(Tracking(client, settings))
-    found = registry.version("SAMPLE-Open", 1)
-    ruling = Ruling(
-        decision=DecisionWord.FORCED, reasons=("A test.",), at=AT, by="test", verdict="proven", evidence=9.0
-    )
-    registry.record(found, replace(ruling, further={5: FurtherVerdict(Verdict.NO_SKILL, 1.0)}))
+    _rule(registry, Verdict.NO_SKILL)
     # What somebody writes into a tag does not count.
     client.set_model_version_tag("SAMPLE-Open", "1", "verdict.5", "proven")
-    again = run("predict", *MARKET, "--json").json
-    one, naive = again["horizons"]
-    assert (one["version"], one["verdict"]) == (1, "proven")
-    assert (naive["version"], naive["verdict"]) == (None, "no skill")
+    one, naive = run("predict", *MARKET, "--json").json["horizons"]
+    assert (one["horizon"], one["version"], one["verdict"]) == (1, 1, "proven")
+    assert (naive["horizon"], naive["version"], naive["verdict"]) == (5, None, "no skill")
     _, quantiles = best_naive_distribution(market(home), "Open", 5)
     assert list(naive["quantiles"].values()) == quantiles.tolist()
     assert "; no skill, so this is the naive distribution" in run("predict", *MARKET).out
-    rows = Ledger(settings.ledger_uri).rows(horizon=5)
-    assert {row.version for row in rows} == {None, 1}
-    assert {row.session for row in rows} == {rows[0].session}
+
+    # Another verdict does not make another forecast of the same day: the first one stands.
+    _rule(registry, Verdict.UNDECIDED)
+    again = run("predict", *MARKET, "--json").json["horizons"][1]
+    assert again == naive | {"verdict": "undecided"}
+    assert "; undecided now; on record is the naive distribution, from when" in run("predict", *MARKET).out
+    (row,) = Ledger(settings.ledger_uri).rows(horizon=5)
+    assert row.version is None
+
+
+def _rule(registry: Registry, week: Verdict) -> None:
+    """Record another verdict on the version's skill five sessions ahead."""
+    known = {5: FurtherVerdict(week, 1.0)}
+    ruling = Ruling(
+        decision=DecisionWord.FORCED,
+        reasons=("A test.",),
+        at=AT,
+        by="test",
+        verdict="proven",
+        evidence=9.0,
+        further=known,
+    )
+    registry.record(registry.version("SAMPLE-Open", 1), ruling)
 
 
 @pytest.mark.usefixtures("small_proof")
