@@ -192,8 +192,8 @@ def test_a_rule_for_series_names_presets_that_there_are(settings: Settings) -> N
     write(settings.home / "presets", "preset: anchored\n")
 
     def of(*presets: str) -> Settings:
-        rule = SeriesRule(inputs=("^VIX",), presets=presets)  # type: ignore[arg-type] # a name is enough
-        return settings.model_copy(update={"series": (SeriesRule(inputs=("^VIX",)), rule)})  # type: ignore[arg-type]
+        rule = SeriesRule(inputs=("^VIX",), presets=presets)
+        return settings.model_copy(update={"series": (SeriesRule(inputs=("^VIX",)), rule)})
 
     check_rules(of("tutorial", "mine"), "anchored")
     # A preset that is named by its file may be anywhere.
