@@ -1,13 +1,15 @@
 """A training with further horizons, to the forecast: proof and verdict of each, and the naive one where none is due."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.runs.clock import clock_at
 from model.evaluation.baselines import best_naive_distribution
 from model.evaluation.decision import DecisionWord, FurtherVerdict, Verdict
+from model.market.calendar import ExchangeCalendar
 from tasks.ledger.forecasts import Ledger
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -78,6 +80,45 @@ def _rule(registry: Registry, week: Verdict) -> None:
         further=known,
     )
     registry.record(registry.version("SAMPLE-Open", 1), ruling)
+
+
+@pytest.mark.slow
+def test_a_missed_week_is_caught_up_with_every_horizon_once_and_judged_when_its_session_came(
+    run: Run, home: Path
+) -> None:
+    days = ExchangeCalendar().sessions(date(2013, 6, 24), date(2013, 7, 10)).tolist()
+    daily = ("--source", "sample", "--preset", "daily", *FAST[2:], "--horizon", "1,5")
+
+    def on(day: date, *command: str) -> Any:
+        with clock_at(datetime.combine(day, time(22, 30), UTC)):
+            done = run(*command, "--json")
+        assert done.code == 0, done.out
+        return done.json
+
+    assert [each["horizon"] for each in on(days[0], "train", *daily)["decision"]["horizons"]] == [1]
+    on(days[0], "promote", "SAMPLE-Open", "1", "--force", "--reason", "a test")
+    on(days[0], "predict", "--source", "sample")
+    # Three evenings without a run; then everything of each day is made up for, once.
+    assert [each["as_of"] for each in on(days[3], "catchup", *daily)["forecasts"]] == [str(day) for day in days[1:4]]
+    assert on(days[3], "catchup", *daily)["forecasts"] == []
+    retrained = on(days[4], "train", *daily)
+    on(days[4], "promote", "SAMPLE-Open", str(retrained["version"]), "--force", "--reason", "a test")
+    for _ in range(2):
+        told = on(days[4], "predict", "--source", "sample")
+        assert [each["horizon"] for each in told["horizons"]] == [1, 5]
+    ledger = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri)
+    for horizon in (1, 5):
+        rows = ledger.rows(horizon=horizon)
+        assert [(row.as_of, row.session) for row in rows] == [(days[at], days[at + horizon]) for at in range(5)]
+        assert [row.version for row in rows] == [1, 1, 1, 1, retrained["version"]]
+        assert [row.late for row in rows] == [False, True, True, False, False]
+    # After the sixth session the forecast of the first day for it is judged, after the ninth all of them are.
+    for last, filled in ((5, 1), (6, 2), (9, 5)):
+        (week,) = on(days[last], "score", "--source", "sample")["horizons"]
+        assert (week["horizon"], week["forecasts"]) == (5, 5)
+        rows = ledger.rows(horizon=5)
+        assert [row.observed is not None for row in rows] == [at < filled for at in range(5)]
+    assert week["scored"] == 3
 
 
 @pytest.mark.usefixtures("small_proof")
