@@ -44,6 +44,7 @@ from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.registry.version import KEY, RegisteredVersion
 from tasks.settings import read_settings
+from tasks.settings.own_presets import check_rules
 from tasks.settings.written_config import WrittenConfig
 from tasks.system.cluster.one_of_several import is_one_of_several
 from tasks.system.lock import queued, user_name
@@ -108,6 +109,7 @@ def train(
     """
     seconds = start_run()
     settings, at = read_settings(), now()
+    check_rules(settings, forecaster.preset)
     fetched = fetch(resolve(request, settings, at), settings, at, "train")
     forecaster, fetched = add_series(forecaster, fetched, request, evaluation, settings, at)
     rows = sessions_needed(forecaster)

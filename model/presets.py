@@ -43,7 +43,18 @@ def fill_in(raw: Any, known: Mapping[str, ForecasterConfig] = PRESETS) -> Any:
     name = written.get("preset", DEFAULT)
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"no preset is called {name!r}: it is one of {', '.join(known)}")
-    return merged(known[name].model_dump(), written)
+    return merged(as_written(known[name]), written)
+
+
+def says_series(config: ForecasterConfig) -> bool:
+    """Whether a configuration says which series it takes, if only that it takes none; else mlflow.yaml may."""
+    return bool(config.series) or "series" in config.model_fields_set
+
+
+def as_written(config: ForecasterConfig) -> dict[str, Any]:
+    """The values of a configuration that others start from: that it takes no series stays, where it says so."""
+    values = config.model_dump()
+    return {**values, "series": config.series} if says_series(config) and not config.series else values
 
 
 def base_of(config: ForecasterConfig) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from model.config import PRESETS, Column, ForecasterConfig, Frozen, PriceRequest
 from model.errors import ConfigurationError, UsageError, did_you_mean
+from model.presets import as_written
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -131,7 +132,7 @@ def forecaster_config(name: str, changes: Mapping[str, object], assignments: Seq
 
     name: of a built-in preset, of one of one's own, or a preset's file
     """
-    raw = _preset(name).model_dump()
+    raw = as_written(_preset(name))
     for key, value in changes.items():
         _put(raw, key, value)
     for assignment in assignments:

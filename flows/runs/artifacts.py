@@ -15,9 +15,11 @@ from model.evaluation.baselines import naive_label
 from model.evaluation.check import markdown_table
 from model.evaluation.decision import Decision
 from model.evaluation.monitoring import Window
-from model.figures.interval import interval_svg
+from model.figures.newest.cone import cone_svg
+from model.figures.newest.interval import interval_svg
 from model.market.money import Money
 from model.presets import preset_label
+from tasks.forecasts.cones import cone_from
 from tasks.forecasts.scoring import Scored
 from tasks.ledger.forecasts import RecordedForecast
 from tasks.registry.version import RegisteredVersion
@@ -82,10 +84,10 @@ def link_forecast(made: RecordedForecast, further: Sequence[RecordedForecast] = 
 def forecast_note(made: RecordedForecast, further: Sequence[RecordedForecast] = ()) -> str:
     """A forecast for people: price, a small picture, intervals and why they are so wide, the naive one, who made it.
 
-    further: the forecasts of later sessions that were made with it, of which there is a table
+    further: the forecasts of later sessions that were made with it, of which there are a cone and a table
     """
     money, what = made.money, f"{made.ticker} {made.column} on {made.session}"
-    picture = b64encode(interval_svg(made.forecast, made.naive, made.intervals, money, what).encode()).decode()
+    picture = _in_the_text(interval_svg(made.forecast, made.naive, made.intervals, money, what))
     rows = "".join(
         f"| {level} % interval | {money.price(low)} | {money.price(high)} |\n"
         for level, (low, high) in sorted(made.intervals.items())
@@ -94,18 +96,25 @@ def forecast_note(made: RecordedForecast, further: Sequence[RecordedForecast] = 
     why = f"{made.explanation.sentence}.\n\n" if made.explanation else ""
     return (
         f"**{what}: {money.price(made.forecast)}**\n\n"
-        f"![{what}: {money.price(made.forecast)}{intervals_in_brackets(made)}](data:image/svg+xml;base64,{picture})\n\n"
-        f"{table}{why}{_ahead(further)}"
+        f"![{what}: {money.price(made.forecast)}{intervals_in_brackets(made)}]({picture})\n\n"
+        f"{table}{why}{_ahead(made, further)}"
         f"Naive ({naive_label(made.naive_name)}): {money.price(made.naive)}. By {made_by(made)}.\n\n"
         f"From {made.source} prices as of {made.as_of}."
         f"{' Late: made after that session opened.' if made.late else ''}\n"
     )
 
 
-def _ahead(further: Sequence[RecordedForecast]) -> str:
-    """The forecasts of later sessions as a table; nothing where there are none."""
+def _in_the_text(svg: str) -> str:
+    """A picture as an address that holds all of it: Prefect's pages show it without asking any other server."""
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
+def _ahead(made: RecordedForecast, further: Sequence[RecordedForecast]) -> str:
+    """The forecasts of later sessions as a cone, which begins at the newest price, and as a table; nothing without."""
     if not further:
         return ""
+    what = f"{made.ticker} {made.column}, {' and '.join(str(row.horizon) for row in further)} sessions ahead"
+    picture = f"![{what}]({_in_the_text(cone_svg(cone_from(made, further), what))})\n\n"
     levels = sorted({level for row in further for level in row.intervals})
     titles = ("sessions ahead", "session", "median", *(f"{level} %" for level in levels), "by")
     rows = []
@@ -113,7 +122,7 @@ def _ahead(further: Sequence[RecordedForecast]) -> str:
         spans = (row.money.span(*row.intervals[level]) if level in row.intervals else "" for level in levels)
         rows.append((str(row.horizon), str(row.session), row.money.price(row.forecast), *spans, row.named))
     lines = (titles, ("---",) * len(titles), *rows)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+    return picture + "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
 def link_report(url: str, day: date) -> None:

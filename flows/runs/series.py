@@ -13,6 +13,7 @@ from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import PricesError, PricesUnavailable, UsageError
 from model.forecaster.scaling import sessions_needed
 from model.market.calendar import code_of
+from model.presets import says_series
 from tasks.prefect_tasks import connect_task, fall_back_task, patient_fetch_task, proven_better_task, split_task
 from tasks.prices.fetch import FetchedPrices
 from tasks.prices.other_series import FoundSeries, check_there, fault_of, from_files, of_prices, to_fetch, with_series
@@ -65,9 +66,10 @@ def add_series(
 ) -> tuple[ForecasterConfig, FetchedPrices]:
     """What is trained, with the series that it or mlflow.yaml names; and the prices with these beside.
 
+    One that says that it takes none, as with `--set series=[]`, gets none from mlflow.yaml.
     Where those of mlflow.yaml cannot be had, or make it no better, it is trained without them, and the log says so.
     """
-    rule = None if forecaster.series else _rule(forecaster, fetched, request, settings)
+    rule = None if says_series(forecaster) else _rule(forecaster, fetched, request, settings)
     if rule is None:
         return forecaster, fetch_series(fetched, forecaster.series, request, settings, now, "train")
     named = ", ".join(each.name for each in rule.inputs)

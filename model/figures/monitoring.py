@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from model.artifact.sessions_ahead import further_column
 from model.evaluation.evaluation import join
 from model.evaluation.evidence.live import SPANS, LiveRecord
 from model.evaluation.monitoring import Monitoring, Window, coverage_gap, crps_is_too_high
 from model.figures.axis import places
 from model.figures.distribution import distribution_figures
 from model.figures.evidence import evidence_figure
+from model.figures.fan import FAN_SESSIONS, fan_figure
 from model.figures.style import (
     ACTUAL,
     COLOURS,
@@ -27,6 +29,7 @@ from model.figures.style import (
     legend_above,
     new_figure,
     period,
+    period_of_newest,
     plain_ticks,
     signed,
     style,
@@ -144,11 +147,22 @@ def _mark(axes: "Axes", at: Values, values: Values, broken: npt.NDArray[np.bool_
         axes.scatter(at[broken], values[broken], color=MISS, s=size, zorder=3, label=label)
 
 
-def live_figures(live: LiveRecord, needed: float, subject: str) -> Mapping[str, "Figure"]:
-    """Every figure of a live record by name: its skill and its evidence."""
-    subject = f"{subject}, live"
+def live_figures(live: LiveRecord, needed: float, subject: str, horizon: int = 1) -> Mapping[str, "Figure"]:
+    """Every figure of a live record by name: its skill and its evidence.
+
+    horizon: how many sessions ahead the forecasts are; of later ones the names are `in_5_live_skill` and so on, and the
+             fan of the newest of them, with the coverage, is there, too
+    """
+    ahead = "" if horizon == 1 else f", {horizon} sessions ahead"
+    subject = f"{subject}, live{ahead}"
     evidence = evidence_figure(live.sessions, live.evidence, needed, subject, needed_against=needed)
-    return {"live_skill": skill_figure(live, needed, subject), "live_evidence": evidence}
+    figures = {"live_skill": skill_figure(live, needed, subject), "live_evidence": evidence}
+    if horizon == 1:
+        return figures
+    newest = live.judged.part(slice(-FAN_SESSIONS, None))
+    title = f"{subject}, {period_of_newest(newest.sessions, len(live))}"
+    figures["live_forecast"] = fan_figure(newest, title)
+    return {further_column(horizon, name): figure for name, figure in figures.items()}
 
 
 def skill_figure(live: LiveRecord, needed: float, subject: str) -> "Figure":

@@ -3,14 +3,20 @@
 A key covers all that a forecast depends on: the configuration with its seed, the sessions used for fitting, the
 sessions forecast, every price known by then, the code and the libraries. It does not cover later prices: after another
 month, the months before need not be computed again.
+
+A proof has a key of its own, made where it is kept; here is what identifies a configuration that is tried.
 """
 
 from typing import Any
 
 from model.backtest.plan import Fit, Key, Origin, Plan
+from model.backtest.proof import configuration_of
+from model.config import ForecasterConfig
 from tasks.tracking.provenance import code_digest, digest
 
 COMPUTED_BY = "model.backtest.fit"
+# With so many sessions between two fits nothing is added: proofs were kept before that was a part of their keys.
+UNNAMED_REFITS = 252
 
 
 def plan_key(plan: Plan) -> str:
@@ -38,6 +44,16 @@ def origin_keys(plan: Plan) -> dict[Key, str]:
 def series_key(plan: Plan, forecaster: str) -> str:
     """A short key that all results of one forecaster for the security and column have in common."""
     return digest([plan.prices.security.ticker, plan.column, forecaster])[:16]
+
+
+def trial_key(config: ForecasterConfig) -> str:
+    """The digest that identifies a configuration, whatever its seed."""
+    return digest(configuration_of(config).model_dump(mode="json"))
+
+
+def with_refits(key: str, refit_every: int) -> str:
+    """A key of a proof or of its trial, for so many sessions between two fits: other ones give another draw."""
+    return key if refit_every == UNNAMED_REFITS else digest([key, {"refit_every": refit_every}])
 
 
 def _described(plan: Plan, fit: Fit, key: Key, origin: Origin, known: str) -> dict[str, Any]:

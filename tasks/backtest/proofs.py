@@ -1,8 +1,8 @@
 """The proof of a configuration, kept in an MLflow run of its own; parts that exist are read, missing ones are computed.
 
-A proof is identified by configuration, code and first session; each of its periods also by every price known then. A
-period is computed again if one of those prices has changed; a dividend changes only Adj Close, which does not count. A
-file whose digest is not in the ledger is no part of a proof.
+A proof is identified by configuration, sessions between two fits, code and first session, and a period by every price
+known then, too. It is computed again if one of those has changed; a dividend changes only Adj Close, which does not
+count. A file whose digest is not in the ledger is no part of a proof.
 """
 
 import json
@@ -40,6 +40,7 @@ from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.evaluation.gate import TOO_FEW
 from model.market.prices import Prices
+from tasks.backtest.cache_key import trial_key, with_refits
 from tasks.backtest.evaluation_file import packed
 from tasks.backtest.shared_networks import NoSharedFit, named_run, shared_fit
 from tasks.backtest.stored_period import RECIPE_FILE, WEIGHTS_FILE, digest_of_fit, forecasts_of, traded
@@ -136,11 +137,6 @@ def prove(
         return KeptProof(proof=assembled(made), run_id=run_id)
 
 
-def trial_key(config: ForecasterConfig) -> str:
-    """The digest that identifies a configuration, whatever its seed."""
-    return digest(configuration_of(config).model_dump(mode="json"))
-
-
 def trial_of(
     settings: Settings,
     model: str,
@@ -153,15 +149,16 @@ def trial_of(
 ) -> tuple[Trial, Prices, int] | NoProof:
     """The trial (recorded now if it was not), the prices that it may use, and the row of its first session.
 
-    It uses the same history as when it was recorded: another history would give another draw, and with enough draws one
-    is lucky. `key` is of what else is tried, by itself; empty for the configuration.
+    Another history would give another draw, and with enough draws one is lucky: it uses that of when it was recorded.
+    `key` is of what else is tried, by itself; empty for the configuration.
     """
     if lacking := prices.lacking(configuration.series):
         return NoProof(f"these prices are without the series {', '.join(lacking)}")
     prices = prices.only_with(configuration.series)
-    family = key or (PRESETS if is_preset(configuration) else trial_key(configuration))
-    trials, key = Trials(settings.ledger_uri), key or trial_key(configuration)
-    if (before := trials.of(model, key)) is not None:
+    own, trials = key or trial_key(configuration), Trials(settings.ledger_uri)
+    of = PRESETS if not key and is_preset(configuration) else own
+    named, family = (with_refits(each, settings.proof.refit_every) for each in (own, of))
+    if (before := trials.of(model, named)) is not None:
         if prices.first > before.oldest:
             begun = f"its proof began with prices from {before.oldest} on"
             return NoProof(f"these prices begin on {prices.first}, and {begun}")
@@ -173,7 +170,7 @@ def trial_of(
     if (start := first_row(prices, configuration, settings.proof, before.first if before else None)) is None:
         return NoProof(TOO_FEW)
     if before is None:  # It is recorded, and read again: another process may have been first, with another history.
-        trials.record(model, key, family, prices.first, prices.day(start), at)
+        trials.record(model, named, family, prices.first, prices.day(start), at)
         return trial_of(settings, model, configuration, prices, at, key=key)
     return before, prices, start
 
@@ -189,9 +186,8 @@ def _run(
 ) -> str | None:
     """The run that keeps the proof: an earlier one, even of a killed process, or a new one; None if only the former."""
     ticker, column = prices.security.ticker, configuration.column
-    key = digest(
-        [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source, code_digest(COMPUTED_BY)]
-    )
+    named = [ticker, configuration.model_dump(mode="json"), str(prices.day(start)), prices.source]
+    key = with_refits(digest([*named, code_digest(COMPUTED_BY)]), tracking.settings.proof.refit_every)
     experiment = tracking.experiment_id()
     # Anybody may tag a run, so a proof's run is also on record in the ledger.
     kept = KeptFiles(tracking.settings.ledger_uri)

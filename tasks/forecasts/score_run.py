@@ -20,6 +20,7 @@ import numpy as np
 from model.artifact.sessions_ahead import further_column
 from model.errors import TomorrowError
 from model.evaluation.monitoring import Monitoring, Window, returns_drift
+from tasks.forecasts.cones import cones_of_version
 from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
 from tasks.tracking.run import BATCH
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from model.evaluation.evaluation import Evaluation
-    from model.evaluation.evidence.live import LiveRecord
     from model.market.prices import Prices, Values
     from tasks.forecasts.summary import ForecastSummary
     from tasks.registry.registry import Registry
@@ -82,7 +82,7 @@ def log_windows(
         _log_table(tracking.client, run_id, windows)
         tags[WRITTEN] = newest.isoformat()
     if draw and is_unwritten(version, newest, draw=True):
-        _draw(tracking, run_id, version, windows, summary.live)
+        _draw(tracking, run_id, version, windows, summary)
         tags[DRAWN] = newest.isoformat()
     if tags.keys() - {RUN}:
         registry.note(version, tags)
@@ -114,15 +114,19 @@ def _draw(
     run_id: str,
     version: "RegisteredVersion",
     windows: Sequence[Window],
-    live: "LiveRecord | None",
+    summary: "ForecastSummary",
 ) -> None:
-    """Draw and log the figures of the windows and of the live proof."""
+    """Draw and log the figures of the windows and of the live proofs, and the version's cone of several sessions."""
     from model.figures.monitoring import live_figures, monitoring_figures
+    from model.figures.newest.cone import cone_figure
 
-    settings = tracking.settings
-    figures = monitoring_figures(windows, f"{version.model} {version.named}", settings.score)
-    if live is not None:
-        figures = {**figures, **live_figures(live, settings.gate.min_evidence, version.model)}
+    settings, subject = tracking.settings, f"{version.model} {version.named}"
+    figures = {**monitoring_figures(windows, subject, settings.score)}
+    for each in (summary, *summary.further):
+        if each.live is not None:
+            figures |= live_figures(each.live, settings.gate.min_evidence, version.model, each.horizon)
+    if cones := cones_of_version(summary, version.version):
+        figures["cone"] = cone_figure(cones, f"{subject}: several sessions ahead")
     for name, figure in figures.items():
         tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
 

@@ -12,6 +12,7 @@ from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.live import LiveRecord
 from model.market.prices import Values
 from tasks.ledger.forecasts import RecordedForecast
+from tasks.ledger.standing import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,14 +138,15 @@ def cone_of(newest: RecordedForecast, further: Sequence[RecordedForecast]) -> tu
 
     further: those that were made as of the same day, by whichever version
 
-    A horizon without skill has the naive distribution in its place, which no version made. What another version said
-    of that day is left out.
+    A horizon without skill has the naive distribution in its place, which no version made; the one recorded first
+    stands. What another version said of that day is left out.
     """
-    found: dict[int, RecordedForecast] = {}
-    for row in sorted(further, key=lambda row: (row.horizon, row.version is not None, row.made_at)):
-        if row.as_of == newest.as_of and row.version in (newest.version, None):
-            found[row.horizon] = row
-    return tuple(found.values())
+    by_horizon: dict[int, list[RecordedForecast]] = {}
+    for row in further:
+        if row.as_of == newest.as_of:
+            by_horizon.setdefault(row.horizon, []).append(row)
+    stand = (standing(newest, rows) for _, rows in sorted(by_horizon.items()))
+    return tuple(row for row in stand if row is not None)
 
 
 def newest_of(rows: Sequence[RecordedForecast]) -> RecordedForecast:

@@ -5,7 +5,7 @@ refuses any other change.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from model.forecaster.forecasts import interval_of
 from model.market.money import Money
 from tasks.ledger.database import LedgerDatabase, insert_once, read_rows
 from tasks.ledger.schema import forecasts
+from tasks.ledger.standing import standing
 
 KEY = ("model", "version", "as_of", "session", "horizon")
 ORDER = ("as_of", "model", "version", "session", "horizon")
@@ -146,11 +147,30 @@ class Ledger:
         ((row, created),) = self.append_all([forecast])
         return row, created
 
-    def append_all(self, made: Iterable[RecordedForecast]) -> tuple[tuple[RecordedForecast, bool], ...]:
-        """The same for several forecasts: all of them are recorded, or none."""
+    def append_all(self, made: Sequence[RecordedForecast]) -> tuple[tuple[RecordedForecast, bool], ...]:
+        """The same for a forecast of the next session and those of later ones made with it: all are recorded, or none.
+
+        Of each later session the version's first forecast stands: none is added if a verdict on its skill has changed
+        since, so that the naive distribution would stand there now, or no longer.
+        """
         with self._database.writing() as connection:
-            created = [(forecast, insert_once(connection, forecasts, asdict(forecast))) for forecast in made]
-            return tuple((self._select(connection, *_is(forecast))[0], is_new) for forecast, is_new in created)
+            first, is_new = self._append(connection, made[0])
+            recorded = [(first, is_new)]
+            for row in made[1:]:
+                stands = None if is_new else self._stands(connection, first, row)
+                recorded.append(self._append(connection, row) if stands is None else (stands, False))
+            return tuple(recorded)
+
+    def _append(self, connection: sa.Connection, forecast: RecordedForecast) -> tuple[RecordedForecast, bool]:
+        created = insert_once(connection, forecasts, asdict(forecast))
+        return self._select(connection, *_is(forecast))[0], created
+
+    def _stands(
+        self, connection: sa.Connection, first: RecordedForecast, forecast: RecordedForecast
+    ) -> RecordedForecast | None:
+        """What stands for a forecast of a later session beside `first`, which was there before."""
+        session = (forecasts.c[name] == getattr(forecast, name) for name in KEY if name != "version")
+        return standing(first, self._select(connection, *session))
 
     def fill_in(
         self, observed: Iterable[tuple[RecordedForecast, float]], *, at: datetime

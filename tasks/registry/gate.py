@@ -16,8 +16,9 @@ from model.evaluation.evaluation import Evaluation, evaluate
 from model.evaluation.evidence.proof import Needed, Proof
 from model.evaluation.gate import Candidate, Champion, decide
 from model.evaluation.split import Split
+from tasks.backtest.cache_key import trial_key
 from tasks.backtest.further_proofs import prove_further
-from tasks.backtest.proofs import KeptProof, NoProof, OnPeriod, prove, trial_key
+from tasks.backtest.proofs import KeptProof, NoProof, OnPeriod, prove
 from tasks.registry.registry import Registry
 from tasks.registry.version import RegisteredVersion
 from tasks.tracking.checked_files import trained_as

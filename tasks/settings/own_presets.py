@@ -81,6 +81,28 @@ def own_presets(settings: Settings) -> tuple[tuple[OwnPreset, ...], tuple[Config
     return tuple(found), tuple(errors)
 
 
+def check_rules(settings: Settings, trained: str) -> None:
+    """ConfigurationError where a rule of `series` in mlflow.yaml names a preset that there is not.
+
+    trained: the preset that is trained now, whose file may be elsewhere
+    """
+    named = [(number, name) for number, rule in enumerate(settings.series) for name in rule.presets]
+    if all(name in (*PRESETS, trained) for _, name in named):
+        return
+    folder = folder_of(settings)
+    own = sorted({file.stem for file in _files(folder) if is_own_name(file.stem)})
+    known = list(dict.fromkeys((*PRESETS, *own, trained)))
+    for number, name in named:
+        if name not in known:
+            raise ConfigurationError(
+                f"series.{number}.presets in mlflow.yaml",
+                have=f"{shown(name)}, which no preset is called{did_you_mean(name, known)}",
+                need=f"presets that there are: {', '.join(known)}",
+                remedy=f"correct the spelling there, remove the name, or put its file into {folder}",
+                key=f"series.{number}.presets",
+            )
+
+
 def folder_of(settings: Settings) -> Path:
     """Where they are kept."""
     return settings.home / FOLDER
@@ -110,7 +132,9 @@ def read_preset(file: Path) -> OwnPreset:
         have = _at(written, ("column",), f"column: {shown(raw['column'])}")
         raise _wrong(file, have, "a preset for every column", "remove the line; --column chooses the column", "column")
     try:
-        config = ForecasterConfig.model_validate(fill_in(raw) | {"preset": file.stem})
+        # A form's empty list is an empty field, which is left out; in a file it says that there are none.
+        none = {"series": ()} if raw.get("series") == [] else {}
+        config = ForecasterConfig.model_validate(fill_in(raw) | none | {"preset": file.stem})
     except ValidationError as error:
         raise _invalid(file, written, error) from None
     return OwnPreset(name=file.stem, file=file, about=" ".join(about.split()), config=config)

@@ -1,14 +1,15 @@
 """A training with further horizons, to the forecast: proof and verdict of each, and the naive one where none is due."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.runs.clock import clock_at
 from model.evaluation.baselines import best_naive_distribution
 from model.evaluation.decision import DecisionWord, FurtherVerdict, Verdict
+from model.market.calendar import ExchangeCalendar
 from tasks.ledger.forecasts import Ledger
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
@@ -43,30 +44,81 @@ def test_each_further_horizon_has_its_own_verdict_and_without_skill_the_naive_di
     assert {"in_5_proof_evidence", "in_5_proof_evidence_against", "in_5_proof_crps_skill"} <= figures.metrics.keys()
 
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    told = run("predict", *MARKET, "--json").json
-    assert [(each["horizon"], each["version"]) for each in told["horizons"]] == [(1, 1), (5, 1)]
-    assert told["horizons"][1]["verdict"] == week["verdict"]
     assert f"; 5 sessions ahead: {week['verdict']}" in run("status").out
 
     settings = read_settings({"TOMORROW_HOME": str(home)})
     registry = Registry(Tracking(client, settings))
-    found = registry.version("SAMPLE-Open", 1)
-    ruling = Ruling(
-        decision=DecisionWord.FORCED, reasons=("A test.",), at=AT, by="test", verdict="proven", evidence=9.0
-    )
-    registry.record(found, replace(ruling, further={5: FurtherVerdict(Verdict.NO_SKILL, 1.0)}))
+    _rule(registry, Verdict.NO_SKILL)
     # What somebody writes into a tag does not count.
     client.set_model_version_tag("SAMPLE-Open", "1", "verdict.5", "proven")
-    again = run("predict", *MARKET, "--json").json
-    one, naive = again["horizons"]
-    assert (one["version"], one["verdict"]) == (1, "proven")
-    assert (naive["version"], naive["verdict"]) == (None, "no skill")
+    one, naive = run("predict", *MARKET, "--json").json["horizons"]
+    assert (one["horizon"], one["version"], one["verdict"]) == (1, 1, "proven")
+    assert (naive["horizon"], naive["version"], naive["verdict"]) == (5, None, "no skill")
     _, quantiles = best_naive_distribution(market(home), "Open", 5)
     assert list(naive["quantiles"].values()) == quantiles.tolist()
     assert "; no skill, so this is the naive distribution" in run("predict", *MARKET).out
-    rows = Ledger(settings.ledger_uri).rows(horizon=5)
-    assert {row.version for row in rows} == {None, 1}
-    assert {row.session for row in rows} == {rows[0].session}
+
+    # Another verdict does not make another forecast of the same day: the first one stands.
+    _rule(registry, Verdict.UNDECIDED)
+    again = run("predict", *MARKET, "--json").json["horizons"][1]
+    assert again == naive | {"verdict": "undecided"}
+    assert "; undecided now; on record is the naive distribution, from when" in run("predict", *MARKET).out
+    (row,) = Ledger(settings.ledger_uri).rows(horizon=5)
+    assert row.version is None
+
+
+def _rule(registry: Registry, week: Verdict) -> None:
+    """Record another verdict on the version's skill five sessions ahead."""
+    known = {5: FurtherVerdict(week, 1.0)}
+    ruling = Ruling(
+        decision=DecisionWord.FORCED,
+        reasons=("A test.",),
+        at=AT,
+        by="test",
+        verdict="proven",
+        evidence=9.0,
+        further=known,
+    )
+    registry.record(registry.version("SAMPLE-Open", 1), ruling)
+
+
+@pytest.mark.slow
+def test_a_missed_week_is_caught_up_with_every_horizon_once_and_judged_when_its_session_came(
+    run: Run, home: Path
+) -> None:
+    days = ExchangeCalendar().sessions(date(2013, 6, 24), date(2013, 7, 10)).tolist()
+    daily = ("--source", "sample", "--preset", "daily", *FAST[2:], "--horizon", "1,5")
+
+    def on(day: date, *command: str) -> Any:
+        with clock_at(datetime.combine(day, time(22, 30), UTC)):
+            done = run(*command, "--json")
+        assert done.code == 0, done.out
+        return done.json
+
+    assert [each["horizon"] for each in on(days[0], "train", *daily)["decision"]["horizons"]] == [1]
+    on(days[0], "promote", "SAMPLE-Open", "1", "--force", "--reason", "a test")
+    on(days[0], "predict", "--source", "sample")
+    # Three evenings without a run; then everything of each day is made up for, once.
+    assert [each["as_of"] for each in on(days[3], "catchup", *daily)["forecasts"]] == [str(day) for day in days[1:4]]
+    assert on(days[3], "catchup", *daily)["forecasts"] == []
+    retrained = on(days[4], "train", *daily)
+    on(days[4], "promote", "SAMPLE-Open", str(retrained["version"]), "--force", "--reason", "a test")
+    for _ in range(2):
+        told = on(days[4], "predict", "--source", "sample")
+        assert [each["horizon"] for each in told["horizons"]] == [1, 5]
+    ledger = Ledger(read_settings({"TOMORROW_HOME": str(home)}).ledger_uri)
+    for horizon in (1, 5):
+        rows = ledger.rows(horizon=horizon)
+        assert [(row.as_of, row.session) for row in rows] == [(days[at], days[at + horizon]) for at in range(5)]
+        assert [row.version for row in rows] == [1, 1, 1, 1, retrained["version"]]
+        assert [row.late for row in rows] == [False, True, True, False, False]
+    # After the sixth session the forecast of the first day for it is judged, after the ninth all of them are.
+    for last, filled in ((5, 1), (6, 2), (9, 5)):
+        (week,) = on(days[last], "score", "--source", "sample")["horizons"]
+        assert (week["horizon"], week["forecasts"]) == (5, 5)
+        rows = ledger.rows(horizon=5)
+        assert [row.observed is not None for row in rows] == [at < filled for at in range(5)]
+    assert week["scored"] == 3
 
 
 @pytest.mark.usefixtures("small_proof")

@@ -324,15 +324,25 @@ def test_forecasts_of_later_sessions_are_scored_by_themselves_and_disturb_nothin
         naives = {name: naive for name, naive in row.naives.items() if name != "drift"}
         wrong = replace(row, naives=naives, forecast=row.forecast + 50.0, horizon=5, session=session)
         ledger.append(distributed(wrong))
+    # As before the first draw.
+    tracking.client.delete_model_version_tag(MODEL, "1", "x.score.drawn")
     with clock_at(NOW):
         mixed = run("score", *MARKET, "--json").json
         text = run("score", *MARKET).out
-        assert run("status", "--json").json["forecasts"] == status
+        shown = run("status", "--json").json["forecasts"]
     others = ("horizons", "seconds", "prices")
     assert {name: value for name, value in mixed.items() if name not in others} == {
         name: value for name, value in alone.items() if name not in others
     }
+    figures = {file.path for file in tracking.client.list_artifacts(mixed["versions"][0]["run_id"], "figures")}
+    later_ones = ("cone", "in_5_live_evidence", "in_5_live_forecast", "in_5_live_skill")
+    assert len(figures) == 8 + len(later_ones)
+    assert figures >= {f"figures/{name}.png" for name in later_ones}
     (week,) = mixed["horizons"]
+    (later,) = shown[0].pop("horizons")
+    assert shown == [{name: value for name, value in of.items() if name != "horizons"} for of in status]
+    for name in ("horizon", "scored", "crps", "naive_crps", "coverage", "level"):
+        assert later[name] == week[name]
     assert (week["horizon"], week["forecasts"], week["scored"]) == (5, SESSIONS, SESSIONS - 4)
     came = prices.column("Open")[-SESSIONS + 4 :].tolist()
     ours = [

@@ -151,9 +151,13 @@ def _explanation(made: "RecordedForecast") -> Iterator[str]:
 
 def _ahead(told: "ToldHorizon") -> str:
     """A further horizon on one line, with what is known of the version's skill so far ahead."""
-    row, known = told.row, told.verdict or "not judged"
-    if row.version is None:
+    row, known = told.row, str(told.verdict or "not judged")
+    if row.version is None and told.verdict != Verdict.NO_SKILL:
+        known += " now; on record is the naive distribution, from when no skill was found"
+    elif row.version is None:
         known += ", so this is the naive distribution"
+    elif told.verdict == Verdict.NO_SKILL:
+        known += " now; on record is the version's own forecast, from before that was found"
     spans = "; ".join(f"{level} %: {row.money.span(low, high)}" for level, (low, high) in row.intervals.items())
     return f"  {row.horizon} sessions ahead, {row.session:%Y-%m-%d}: {row.money.price(row.forecast)}; {spans}; {known}"
 

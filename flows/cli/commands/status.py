@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import Field
-
 from flows.cli.command import command
+from flows.cli.commands.record.forecast_status import ForecastStatus, forecasts_lines
 from flows.cli.configuration import prepare
 from flows.cli.options import flag
 from flows.cli.result import Answer, CommandResult, Count, of
@@ -59,34 +58,6 @@ class PriceStatus(Answer):
     fetched_at: datetime | None = of("newest.fetched_at", None)
     missing: tuple[date, ...]
     restatements: Count
-
-
-class NewestForecast(Answer):
-    """The newest forecast of a model; without a version it is the naive distribution's."""
-
-    session: date
-    forecast: float
-    naive: float = Field(exclude=True)
-    currency: str | None
-    version: int | None
-
-
-class ForecastStatus(Answer):
-    """How the forecasts of a model have done."""
-
-    model: str
-    forecasts: int
-    scored: int
-    crps: float | None
-    naive_crps: float | None
-    rmse: float | None
-    naive_rmse: float | None
-    coverage: float | None
-    level: float | None
-    evidence: float | None
-    claim: str | None
-    skill: dict[int, float] = of("skills")
-    newest: NewestForecast
 
 
 class StatusAnswer(Answer):
@@ -206,7 +177,7 @@ def _text(answer: StatusAnswer, stack: "StackState | None") -> str:
         "Production": [line for model in answer.production for line in _version_lines(model)]
         or ["no model is registered yet"],
         "Prices": [_price_line(prices) for prices in answer.prices] or ["none are stored"],
-        "Forecasts": [line for made in answer.forecasts for line in _forecasts_lines(made)] or ["none is made yet"],
+        "Forecasts": [line for made in answer.forecasts for line in forecasts_lines(made)] or ["none is made yet"],
     }
     parts |= {TITLES[part]: [f"not known: {fault}"] for part, fault in answer.faults.items()}
     return "\n\n".join("\n  ".join([title, *lines]) for title, lines in parts.items())
@@ -241,31 +212,6 @@ def _price_line(prices: PriceStatus) -> str:
     lacks = f", lack {', '.join(map(str, prices.missing))}" if prices.missing else ", nothing is missing"
     restated = f"; restated irregularly {prices.restatements} times" if prices.restatements else ""
     return f"{prices.ticker}: to {prices.last}, fetched {_local(prices.fetched_at)}{lacks}{restated}"
-
-
-def _forecasts_lines(summary: ForecastStatus) -> list[str]:
-    from flows.runs.wording import live_text
-
-    lines = [_forecasts_line(summary)]
-    return lines if summary.claim is None else [*lines, f"  {live_text(summary.claim, summary.skill)}"]
-
-
-def _forecasts_line(summary: ForecastStatus) -> str:
-    from model.market.money import Money
-
-    newest = summary.newest
-    money = Money.at(newest.currency, newest.naive)
-    line = f"{summary.model}: {summary.forecasts} made, newest {money.price(newest.forecast)} for {newest.session}"
-    line += " (naive); " if newest.version is None else "; "
-    if summary.rmse is None or summary.naive_rmse is None:
-        return line + (f"{summary.scored} scored, none of them by a version" if summary.scored else "none scored")
-    line += f"{summary.scored} scored, "
-    if summary.crps is not None and summary.naive_crps is not None:
-        line += f"CRPS {money.score(summary.crps)}, naive {money.score(summary.naive_crps)}; "
-    line += f"RMSE {money.score(summary.rmse)}, naive {money.score(summary.naive_rmse)}"
-    if summary.coverage is None or summary.level is None:
-        return line
-    return f"{line}, {summary.coverage:.0%} within the {summary.level:.0%} interval"
 
 
 def _local(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from model.errors import TooFewPrices
 from model.evaluation.split import Split
 from model.market.prices import Prices
 from model.tuning.space import VERSION, space_around, values_of
-from tasks.backtest.proofs import trial_key
+from tasks.backtest.cache_key import trial_key, with_refits
 from tasks.backtest.stored_period import traded
 from tasks.backtest.tuning.study import Study, new_study_file, study_files
 from tasks.ledger.trials import Trials
@@ -73,4 +73,5 @@ def open_study(
 
 def is_on_record(settings: Settings, model: str, config: ForecasterConfig) -> bool:
     """Whether a configuration was tried before: its proof has sessions of its own, which a tuning may have seen."""
-    return Trials(settings.ledger_uri).of(model, trial_key(config)) is not None
+    key = with_refits(trial_key(config), settings.proof.refit_every)
+    return Trials(settings.ledger_uri).of(model, key) is not None

@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.requests import ClientDisconnect
 
+from tasks.serving.board import Board
 from tasks.serving.endpoints import problems
 from tasks.serving.service import Service
 from tasks.system.access.guard import App, Message, Receive, Scope, Send
@@ -111,6 +112,7 @@ class _Models(Collector):
                 if value is not None:
                     made[name].add_metric((row.model,), value)
         yield from made.values()
+        yield from _of_later_sessions(board)
         loads = GaugeMetricFamily("tomorrow_loads", "Versions loaded since the start.", labels=("outcome",))
         loads.add_metric(("loaded",), versions.loads)
         loads.add_metric(("failed",), versions.failures)
@@ -119,3 +121,24 @@ class _Models(Collector):
         if looked is not None:
             seconds = (at - looked).total_seconds()
             yield GaugeMetricFamily("tomorrow_look_age_seconds", "Seconds since Production was looked at.", seconds)
+
+
+def _of_later_sessions(board: Board) -> Iterator[Metric]:
+    """The figures of the forecasts of later sessions, where there are some, under names of their own.
+
+    So a query or an alarm on `tomorrow_skill` stays one on the next session.
+    """
+    figures = {
+        "skill_ahead": "Live CRPS skill over the newest 63 forecasts of a session so many sessions ahead.",
+        "coverage_ahead": "Share of prices within the widest range of the forecasts so many sessions ahead.",
+        "scored_ahead": "How many forecasts so many sessions ahead count.",
+    }
+    labels = ("model", "horizon")
+    made = {name: GaugeMetricFamily(f"tomorrow_{name}", text, labels=labels) for name, text in figures.items()}
+    for row in board.rows:
+        for later in row.further:
+            found = {"skill_ahead": later.skill, "coverage_ahead": later.coverage, "scored_ahead": later.scored}
+            for name, value in found.items():
+                if value is not None:
+                    made[name].add_metric((row.model, str(later.horizon)), value)
+    yield from (family for family in made.values() if family.samples)

@@ -83,14 +83,16 @@ def test_further_horizons_have_a_line_each_and_an_entry_each_beside_that_of_the_
 
 def test_a_horizon_says_what_is_known_of_it_and_that_it_is_naive_where_there_is_no_skill() -> None:
     tags = {"verdict": "proven", "evidence": "46", "verdict.5": "undecided", "evidence.5": "2"}
-    tags |= {"verdict.21": "no skill", "evidence.21": "1"}
+    tags |= {"verdict.2": "proven", "evidence.2": "46"}
+    tags |= {
+        f"{what}.{ahead}": said for ahead in (10, 21) for what, said in (("verdict", "no skill"), ("evidence", "1"))
+    }
     version = RegisteredVersion(
         model="META-Open", version=3, stage="Production", run_id="r", source="models:/m-1", tags=tags
     )
     made = replace(distributed(forecast(40)), version=3)
-    week, month = (
-        replace(made, horizon=ahead, session=PRICES.day(35 + ahead), version=by) for ahead, by in ((5, 3), (21, None))
-    )
+    by = {2: None, 5: 3, 10: 3, 21: None}
+    further = (replace(made, horizon=h, session=PRICES.day(38 + h), version=version) for h, version in by.items())
     told = predict_result(
         PredictReport(
             version=version,
@@ -98,16 +100,21 @@ def test_a_horizon_says_what_is_known_of_it_and_that_it_is_naive_where_there_is_
             forecast=made,
             created=True,
             seconds={},
-            further=(week, month),
+            further=tuple(further),
         )
     )
     lines = [line for line in str(told.text).splitlines() if "sessions ahead" in line]
-    assert lines[0].endswith("; undecided")
-    assert lines[1].endswith("; no skill, so this is the naive distribution")
+    on_record = "now; on record is the"
+    assert lines[0].endswith(f"; proven {on_record} naive distribution, from when no skill was found")
+    assert lines[1].endswith("; undecided")
+    assert lines[2].endswith(f"; no skill {on_record} version's own forecast, from before that was found")
+    assert lines[3].endswith("; no skill, so this is the naive distribution")
     entries = told.answer.model_dump()["horizons"]
     assert [(entry["version"], entry["verdict"]) for entry in entries] == [
         (3, "proven"),
+        (None, "proven"),
         (3, "undecided"),
+        (3, "no skill"),
         (None, "no skill"),
     ]
 

@@ -46,10 +46,15 @@ def test_a_forecast_without_a_distribution_shows_no_interval() -> None:
     assert "data:image/svg+xml;base64," in note
 
 
-def test_later_sessions_are_a_table_that_names_who_forecast_each() -> None:
+def test_later_sessions_are_a_cone_and_a_table_that_names_who_forecast_each() -> None:
     made = distributed(replace(forecast(40), forecast=100.0, currency="USD"))
     note = forecast_note(made, [ahead(made), replace(ahead(made, 13), version=None)])
     assert "sessions ahead" not in forecast_note(made)
+    pictures = re.findall(r"!\[([^]]*)\]\(data:image/svg\+xml;base64,([^)]*)\)", note)
+    assert [text for text, _ in pictures][1:] == ["TEST Open, 5 and 13 sessions ahead"]
+    drawn = ElementTree.fromstring(b64decode(pictures[1][1]))  # noqa: S314 - a picture of ours
+    texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:4] == [made.money.price(made.naive), "1", "5", "13"]
     table = [line for line in note.splitlines() if line.startswith("|")][-4:]
     assert table == [
         "| sessions ahead | session | median | 80 % | 95 % | by |",

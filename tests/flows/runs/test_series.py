@@ -155,10 +155,10 @@ def test_a_series_comes_from_a_file_that_says_when_each_value_was_known(
     assert note in spoilt.json["prices"]["notes"]
 
 
-def name_in_configuration(tmp_path: Path, *, where_proven: bool) -> None:
-    """Have mlflow.yaml give the index to every training with anchored."""
+def name_in_configuration(tmp_path: Path, *, where_proven: bool, preset: str = "anchored") -> None:
+    """Have mlflow.yaml give the index to every training with a preset."""
     file = tmp_path / "mlflow.yaml"
-    rule = {"inputs": ["^VIX"], "presets": ["anchored"], "exchanges": ["XNAS"], "where_proven": where_proven}
+    rule = {"inputs": ["^VIX"], "presets": [preset], "exchanges": ["XNAS"], "where_proven": where_proven}
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "series": [rule]}))
 
 
@@ -186,10 +186,24 @@ def test_the_configuration_gives_a_series_and_a_training_goes_on_without_one_tha
     trained = client.get_run(made.json["run_id"]).data
     assert trained.tags["prices.series"] == "^VIX"
     assert "^VIX" in trained.params["forecaster.series"]
+    without = run(*train, "--set", "series=[]")
+    assert without.code == 0, without.err
+    assert "prices.series" not in client.get_run(without.json["run_id"]).data.tags
     yahoo._listings.pop("^VIX")
     again = run(*train)
     assert again.code == 0, again.err
-    assert "prices.series" not in client.get_run(again.json["run_id"]).data.tags
+    # The very configuration that was asked for before, so it is not trained again.
+    assert again.json["run_id"] == without.json["run_id"]
+
+
+def test_a_rule_for_a_preset_that_there_is_not_ends_a_training_before_prices_are_fetched(
+    run: Run, yahoo: FakeYahoo, tmp_path: Path
+) -> None:
+    name_in_configuration(tmp_path, where_proven=False, preset="anchord")
+    made = run("train", "--ticker", "META", "--preset", "anchored", *SMALL, "--json")
+    assert made.code == 2
+    assert made.json["error"]["have"] == "'anchord', which no preset is called. Did you mean 'anchored'?"
+    assert yahoo.charts_asked() == []
 
 
 def write_mood(market: Prices, file: Path) -> Path:

@@ -65,7 +65,9 @@ def test_the_figures_of_forecasts_in_use(sessions: int, too_narrow: bool) -> Non
     live = LiveRecord.of(judged)
     assert live is not None
     figures = monitoring_figures(rolling(judged, drifts, monitoring), "META-Open version 12", monitoring)
-    assert found_in({**figures, **live_figures(live, 20.0, "META-Open")}) == {}
+    week = live_figures(live, 20.0, "META-Open", 5)
+    assert set(week) == {"in_5_live_skill", "in_5_live_evidence", "in_5_live_forecast"}
+    assert found_in({**figures, **live_figures(live, 20.0, "META-Open"), **week}) == {}
 
 
 def test_the_figures_of_a_backtest() -> None:

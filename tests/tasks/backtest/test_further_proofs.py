@@ -90,6 +90,15 @@ def test_another_way_to_fit_the_width_is_another_try_at_every_horizon_by_itself(
     assert Trials(settings.ledger_uri).of(settings.model_name("TEST", "Close"), "any") is None
 
 
+def test_other_sessions_between_fits_are_another_try_and_those_of_before_stay_the_first(settings: Settings) -> None:
+    before = made(settings)
+    other = settings.model_copy(update={"proof": settings.proof.model_copy(update={"refit_every": 20})})
+    assert [proof.tried for proof in made(other).values()] == [2, 2]
+    assert [(proof.tried, proof.first) for proof in made(settings).values()] == [
+        (1, proof.first) for proof in before.values()
+    ]
+
+
 def test_a_decision_tells_every_horizon_and_is_not_changed_by_it(settings: Settings) -> None:
     needed = Gate(min_sessions=30, recent_sessions=30).needed
     proofs: dict[int, Proof | NoProof] = {**made(settings), 20: NoProof("the prices are too few")}

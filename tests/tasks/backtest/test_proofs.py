@@ -18,8 +18,9 @@ from model.evaluation.evidence.proof import Proof, ProofConfig
 from model.evaluation.gate import TOO_FEW, Gate
 from model.market.prices import Prices
 from tasks.backtest import proofs
+from tasks.backtest.cache_key import trial_key, with_refits
 from tasks.backtest.evaluation_file import packed
-from tasks.backtest.proofs import NOT_KEPT, KeptProof, NoProof, prove, trial_key
+from tasks.backtest.proofs import NOT_KEPT, KeptProof, NoProof, prove
 from tasks.ledger.trials import Trials
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import digest
@@ -137,7 +138,7 @@ def test_only_what_is_kept_is_asked_for_without_a_fit_a_trial_or_a_run(kept: Tra
         return prove(kept, PRICES, LIGHT, AT, kept_only=True)
 
     assert ask() == NOT_KEPT
-    assert Trials(kept.settings.ledger_uri).of("TEST-Open", trial_key(LIGHT)) is None
+    assert Trials(kept.settings.ledger_uri).of("TEST-Open", with_refits(trial_key(LIGHT), 15)) is None
     assert kept.client.search_runs([kept.experiment_id()]) == []
     first = made(kept)
     again = ask()
@@ -388,9 +389,29 @@ def test_each_configuration_of_ones_own_is_one_more_and_the_presets_are_one_toge
     assert len(fits) == 5
 
 
+def test_other_sessions_between_fits_are_another_proof_and_one_more_try(kept: Tracking, fits: list[date]) -> None:
+    def fitted_every(sessions: int) -> Tracking:
+        proof = WANTED.model_copy(update={"refit_every": sessions})
+        return Tracking(kept.client, kept.settings.model_copy(update={"proof": proof}))
+
+    first = made(kept)
+    other = made(fitted_every(20))
+    assert (first.proof.tried, other.proof.tried) == (1, 2)
+    assert first.run_id != other.run_id
+    assert fits == days(120, 135, 150, 120, 140)
+    assert (made(kept).run_id, made(fitted_every(20)).run_id) == (first.run_id, other.run_id)
+    assert len(fits) == 5
+
+
+def test_a_proof_that_is_fitted_once_a_year_is_found_by_the_key_that_it_always_had() -> None:
+    assert ProofConfig().refit_every == 252
+    assert with_refits("a key", 252) == "a key"
+    assert len({with_refits("a key", sessions) for sessions in (21, 126, 252, 504)}) == 4
+
+
 def test_where_prices_are_too_few_there_is_no_proof_and_nothing_was_tried(kept: Tracking, fits: list[date]) -> None:
     assert prove(kept, PRICES.rows(0, 100), LIGHT, AT) == NoProof(TOO_FEW)
-    assert Trials(kept.settings.ledger_uri).of(MODEL, trial_key(LIGHT)) is None
+    assert Trials(kept.settings.ledger_uri).of(MODEL, with_refits(trial_key(LIGHT), 15)) is None
     assert fits == []
     one = made(kept, PRICES.rows(0, 101))
     assert (one.proof.sessions, one.proof.first) == (1, PRICES.day(100))

@@ -174,3 +174,9 @@ def test_the_cone_is_what_was_made_with_the_newest_forecast_or_stands_in_for_it(
     assert cone_of(newest, (month, *others, week)) == (week, month)
     assert cone_of(replace(newest, version=4), (month, *others, week)) == (others[2], month)
     assert cone_of(newest, ()) == ()
+    # What was recorded with the newest one stands, not what was recorded at another try, before or after.
+    earlier, later = (replace(newest, made_at=newest.made_at + timedelta(hours=hours)) for hours in (-1, 1))
+    naive = replace(week, version=None)
+    assert cone_of(newest, (week, replace(naive, made_at=later.made_at))) == (week,)
+    assert cone_of(newest, (replace(week, made_at=later.made_at), naive)) == (naive,)
+    assert cone_of(newest, (replace(naive, made_at=earlier.made_at), week)) == (week,)

@@ -122,6 +122,25 @@ def test_several_horizons_are_recorded_together_and_readers_see_the_next_session
     assert ledger.rows() == (FORECAST,)
 
 
+def test_of_a_later_session_the_first_forecast_stands_whatever_the_verdict_is_at_another_try(uri: str) -> None:
+    ledger = Ledger(uri)
+    own = replace(FORECAST, horizon=5, session=FORECAST.session + timedelta(days=6))
+    naive = replace(own, version=None, run_id="", forecast=204.0)
+    again = replace(FORECAST, made_at=SCORED)
+    ledger.append_all([FORECAST, own])
+    assert ledger.append_all([again, replace(naive, made_at=SCORED)]) == ((FORECAST, False), (own, False))
+    other, others_own = replace(FORECAST, model="META-Close"), replace(own, model="META-Close")
+    stand_in = replace(naive, model="META-Close")
+    ledger.append_all([other, stand_in])
+    assert ledger.append_all([other, replace(others_own, made_at=SCORED)]) == ((other, False), (stand_in, False))
+    assert ledger.rows(horizon=5) == (stand_in, own)
+    # The naive one was recorded for version 3; version 4 has a forecast of its own, which then stands for version 4.
+    newer, newer_own = (replace(row, version=4, made_at=SCORED) for row in (other, others_own))
+    assert ledger.append_all([newer, newer_own]) == ((newer, True), (newer_own, True))
+    assert ledger.append_all([newer, replace(stand_in, made_at=SCORED)])[1] == (newer_own, False)
+    assert ledger.append_all([other, others_own])[1] == (stand_in, False)
+
+
 def test_what_happened_is_filled_in_once(uri: str) -> None:
     ledger = Ledger(uri)
     ledger.append(FORECAST)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from model.config import PRESETS
+from model.config import PRESETS, ForecasterConfig
 from model.errors import ConfigurationError, UsageError
-from model.presets import changes
+from model.presets import changes, fill_in, says_series
 from tasks.settings import Settings
-from tasks.settings.own_presets import as_yaml, own_presets, preset_named, read_preset
+from tasks.settings.own_presets import as_yaml, check_rules, own_presets, preset_named, read_preset
+from tasks.settings.series import SeriesRule
 from tasks.settings.yaml_file import LARGEST
 
 
@@ -173,3 +174,32 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert (found, error.have) == ((), "Not a directory")
     with pytest.raises(ConfigurationError, match="Not a directory"):
         preset_named("mine", Settings(home=tmp_path))
+
+
+def test_a_file_may_say_that_there_are_no_series_and_what_starts_from_it_has_none_either(tmp_path: Path) -> None:
+    none = read_preset(write(tmp_path, "preset: anchored\nseries: []\n")).config
+    assert (says_series(none), none.series) == (True, ())
+    changed = ForecasterConfig.model_validate(fill_in({"preset": "mine", "lookback": 7}, {"mine": none}))
+    assert (says_series(changed), changed.lookback) == (True, 7)
+    # It is the same configuration as one that says nothing: nothing that is kept under its digest is lost.
+    silent = read_preset(write(tmp_path, "preset: anchored\n")).config
+    assert not says_series(silent)
+    assert none == silent
+    assert none.model_dump_json() == silent.model_dump_json()
+
+
+def test_a_rule_for_series_names_presets_that_there_are(settings: Settings) -> None:
+    write(settings.home / "presets", "preset: anchored\n")
+
+    def of(*presets: str) -> Settings:
+        rule = SeriesRule(inputs=("^VIX",), presets=presets)
+        return settings.model_copy(update={"series": (SeriesRule(inputs=("^VIX",)), rule)})
+
+    check_rules(of("tutorial", "mine"), "anchored")
+    # A preset that is named by its file may be anywhere.
+    check_rules(of("elsewhere"), "elsewhere")
+    with pytest.raises(ConfigurationError, match="anchord") as error:
+        check_rules(of("mine", "anchord"), "anchored")
+    assert error.value.subject == "series.1.presets in mlflow.yaml"
+    assert error.value.have == "'anchord', which no preset is called. Did you mean 'anchored'?"
+    assert error.value.need == "presets that there are: tutorial, anchored, daily, mine"

@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from model.config import PRESETS, ForecasterConfig
-from model.presets import preset_label
+from model.presets import preset_label, says_series
 from tasks.settings.written_config import WrittenConfig
 
 written = TypeAdapter(WrittenConfig)
@@ -32,6 +32,20 @@ def test_what_stands_beside_the_name_changes_that_and_nothing_else() -> None:
     anchored = PRESETS["anchored"]
     assert changed.training == anchored.training.model_copy(update={"seed": 3})
     assert changed == anchored.model_copy(update={"column": "Close", "training": changed.training})
+
+
+def test_a_schedule_trains_the_horizons_that_stand_beside_its_preset_or_in_one_of_ones_own(folder: Path) -> None:
+    daily = written.validate_python({"preset": "daily", "horizon": [1, 5]})
+    assert daily == PRESETS["daily"].model_copy(update={"horizon": (1, 5)})
+    (folder / "weekly.yaml").write_text("preset: daily\nhorizon: [1, 5]\n", encoding="utf-8")
+    assert written.validate_python({"preset": "weekly"}) == daily.model_copy(update={"preset": "weekly"})
+
+
+def test_one_of_ones_own_that_has_no_series_has_none_in_a_deployment_either(folder: Path) -> None:
+    (folder / "plain.yaml").write_text("preset: daily\nseries: []\n", encoding="utf-8")
+    assert says_series(written.validate_python({"preset": "plain", "column": "Close"}))
+    # A form sends an empty list for a field that nobody touched.
+    assert not says_series(written.validate_python({"preset": "daily", "series": []}))
 
 
 def test_what_is_empty_is_as_in_the_preset() -> None:

@@ -13,7 +13,7 @@ from model.evaluation.evaluation import evaluate
 from model.evaluation.evidence.proof import ProofConfig
 from model.evaluation.split import split_prices
 from model.training.fit import train_forecaster
-from tasks.backtest.proofs import trial_key
+from tasks.backtest.cache_key import trial_key, with_refits
 from tasks.ledger.kept_files import Trained
 from tasks.ledger.trials import Trials
 from tasks.registry.registry import Registry
@@ -80,7 +80,8 @@ def test_they_are_those_that_the_training_would_have_drawn_and_no_proof_is_begun
     assert {"prices.png", "loss.png", "gradients.png", "crps.png"} <= first.keys()
     assert second == first
     # Its configuration was never proven. A trial makes every later proof of another one harder.
-    assert Trials(tracking.settings.ledger_uri).of(MODEL, trial_key(CONFIG)) is None
+    key = with_refits(trial_key(CONFIG), tracking.settings.proof.refit_every)
+    assert Trials(tracking.settings.ledger_uri).of(MODEL, key) is None
     assert len(tracking.client.search_runs([tracking.experiment_id()])) == runs
 
 
