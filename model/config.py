@@ -47,7 +47,7 @@ Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 class Frozen(BaseModel):
     """A configuration: it never changes, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def known_keys(kind: type[BaseModel], path: Sequence[str | int]) -> list[str]:

@@ -179,6 +179,7 @@ def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixt
         ("=5", "no such key"),
         ("epochs=3", "Did you mean 'training.epochs'?"),
         ("training.epoch=3", "Did you mean 'training.epochs'?"),
+        ("training.learning_rate=.inf", "training.learning_rate: inf\n  needed: a number that is not infinite"),
         ("training.epochs=0", "--epochs (training.epochs): 0\n  needed: 1 or more"),
         ("training.optimizer=Adam", "Did you mean 'adam'?\n  needed: one of 'adam', 'rmsprop' or 'sgd'"),
         ("training.epochs=many", "needed: a whole number"),

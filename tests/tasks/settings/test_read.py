@@ -95,6 +95,7 @@ def test_the_two_other_names_count_more(tmp_path: Path) -> None:
         ("TOMORROW_SCORE__BREACHES", "9", "9 of 5 windows"),
         ("TOMORROW_ALARMS__KINDS", "flow.failed", "not JSON"),
         ("TOMORROW_PRICES__RETRIES__COMMAND_LINE", "[1, -1]", "-1"),
+        ("TOMORROW_PRICES__TIMEOUT", "inf", "finite"),
     ],
 )
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -130,6 +131,7 @@ def test_settings_that_are_made_in_code_know_no_environment(monkeypatch: pytest.
         ("gates: {}", "one of home, tracking"),
         ("securities: [{ticker: META, kindd: ETF}]", "one of ticker, name, former_tickers"),
         ("server: {port: 0}", "server.port"),
+        ("gate: {min_evidence: .nan}", "gate.min_evidence"),
         ("stages: {after_training: Production}", "stages.after_training"),
         ("[1, 2]", "a list"),
         ("a: b: c", "not YAML"),
