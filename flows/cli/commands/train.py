@@ -133,8 +133,7 @@ def _with_list_proof(result: CommandResult, forecaster: ForecasterConfig) -> Com
         lines(
             result.text,
             "",
-            "The proof over the whole list, which opens no gate: that all of them gain on average does not show it of",
-            "each one, so each version needs a proof of its own.",
+            "The whole list together opens no gate: all may gain on average, and one of them may not.",
             *(f"  {each.named:<18} {each.claim}" for each in judged),
         ),
         result.exit_code,
