@@ -133,7 +133,7 @@ def _with_list_proof(result: CommandResult, forecaster: ForecasterConfig) -> Com
         lines(
             result.text,
             "",
-            "The whole list together opens no gate: all may gain on average, and one of them may not.",
+            "The whole list together. It opens no gate: one of them may have no skill where the mean of all has.",
             *(f"  {each.named:<18} {each.claim}" for each in judged),
         ),
         result.exit_code,
