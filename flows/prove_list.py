@@ -42,7 +42,7 @@ def prove_list(
         else:
             tracking = connect_task(read_settings())
             judged = judge_list_task(tracking, versions, forecaster, now())
-            record_list_task(tracking, forecaster, judged)
+            record_list_task(tracking, forecaster, judged, now())
     except TomorrowError as error:
         logger.warning(f"The list is not judged: {error}")
         judged = unjudged(securities, forecaster.horizon, f"{error.subject}: {error.have}")

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from model.backtest.further_proof import what_is_proven
 from model.backtest.list_proof import FEWEST, ListProof
@@ -29,6 +30,9 @@ from tasks.registry.registry import Registry
 from tasks.settings import Settings
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import digest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 # Tag of a shared network's run: the newest session of the list's proof that it shows.
 UNTIL = "x.list.until"
@@ -94,31 +98,35 @@ def unjudged(listed: int, horizons: Iterable[int], why: str) -> tuple[JudgedList
     return tuple(JudgedList(horizon=ahead, listed=listed, proof=None, verdict=None, claim=claim) for ahead in horizons)
 
 
-def record_list(tracking: Tracking, config: ForecasterConfig, judged: Sequence[JudgedList]) -> None:
-    """Log what is known of a list in the run of its shared network, unless that shows a later proof already."""
+def record_list(tracking: Tracking, config: ForecasterConfig, judged: Sequence[JudgedList], at: datetime) -> None:
+    """Log what is known of a list in the run of its shared network."""
+    run_id = named_run(tracking, config).get(SHARED_RUN)
+    if run_id is not None:
+        log_list(tracking.client, run_id, judged, at)
+
+
+def log_list(client: "MlflowClient", run_id: str, judged: Sequence[JudgedList], at: datetime) -> None:
+    """Log what is known of a list in a run, unless that shows a later proof already.
+
+    at: the time now: of two lists that one network forecasts the run shows the one that was judged last
+    """
     from mlflow.entities import Metric, RunTag
 
-    run_id = named_run(tracking, config).get(SHARED_RUN)
     proofs = [each.proof for each in judged if each.proof is not None]
-    if run_id is None or not proofs:
+    last = max((proof.last.isoformat() for proof in proofs), default="")
+    if not proofs or client.get_run(run_id).data.tags.get(UNTIL, "") > last:
         return
-    run, last = tracking.client.get_run(run_id), max(proof.last for proof in proofs)
     tickers = sorted(set[str]().union(*(proof.proofs for proof in proofs)))
-    if run.data.tags.get(UNTIL, "") > last.isoformat():
-        return
-    metrics, tags = list[Metric](), {"list": ", ".join(tickers)[:LONGEST], UNTIL: last.isoformat()}
+    metrics, tags = list[Metric](), {"list": ", ".join(tickers)[:LONGEST], UNTIL: last}
     for each in judged:
-        of_it = "" if each.horizon == 1 else f".{each.horizon}"
-        tags[f"list.claim{of_it}"] = each.claim
-        if each.proof is None:
-            continue
-        tags |= {f"list.verdict{of_it}": str(each.verdict), f"list.evidence{of_it}": f"{each.proof.odds:.6g}"}
-        prefix, step = "" if each.horizon == 1 else f"in_{each.horizon}_", each.proof.last.toordinal()
-        metrics += [
-            Metric(f"{prefix}{name}", value, run.info.start_time, step)
-            for name, value in list_metrics(each.proof).items()
-        ]
-    tracking.client.log_batch(run_id, metrics=metrics, tags=[RunTag(name, text) for name, text in tags.items()])
+        of_it, prefix = ("", "") if each.horizon == 1 else (f".{each.horizon}", f"in_{each.horizon}_")
+        verdict, odds = ("", "") if each.proof is None else (str(each.verdict), f"{each.proof.odds:.6g}")
+        tags |= {f"list.claim{of_it}": each.claim, f"list.verdict{of_it}": verdict, f"list.evidence{of_it}": odds}
+        if each.proof is not None:
+            moment, step = round(1000 * at.timestamp()), each.proof.last.toordinal()
+            figures = list_metrics(each.proof)
+            metrics += [Metric(f"{prefix}{name}", value, moment, step) for name, value in figures.items()]
+    client.log_batch(run_id, metrics=metrics, tags=[RunTag(name, text) for name, text in tags.items()])
 
 
 def list_metrics(proof: ListProof) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """A list is one trial: another list, or another configuration on it, needs more evidence; none is left out for free."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,13 @@ import pytest
 
 from model.backtest.list_proof import ListProof
 from model.config import PRESETS, ForecasterConfig
+from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.evaluation.gate import TOO_FEW
 from tasks.backtest.proofs import NOT_KEPT, NoProof
 from tasks.settings import Settings, read_settings
-from tasks.training.list_proof import Member, list_proof
+from tasks.tracking.client import Tracking
+from tasks.training.list_proof import JudgedList, Member, list_proof, log_list, unjudged
 from tests.distributions import proof
 from tests.market import TEST
 
@@ -83,3 +85,26 @@ def test_a_configuration_that_was_tried_third_on_a_security_is_the_third_on_its_
     found = list_proof(settings, [member("A"), third], CONFIG, 1, AT)
     assert isinstance(found, ListProof)
     assert found.tried == 3
+
+
+@pytest.mark.slow
+def test_the_run_of_a_network_shows_the_list_that_was_judged_last_and_none_of_an_earlier_day(
+    tracking: Tracking,
+) -> None:
+    client = tracking.client
+    run_id = client.create_run(tracking.experiment_id()).info.run_id
+
+    def log(tickers: str, minutes: int, sessions: int = 100) -> tuple[str, float]:
+        proofs = {ticker: proof(np.ones(sessions)) for ticker in tickers}
+        judged = JudgedList(
+            horizon=1, listed=3, proof=ListProof(proofs=proofs), verdict=Verdict.UNDECIDED, claim=f"known of {tickers}"
+        )
+        log_list(client, run_id, (judged, *unjudged(3, (5,), "too few")), AT + timedelta(minutes=minutes))
+        data = client.get_run(run_id).data
+        assert (data.tags["list.verdict"], data.tags["list.claim.5"]) == ("undecided", "not judged: too few")
+        return data.tags["list"], data.metrics["list_proof_securities"]
+
+    assert log("ABC", 0) == ("A, B, C", 3)
+    assert log("AB", 1) == ("A, B", 2)
+    assert log("ABC", 2, sessions=99) == ("A, B", 2)
+    assert log("ABC", 3) == ("A, B, C", 3)
