@@ -54,6 +54,7 @@ from tasks.system.keras_backend import load_backend
 from tasks.tracking.client import Tracking, open_tracking
 from tasks.tracking.model_artifact import log_forecaster
 from tasks.training.earlier_prices import check_earlier_prices
+from tasks.training.list_proof import judge_list, record_list
 from tasks.training.previous import find_previous
 from tasks.training.run import log_results, log_setup, register_trained
 from tasks.training.warm_start import choose_start
@@ -149,6 +150,8 @@ register_task = step(register_trained, "register")
 # The network that several securities share.
 fit_shared_task = step(fit_shared, "fit shared", "fit")
 keep_fit_task = step(keep_fit, "keep fit")
+judge_list_task = step(judge_list, "judge list")
+record_list_task = step(record_list, "log proof of list")
 
 # The registry.
 connect_task = step(connect, "connect")

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flows.cli.result import Answer, Finite, PricesAnswer, of
+from flows.cli.result import Answer, Finite, PricesAnswer, SecuritiesAnswer, of
 
 
 class TrainPart(Answer):
@@ -113,3 +113,36 @@ class TrainAnswer(Answer):
     decision: GateAnswer
     proof: ProofAnswer | None
     seconds: dict[str, float]
+
+
+class ListProofAnswer(Answer):
+    """What is known at a horizon of all securities of a list together; it opens no gate.
+
+    listed:     how many securities the list names
+    claim:      what may be said of them, or why there is no proof; then the figures are null
+    securities: how many of them have a proof, and count
+    tried:      it is the k-th list and configuration that was tried at this horizon, and needs k times the evidence
+    """
+
+    horizon: int
+    listed: int
+    claim: str
+    verdict: str | None
+    securities: int | None = of("proof.securities", None)
+    tried: int | None = of("proof.tried", None)
+    sessions: int | None = of("proof.sessions", None)
+    first: date | None = of("proof.first", None)
+    last: date | None = of("proof.last", None)
+    evidence: float | None = of("proof.odds", None)
+    evidence_against: float | None = of("proof.odds_against", None)
+    crps_skill: Finite = of("proof.crps_skill", None)
+    of_scale_alone: Finite = of("proof.of_scale_alone", None)
+
+
+class SharedAnswer(SecuritiesAnswer):
+    """The object of `tomorrow train --json` for securities that share a network.
+
+    list_proof: an entry for each horizon, the next session first
+    """
+
+    list_proof: tuple[ListProofAnswer, ...]

@@ -165,10 +165,10 @@ def trial_of(
         if before.first > prices.last:
             return NoProof(f"its proof begins on {before.first}, after these prices")
         prices = prices.rows(int(np.searchsorted(prices.sessions, np.datetime64(before.oldest))), len(prices))
-    elif kept_only:
-        return NOT_KEPT
     if (start := first_row(prices, configuration, settings.proof, before.first if before else None)) is None:
         return NoProof(TOO_FEW)
+    if before is None and kept_only:
+        return NOT_KEPT
     if before is None:  # It is recorded, and read again: another process may have been first, with another history.
         trials.record(model, named, family, prices.first, prices.day(start), at)
         return trial_of(settings, model, configuration, prices, at, key=key)

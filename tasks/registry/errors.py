@@ -124,6 +124,11 @@ def what_could_pass(version: RegisteredVersion) -> tuple[str, ...]:
             f"see in which years it has skill: tomorrow backtest{options} --presets {preset}",
         )
     best = MOSTLY_PROVEN[0]
+    if "shared" in version.tags:
+        return (
+            "train it again later, as it was, since each session adds to the evidence",
+            f"train it with networks of its own: tomorrow train{options} --preset {best}",
+        )
     both = ",".join((preset, best) if preset in PRESETS else (best,))
     return (
         f"train the preset that is proven most often: tomorrow train{options} --preset {best}",

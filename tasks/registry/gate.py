@@ -59,7 +59,7 @@ def prove_versions(
     show: OnPeriod | None = None,
 ) -> Proofs:
     """The proofs of both versions' configurations, on the candidate's prices; missing parts are computed."""
-    own, split = _reload(tracking, candidate)
+    own, split = reload_training(tracking, candidate)
     configs = [own.forecaster, _config(tracking, champion)]
     every = {
         trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
@@ -81,7 +81,7 @@ def ask_gate(
 
     known: the proofs that `prove_versions` gave; any other is computed now
     """
-    own, split = _reload(tracking, candidate)
+    own, split = reload_training(tracking, candidate)
     test, proofs = _judge(tracking, candidate, split, own.forecaster.column), dict(known.every if known else {})
 
     def proof_of(config: "ForecasterConfig") -> KeptProof | NoProof:
@@ -146,7 +146,7 @@ def champion(registry: Registry, model: str, at: datetime) -> RegisteredVersion 
         return None
 
 
-def _reload(tracking: Tracking, candidate: RegisteredVersion) -> tuple[RunConfig, Split]:
+def reload_training(tracking: Tracking, candidate: RegisteredVersion) -> tuple[RunConfig, Split]:
     """The configuration and the prices of a candidate's training; the ledger says which run that is."""
     run_id = trained_as(tracking.settings, candidate.model_uri, candidate.source).run_id
     return reload_test(tracking, run_id, candidate.model_uri)

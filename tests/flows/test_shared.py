@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 TICKERS = ("ONE", "TWO")
-SMALL = ("--preset", "anchored", "--epochs", "1", "--set", "training.members=1", "--set", "training.patience=null")
+SMALL = (
+    "--preset",
+    "anchored",
+    "--horizon",
+    "1,5",
+    "--epochs",
+    "1",
+    "--set",
+    "training.members=1",
+    "--set",
+    "training.patience=null",
+)
 
 
 @pytest.fixture
@@ -55,13 +66,25 @@ def test_a_list_shares_one_network_and_another_security_is_forecast_by_it(
     before = {file.path[:17] for file in client.list_artifacts(kept.info.run_id, "shared")}
     assert before == {"shared/2020-01-01"}
 
+    # All of them together: what is known at each horizon, in the answer and on the network's run, and no gate opens.
+    proven = several["list_proof"]
+    assert [(each["horizon"], each["securities"], each["tried"]) for each in proven] == [(1, 2, 1), (5, 2, 1)]
+    assert [each["sessions"] for each in proven] == [answers[0]["proof"]["sessions"]] * 2
+    assert {each["verdict"] for each in proven} <= {"undecided", "no skill"}, "these are random walks"
+    metrics, tags = kept.data.metrics, kept.data.tags
+    assert metrics["list_proof_sessions"] == metrics["in_5_list_proof_sessions"] == proven[0]["sessions"]
+    assert metrics["in_5_list_proof_crps_skill"] == pytest.approx(proven[1]["crps_skill"])
+    assert (tags["list"], tags["list.claim.5"]) == ("ONE, TWO", proven[1]["claim"])
+    assert {answer["decision"]["promoted"] for answer in answers} == {False}
+
     unseen = run("train", *options(files, "NEW"), *SMALL, "--shared", "--json").json
     assert unseen["changed"]["training.shared_network"] == named
     assert unseen["proof"]["sessions"] >= 40
 
-    # The same again fits nothing and trains nothing.
+    # The same again fits nothing and trains nothing, and the list is no further try.
     again = run("train", *options(files, *TICKERS), *SMALL, "--shared", "--jobs", "1", "--json").json
     assert [answer["repeated"] for answer in again["securities"]] == [True, True]
+    assert again["list_proof"] == proven
     assert len(client.list_artifacts(kept.info.run_id, "shared")) == 1
 
 

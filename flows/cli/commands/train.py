@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from flows.cli.command import command
 from flows.cli.configuration import given, prepare, validated
 from flows.cli.options import ClusterAddress, Jobs, Preset, PriceOptions, TrainingOptions, count, flag, month, option
-from flows.cli.result import CommandResult, lines, look, table
-from flows.cli.training_answer import TestPart, TrainAnswer, TrainPart
+from flows.cli.result import CommandResult, FailureAnswer, SecuritiesAnswer, lines, look, table
+from flows.cli.training_answer import ListProofAnswer, SharedAnswer, TestPart, TrainAnswer, TrainPart
 from model.config import EvaluationConfig, ForecasterConfig, PriceRequest
 from model.errors import UsageError
 from model.evaluation.check import text_table
@@ -101,7 +101,8 @@ def train(
             request: Training(request=request, forecaster=forecaster, evaluation=evaluation, again=again, anew=anew)
             for request in requests
         }
-        return for_each_security("train", trainings, train_security, made, settings.prices.pause)
+        result = for_each_security("train", trainings, train_security, made, settings.prices.pause)
+        return _with_list_proof(result, forecaster)
 
 
 def _with_shared_network(
@@ -114,6 +115,29 @@ def _with_shared_network(
     if forecaster.training.shared == "own" or is_named or len(requests) == 1:
         return forecaster
     return fit_shared_network(tuple(requests), forecaster, evaluation)
+
+
+def _with_list_proof(result: CommandResult, forecaster: ForecasterConfig) -> CommandResult:
+    """The result with what is known of all securities together, where several share a network."""
+    answer = result.answer
+    if forecaster.training.shared == "own" or not isinstance(answer, SecuritiesAnswer):
+        return result
+    from flows.prove_list import prove_list
+
+    trained = {each.model: each.version for each in answer.securities if isinstance(each, TrainAnswer)}
+    failed = [each.ticker for each in answer.securities if isinstance(each, FailureAnswer)]
+    judged = prove_list(trained, failed, forecaster)
+    entries = tuple(ListProofAnswer.model_validate(each) for each in judged)
+    return CommandResult(
+        SharedAnswer(securities=answer.securities, failed=answer.failed, list_proof=entries),
+        lines(
+            result.text,
+            "",
+            "The whole list together. It opens no gate: one of them may have no skill where the mean of all has.",
+            *(f"  {each.named:<18} {each.claim}" for each in judged),
+        ),
+        result.exit_code,
+    )
 
 
 def train_security(training: Training) -> CommandResult:

@@ -1,6 +1,7 @@
 """The proof of a configuration: what it forecast over years of a backtest, and the verdict on that."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,7 +18,7 @@ from model.evaluation.decision import Verdict
 from model.evaluation.distribution import given
 from model.evaluation.evaluation import Evaluation
 from model.evaluation.evidence.e_process import Evidence, odds_text, weigh, weigh_against
-from model.market.prices import Values
+from model.market.prices import Days, Values
 
 # The distributions of the market's scale alone, without the network, among an evaluation's statistical ones.
 ALONE = "scale_alone"
@@ -48,38 +49,47 @@ class Needed(NamedTuple):
     of_scale: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Proof:
-    """What a configuration forecast in a backtest of years; its seed is not part of the configuration.
+class Weighed(ABC):
+    """Evidence on some sessions, and what may be said of it: on one security, or on a list of them."""
 
-    judged:  every session of it, in the order of time
-    tried:   it is the k-th configuration that was tried on this security and column
-    horizon: how many sessions ahead it forecast
-    """
+    @property
+    @abstractmethod
+    def tried(self) -> int:
+        """It is the k-th configuration that was tried, and needs k times the evidence of the first."""
 
-    judged: Evaluation
-    tried: int = 1
-    horizon: int = 1
+    @property
+    @abstractmethod
+    def days(self) -> Days:
+        """(n,) the sessions, in the order of time."""
+
+    @property
+    @abstractmethod
+    def on(self) -> str:
+        """What it was judged on, in words."""
+
+    @property
+    @abstractmethod
+    def evidence(self) -> Evidence | None:
+        """That it is better than the naive distributions, and that it is worse; None where it has no distributions."""
+
+    @abstractmethod
+    def holds(self, needed: Needed) -> bool:
+        """Whether every condition of a proof holds, but for the number of sessions."""
 
     @property
     def sessions(self) -> int:
         """The number of sessions."""
-        return len(self.judged.sessions)
+        return len(self.days)
 
     @property
     def first(self) -> date:
         """Its first session."""
-        return date.fromisoformat(str(self.judged.sessions[0]))
+        return date.fromisoformat(str(self.days[0]))
 
     @property
     def last(self) -> date:
         """Its newest session."""
-        return date.fromisoformat(str(self.judged.sessions[-1]))
-
-    @cached_property
-    def evidence(self) -> Evidence | None:
-        """That it is better than the naive distributions, and that it is worse; None where it has no distributions."""
-        return weigh(self.judged, self.horizon)
+        return date.fromisoformat(str(self.days[-1]))
 
     @property
     def odds(self) -> float:
@@ -99,9 +109,60 @@ class Proof:
         """Proven, undecided or no skill, by what a proof needs."""
         if self.sessions < needed.sessions:
             return Verdict.UNDECIDED
-        if all(condition.holds for condition in self.conditions(needed)):
+        if self.holds(needed):
             return Verdict.PROVEN
         return Verdict.NO_SKILL if self.odds_against >= needed.evidence else Verdict.UNDECIDED
+
+    def claim(self, needed: Needed) -> str:
+        """What may be said of it, in a few words."""
+        verdict, on = self.verdict(needed), self.on
+        if verdict == Verdict.PROVEN:
+            return f"proven on {on} (evidence {odds_text(self.odds)})"
+        if verdict == Verdict.NO_SKILL:
+            return f"no skill on {on} (evidence against it {odds_text(self.odds_against)})"
+        if self.sessions < needed.sessions:
+            return f"undecided on {on}: needed at least {needed.sessions}"
+        if self.odds >= self.needed_odds(needed):
+            return (
+                f"undecided on {on} (evidence {odds_text(self.odds)}, but another condition of a proof does not hold)"
+            )
+        return (
+            f"not distinguishable from chance on {on} (evidence {odds_text(self.odds)}, "
+            f"needed {odds_text(self.needed_odds(needed))})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proof(Weighed):
+    """What a configuration forecast in a backtest of years; its seed is not part of the configuration.
+
+    judged:  every session of it, in the order of time
+    tried:   it is the k-th configuration that was tried on this security and column
+    horizon: how many sessions ahead it forecast
+    """
+
+    judged: Evaluation
+    tried: int = 1
+    horizon: int = 1
+
+    @property
+    def days(self) -> Days:
+        """(n,) its sessions."""
+        return self.judged.sessions
+
+    @property
+    def on(self) -> str:
+        """What it was judged on, in words."""
+        return f"{self.sessions:,} sessions"
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """That it is better than the naive distributions, and that it is worse; None where it has no distributions."""
+        return weigh(self.judged, self.horizon)
+
+    def holds(self, needed: Needed) -> bool:
+        """Whether each of its conditions holds."""
+        return all(condition.holds for condition in self.conditions(needed))
 
     def conditions(self, needed: Needed) -> tuple[Check, ...]:
         """The conditions of a proof; one that does not apply to the configuration is left out."""
@@ -122,25 +183,6 @@ class Proof:
         if self.odds < self.needed_odds(needed) and self.odds_against >= needed.evidence:
             found.insert(0, info("evidence of no skill", odds_text(self.odds_against)))
         return tuple(found)
-
-    def claim(self, needed: Needed) -> str:
-        """What may be said of it, in a few words."""
-        verdict = self.verdict(needed)
-        on = f"{self.sessions:,} sessions"
-        if verdict == Verdict.PROVEN:
-            return f"proven on {on} (evidence {odds_text(self.odds)})"
-        if verdict == Verdict.NO_SKILL:
-            return f"no skill on {on} (evidence against it {odds_text(self.odds_against)})"
-        if self.sessions < needed.sessions:
-            return f"undecided on {on}: needed at least {needed.sessions}"
-        if self.odds >= self.needed_odds(needed):
-            return (
-                f"undecided on {on} (evidence {odds_text(self.odds)}, but another condition of a proof does not hold)"
-            )
-        return (
-            f"not distinguishable from chance on {on} (evidence {odds_text(self.odds)}, "
-            f"needed {odds_text(self.needed_odds(needed))})"
-        )
 
     @property
     def of_scale_alone(self) -> float:

@@ -38,6 +38,13 @@ def test_the_preset_that_is_proven_most_often_is_not_advised_in_place_of_itself(
     assert second.endswith(f"tomorrow backtest --ticker KO --presets {preset}")
 
 
+def test_where_a_shared_network_is_not_proven_a_network_of_its_own_is_advised() -> None:
+    tags = {"source": "yahoo", "security": "KO", "shared": "n1a2b3c4d5e6, fitted on sessions before 2020-01-01"}
+    first, second = what_could_pass(version(preset="anchored, changed: training.shared=shared", **tags))
+    assert first == "train it again later, as it was, since each session adds to the evidence"
+    assert second == "train it with networks of its own: tomorrow train --ticker KO --preset anchored"
+
+
 def test_a_proven_version_is_to_wait_for_what_its_reasons_say() -> None:
     (only,) = what_could_pass(version(preset="anchored", verdict="proven"))
     assert only == "train again later: its configuration is proven; the reasons say what else the version lacks"
