@@ -211,6 +211,24 @@ def test_secrets_that_cannot_be_made_are_no_half_file_and_a_missing_openssl_is_t
     assert not list(scratch.iterdir())
 
 
+def test_without_curl_nothing_is_started_and_it_is_told_at_once(tmp_path: Path) -> None:
+    programs, secrets, started = tmp_path / "programs", tmp_path / "secrets", tmp_path / "started"
+    programs.mkdir()
+    for name in ("bash", "dirname", "realpath", "touch"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    secrets.touch()
+    done = subprocess.run(
+        [str(shutil.which("bash")), ROOT / ".ci" / "cluster", "up"],
+        env={"COMPOSE": f"touch {started}", "PATH": str(programs), "SECRETS": str(secrets)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, "There is no curl here" in done.stderr) == (2, True)
+    assert not started.exists()
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the secrets")
 def test_a_command_in_a_container_puts_no_secret_on_a_command_line(tmp_path: Path) -> None:
     """The processes of other users can be listed; podman-compose's own `exec` names each variable with its value."""
