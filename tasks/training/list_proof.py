@@ -21,8 +21,9 @@ from model.evaluation.evidence.proof import Needed, Proof
 from model.evaluation.gate import TOO_FEW
 from model.market.calendar import OBSERVED, code_of
 from model.market.security import Security
+from tasks.backtest.cache_key import trial_key, with_refits
 from tasks.backtest.further_proofs import prove_further
-from tasks.backtest.proofs import KeptProof, NoProof, prove, trial_key
+from tasks.backtest.proofs import KeptProof, NoProof, prove
 from tasks.backtest.shared_networks import SHARED_RUN, named_run
 from tasks.ledger.trials import Trials
 from tasks.registry.gate import reload_training
@@ -188,7 +189,8 @@ def _number(
     """It is the k-th list and configuration that was tried at this horizon: recorded now if it was not."""
     # What forecasts further ahead has no network, so that another network is no further try there.
     what = trial_key(config) if ahead == 1 else what_is_proven(config.column, ahead)
-    key = digest([what, sorted(member.security.ticker for member in members)])
+    named = digest([what, sorted(member.security.ticker for member in members)])
+    key = with_refits(named, settings.proof.refit_every)
     # A name that no model has: lists count among lists.
     model = f"lists of securities, {config.column} in {ahead}"
     oldest, first = min(member.oldest for member in members), min(proof.first for proof in proofs.values())

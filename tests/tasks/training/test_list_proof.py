@@ -50,6 +50,11 @@ def test_each_list_and_configuration_is_one_more_that_was_tried(settings: Settin
     assert [number(settings, "ABC", OTHER), number(settings, "ABC")] == [4, 1]
 
 
+def test_other_sessions_between_two_fits_are_another_try_of_the_same_list(settings: Settings) -> None:
+    often = settings.model_copy(update={"proof": settings.proof.model_copy(update={"refit_every": 21})})
+    assert [number(each, "ABC") for each in (settings, often, settings)] == [1, 2, 1]
+
+
 def test_further_ahead_another_network_is_no_further_try_but_another_list_is(settings: Settings) -> None:
     tries = [("ABC", CONFIG), ("ABC", OTHER), ("AB", CONFIG)]
     assert [number(settings, tickers, config, ahead=5) for tickers, config in tries] == [1, 1, 2]
