@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from model.artifact.distribution import PROBABILITIES
 from model.artifact.scale import LEAST_SCALE
@@ -57,6 +56,8 @@ class VolatilityForecast:
         """(n,) the log density of the log price at the actual prices, (n,); NaN where none is known exactly."""
         if self.student is None:
             return np.full(len(self.close), np.nan)
+        from scipy.stats import t as student_t
+
         mean, deviation, freedom = self.student.T
         changes = np.log(actual / self.close)
         return np.asarray(student_t.logpdf(changes, freedom, mean, deviation * np.sqrt(1 - 2 / freedom)))
@@ -80,6 +81,8 @@ class FittedVolatility:
 
     def likelihood(self, changes: Values) -> float:
         """The mean log density at the changes; minus infinity where it is not finite."""
+        from scipy.stats import t as student_t
+
         mean, *_, freedom = self.parameters
         with np.errstate(all="ignore"):
             deviations = np.sqrt(self.variances(changes)[:-1] * (1 - 2 / freedom))
@@ -233,6 +236,8 @@ def _egarch(parameters: tuple[float, ...], backcast: float, changes: Values) -> 
 
 def _student_quantiles(close: Values, student: Values) -> Values:
     """(n, len(PROBABILITIES)) prices."""
+    from scipy.stats import t as student_t
+
     mean, deviation, freedom = (values[:, np.newaxis] for values in student.T)
     standard = student_t.ppf(np.array(PROBABILITIES), freedom) * np.sqrt(1 - 2 / freedom)
     changes = np.clip(mean + deviation * standard, -LARGEST_LOGARITHM, LARGEST_LOGARITHM)

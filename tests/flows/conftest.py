@@ -106,6 +106,58 @@ def trained(home: Path, trained_once: Path) -> None:
     copy_home(trained_once, home)
 
 
+def made_home(factory: pytest.TempPathFactory, name: str, before: Path, *commands: tuple[str, ...]) -> Path:
+    """A state directory in which these commands were carried out after what was done in the one before, for all."""
+
+    def make(folder: Path) -> None:
+        copy_home(before, folder)
+        with pytest.MonkeyPatch.context() as patch, process_as_it_was():
+            patch.setenv("TOMORROW_HOME", str(folder))
+            for command in commands:
+                assert main(command) == 0
+
+    return made_once(factory, name, make)
+
+
+@pytest.fixture(scope="session")
+def promoted_once(tmp_path_factory: pytest.TempPathFactory, trained_once: Path) -> Path:
+    """A state directory in which the version of `trained_once` was put into Production by force."""
+    return made_home(
+        tmp_path_factory,
+        "promoted-once",
+        trained_once,
+        ("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test"),
+    )
+
+
+@pytest.fixture
+def in_production(home: Path, promoted_once: Path) -> None:
+    """Version 1 of the sample market is in Production: SMALL, trained on MARKET, as if it had been done here."""
+    copy_home(promoted_once, home)
+
+
+@pytest.fixture(scope="session")
+def daily_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_home: Path,
+    prefect_server: None,  # noqa: ARG001 - the training needs it
+) -> Path:
+    """A state directory in which the preset `daily` was trained on a Thursday and put into Production by force."""
+    return made_home(
+        tmp_path_factory,
+        "daily-once",
+        empty_home,
+        ("train", "--source", "sample", "--as-of", "2013-06-27", "--preset", "daily", *SMALL),
+        ("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from"),
+    )
+
+
+@pytest.fixture
+def daily_in_production(home: Path, daily_once: Path) -> None:
+    """Version 1 of the sample market is in Production: `daily` of 2013-06-27, as if it had been done here."""
+    copy_home(daily_once, home)
+
+
 def copy_home(home: Path, into: Path) -> None:
     """Copy a state directory into another, as if all had been done there."""
     shutil.copytree(home, into, dirs_exist_ok=True)

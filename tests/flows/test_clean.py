@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-from tests.flows.conftest import SMALL, Run
+import pytest
+
+from tests.flows.conftest import MARKET, SMALL, Run
 
 
+@pytest.mark.usefixtures("small_proof")
 def test_what_is_listed_is_what_is_taken_and_what_is_in_use_stays(run: Run, home: Path) -> None:
-    assert run("train", "--source", "sample", *SMALL).code == 0
+    assert run("train", *MARKET, *SMALL).code == 0
     assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
-    assert run("predict", "--source", "sample").code == 0
+    assert run("predict", *MARKET).code == 0
     (home / "logs").mkdir()
     log = home / "logs" / "worker.log.1"
     log.write_text("said\n")
@@ -27,7 +30,7 @@ def test_what_is_listed_is_what_is_taken_and_what_is_in_use_stays(run: Run, home
     assert not log.exists()
     assert not report.exists()
     assert "Nothing is both old and unused" in run("clean", "--older-than", "0").out
-    assert run("predict", "--source", "sample").code == 0
+    assert run("predict", *MARKET).code == 0
 
 
 def test_an_age_below_zero_is_refused(run: Run) -> None:

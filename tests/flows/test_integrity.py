@@ -91,13 +91,12 @@ def damage(file: Path) -> None:
 
 
 @pytest.mark.parametrize("also", [(), ("stage",)])
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_strangers_model_that_takes_production_is_never_executed_and_the_way_back_works(
     run: Run, home: Path, tmp_path: Path, also: tuple[str, ...]
 ) -> None:
     from prefect.settings import PREFECT_API_URL
 
-    put_into_production(run)
     executed, uri = tmp_path / "executed", f"sqlite:///{home}/mlflow.db"
     attack = [sys.executable, "-c", ATTACKER, uri, str(tmp_path / "theirs"), str(executed), *also]
     done = subprocess.run(attack, capture_output=True, text=True, cwd=tmp_path)
@@ -127,9 +126,8 @@ def test_a_strangers_model_that_takes_production_is_never_executed_and_the_way_b
     assert not executed.exists()
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_version_of_ours_that_somebody_moved_by_hand_forecasts(run: Run, client: "MlflowClient") -> None:
-    put_into_production(run)
     put_into_production(run, "--seed", "1")
     client.set_registered_model_alias(MODEL, "production", "1")
     answer = run("predict", *MARKET, "--json").json
@@ -153,13 +151,12 @@ def remove(file: Path) -> None:
         ("served_model.py", remove),
     ],
 )
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_damaged_version_forecasts_nothing_until_its_file_is_restored(
     run: Run, client: "MlflowClient", tmp_path: Path, name: str, harm: Callable[[Path], None]
 ) -> None:
     from flows.predict import predict
 
-    put_into_production(run)
     file = files_of(client, 1) / name
     shutil.copy(file, tmp_path / "copy")
     harm(file)
@@ -179,9 +176,8 @@ def test_a_damaged_version_forecasts_nothing_until_its_file_is_restored(
     assert rows() == [(1, FRIDAY)]
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_with_a_damaged_version_in_production_training_and_promotion_go_on(run: Run, client: "MlflowClient") -> None:
-    put_into_production(run)
     for file in (files_of(client, 1) / "MLmodel", run_file(client, 1, "config.json")):
         cut(file)
     second = run("train", *MARKET, *SMALL, "--preset", "daily", "--seed", "1", "--json")
@@ -191,9 +187,8 @@ def test_with_a_damaged_version_in_production_training_and_promotion_go_on(run: 
     assert run("predict", *MARKET, "--json").json["version"] == 2
 
 
+@pytest.mark.usefixtures("daily_in_production")
 def test_damaged_tags_of_the_version_in_production_keep_nothing_from_training(run: Run, client: "MlflowClient") -> None:
-    run("train", "--source", "sample", "--as-of", THURSDAY, "--preset", "daily", *SMALL)
-    assert run("promote", MODEL, "1", "--force", "--reason", "a test").code == 0
     for tag in ("generation", "as_of", "verdict", "started_from", "decision.at"):
         client.set_model_version_tag(MODEL, "1", tag, "\x07no\nsense")
     second = run("train", *MARKET, "--preset", "daily", *SMALL, "--json")
@@ -210,7 +205,6 @@ def test_damaged_tags_of_the_version_in_production_keep_nothing_from_training(ru
 def test_a_candidate_whose_run_is_damaged_is_not_judged_and_the_file_is_named(
     run: Run, client: "MlflowClient", name: str
 ) -> None:
-    run("train", *MARKET, *SMALL)
     cut(run_file(client, 1, name))
     for options in ((), ("--force", "--reason", "a test")):
         refused = run("promote", MODEL, "1", *options)
@@ -248,11 +242,10 @@ client.set_registered_model_alias("SAMPLE-Open", "production", made.version)
 """
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_second_version_made_of_ours_is_not_adopted_by_the_same_training(
     run: Run, home: Path, tmp_path: Path
 ) -> None:
-    put_into_production(run)
     copy = [sys.executable, "-c", COPIER, f"sqlite:///{home}/mlflow.db"]
     subprocess.run(copy, check=True, capture_output=True, cwd=tmp_path)
     again = run("train", *MARKET, *SMALL, "--json").json
@@ -277,17 +270,15 @@ def test_one_that_was_killed_and_then_damaged_is_trained_again(
 
 @pytest.mark.usefixtures("trained")
 def test_results_that_were_damaged_are_not_shown_as_those_of_the_training(run: Run, client: "MlflowClient") -> None:
-    run("train", *MARKET, *SMALL)
     cut(run_file(client, 1, "results.json"))
     again = run("train", *MARKET, *SMALL, "--json").json
     assert (again["version"], again["repeated"]) == (2, False)
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_with_another_ledger_a_version_is_not_known_and_what_is_the_same_is_trained_here(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_into_production(run)
     monkeypatch.setenv("TOMORROW_LEDGER_URI", f"sqlite:///{home}/other.db")
     refused = run("predict", *MARKET)
     assert refused.code == 2
@@ -298,9 +289,8 @@ def test_with_another_ledger_a_version_is_not_known_and_what_is_the_same_is_trai
     assert run("predict", *MARKET, "--json").json["version"] == 2
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_no_forecast_is_made_by_a_version_that_knows_what_came_after_its_day(run: Run) -> None:
-    put_into_production(run)
     refused = run("predict", "--source", "sample", "--as-of", THURSDAY)
     assert (refused.code, refused.out) == (2, "")
     assert f"as of {THURSDAY}, and the version was trained on sessions up to {FRIDAY}" in " ".join(refused.err.split())
@@ -309,9 +299,8 @@ def test_no_forecast_is_made_by_a_version_that_knows_what_came_after_its_day(run
     assert run("predict", "--source", "sample", "--as-of", "2013-07-01").code == 0
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_tags_that_somebody_changed_move_no_guard_and_prove_nothing(run: Run, client: "MlflowClient") -> None:
-    put_into_production(run)
     for tag, text in (("as_of", "1990-01-02"), ("verdict", "proven"), ("evidence", "1e9")):
         client.set_model_version_tag(MODEL, "1", tag, text)
     refused = run("predict", "--source", "sample", "--as-of", THURSDAY)

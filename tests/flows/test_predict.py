@@ -57,11 +57,10 @@ sys.exit(code)
 """
 
 
-@pytest.mark.usefixtures("trained")
-def test_a_forecast_with_lstm_layers_loads_no_training_library(run: Run, home: Path) -> None:
+@pytest.mark.usefixtures("in_production")
+def test_a_forecast_with_lstm_layers_loads_no_training_library(home: Path) -> None:
     from prefect.settings import PREFECT_API_URL
 
-    put_into_production(run)
     environment = {**os.environ, "TOMORROW_HOME": str(home), "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     done = subprocess.run(
         [sys.executable, "-c", PREDICT, "predict", *MARKET], env=environment, capture_output=True, text=True
@@ -71,10 +70,9 @@ def test_a_forecast_with_lstm_layers_loads_no_training_library(run: Run, home: P
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_forecast_is_explained_in_text_json_ledger_and_report(run: Run, home: Path) -> None:
     ask = ("predict", *MARKET, "--explain")
-    put_into_production(run)
     assert "\n  no explanation on record: only presets like anchored" in run(*ask).out
     assert run(*ask, "--json").json["explanation"] is None
 
@@ -115,9 +113,8 @@ def test_without_a_production_version_it_says_what_to_do(run: Run) -> None:
     assert "tomorrow promote SAMPLE-Open 1 --to production" in waiting.err
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, home: Path) -> None:
-    put_into_production(run)
     first, second = (run("predict", *MARKET, "--json").json for _ in range(2))
     assert (first["model"], first["version"], first["ticker"]) == ("SAMPLE-Open", 1, "SAMPLE")
     assert (first["as_of"], first["session"]) == ("2013-06-28", "2013-07-01")
@@ -140,9 +137,8 @@ def test_the_next_session_is_forecast_and_written_to_the_ledger_once(run: Run, h
     assert row.naive_quantiles.keys() == {"constant_250", "constant_500", "constant_1000"}
 
 
-@pytest.mark.usefixtures("trained")
+@pytest.mark.usefixtures("in_production")
 def test_a_newly_promoted_version_is_the_one_that_forecasts(run: Run, home: Path) -> None:
-    put_into_production(run)
     with clock_at(EVENING):
         old = run("predict", *MARKET, "--json").json
     put_into_production(run, "--seed", "1")

@@ -107,8 +107,8 @@ def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
     ]
 
 
+@pytest.mark.usefixtures("trained")
 def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowClient") -> None:
-    run("train", *LOSES)
     assert run("promote", "SAMPLE-Open", "1", "--force").code == 2
     forced = run("promote", "SAMPLE-Open", "1", "--force", "--reason", "the board wants it", "--json")
     assert (forced.code, forced.json["stage"], forced.json["changed"]) == (0, "Production", True)
@@ -120,10 +120,10 @@ def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowC
     assert (version.tags["verdict"], version.tags["evidence"]) == ("undecided", "1")
 
 
+@pytest.mark.usefixtures("in_production")
 def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient") -> None:
-    for number in ("1", "2"):
-        run("train", *LOSES, "--seed", number)
-        done = run("promote", "SAMPLE-Open", number, "--force", "--reason", "a test", "--json")
+    run("train", *LOSES, "--seed", "1")
+    done = run("promote", "SAMPLE-Open", "2", "--force", "--reason", "a test", "--json")
     assert done.json["archived"] == [1]
     assert [client.get_model_version("SAMPLE-Open", number).current_stage for number in "12"] == [
         "Archived",
@@ -133,11 +133,10 @@ def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient
     assert (again.code, again.json["changed"]) == (0, False)
 
 
+@pytest.mark.usefixtures("in_production")
 def test_a_version_that_somebody_promoted_before_the_gate_was_asked_stays_in_production(
-    run: Run, client: "MlflowClient", home: Path
+    client: "MlflowClient", home: Path
 ) -> None:
-    run("train", *LOSES)
-    run("promote", "SAMPLE-Open", "1", "--to", "production", "--force", "--reason", "the only one")
     before = everything(client)
     tracking = Tracking(client, read_settings({"TOMORROW_HOME": str(home)}))
     registered = replace(Registry(tracking).version("SAMPLE-Open", 1), stage="None")
@@ -147,8 +146,8 @@ def test_a_version_that_somebody_promoted_before_the_gate_was_asked_stays_in_pro
     assert everything(client) == before
 
 
+@pytest.mark.usefixtures("trained")
 def test_other_stages_need_no_gate(run: Run) -> None:
-    run("train", *LOSES)
     for stage in ("archived", "NONE", "Staging"):
         done = run("promote", "SAMPLE-Open", "1", "--to", stage, "--json")
         assert (done.code, done.json["stage"].casefold()) == (0, stage.casefold())
@@ -188,8 +187,8 @@ def test_in_manual_mode_a_version_waits_for_a_person(
         (("SAMPLE-Open", "one"), "'one' is not a whole number"),
     ],
 )
+@pytest.mark.usefixtures("trained")
 def test_what_does_not_exist_is_refused(run: Run, arguments: tuple[str, ...], said: str) -> None:
-    run("train", *LOSES)
     refused = run("promote", *arguments)
     assert (refused.code, refused.out) == (2, "")
     assert said in refused.err

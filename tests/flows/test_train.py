@@ -210,17 +210,15 @@ def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run
 
 
 @pytest.mark.parametrize("left", [b"", b"PK\x03\x04 no more"])
+@pytest.mark.usefixtures("daily_in_production")
 def test_a_damaged_network_in_production_is_not_started_from_and_stops_no_training(
     run: Run, client: "MlflowClient", left: bytes
 ) -> None:
-    sample = ("train", "--source", "sample", "--preset", "daily", *SMALL, "--json")
-    run(*sample, "--as-of", "2013-06-27")
-    run("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from")
     source = client.get_model_version("SAMPLE-Open", "1").source
     model = client.get_logged_model(str(source).removeprefix("models:/"))
     (network,) = Path(urlsplit(model.artifact_location).path).rglob("network.keras")
     network.write_bytes(left)
-    second = run(*sample, "--as-of", "2013-06-28")
+    second = run("train", *FAST_MARKET, "--preset", "daily", *SMALL, "--json")
     assert (second.code, second.json["version"]) == (0, 2)
     assert second.json["start"]["reason"] == "Starts afresh: the network of SAMPLE-Open version 1 cannot be loaded."
 

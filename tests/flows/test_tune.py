@@ -1,23 +1,27 @@
 """`tomorrow tune`, from prices to a preset; killed, and continued."""
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import pytest
+
+from flows.cli.main import main
 from model.tuning.space import values_of
 from tasks.ledger.trials import Trials
 from tasks.settings import read_settings
 from tasks.settings.own_presets import preset_named
+from tasks.tracking.client import open_tracking
+from tests.conftest import process_as_it_was
 from tests.flows.conftest import Run
-
-if TYPE_CHECKING:
-    import pytest
-    from mlflow import MlflowClient
 
 # Proofs of a hundred sessions, with two hundred and more before them.
 PROOF = {"TOMORROW_PROOF__SESSIONS": "100", "TOMORROW_PROOF__HISTORY": "200"}
@@ -27,14 +31,29 @@ TUNE = (
 )
 
 
+@pytest.fixture(scope="module")
+def study(
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_home: Path,
+    prefect_server: None,  # noqa: ARG001 - the trials need it
+) -> tuple[Path, Any]:
+    """A state directory in which nobody disturbed a study of four trials, and what it answered."""
+    folder = Path(shutil.copytree(empty_home, tmp_path_factory.mktemp("study") / "var"))
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, process_as_it_was(), contextlib.redirect_stdout(said):
+        for name, value in {**PROOF, "TOMORROW_HOME": str(folder)}.items():
+            patch.setenv(name, value)
+        assert main((*TUNE, "--trials", "4", "--json")) == 0
+    return folder, json.loads(said.getvalue())
+
+
 def test_the_best_trial_becomes_a_preset_and_no_trial_is_on_record_for_the_gate(
-    run: Run, monkeypatch: "pytest.MonkeyPatch", client: "MlflowClient"
+    run: Run, study: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in PROOF.items():
+    folder, answer = study
+    for name, value in {**PROOF, "TOMORROW_HOME": str(folder)}.items():
         monkeypatch.setenv(name, value)
-    done = run(*TUNE, "--trials", "4", "--json")
-    assert done.code == 0, done.err
-    answer = done.json
+    client = open_tracking(read_settings()).client
     scores = [trial["crps"] for trial in answer["trials"]]
     assert len(scores) == 4
     assert answer["best"]["crps"] == min(scores)
@@ -49,8 +68,8 @@ def test_the_best_trial_becomes_a_preset_and_no_trial_is_on_record_for_the_gate(
     assert Trials(settings.ledger_uri).of("SAMPLE-Open", "any") is None
     (experiment,) = (found for found in client.search_experiments() if found.name == settings.tracking.experiment)
     runs = client.search_runs([experiment.experiment_id])
-    (study,) = (each for each in runs if each.data.tags["kind"] == "tuning")
-    children = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == study.info.run_id]
+    (parent,) = (each for each in runs if each.data.tags["kind"] == "tuning")
+    children = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {each.info.run_name: each.data.metrics["crps"] for each in children} == {
         f"trial {number}": score for number, score in enumerate(scores)
     }
@@ -63,7 +82,7 @@ def test_the_best_trial_becomes_a_preset_and_no_trial_is_on_record_for_the_gate(
 
 
 def test_a_killed_tuning_goes_on_with_the_trials_that_were_done(
-    run: Run, home: Path, monkeypatch: "pytest.MonkeyPatch"
+    run: Run, home: Path, study: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in PROOF.items():
         monkeypatch.setenv(name, value)
@@ -81,10 +100,7 @@ def test_a_killed_tuning_goes_on_with_the_trials_that_were_done(
     assert kept >= 2
     answer = run(*TUNE, "--trials", "4", "--json").json
     assert kept <= answer["resumed"] < 4
-    other = home.with_name("other")
-    other.mkdir(mode=0o700)
-    monkeypatch.setenv("TOMORROW_HOME", str(other))
-    whole = json.loads(run(*TUNE, "--trials", "4", "--json").out)
+    _, whole = study
     assert [(trial["values"], trial["crps"]) for trial in whole["trials"]] == [
         (trial["values"], trial["crps"]) for trial in answer["trials"]
     ]

@@ -1,6 +1,7 @@
 """Other series as inputs, end to end: fetched beside the prices, kept with the run; without them, it is said so."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 import yaml
 
+from flows.cli.main import main
 from model.market.prices import COLUMNS, Prices
 from model.market.synthetic import sample_prices
 from tasks.ledger.forecasts import Ledger
 from tasks.prices.parquet import read_price_file
 from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import read_settings
+from tests.conftest import process_as_it_was
 from tests.fakes.yahoo import FakeYahoo, Fault
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import SMALL, Run, copy_home
 from tests.flows.runs.conftest import CALENDAR, yahoo_with
 from tests.market import write_csv
 
@@ -42,6 +45,31 @@ def yahoo(market: Prices, index: Prices, tmp_path: Path, monkeypatch: pytest.Mon
     with yahoo_with(market, tmp_path, monkeypatch) as server:
         server.serve("^VIX", index, **INDEX)
         yield server
+
+
+@pytest.fixture(scope="module")
+def with_series_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_home: Path,
+    market: Prices,
+    index: Prices,
+    prefect_server: None,  # noqa: ARG001 - the training needs it
+) -> Path:
+    """A state directory in which a version with a series was trained and put into Production."""
+    folder = tmp_path_factory.mktemp("with-series")
+    home = Path(shutil.copytree(empty_home, folder / "var"))
+    with pytest.MonkeyPatch.context() as patch, process_as_it_was(), yahoo_with(market, folder, patch) as server:
+        server.serve("^VIX", index, **INDEX)
+        patch.setenv("TOMORROW_HOME", str(home))
+        assert main(("train", "--ticker", "META", *WITH_VIX)) == 0
+        assert main(("promote", "META-Open", "1", "--force", "--reason", "a test")) == 0
+    return home
+
+
+@pytest.fixture
+def with_series(home: Path, with_series_once: Path) -> None:
+    """META-Open version 1 is in Production: WITH_VIX, as if it had been trained here."""
+    copy_home(with_series_once, home)
 
 
 def stored_prices(client: "MlflowClient", run_id: str, folder: Path) -> Prices:
@@ -74,11 +102,10 @@ def test_a_series_is_fetched_kept_as_a_snapshot_logged_and_forecast_with(
 
 
 @pytest.mark.parametrize("way", ["gone", "stale"])
+@pytest.mark.usefixtures("with_series")
 def test_without_the_series_the_same_version_forecasts_and_says_so(
     run: Run, home: Path, yahoo: FakeYahoo, index: Prices, way: str
 ) -> None:
-    assert run("train", "--ticker", "META", *WITH_VIX).code == 0
-    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
     if way == "gone":
         yahoo._listings.pop("^VIX")
     else:
@@ -111,9 +138,8 @@ def test_a_training_whose_series_cannot_be_had_ends_with_the_reason(run: Run, ya
     assert "^VIX" in made.err + made.out
 
 
+@pytest.mark.usefixtures("with_series")
 def test_a_short_outage_is_bridged_by_the_last_snapshot(run: Run, yahoo: FakeYahoo) -> None:
-    assert run("train", "--ticker", "META", *WITH_VIX).code == 0
-    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
     assert run("predict", "--ticker", "META", "--json").json["without"] is None
     yahoo.misbehave(Fault(status=502))
     assert run("train", "--ticker", "META", *WITH_VIX, "--set", "training.seed=4").code == 0
