@@ -42,6 +42,8 @@ SIZES, ALL = (16, 64), (16, 64, 256, 500)
 # No wait between two requests, which would be for Yahoo's sake.
 SETTINGS = {"TOMORROW_PROOF__REFIT_EVERY": "504", "TOMORROW_PRICES__PAUSE": "0"}
 TICKERS = tuple(f"Q{first}{second}" for first, second in product(ascii_uppercase, repeat=2))
+# The exit code where a security has nothing in Production.
+NONE_IN_PRODUCTION = 5
 Row = dict[str, Any]
 
 
@@ -99,10 +101,12 @@ def _days(size: int, folder: Path, options: argparse.Namespace, running: ExitSta
                 write_csv(prices, files / f"{ticker}.csv")
 
     def run(name: str, *command: str) -> Row:
-        done = measure([TOMORROW, *command, *given, "--json"], environment)
+        done = measure([TOMORROW, *command, *given, "--json"], environment, well=(0, NONE_IN_PRODUCTION))
+        answers = json.loads(done.output)["securities"]
+        without = sum(_has_none(answer) for answer in answers)
         row = {"command": name, "seconds": done.seconds, "cpu": done.cpu, "megabytes": done.megabytes}
-        print(f"{size} securities, {name}: {done.seconds:.1f} s", file=sys.stderr, flush=True)
-        return row | {"steps": _steps(json.loads(done.output)["securities"])}
+        print(f"{size} securities, {name}: {done.seconds:.1f} s; {without} without", file=sys.stderr, flush=True)
+        return row | {"without": without, "steps": _steps([each for each in answers if not _has_none(each)])}
 
     train = ("train", "--preset", options.preset, *options.option)
     offer(SESSIONS - 1)
@@ -125,7 +129,9 @@ def _remember(markets: dict[str, Prices], last: str) -> None:
     """Record a month of forecasts as if each had been made the evening before its session."""
     ledger = Ledger(read_settings().ledger_uri)
     for ticker, market in markets.items():
-        (made,) = (row for row in ledger.rows(f"{ticker}-Open") if str(row.as_of) == last)
+        made = next((row for row in ledger.rows(f"{ticker}-Open") if str(row.as_of) == last), None)
+        if made is None:
+            continue
         close = market.column("Close")
         for before, at in pairwise(range(SESSIONS - JUDGED - 1, SESSIONS)):
             ledger.append(_moved(made, market, before, at, close[before] / close[-1]))
@@ -153,6 +159,11 @@ def _moved(made: RecordedForecast, market: Prices, before: int, at: int, share: 
     )
 
 
+def _has_none(answer: Row) -> bool:
+    """Whether a security has nothing in Production: the gate has refused its version, which forecasts nothing."""
+    return "error" in answer and answer["error"]["kind"] == "NothingInProduction"
+
+
 def _steps(answers: list[Row]) -> dict[str, float]:
     """Step -> wall seconds, summed over the securities; sys.exit where one failed."""
     failed = [answer for answer in answers if "error" in answer]
@@ -167,12 +178,13 @@ def _steps(answers: list[Row]) -> dict[str, float]:
 
 def _print(found: dict[int, list[Row]], options: argparse.Namespace) -> None:
     print(f"Preset {options.preset}, prices from {'a loopback Yahoo' if options.yahoo else 'files'}.\n")
-    print("| securities | command | s | processor, s | processor, s each | largest process, MB |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: |")
+    print("| securities | command | s | processor, s | processor, s each | largest process, MB | without a version |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for size, rows in found.items():
         for row in rows:
             each = row["cpu"] / size
             figures = f"{row['seconds']:.1f} | {row['cpu']:.1f} | {each:.2f} | {row['megabytes']:.0f}"
+            figures += f" | {row['without']}"
             print(f"| {size} | {row['command']} | {figures} |")
     sizes = list(found)
     print(f"\n| wall time by step, ms a security | {' | '.join(map(str, sizes))} |")

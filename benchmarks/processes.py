@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,13 @@ class Measured:
     output: str
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a program to its end; the peak memory is its own, or that of the largest program it started."""
+def measure(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, well: Collection[int] = (0,)
+) -> Measured:
+    """Run a program to its end; the peak memory is its own, or that of the largest program it started.
+
+    well: the exit codes with which it has ended well; sys.exit with what it printed at another one
+    """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as talk:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=talk, env={**os.environ, **(environment or {})})
@@ -38,7 +43,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
-        if process.returncode != 0:
+        if process.returncode not in well:
             talk.seek(0)
             sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{output.read()}{talk.read()[-3000:]}")
         return Measured(
