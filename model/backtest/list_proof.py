@@ -5,8 +5,8 @@ the bet is on their mean, session by session, and never counts one session as se
 
 It says that the list gains on average, not that each of its securities does. So it opens no gate.
 
-The securities have to trade at the same hours. Else a stake that is chosen when one exchange has closed would be at
-risk on a forecast that was made before.
+The securities have to trade at the same hours. Otherwise a forecast could be made on one exchange before another one
+has closed, and the stake on it be chosen after that close, when its outcome is partly known.
 """
 
 from collections.abc import Mapping

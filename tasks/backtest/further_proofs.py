@@ -27,11 +27,15 @@ def prove_further(
 
 
 def _proof(settings: Settings, prices: Prices, column: Column, ahead: int, at: datetime) -> Proof | NoProof:
-    # A name that no model has: what is tried at one horizon does not count at another.
-    model = f"{settings.model_name(prices.security.ticker, column)} in {ahead}"
+    model = further_model(settings.model_name(prices.security.ticker, column), ahead)
     key = digest(what_is_proven(column, ahead))
     found = trial_of(settings, model, ForecasterConfig(column=column), prices, at, key=key)
     if isinstance(found, NoProof):
         return found
     trial, known, start = found
     return further_proof(known, start, column, ahead, settings.proof.refit_every, trial.number)
+
+
+def further_model(model: str, ahead: int) -> str:
+    """Under what a horizon's trials are on record, a name that no model has: they do not count at another horizon."""
+    return f"{model} in {ahead}"

@@ -166,7 +166,7 @@ def trial_of(
             return NoProof(f"its proof begins on {before.first}, after these prices")
         prices = prices.rows(int(np.searchsorted(prices.sessions, np.datetime64(before.oldest))), len(prices))
     if (start := first_row(prices, configuration, settings.proof, before.first if before else None)) is None:
-        return NoProof(TOO_FEW)
+        return NoProof(f"these prices have too little history before {before.first}" if before else TOO_FEW)
     if before is None and kept_only:
         return NOT_KEPT
     if before is None:  # It is recorded, and read again: another process may have been first, with another history.

@@ -38,6 +38,11 @@ class Trials:
         with self._database.reading() as connection:
             return _find(connection, model, configuration)
 
+    def models(self) -> tuple[str, ...]:
+        """Every model on which anything was tried."""
+        with self._database.reading() as connection:
+            return read_rows(connection, sa.select(trials.c.model).distinct(), lambda row: str(row.model))
+
     def record(self, model: str, configuration: str, family: str, oldest: date, first: date, at: datetime) -> Trial:
         """Record a trial, unless there is one; returns the one on record."""
         named = {"model": model, "configuration": configuration, "family": family}

@@ -1,13 +1,17 @@
 """The proof over a whole list of securities that share a network: from the kept proofs of each, with nothing fitted.
 
 **What was tried counts.** A list with a configuration is one trial, recorded in the ledger before it is judged, among
-all lists of the column and the horizon: whoever looks at the results and names other securities has tried once more,
-and needs k times the evidence. So does whoever tried the configuration k-th on one of the securities. The list is what
-the command named. Where one of them could not be trained, or its proof is gone, nothing is judged: else leaving out
-the worst would be free. One with too few prices for a proof is waited for, and changes nothing before it has one.
+all lists of the column and the horizon: the k-th needs k times the evidence. So does whoever tried the configuration
+k-th on one of the securities.
+
+**Nothing is left out.** Of twenty securities without skill the five that did best look as if they had some. So a new
+list has to name every security on which anything was tried at this horizon, since its results could be seen. Where one
+of the list could not be trained, its proof is gone, or its prices end before those of the others, nothing is judged.
+One with too few prices for a proof changes nothing before it has one.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,14 +19,14 @@ from typing import TYPE_CHECKING
 
 from model.backtest.further_proof import what_is_proven
 from model.backtest.list_proof import FEWEST, ListProof
-from model.config import ForecasterConfig
+from model.config import Column, ForecasterConfig
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Needed, Proof
 from model.evaluation.gate import TOO_FEW
 from model.market.calendar import OBSERVED, code_of
 from model.market.security import Security
 from tasks.backtest.cache_key import trial_key, with_refits
-from tasks.backtest.further_proofs import prove_further
+from tasks.backtest.further_proofs import further_model, prove_further
 from tasks.backtest.proofs import KeptProof, NoProof, prove
 from tasks.backtest.shared_networks import SHARED_RUN, named_run
 from tasks.ledger.trials import Trials
@@ -39,6 +43,10 @@ if TYPE_CHECKING:
 UNTIL = "x.list.until"
 # Characters; a list may have hundreds of securities.
 LONGEST = 1000
+# How many of the securities that are left out are named.
+SHOWN = 5
+# Stands for the ticker in the name of a model.
+GAP = "\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,11 +77,13 @@ class Member:
     """One security of a list.
 
     oldest: its oldest session
+    newest: its newest session
     proofs: sessions ahead -> its proof, or why there is none
     """
 
     security: Security
     oldest: date
+    newest: date
     proofs: Mapping[int, Proof | NoProof]
 
 
@@ -162,7 +172,12 @@ def list_proof(
     places = sorted({_place(member.security) for member in members})
     if len(places) > 1:
         return NoProof(f"its securities trade at the hours of {', '.join(places)}; it needs those of one exchange")
-    return ListProof(proofs=proofs, number=_number(settings, members, proofs, config, ahead, at))
+    first, last = (end(members, key=lambda member: member.newest) for end in (min, max))
+    if first.newest != last.newest:
+        ends = f"{first.security.ticker} on {first.newest}, {last.security.ticker} on {last.newest}"
+        return NoProof(f"its prices end on different days: {ends}; it needs prices up to the same session")
+    number = _number(settings, members, proofs, config, ahead, at)
+    return number if isinstance(number, NoProof) else ListProof(proofs=proofs, number=number)
 
 
 def _member(tracking: Tracking, model: str, version: int, at: datetime) -> Member:
@@ -171,6 +186,7 @@ def _member(tracking: Tracking, model: str, version: int, at: datetime) -> Membe
     return Member(
         security=split.prices.security,
         oldest=split.prices.first,
+        newest=split.prices.last,
         proofs={
             1: own.proof if isinstance(own, KeptProof) else own,
             **prove_further(tracking.settings, split.prices, config.forecaster, at),
@@ -185,16 +201,32 @@ def _number(
     config: ForecasterConfig,
     ahead: int,
     at: datetime,
-) -> int:
-    """It is the k-th list and configuration that was tried at this horizon: recorded now if it was not."""
+) -> int | NoProof:
+    """It is the k-th list and configuration that was tried at this horizon: recorded now if it was not.
+
+    Or why it may not be: a security that was tried before the list was named is left out of it.
+    """
     # What forecasts further ahead has no network, so that another network is no further try there.
     what = trial_key(config) if ahead == 1 else what_is_proven(config.column, ahead)
     named = digest([what, sorted(member.security.ticker for member in members)])
-    key = with_refits(named, settings.proof.refit_every)
+    key, trials = with_refits(named, settings.proof.refit_every), Trials(settings.ledger_uri)
     # A name that no model has: lists count among lists.
     model = f"lists of securities, {config.column} in {ahead}"
+    if trials.of(model, key) is None:
+        listed = {member.security.ticker for member in members}
+        if left_out := sorted(_tried(settings, trials, config.column, ahead) - listed):
+            some = ", ".join(left_out[:SHOWN]) + (", ..." if len(left_out) > SHOWN else "")
+            return NoProof(f"it leaves out {some}, tried before it was named; name every security that was tried")
     oldest, first = min(member.oldest for member in members), min(proof.first for proof in proofs.values())
-    return Trials(settings.ledger_uri).record(model, key, key, oldest, first, at).number
+    return trials.record(model, key, key, oldest, first, at).number
+
+
+def _tried(settings: Settings, trials: Trials, column: Column, ahead: int) -> set[str]:
+    """The tickers on which anything was tried at a horizon, by the names of their models."""
+    before, after = (re.escape(part) for part in settings.model_name(GAP, column).split(GAP))
+    ending = "" if ahead == 1 else re.escape(further_model("", ahead))
+    names = (re.fullmatch(f"{before}([^ ]+){after}{ending}", model) for model in trials.models())
+    return {found[1] for found in names if found}
 
 
 def _place(security: Security) -> str:

@@ -62,7 +62,8 @@ def test_each_further_horizon_has_its_own_verdict_and_without_skill_the_naive_di
     _rule(registry, Verdict.UNDECIDED)
     again = run("predict", *MARKET, "--json").json["horizons"][1]
     assert again == naive | {"verdict": "undecided"}
-    assert "; undecided now; on record is the naive distribution, from when" in run("predict", *MARKET).out
+    told = "; undecided now; recorded earlier, when no skill was found: the naive distribution"
+    assert told in run("predict", *MARKET).out
     (row,) = Ledger(settings.ledger_uri).rows(horizon=5)
     assert row.version is None
 

@@ -153,11 +153,11 @@ def _ahead(told: "ToldHorizon") -> str:
     """A further horizon on one line, with what is known of the version's skill so far ahead."""
     row, known = told.row, str(told.verdict or "not judged")
     if row.version is None and told.verdict != Verdict.NO_SKILL:
-        known += " now; on record is the naive distribution, from when no skill was found"
+        known += " now; recorded earlier, when no skill was found: the naive distribution"
     elif row.version is None:
         known += ", so this is the naive distribution"
     elif told.verdict == Verdict.NO_SKILL:
-        known += " now; on record is the version's own forecast, from before that was found"
+        known += " now; recorded earlier, before that was found: the version's own forecast"
     spans = "; ".join(f"{level} %: {row.money.span(low, high)}" for level, (low, high) in row.intervals.items())
     return f"  {row.horizon} sessions ahead, {row.session:%Y-%m-%d}: {row.money.price(row.forecast)}; {spans}; {known}"
 

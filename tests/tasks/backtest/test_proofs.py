@@ -409,6 +409,13 @@ def test_a_proof_that_is_fitted_once_a_year_is_found_by_the_key_that_it_always_h
     assert len({with_refits("a key", sessions) for sessions in (21, 126, 252, 504)}) == 4
 
 
+def test_a_proof_that_began_is_not_one_with_too_few_prices_because_more_history_is_asked_for(kept: Tracking) -> None:
+    begun = made(kept).proof
+    more = kept.settings.proof.model_copy(update={"history": kept.settings.proof.history + 30})
+    asked = Tracking(kept.client, kept.settings.model_copy(update={"proof": more}))
+    assert prove(asked, PRICES, LIGHT, AT) == NoProof(f"these prices have too little history before {begun.first}")
+
+
 def test_where_prices_are_too_few_there_is_no_proof_and_nothing_was_tried(kept: Tracking, fits: list[date]) -> None:
     assert prove(kept, PRICES.rows(0, 100), LIGHT, AT) == NoProof(TOO_FEW)
     assert Trials(kept.settings.ledger_uri).of(MODEL, with_refits(trial_key(LIGHT), 15)) is None

@@ -12,7 +12,9 @@ from model.config import PRESETS, ForecasterConfig
 from model.evaluation.decision import Verdict
 from model.evaluation.evidence.proof import Proof
 from model.evaluation.gate import TOO_FEW
+from tasks.backtest.further_proofs import further_model
 from tasks.backtest.proofs import NOT_KEPT, NoProof
+from tasks.ledger.trials import Trials
 from tasks.settings import Settings, read_settings
 from tasks.tracking.client import Tracking
 from tasks.training.list_proof import JudgedList, Member, list_proof, log_list, unjudged
@@ -30,11 +32,14 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings({"TOMORROW_HOME": str(tmp_path)})
 
 
-def member(ticker: str, exchange: str = "XNYS", without: NoProof | None = None) -> Member:
+def member(
+    ticker: str, exchange: str = "XNYS", without: NoProof | None = None, newest: date = date(2020, 1, 31)
+) -> Member:
     moves = np.random.default_rng(sum(ticker.encode())).normal(0, 1, 100)
     return Member(
         security=replace(TEST, ticker=ticker, exchange=exchange),
         oldest=date(2018, 1, 1),
+        newest=newest,
         proofs={ahead: without or proof(moves, horizon=ahead) for ahead in (1, 5)},
     )
 
@@ -81,6 +86,39 @@ def test_securities_of_exchanges_with_other_hours_are_not_judged_together(settin
     found = list_proof(settings, [member("A"), member("B", "XETR")], CONFIG, 1, AT)
     assert found == NoProof("its securities trade at the hours of XETR, XNYS; it needs those of one exchange")
     assert isinstance(list_proof(settings, [member("A"), member("B", "XNAS")], CONFIG, 1, AT), ListProof)
+
+
+@pytest.mark.parametrize("ahead", [1, 5])
+def test_a_list_that_leaves_out_what_was_tried_before_it_was_named_is_not_judged(
+    settings: Settings, ahead: int
+) -> None:
+    """Of twenty securities without skill the best five, named once they were seen, were proven in half of all cases."""
+    trials = Trials(settings.ledger_uri)
+
+    def tried(ticker: str, horizon: int) -> None:
+        model = settings.model_name(ticker, "Open")
+        name = model if horizon == 1 else further_model(model, horizon)
+        trials.record(name, "any configuration", "any", date(2018, 1, 1), date(2019, 1, 2), AT)
+
+    for ticker in ("A", "B", "LOSER"):
+        tried(ticker, ahead)
+    tried("ELSEWHERE", 6 - ahead)
+    best = [member("A"), member("B")]
+    found = list_proof(settings, best, CONFIG, ahead, AT)
+    assert found == NoProof("it leaves out LOSER, tried before it was named; name every security that was tried")
+    assert isinstance(list_proof(settings, [*best, member("LOSER"), member("UNSEEN")], CONFIG, ahead, AT), ListProof)
+    tried("LATER", ahead)
+    whole = list_proof(settings, [*best, member("LOSER"), member("UNSEEN")], CONFIG, ahead, AT)
+    assert isinstance(whole, ListProof), "a list that was named before is judged as ever"
+    assert whole.number == 1
+
+
+def test_prices_of_one_that_end_earlier_are_not_judged(settings: Settings) -> None:
+    """Who cuts the prices of each security where it did best would have a proof of nothing."""
+    cut = member("B", newest=date(2020, 1, 30))
+    found = list_proof(settings, [member("A"), cut], CONFIG, 1, AT)
+    told = "its prices end on different days: B on 2020-01-30, A on 2020-01-31; it needs prices up to the same session"
+    assert found == NoProof(told)
 
 
 def test_a_configuration_that_was_tried_third_on_a_security_is_the_third_on_its_list(settings: Settings) -> None:
