@@ -104,10 +104,9 @@ def test_a_horizon_says_what_is_known_of_it_and_that_it_is_naive_where_there_is_
         )
     )
     lines = [line for line in str(told.text).splitlines() if "sessions ahead" in line]
-    on_record = "now; on record is the"
-    assert lines[0].endswith(f"; proven {on_record} naive distribution, from when no skill was found")
+    assert lines[0].endswith("; proven now; recorded earlier, when no skill was found: the naive distribution")
     assert lines[1].endswith("; undecided")
-    assert lines[2].endswith(f"; no skill {on_record} version's own forecast, from before that was found")
+    assert lines[2].endswith("; no skill now; recorded earlier, before that was found: the version's own forecast")
     assert lines[3].endswith("; no skill, so this is the naive distribution")
     entries = told.answer.model_dump()["horizons"]
     assert [(entry["version"], entry["verdict"]) for entry in entries] == [
