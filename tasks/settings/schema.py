@@ -108,7 +108,7 @@ class ServingSettings(ServerSettings):
 
     port: int = Field(8000, ge=1, le=65535)
     open: bool = False
-    look_seconds: float = Field(5.0, ge=0.5, le=3600)
+    look_seconds: float = Field(3.0, ge=0.5, le=3600)
     most_megabytes: int = Field(8, ge=1, le=1024)
     webhook: Annotated[str, AfterValidator(_http)] | None = None
 
