@@ -71,11 +71,6 @@ def check_prices(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfi
     )
 
 
-def find_faults(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfig) -> tuple[str, ...]:
-    """Everything that is wrong, one line for each kind of fault."""
-    return tuple(fault.text for fault in apart(_findings(prices, calendar, limits), limits.accepted)[0])
-
-
 def _findings(prices: Prices, calendar: ExchangeCalendar, limits: ChecksConfig) -> list[Finding]:
     """Everything that is wrong or odd, one for each kind."""
     if not len(prices):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model.errors import FaultyPrices
 from model.market.calendar import ExchangeCalendar
-from model.market.checks import ChecksConfig, check_prices, find_faults
+from model.market.checks import ChecksConfig, check_prices
 from model.market.prices import COLUMNS, Prices
 from model.market.security import Security
 from model.market.synthetic import sample_prices
@@ -29,8 +29,15 @@ def with_cell(column: str, value: float, row: int = ROW) -> Prices:
     return replace(SOUND, values=values)
 
 
-def faults(prices: Prices, limits: ChecksConfig = ChecksConfig()) -> list[str]:
-    return list(find_faults(prices, CALENDAR, limits))
+def faults(prices: Prices, limits: ChecksConfig = ChecksConfig(), calendar: ExchangeCalendar = CALENDAR) -> list[str]:
+    """One line for each kind; none where the prices are sound."""
+    try:
+        check_prices(prices, calendar, limits)
+    except FaultyPrices as faulty:
+        found = faulty.data["faults"]
+        assert isinstance(found, list)
+        return found
+    return []
 
 
 @pytest.mark.parametrize(
@@ -287,9 +294,7 @@ def test_a_day_when_a_future_is_settled_without_trade_is_a_note() -> None:
         f"1 session with volume 0: prices as they were settled: {after.sessions[7]}",
     )
     share = replace(after, security=replace(after.security, kind="EQUITY", exchange="XNYS"))
-    assert f"Volume missing, zero or negative: {after.sessions[7]}" in find_faults(
-        share, ExchangeCalendar("CMES"), ChecksConfig()
-    )
+    assert f"Volume missing, zero or negative: {after.sessions[7]}" in faults(share, calendar=ExchangeCalendar("CMES"))
 
 
 def test_a_future_may_be_settled_a_hair_outside_the_days_range_and_no_further() -> None:
@@ -302,6 +307,6 @@ def test_a_future_may_be_settled_a_hair_outside_the_days_range_and_no_further() 
     values = values.copy()
     values[7, 3] = 21.5
     far = replace(oil(), values=values).until(date(2020, 4, 17))
-    assert find_faults(far, ExchangeCalendar("CMES"), ChecksConfig()) == (
+    assert faults(far, calendar=ExchangeCalendar("CMES")) == [
         f"Close outside Low to High: {far.sessions[7]}",
-    )
+    ]
