@@ -40,8 +40,23 @@
       y: f.observed.filter((price, i) => price !== null && f.outside[i] === wanted),
       mode: "markers", hoverinfo: "skip", marker: { symbol, size, color: shade, line: { width: 1, color: colour("page") } },
     });
+    // A band has no width, and a line no length, at a session that stands alone, as on the first day.
+    const known = (at) => f.lower_95[at] !== null && f.lower_95[at] !== undefined;
+    const alone = x.map((_, at) => at).filter((at) => known(at) && !known(at - 1) && !known(at + 1));
+    const across = (name, size, width, shade) => ({
+      x: alone.map((at) => x[at]), y: alone.map((at) => f[name][at]), mode: "markers", hoverinfo: "skip",
+      marker: { symbol: "line-ew", size, line: { width, color: colour(shade) } },
+    });
+    const upright = (level, alpha) => ({
+      ...across("median", 20, 2, "inner"),
+      error_y: {
+        type: "data", symmetric: false, thickness: 20, width: 0, color: faint(colour("inner"), alpha),
+        array: alone.map((at) => f[`upper_${level}`][at] - f.median[at]),
+        arrayminus: alone.map((at) => f.median[at] - f[`lower_${level}`][at]),
+      },
+    });
     const traces = [
-      ...band(95, 0.2), ...band(80, 0.32),
+      ...band(95, 0.2), ...band(80, 0.32), upright(95, 0.2), upright(80, 0.32), across("naive", 30, 1.2, "naive"),
       { x, y: f.naive, mode: "lines", hoverinfo: "skip", line: { width: 1.2, dash: "dot", color: colour("naive") } },
       { x, y: f.median, mode: "lines", line: { width: 2, color: colour("inner") }, text: f.texts, hovertemplate: "%{text}<extra></extra>" },
       dots(false, "circle", 6, colour("text")),

@@ -105,6 +105,23 @@ def test_a_models_page_draws_its_charts_and_needs_no_scrolling_sideways(
     page.context.close()
 
 
+def test_the_first_forecast_of_a_model_is_seen_as_upright_bars(browser: "Browser", tmp_path: Path) -> None:
+    home = tmp_path / "var"
+    home.mkdir(mode=0o700)
+    row = write_ledger(Settings(home=home), sessions=1)
+    assert row.forecast is not None
+    with served_pages(home, Board(read_at=AT, rows=(row,))) as pages:
+        page = opened(browser, pages, MODEL)
+        assert page.locator("#fan-title").text_content() == "The newest session: what was expected, and what happened"
+        assert page.locator(".spans").count() == 0
+        bars = page.locator("#chart-fan path.yerror").evaluate_all("all => all.map(one => one.getBoundingClientRect())")
+        page.context.close()
+    # Both ranges on one axis: their heights are to each other as the ranges.
+    high, low = sorted((bar["height"] for bar in bars), reverse=True)
+    wide, narrow = (above - below for below, above in (row.forecast.ranges[level] for level in (95, 80)))
+    assert low / high == pytest.approx(narrow / wide, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("path", "width", "scheme"),
     [
