@@ -148,7 +148,7 @@ class ExchangeCalendar:
 
     def over(self, days: Days) -> Moments:
         """(n,) datetime64[s], when each session's prices have settled, in UTC; NaT for days that are no sessions."""
-        found = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[s]")
+        found = np.full(len(days), np.datetime64("NaT", "s"))
         if len(days):
             hours = self._hours(_date(days.min()), _date(days.max()))
             rows = np.minimum(np.searchsorted(hours.sessions, days), len(hours.sessions) - 1)

@@ -145,7 +145,7 @@ class Abroad:
             over, weekday = _moments(sessions, clock_time(17), NEW_YORK), (sessions.astype(np.int64) + 3) % 7
             ends = np.where(weekday == 4, over, midnight)
             evening_before = _moments(sessions - np.timedelta64(1, "D"), clock_time(17), NEW_YORK)
-            too_late = evening_before + np.where(weekday == 0, np.timedelta64(0), np.timedelta64(FIRST_HOUR))
+            too_late = evening_before + np.where(weekday == 0, np.timedelta64(0, "h"), np.timedelta64(FIRST_HOUR))
         values = _walk(ticker, listing, len(sessions))
         hair = np.isin(sessions, np.array(outside, dtype="datetime64[D]"))
         values[hair, 1] = np.round(np.max(values[hair][:, [0, 2, 3]], axis=1) * 0.9999, listing.digits)

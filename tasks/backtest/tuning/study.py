@@ -106,8 +106,10 @@ class Study:
         for frozen, result in zip(batch, results, strict=True):
             assert result is not None  # noqa: S101 - as was asked above
             trial = self._trial(frozen)
+            # A process that was killed while it told may have reported some of them.
             for epoch, loss in enumerate(result.held_back, 1):
-                trial.report(loss, epoch)
+                if epoch not in frozen.intermediate_values:
+                    trial.report(loss, epoch)
             if result.crps is None:
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:

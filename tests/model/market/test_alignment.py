@@ -148,7 +148,7 @@ def test_nothing_that_was_known_after_a_close_changes_a_digit_of_it(
 def test_what_is_not_a_number_or_never_known_is_passed_over() -> None:
     observed = made_of([(2, 50, 1.0), (3, 70, np.nan), (4, 80, 3.0)])
     unknown = observed.known_at.copy()
-    unknown[2] = np.datetime64("NaT")
+    unknown[2] = np.datetime64("NaT", "s")
     made = known_values(SESSIONS, CLOSES, replace(observed, known_at=unknown))[:, 0]
     assert made[: LONGEST_STALE + 1].tolist() == [1.0] * (LONGEST_STALE + 1)
     assert np.isnan(made[LONGEST_STALE + 1 :]).all()
