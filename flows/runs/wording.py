@@ -62,7 +62,7 @@ def ahead_sentence(row: RecordedForecast) -> str:
 
 def intervals_in_brackets(made: RecordedForecast) -> str:
     """The intervals of a forecast, to write after it; nothing where it has none."""
-    bounds = [f"{level}%: {made.money.span(low, high)}" for level, (low, high) in made.intervals.items()]
+    bounds = [f"{level} %: {made.money.span(low, high)}" for level, (low, high) in made.intervals.items()]
     return f" ({', '.join(bounds)})" if bounds else ""
 
 

@@ -123,7 +123,7 @@ class RecordedForecast:
             if _interval(self.quantiles, level) != bounds:
                 raise ValueError(f"the {level} % interval is not that of the distribution")
         if self.level is not None and self.intervals.get(round(100 * self.level)) != (self.lower, self.upper):
-            raise ValueError(f"lower and upper are not the {self.level:.0%} interval")
+            raise ValueError(f"lower and upper are not the {100 * self.level:.0f} % interval")
 
 
 class Ledger:

@@ -226,8 +226,8 @@ def test_the_list_is_of_the_next_session_with_the_newest_cone_below_and_of_other
     assert (code, len(table(out))) == (0, 2)
     assert out.splitlines()[-4:] == [
         "Further ahead, from 2019-02-26 (version 3):",
-        "  5 sessions ahead, on 2019-03-05: $141.00 (80%: $140.00 to $142.00, 95%: $139.00 to $143.00)",
-        "  13 sessions ahead, on 2019-03-15: $141.00 (80%: $140.00 to $142.00, 95%: $139.00 to $143.00), the naive "
+        "  5 sessions ahead, on 2019-03-05: $141.00 (80 %: $140.00 to $142.00, 95 %: $139.00 to $143.00)",
+        "  13 sessions ahead, on 2019-03-15: $141.00 (80 %: $140.00 to $142.00, 95 %: $139.00 to $143.00), the naive "
         "distribution",
         "  --horizon 5,13 lists the forecasts so many sessions ahead.",
     ]

@@ -30,7 +30,7 @@ def test_the_claim_stands_below_the_scores() -> None:
     made = distributed(forecast(40))
     first, second = lines(replace(made, observed=140.0, observed_at=made.made_at))
     assert first.startswith("TEST-Open: 1 made, newest $140.00 for ")
-    assert ", 100% within the 95% interval" in first
+    assert ", 100 % within the 95 % interval" in first
     assert second == "  Live: not distinguishable from chance (evidence 1.0 to 1 on 1 forecast)."
 
 
@@ -58,7 +58,7 @@ def test_later_sessions_have_lines_and_figures_of_their_own_and_change_nothing_o
     alone, (first, live, *further) = lines(seen), lines(seen, week, month)
     assert [first, live] == alone
     assert further[0].startswith("  5 sessions ahead: 1 scored, CRPS $")
-    assert ", 0% within the 95% interval. Live: not distinguishable from chance (evidence 1.0 to 1 on 1" in further[0]
+    assert ", 0 % within the 95 % interval. Live: not distinguishable from chance (evidence 1.0 to 1 on 1" in further[0]
     assert further[1:] == ["  21 sessions ahead: none scored"]
     answer = status(seen, week, month).model_dump()
     five, later = answer.pop("horizons")

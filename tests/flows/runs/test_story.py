@@ -93,7 +93,7 @@ def test_the_log_of_a_run_tells_its_story(run: Run) -> None:
             "predict",
             r"SAMPLE-Open version 1.* is in Production, and forecasts\.",
             r"Prices of SAMPLE from sample",
-            rf"SAMPLE Open on 2013-07-01: {DOLLARS} \(80%: {DOLLARS} to {DOLLARS}, 95%: {DOLLARS} to {DOLLARS}\); "
+            rf"SAMPLE Open on 2013-07-01: {DOLLARS} \(80 %: {DOLLARS} to {DOLLARS}, 95 %: {DOLLARS} to {DOLLARS}\); "
             rf"naive \(.+\) {DOLLARS}\. By SAMPLE-Open version 1\.",
             written,
         )

@@ -41,7 +41,7 @@ def test_intervals_stand_in_brackets_where_there_are_any() -> None:
     made = forecast(40)
     assert intervals_in_brackets(made) == ""
     wide = distributed(replace(made, forecast=100.0), half_80=1.5, half_95=2.25)
-    assert intervals_in_brackets(wide) == " (80%: $98.50 to $101.50, 95%: $97.75 to $102.25)"
+    assert intervals_in_brackets(wide) == " (80 %: $98.50 to $101.50, 95 %: $97.75 to $102.25)"
 
 
 def test_who_made_a_forecast_is_a_version_or_which_naive_distribution() -> None:
@@ -59,7 +59,7 @@ def test_who_made_a_forecast_is_a_version_or_which_naive_distribution() -> None:
 
 def test_scores_and_intervals_are_in_the_money_of_the_prices() -> None:
     pence = replace(distributed(replace(forecast(40), forecast=71.5), half_80=1.5), currency="GBp")
-    assert intervals_in_brackets(pence) == " (80%: 70.00 to 73.00 GBp, 95%: 69.50 to 73.50 GBp)"
+    assert intervals_in_brackets(pence) == " (80 %: 70.00 to 73.00 GBp, 95 %: 69.50 to 73.50 GBp)"
     assert score_sentences(METRICS, Money.at(None, 1.03))[1].startswith("RMSE 3.00000; best naive forecast")
 
 

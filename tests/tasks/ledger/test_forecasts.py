@@ -385,7 +385,7 @@ def test_a_ledger_that_may_not_be_written_is_named_and_still_read(tmp_path: Path
         ({"quantiles": {0.1: 203.25, 0.9: 209.5}}, "not the median"),
         ({"quantiles": {}}, "80 % interval is not that of the distribution"),
         ({"quantiles": QUANTILES | {0.975: 212.5}}, "95 % interval is not that of the distribution"),
-        ({"upper": 212.5}, "not the 95% interval"),
+        ({"upper": 212.5}, "not the 95 % interval"),
     ],
 )
 def test_what_cannot_be_a_forecast_cannot_be_recorded(change: dict[str, object], complaint: str) -> None:

@@ -111,4 +111,4 @@ def _held(summary: ForecastStatus | FurtherStatus) -> str:
     """How many prices were within the widest interval; nothing where there is none."""
     if summary.coverage is None or summary.level is None:
         return ""
-    return f", {summary.coverage:.0%} within the {summary.level:.0%} interval"
+    return f", {100 * summary.coverage:.0f} % within the {100 * summary.level:.0f} % interval"
