@@ -1,6 +1,7 @@
 """`tomorrow backtest`, from months and presets to a report; killed, and continued."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -66,7 +67,7 @@ def test_presets_months_and_seeds_are_told_beside_the_naive_forecasts(run: Run, 
 
 
 def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
-    run: Run, home: Path, client: "MlflowClient", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, home: Path, client: "MlflowClient", empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = ("backtest", *SAMPLE, *TINY, *MONTHS, "--refit", "2", "--seeds", "2", "--json")
     command = [sys.executable, "-m", "flows.cli.main", *options, "--jobs", "2"]
@@ -97,7 +98,8 @@ def test_killed_in_the_middle_it_goes_on_and_comes_to_the_same(
     assert figures(again) == figures(resumed)
 
     # Neither the interruption nor the number of processes changes a digit.
-    monkeypatch.setenv("TOMORROW_HOME", str(tmp_path / "undisturbed"))
+    undisturbed_home = shutil.copytree(empty_home, tmp_path / "undisturbed")
+    monkeypatch.setenv("TOMORROW_HOME", str(undisturbed_home))
     undisturbed = run(*options, "--jobs", "1").json
     assert undisturbed["computed"] == PLANNED
     assert figures(undisturbed) == figures(resumed)
