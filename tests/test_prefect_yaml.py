@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -153,7 +154,7 @@ def _places(home: Path, api: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def server(tmp_path_factory: pytest.TempPathFactory, empty_home: Path) -> Iterator[dict[str, str]]:
     """The environment of whoever uses a real server with everything in prefect.yaml deployed to it."""
     folder = tmp_path_factory.mktemp("prefect")
     address = f"http://127.0.0.1:{(port := free_port())}/api"
@@ -162,7 +163,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             patched.delenv(name)
         env = {**os.environ, **environment(Settings(home=folder), quiet=False)}
         env |= {"PREFECT_API_URL": address, "TOMORROW_HOME": str(folder)}
-        Path(env["PREFECT_HOME"]).mkdir()
+        shutil.copytree(empty_home / "prefect", env["PREFECT_HOME"])
         (folder / "presets").mkdir()
         (folder / "presets" / "mine.yaml").write_text(MINE, encoding="utf-8")
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,10 +88,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, mlflow_server: Settings) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, mlflow_server: Settings, empty_home: Path) -> Iterator[Place]:
     """Servers of MLflow and Prefect that ask for passwords, a ledger on PostgreSQL, a webhook, a proxy."""
     folder, port = tmp_path_factory.mktemp("secrets"), free_port()
-    (folder / "served").mkdir()
+    shutil.copytree(empty_home / "prefect", folder / "served")
     api = f"http://127.0.0.1:{port}/api"
     command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     asks = {"PREFECT_HOME": str(folder / "served"), "PREFECT_SERVER_API_AUTH_STRING": f"me:{PREFECT}"}

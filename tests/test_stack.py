@@ -179,8 +179,9 @@ def test_a_run_whose_process_is_gone_no_longer_blocks_its_deployment(stack: Runn
 
 
 def test_a_second_stack_on_the_same_prefect_server_leaves_the_runs_of_the_first_alone(
-    stack: Running, tmp_path: Path
+    stack: Running, tmp_path: Path, empty_home: Path
 ) -> None:
+    shutil.copytree(empty_home, tmp_path / "var")
     theirs, ours = stack.running_run(stack.worker), stack.running_run("killed-0123")
     on_the_same = {"PREFECT_API_URL": stack.api.address, "PREFECT_API_AUTH_STRING": stack.keys.prefect}
     with running_stack(tmp_path, more=on_the_same) as second:

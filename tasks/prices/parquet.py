@@ -60,7 +60,8 @@ def read_prices(read: Callable[[], bytes], name: str) -> Prices:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(read()))
+        # On this thread: Arrow's own would live until the process ends, and may abort it then.
+        table = pq.ParquetFile(pa.BufferReader(read())).read(use_threads=False)
         about: dict[str, Any] = json.loads((table.schema.metadata or {})[ABOUT])
         prices = Prices(
             security=TypeAdapter(Security).validate_python(about["security"]),

@@ -126,9 +126,9 @@ def test_a_strangers_model_that_takes_production_is_never_executed_and_the_way_b
     assert not executed.exists()
 
 
-@pytest.mark.usefixtures("in_production")
+@pytest.mark.usefixtures("in_production_with_a_second")
 def test_a_version_of_ours_that_somebody_moved_by_hand_forecasts(run: Run, client: "MlflowClient") -> None:
-    put_into_production(run, "--seed", "1")
+    assert run("promote", MODEL, "2", "--force", "--reason", "a test").code == 0
     client.set_registered_model_alias(MODEL, "production", "1")
     answer = run("predict", *MARKET, "--json").json
     assert answer["version"] == 1

@@ -65,14 +65,12 @@ def test_a_version_that_loses_to_the_naive_forecast_is_refused_and_nothing_chang
     assert everything(client) == before
 
 
-@pytest.mark.usefixtures("small_proof")
 def test_a_version_that_passes_the_gate_is_promoted_without_force(
-    run: Run, client: "MlflowClient", alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    run: Run, client: "MlflowClient", watched: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert (watched["stage"], watched["decision"]["promoted"]) == ("Staging", False)
     with monkeypatch.context() as watching:
         watching.setenv("TOMORROW_GATE__MODE", "dry_run")
-        trained = run("train", *alternating, *LEARNS, "--json").json
-        assert (trained["stage"], trained["decision"]["promoted"]) == ("Staging", False)
         stays = run("promote", "ZIG-Open", "1", "--json")
         assert (stays.code, stays.json["stage"], stays.json["changed"]) == (0, "Staging", False)
     promoted = run("promote", "ZIG-Open", "1", "--json")
@@ -87,11 +85,10 @@ def test_a_version_that_passes_the_gate_is_promoted_without_force(
     )
 
 
-@pytest.mark.usefixtures("small_proof")
+@pytest.mark.usefixtures("unskilled")
 def test_a_version_that_was_forced_there_gives_way_to_a_proven_one(
     run: Run, client: "MlflowClient", alternating: tuple[str, ...]
 ) -> None:
-    run("train", *alternating, *SMALL)
     assert run("promote", "ZIG-Open", "1", "--force", "--reason", "to have one").code == 0
     # The gate asks the ledger: what somebody writes on it in MLflow does not keep it there.
     for tag, text in (("verdict", "proven"), ("as_of", "2999-01-01")):
@@ -120,9 +117,8 @@ def test_force_wants_a_reason_and_both_stay_on_record(run: Run, client: "MlflowC
     assert (version.tags["verdict"], version.tags["evidence"]) == ("undecided", "1")
 
 
-@pytest.mark.usefixtures("in_production")
+@pytest.mark.usefixtures("in_production_with_a_second")
 def test_a_promotion_archives_the_version_before(run: Run, client: "MlflowClient") -> None:
-    run("train", *LOSES, "--seed", "1")
     done = run("promote", "SAMPLE-Open", "2", "--force", "--reason", "a test", "--json")
     assert done.json["archived"] == [1]
     assert [client.get_model_version("SAMPLE-Open", number).current_stage for number in "12"] == [

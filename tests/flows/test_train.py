@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 FAST_MARKET = ("--source", "sample", "--as-of", "2013-06-28")
 
 
-def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(run: Run, client: "MlflowClient") -> None:
-    done = run("train", *FAST_MARKET, *SMALL, "--json")
-    assert done.code == 0
-    answer = done.json
+def test_a_training_says_what_it_did_and_stays_in_staging_when_it_loses(
+    run: Run, client: "MlflowClient", trained: Any
+) -> None:
+    answer = trained
     assert (answer["model"], answer["version"], answer["stage"]) == ("SAMPLE-Open", 1, "Staging")
     assert (answer["preset"], answer["ticker"], answer["source"]) == ("tutorial", "SAMPLE", "sample")
     assert answer["changed"] == {"lookback": "5", "network.units": "[4]", "training.epochs": "2"}
@@ -96,18 +96,17 @@ def test_the_run_holds_everything_that_was_used(run: Run, client: "MlflowClient"
     assert results["metrics"]["newest_Open_rmse"] > 0
 
 
-def test_the_same_seed_gives_the_same_figures_to_the_last_digit(run: Run) -> None:
-    one, two = (run("train", *FAST_MARKET, *SMALL, "--again", "--json").json for _ in range(2))
+def test_the_same_seed_gives_the_same_figures_to_the_last_digit(run: Run, trained: Any) -> None:
+    one, two = trained, run("train", *FAST_MARKET, *SMALL, "--again", "--json").json
     assert one["metrics"] == two["metrics"]
     assert one["fit"]["last_loss"] == two["fit"]["last_loss"]
     assert (one["version"], two["version"]) == (1, 2)
 
 
-@pytest.mark.usefixtures("small_proof")
 def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
-    run: Run, client: "MlflowClient", alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    run: Run, client: "MlflowClient", proven: Any, alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = run("train", *alternating, *LEARNS, "--as-of", "2019-10-09", "--json").json
+    first = proven
     assert (first["stage"], first["decision"]["promoted"], first["decision"]["verdict"]) == (
         "Production",
         True,
@@ -142,11 +141,10 @@ def test_a_proven_version_goes_to_production_and_its_equal_only_when_it_is_old(
     assert Registry(Tracking(client, read_settings())).production("ZIG-Open", datetime.now(UTC)).version == 4
 
 
-@pytest.mark.usefixtures("small_proof")
 def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
-    run: Run, client: "MlflowClient", alternating: tuple[str, ...]
+    client: "MlflowClient", proven: Any
 ) -> None:
-    answer = run("train", *alternating, *LEARNS, "--json").json
+    answer = proven
     tags = client.get_model_version("ZIG-Open", "1").tags
     assert (tags["verdict"], tags["decision"]) == ("proven", "promoted")
     assert float(tags["evidence"]) == pytest.approx(answer["proof"]["evidence"], rel=1e-5)
@@ -162,11 +160,10 @@ def test_what_is_known_of_a_versions_skill_stands_with_its_run_and_its_version(
     assert client.get_run(answer["proof"]["run_id"]).data.tags["kind"] == "proof"
 
 
-@pytest.mark.usefixtures("small_proof")
 def test_each_configuration_that_is_tried_on_a_model_makes_the_next_need_more(
-    run: Run, alternating: tuple[str, ...]
+    run: Run, unskilled: Any, alternating: tuple[str, ...]
 ) -> None:
-    one, two = (run("train", *alternating, *SMALL, "--lookback", text, "--json").json for text in ("5", "6"))
+    one, two = unskilled, run("train", *alternating, *SMALL, "--lookback", "6", "--json").json
     assert (one["proof"]["tried"], two["proof"]["tried"]) == (1, 2)
     assert [answer["decision"]["checks"][0]["needed"] for answer in (one, two)] == [
         "20 to 1",
@@ -176,18 +173,19 @@ def test_each_configuration_that_is_tried_on_a_model_makes_the_next_need_more(
     assert again["proof"] == one["proof"]
 
 
-def test_a_daily_training_starts_from_what_is_in_production_and_says_so(run: Run, client: "MlflowClient") -> None:
+def test_a_daily_training_starts_from_what_is_in_production_and_says_so(
+    run: Run, client: "MlflowClient", daily_in_production: Any
+) -> None:
     def daily(as_of: str) -> Any:
         return run("train", "--source", "sample", "--as-of", as_of, "--preset", "daily", *SMALL, "--json").json
 
-    first = daily("2013-06-27")
+    first = daily_in_production
     assert first["start"] == {
         "generation": 0,
         "version": None,
         "run_id": None,
         "reason": "Starts afresh: no version is in Production to start from.",
     }
-    run("promote", "SAMPLE-Open", "1", "--force", "--reason", "to start from")
 
     second = daily("2013-06-28")
     assert (second["start"]["generation"], second["start"]["version"]) == (1, 1)
@@ -223,16 +221,10 @@ def test_a_damaged_network_in_production_is_not_started_from_and_stops_no_traini
     assert second.json["start"]["reason"] == "Starts afresh: the network of SAMPLE-Open version 1 cannot be loaded."
 
 
-@pytest.mark.usefixtures("small_proof")
-def test_a_gate_that_only_watches_moves_nothing(
-    run: Run, home: Path, alternating: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = home / "mlflow.yaml"
-    file.write_text("gate: {mode: dry_run}\n")
-    monkeypatch.setenv("TOMORROW_CONFIG", str(file))
-    answer = run("train", *alternating, *LEARNS, "--json").json
-    assert (answer["stage"], answer["decision"]["promoted"]) == ("Staging", False)
-    assert any("would be promoted" in reason for reason in answer["decision"]["reasons"])
+def test_a_gate_that_only_watches_moves_nothing(watched: Any, client: "MlflowClient") -> None:
+    assert (watched["stage"], watched["decision"]["promoted"]) == ("Staging", False)
+    assert any("would be promoted" in reason for reason in watched["decision"]["reasons"])
+    assert client.get_model_version("ZIG-Open", "1").current_stage == "Staging"
 
 
 def test_the_tutorials_known_answers(run: Run, real_prices: Path) -> None:

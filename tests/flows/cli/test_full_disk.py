@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import MARKET, SMALL, Run
+from tests.flows.conftest import MARKET, SMALL, Made, Run, copy_home
 
 INODES = 2000
 TRAIN = ("train", *MARKET, *SMALL)
@@ -93,6 +93,14 @@ def disk(home: Path, template_database: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", str(home)], check=True)
 
 
+@pytest.fixture
+def trained_on_it(disk: Disk, trained_once: Made) -> None:
+    """On the disk TRAIN was carried out, as if it had been done here."""
+    copy_home(trained_once.home, disk.home)
+    shutil.rmtree(disk.home / "prefect")
+
+
+@pytest.mark.usefixtures("trained_on_it")
 def test_a_disk_without_inodes_is_told_of_as_such_and_nothing_is_lost(run: Run, disk: Disk) -> None:
     def refused(command: tuple[str, ...]) -> None:
         disk.take_inodes()
@@ -102,7 +110,6 @@ def test_a_disk_without_inodes_is_told_of_as_such_and_nothing_is_lost(run: Run, 
         assert "all its inodes are in use" in done.err, command
         assert "Traceback" not in done.err
 
-    assert run(*TRAIN).code == 0
     changes = disk.query("ledger.db", "SELECT * FROM stage_changes")
     refused(FORCE)
     assert disk.stages() == [(1, "Staging")]
@@ -132,8 +139,8 @@ def test_a_training_that_finds_no_room_says_so_and_is_done_once_there_is(run: Ru
     assert disk.statuses().count("FINISHED") == 1
 
 
+@pytest.mark.usefixtures("trained_on_it")
 def test_moves_and_forecasts_that_find_no_room_change_nothing_until_there_is(run: Run, disk: Disk) -> None:
-    assert run(*TRAIN).code == 0
     changes = disk.query("ledger.db", "SELECT * FROM stage_changes")
     disk.fill()
     refused = run(*FORCE)
@@ -152,8 +159,8 @@ def test_moves_and_forecasts_that_find_no_room_change_nothing_until_there_is(run
     assert len(disk.query("ledger.db", "SELECT * FROM forecasts")) == 1
 
 
+@pytest.mark.usefixtures("trained_on_it")
 def test_a_read_only_disk_is_told_and_left_as_it_is(run: Run, disk: Disk) -> None:
-    assert run(*TRAIN).code == 0
     with disk.read_only():
         for command in (FORCE, PREDICT, TRAIN):
             refused = run(*command)

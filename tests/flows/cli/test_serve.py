@@ -30,7 +30,7 @@ from tasks.system.access.guard import page_link
 from tasks.system.access.secret import state_keys
 from tasks.tracking.client import open_tracking
 from tests.conftest import process_as_it_was
-from tests.flows.conftest import MARKET, SMALL, copy_home
+from tests.flows.conftest import MARKET, Made, copy_home
 from tests.servers import free_port, serving
 
 pytestmark = pytest.mark.servers
@@ -75,14 +75,13 @@ def move(registry: Registry, version: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def two_versions(tmp_path_factory: pytest.TempPathFactory, trained_once: Path) -> Path:
+def two_versions(tmp_path_factory: pytest.TempPathFactory, two_once: Made) -> Path:
     """A state directory in which version 1 is in Production and has forecast; version 2 differs from it."""
     home = tmp_path_factory.mktemp("two") / "var"
-    copy_home(trained_once, home)
+    copy_home(two_once.home, home)
     home.chmod(0o700)
     with pytest.MonkeyPatch.context() as patch, process_as_it_was():
         patch.setenv("TOMORROW_HOME", str(home))
-        assert main(("train", *MARKET, *SMALL, "--seed", "7", "--again")) == 0
         move(Registry(open_tracking(read_settings())), 1)
         assert main(("predict", *MARKET)) == 0
     return home

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -97,6 +98,7 @@ def test_a_worker_that_is_killed_costs_no_security_and_no_digit(
     environment: dict[str, str],
     home: Path,
     client: "MlflowClient",
+    empty_home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -123,7 +125,7 @@ def test_a_worker_that_is_killed_costs_no_security_and_no_digit(
     assert (whole.state.type.value, whole.state.message) == ("COMPLETED", "3 of 3 securities done")
     assert unfinished_within(whole) == []
 
-    undisturbed = tmp_path / "undisturbed"
+    undisturbed = Path(shutil.copytree(empty_home, tmp_path / "undisturbed"))
     monkeypatch.setenv("TOMORROW_HOME", str(undisturbed))
     alone = run("train", "--source", "csv", next(file for file in files if "TWO" in file), *fit).json
     assert alone["metrics"] == answer["securities"][1]["metrics"]

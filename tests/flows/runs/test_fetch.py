@@ -1,6 +1,10 @@
 """Yahoo's prices in training and prediction: retried, vintaged, stale where that is allowed, and on record."""
 
+import contextlib
+import io
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flows.cli.main import main
 from flows.runs.fetch import fetch
 from model.config import PriceRequest
 from model.errors import PricesUnavailable
@@ -16,8 +21,9 @@ from model.market.prices import COLUMNS, Prices
 from tasks.ledger.forecasts import Ledger
 from tasks.prices.request import resolve
 from tasks.settings import Settings, read_settings
+from tests.conftest import process_as_it_was
 from tests.fakes.yahoo import FakeYahoo, Fault
-from tests.flows.conftest import SMALL, Run
+from tests.flows.conftest import SMALL, Made, Run, copy_home
 from tests.flows.runs.conftest import yahoo_with
 
 if TYPE_CHECKING:
@@ -31,6 +37,34 @@ def yahoo(market: Prices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """Yahoo as this process sees it, through a proxy."""
     with yahoo_with(market, tmp_path, monkeypatch) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def fetched_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    empty_home: Path,
+    market: Prices,
+    prefect_server: None,  # noqa: ARG001 - the training needs it
+) -> Made:
+    """A state directory in which SMALL was trained on META's prices from Yahoo."""
+    folder, said = tmp_path_factory.mktemp("fetched"), io.StringIO()
+    home = Path(shutil.copytree(empty_home, folder / "var"))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        process_as_it_was(),
+        yahoo_with(market, folder, patch),
+        contextlib.redirect_stdout(said),
+    ):
+        patch.setenv("TOMORROW_HOME", str(home))
+        assert main(("train", *SMALL, "--json")) == 0
+    return Made(home, (json.loads(said.getvalue()),))
+
+
+@pytest.fixture
+def fetched(home: Path, fetched_once: Made) -> Any:
+    """META-Open version 1 waits in Staging: SMALL, as if it had been trained here. Gives the training's answer."""
+    copy_home(fetched_once.home, home)
+    return fetched_once.answers[0]
 
 
 def without_newest(prices: Prices) -> Prices:
@@ -99,8 +133,8 @@ def test_predict_goes_on_with_stale_prices_where_train_does_not(run: Run, yahoo:
     assert "prices: stale: Yahoo was not available" in run("predict").out
 
 
+@pytest.mark.usefixtures("fetched")
 def test_a_run_on_stale_prices_says_so(run: Run, client: "MlflowClient", yahoo: FakeYahoo) -> None:
-    assert run("train", *SMALL).code == 0
     yahoo.misbehave(DOWN)
     stale = run("train", *SMALL, "--again", "--json").json
     assert (stale["stale"], stale["prices"]["missing"]) == (True, [])
@@ -108,8 +142,10 @@ def test_a_run_on_stale_prices_says_so(run: Run, client: "MlflowClient", yahoo: 
     assert "**stale**" in artifacts()[-1]
 
 
-def test_a_vintage_trains_on_exactly_those_prices_again(run: Run, yahoo: FakeYahoo, market: Prices) -> None:
-    first = run("train", *SMALL, "--json").json
+def test_a_vintage_trains_on_exactly_those_prices_again(
+    run: Run, fetched: Any, yahoo: FakeYahoo, market: Prices
+) -> None:
+    first = fetched
     values = market.values.copy()
     values[-1, :4] *= 1.01
     yahoo.serve("META", replace(market, values=values))
@@ -119,10 +155,10 @@ def test_a_vintage_trains_on_exactly_those_prices_again(run: Run, yahoo: FakeYah
     assert again["metrics"] == first["metrics"]
 
 
+@pytest.mark.usefixtures("fetched")
 def test_a_restatement_stops_the_run_until_it_is_accepted(
     run: Run, client: "MlflowClient", yahoo: FakeYahoo, market: Prices
 ) -> None:
-    assert run("train", *SMALL).code == 0
     yahoo.serve("META", restated(market))
     stopped = run("train", *SMALL, "--json")
     assert stopped.code == 3

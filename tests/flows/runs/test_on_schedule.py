@@ -69,12 +69,11 @@ def test_on_a_holiday_a_scheduled_training_ends_at_once_and_says_why(due: Any, c
     assert client.get_experiment_by_name("tomorrow") is None
 
 
+@pytest.mark.usefixtures("in_production")
 def test_what_was_missed_is_caught_up_in_order_and_a_late_run_is_as_of_its_own_day(run: Run, due: Any) -> None:
     from flows.predict import predict
 
     with clock_at(datetime(2013, 6, 28, 22, 0, tzinfo=UTC)):
-        run("train", *SAMPLE, *SMALL)
-        assert run("promote", "SAMPLE-Open", "1", "--force", "--reason", "a test").code == 0
         assert run("predict", *SAMPLE).code == 0
     sample = PriceRequest(ticker="SAMPLE", source="sample")
     due(TUESDAY_EVENING)

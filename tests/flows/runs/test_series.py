@@ -1,11 +1,13 @@
 """Other series as inputs, end to end: fetched beside the prices, kept with the run; without them, it is said so."""
 
+import contextlib
+import io
 import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from tasks.prices.snapshots import SnapshotStore
 from tasks.settings import read_settings
 from tests.conftest import process_as_it_was
 from tests.fakes.yahoo import FakeYahoo, Fault
-from tests.flows.conftest import SMALL, Run, copy_home
+from tests.flows.conftest import SMALL, Made, Run, copy_home
 from tests.flows.runs.conftest import CALENDAR, yahoo_with
 from tests.market import write_csv
 
@@ -54,22 +56,30 @@ def with_series_once(
     market: Prices,
     index: Prices,
     prefect_server: None,  # noqa: ARG001 - the training needs it
-) -> Path:
+) -> Made:
     """A state directory in which a version with a series was trained and put into Production."""
     folder = tmp_path_factory.mktemp("with-series")
     home = Path(shutil.copytree(empty_home, folder / "var"))
-    with pytest.MonkeyPatch.context() as patch, process_as_it_was(), yahoo_with(market, folder, patch) as server:
+    said = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        process_as_it_was(),
+        yahoo_with(market, folder, patch) as server,
+        contextlib.redirect_stdout(said),
+    ):
         server.serve("^VIX", index, **INDEX)
         patch.setenv("TOMORROW_HOME", str(home))
-        assert main(("train", "--ticker", "META", *WITH_VIX)) == 0
+        assert main(("train", "--ticker", "META", *WITH_VIX, "--json")) == 0
+        answer = json.loads(said.getvalue())
         assert main(("promote", "META-Open", "1", "--force", "--reason", "a test")) == 0
-    return home
+    return Made(home, (answer,))
 
 
 @pytest.fixture
-def with_series(home: Path, with_series_once: Path) -> None:
-    """META-Open version 1 is in Production: WITH_VIX, as if it had been trained here."""
-    copy_home(with_series_once, home)
+def with_series(home: Path, with_series_once: Made) -> Any:
+    """META-Open version 1 is in Production: WITH_VIX, as if it had been trained here. Gives the training's answer."""
+    copy_home(with_series_once.home, home)
+    return with_series_once.answers[0]
 
 
 def stored_prices(client: "MlflowClient", run_id: str, folder: Path) -> Prices:
@@ -78,15 +88,13 @@ def stored_prices(client: "MlflowClient", run_id: str, folder: Path) -> Prices:
 
 @pytest.mark.usefixtures("yahoo")
 def test_a_series_is_fetched_kept_as_a_snapshot_logged_and_forecast_with(
-    run: Run, home: Path, client: "MlflowClient", tmp_path: Path, index: Prices
+    run: Run, home: Path, with_series: Any, client: "MlflowClient", tmp_path: Path, index: Prices
 ) -> None:
-    made = run("train", "--ticker", "META", *WITH_VIX, "--json")
-    assert made.code == 0, made.err
     store = SnapshotStore(read_settings({"TOMORROW_HOME": str(home)}))
     assert store.tickers() == ("META", "^VIX")
     snapshot = store.newest("^VIX")
     assert snapshot is not None
-    run_id = made.json["run_id"]
+    run_id = with_series["run_id"]
     tags = client.get_run(run_id).data.tags
     assert json.loads(tags["x.prices.series"]) == {"^VIX": snapshot.fingerprint}
     assert tags["x.fingerprint"] != tags["x.prices.snapshot"]
@@ -94,7 +102,6 @@ def test_a_series_is_fetched_kept_as_a_snapshot_logged_and_forecast_with(
     assert kept.others is not None
     assert kept.others.columns == ("^VIX",)
     np.testing.assert_array_equal(kept.others.table()["^VIX"], index.column("Close"))
-    assert run("promote", "META-Open", "1", "--force", "--reason", "a test").code == 0
     forecast = run("predict", "--ticker", "META", "--json")
     assert forecast.code == 0, forecast.err
     assert forecast.json["without"] is None

@@ -1,5 +1,7 @@
 """Prices come back from a file to the last bit, and anything else is refused."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +17,7 @@ from model.market.prices import COLUMNS, OtherSeries, Prices
 from model.market.security import Security
 from tasks.prices.parquet import ABOUT, read_price_file, write_price_file
 from tests.market import make_prices
+from tests.project import ROOT
 
 FACEBOOK = Security(ticker="META", name="Facebook", former_tickers=("FB",), first_session=date(2012, 5, 18))
 
@@ -55,6 +58,25 @@ def test_a_number_changed_in_the_file_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(FaultyPrices, match=r"forged\.parquet") as refused:
         read_price_file(tmp_path / "forged.parquet")
     assert refused.value.data["expected"] == prices.fingerprint
+
+
+READ = """
+import os, sys
+from pathlib import Path
+import pyarrow.parquet
+from tasks.prices.parquet import read_price_file
+
+before = os.listdir("/proc/self/task")
+assert len(read_price_file(Path(sys.argv[1]))) == 50
+assert os.listdir("/proc/self/task") == before
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs a list of the process's threads: /proc")
+def test_reading_starts_no_thread_that_is_there_when_the_process_ends(tmp_path: Path) -> None:
+    write_price_file(make_prices(50), tmp_path / "prices.parquet")
+    subprocess.run([sys.executable, "-c", READ, str(tmp_path / "prices.parquet")], cwd=ROOT, check=True)
 
 
 def test_a_file_that_is_no_price_file_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Stage, alias and tag agree, whoever races."""
 
-import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from tasks.registry.registry import Registry
 from tasks.settings import Settings
 from tasks.tracking.client import open_tracking
 from tests.postgres import database_on, postgres_server
+from tests.racers import racers
 from tests.tasks.registry.versions import MODEL, NOW, PASSED, stand, train
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 RACERS = 6
-# Six processes that load MLflow at once, on a busy machine.
+# Six processes that begin at once, on a busy machine.
 PATIENCE = 400
 ROUNDS = 5
 
@@ -49,13 +49,13 @@ def test_racing_promotions_leave_exactly_one_version_in_production(places: list[
     tracking = open_tracking(places[0])
     for _ in range(RACERS):
         train(tracking)
-    spawn = multiprocessing.get_context("spawn")
-    line = spawn.Barrier(RACERS + 1)
-    racers = [
-        spawn.Process(target=_promote_in_rounds, args=(places[number % len(places)], number, line), daemon=True)
+    processes = racers()
+    line = processes.Barrier(RACERS + 1)
+    started = [
+        processes.Process(target=_promote_in_rounds, args=(places[number % len(places)], number, line), daemon=True)
         for number in range(1, RACERS + 1)
     ]
-    for racer in racers:
+    for racer in started:
         racer.start()
     for _ in range(ROUNDS):
         line.wait(PATIENCE)
@@ -66,7 +66,7 @@ def test_racing_promotions_leave_exactly_one_version_in_production(places: list[
         assert stages[aliases["production"]] == "Production"
         assert "staging" not in aliases
         line.wait(PATIENCE)
-    for racer in racers:
+    for racer in started:
         racer.join(60)
         assert racer.exitcode == 0
 
@@ -89,15 +89,15 @@ def test_a_decision_and_its_move_are_one_step(places: list[Settings]) -> None:
     tracking = open_tracking(places[0])
     for _ in range(4):
         train(tracking)
-    spawn = multiprocessing.get_context("spawn")
-    line = spawn.Barrier(4)
-    racers = [
-        spawn.Process(target=_promote_better, args=(places[number % len(places)], number, line), daemon=True)
+    processes = racers()
+    line = processes.Barrier(4)
+    started = [
+        processes.Process(target=_promote_better, args=(places[number % len(places)], number, line), daemon=True)
         for number in range(1, 5)
     ]
-    for racer in racers:
+    for racer in started:
         racer.start()
-    for racer in racers:
+    for racer in started:
         racer.join(240)
         assert racer.exitcode == 0
     assert Registry(tracking).production(MODEL, NOW).version == 4

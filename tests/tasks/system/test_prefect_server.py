@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -24,7 +25,14 @@ from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.settings.schema import PrefectSettings
 from tasks.system import durations
-from tasks.system.prefect_server import NO_PROXY, _check_server, check_room, environment, prepare_environment
+from tasks.system.prefect_server import (
+    NO_PROXY,
+    _check_server,
+    check_room,
+    environment,
+    orchestrated,
+    prepare_environment,
+)
 from tests.project import ROOT
 
 # Python imports a module of this name at its start, in the flow's process and in the server's that it starts.
@@ -188,14 +196,36 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pyte
         prepare_environment(Settings(home=tmp_path / "state"))
 
 
+ONE_START = "import tasks.system.prefect_server as ours; ours.MOST_STARTS = 1\n"
+
+
 @pytest.mark.servers
 def test_a_database_of_prefects_that_cannot_be_used_is_told_and_not_tried_for_minutes(tmp_path: Path) -> None:
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "prefect.db").write_bytes(b"no database at all" * 1000)
-    process = _python(RUN, _bare_environment(tmp_path), tmp_path)
+    process = _python(ONE_START + RUN, _bare_environment(tmp_path), tmp_path)
     assert process.returncode == 1
     assert "ConfigurationError: Prefect's server in" in process.stderr
     assert "it ended while it started" in process.stderr
+
+
+def test_a_server_that_ends_while_it_starts_is_started_once_more_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Prefect's does, with an exit code that Prefect takes for a port in use."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    ends = [sys.executable, "-S", "-c", f"open({str(tmp_path / 'starts')!r}, 'a').write('.'); raise SystemExit(3)"]
+    monkeypatch.setattr("tasks.system.prefect_server.server_command", lambda *_, **__: ends)
+    with (
+        temporary_settings(restore_defaults={PREFECT_API_URL}),
+        pytest.raises(ConfigurationError) as refusal,
+        orchestrated(),
+    ):
+        pass
+    assert refusal.value.have == "it ended while it started, twice"
+    assert (tmp_path / "starts").read_text() == ".."
 
 
 def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +260,10 @@ with orchestrated() as server:
 
 @pytest.mark.servers
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_server_of_a_commands_own_does_not_outlive_it(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_server_of_a_commands_own_does_not_outlive_it(
+    number: signal.Signals, tmp_path: Path, empty_home: Path
+) -> None:
+    shutil.copytree(empty_home / "prefect", tmp_path / "prefect")
     words = [sys.executable, "-W", "ignore", "-c", STAYS]
     started = subprocess.Popen(words, env=_bare_environment(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None

@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import json
 import logging
-import multiprocessing
 import os
 import socket
 import sqlite3
@@ -26,6 +25,7 @@ from tasks.tracking.database import NEWEST
 from tasks.tracking.experiment import VIEW_TAG
 from tests.postgres import database_on, postgres_server
 from tests.project import ROOT
+from tests.racers import racers
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -86,7 +86,6 @@ def test_what_a_killed_process_left_half_made_is_made_anew(tmp_path: Path) -> No
 def _join(barrier: "Barrier") -> None:
     global _barrier
     _barrier = barrier
-    import mlflow  # noqa: F401 - so that all stand at the line together
 
 
 def _open_at_once(settings: Settings) -> str:
@@ -106,8 +105,8 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[S
 
 @pytest.mark.slow
 def test_processes_that_open_a_new_place_at_once_share_one_experiment(new_place: list[Settings]) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(RACERS, spawn, initializer=_join, initargs=(spawn.Barrier(RACERS),)) as pool:
+    processes = racers()
+    with ProcessPoolExecutor(RACERS, processes, initializer=_join, initargs=(processes.Barrier(RACERS),)) as pool:
         numbers = [future.result() for future in [pool.submit(_open_at_once, place) for place in new_place]]
     assert len(set(numbers)) == 1
     names = sorted(experiment.name for experiment in open_tracking(new_place[0]).client.search_experiments())
