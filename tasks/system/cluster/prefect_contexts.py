@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task_engine
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.context import SettingsContext, SyncClientContext, hydrated_context
 from pydantic import PrivateAttr
 
@@ -54,12 +54,12 @@ def serialized_once() -> Iterator[None]:
 
 def reuse_contexts() -> None:
     """Have this process, a worker with one thread, use settings and client for all task runs that bring the same."""
-    task_engine.hydrated_context = _hydrated
+    task_engine.hydrated_context = _hydrated  # type: ignore[attr-defined] # there by its import
 
 
 @contextmanager
 def _hydrated(
-    serialized_context: dict[str, Any] | None = None, client: SyncPrefectClient | None = None
+    serialized_context: dict[str, Any] | None = None, client: PrefectClient | SyncPrefectClient | None = None
 ) -> Iterator[None]:
     """What Prefect's function of that name does."""
     given = (serialized_context or {}).get(SETTINGS)
@@ -84,7 +84,17 @@ def _made_of(given: dict[str, Any]) -> _Kept:
         _kept.clear()
         settings = SettingsContext(**given)
         with settings:
-            client = SyncClientContext()
-            client.__enter__()
-        _kept.append(_Kept(given, settings, client))
+            _kept.append(_Kept(given, settings, _new_client()))
     return _kept[0]
+
+
+def _new_client() -> SyncClientContext:
+    """A client by the present settings, ready for use; it is not the present one."""
+    nothing: Any = None
+    before = SyncClientContext.__var__.set(nothing)  # else it would be the client that is there
+    try:
+        client = SyncClientContext()
+        client.__enter__()
+        return client
+    finally:
+        SyncClientContext.__var__.reset(before)
