@@ -261,11 +261,11 @@ def _yaml_in_c() -> Iterator[None]:
     import yaml
 
     before = yaml.SafeLoader
-    yaml.SafeLoader = getattr(yaml, "CSafeLoader", before)
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", before)  # type: ignore[misc] # a module's name may be given anew
     try:
         yield
     finally:
-        yaml.SafeLoader = before
+        yaml.SafeLoader = before  # type: ignore[misc]
 
 
 def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":
