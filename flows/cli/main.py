@@ -1,8 +1,6 @@
 """The console command `tomorrow`: parses, calls flows, prints, sets the exit code."""
 
-import atexit
 import contextlib
-import gc
 import json
 import os
 import sys
@@ -13,11 +11,9 @@ from flows.cli.address_space import check_address_space
 from flows.cli.parser import parse
 from flows.cli.working_directory import leave_working_directory
 from model.errors import TomorrowError, UsageError, masked, printable
+from tasks.system.cluster.garbage import collect_rarely
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
-# How many new objects make Python look for cycles among them. With its default of 700 a forecast spends a quarter of
-# its time, mostly at its end, looking through what Prefect, MLflow and pandas have loaded, none of which is ever freed.
-UNTIL_COLLECTED = 500_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,8 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     or a flow prints goes to standard error.
     """
     _open_closed_streams()
-    gc.set_threshold(UNTIL_COLLECTED, *gc.get_threshold()[1:])
-    atexit.register(gc.freeze)  # and none of it is looked through once more when the process ends
+    collect_rarely()
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     try:

@@ -23,7 +23,7 @@ from model.evaluation.monitoring import Monitoring, Window, returns_drift
 from tasks.forecasts.cones import cones_of_version
 from tasks.registry.mlflow_registry import quoted
 from tasks.tracking.client import Tracking
-from tasks.tracking.run import BATCH
+from tasks.tracking.run import METRICS
 from tasks.tracking.run_inputs import reload_test
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def _log_metrics(
         if window.session.isoformat() > written
         for name, value in {**window.metrics(), **proofs.get(window.session, {})}.items()
     ]
-    for start in range(0, len(batch), BATCH):
-        client.log_batch(run_id, metrics=batch[start : start + BATCH])
+    for start in range(0, len(batch), METRICS):
+        client.log_batch(run_id, metrics=batch[start : start + METRICS])
 
 
 def _draw(

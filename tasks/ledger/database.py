@@ -13,19 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.errors import ConfigurationError
+from tasks.ledger.engine import engine_of, parse_address, shown
 from tasks.ledger.schema import LEDGER_LOCK, LEDGER_VERSION, SINCE, forecasts, ledger_version, metadata
 from tasks.ledger.triggers import missing_triggers, triggers
-from tasks.settings import Address, sqlite_file
-from tasks.system import durations
-from tasks.system.disk_errors import folder_fault, obstacle, room
-from tasks.system.postgresql import only_utf8
+from tasks.system.disk_errors import obstacle, room
 
-DRIVERS = {
-    "sqlite": "sqlite+pysqlite",
-    "sqlite+pysqlite": "sqlite+pysqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-}
 # Errors of parsing a row whose dates, numbers or JSON are damaged.
 DAMAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError)
 DAMAGED_FILE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -51,15 +43,15 @@ class LedgerDatabase:
     """
 
     def __init__(self, uri: str) -> None:
-        self._url = _url(uri)
-        self._engine = _engine(self._url)
+        self._url = parse_address(uri)
+        self._engine = engine_of(self._url)
         with self._errors():
             self._open()
 
     @property
     def place(self) -> str:
         """Its address without passwords."""
-        return _shown(self._url)
+        return shown(self._url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -247,52 +239,3 @@ def _make_ready(connection: sa.Connection) -> int:
     connection.execute(sa.delete(ledger_version))
     connection.execute(sa.insert(ledger_version).values(version=LEDGER_VERSION))
     return LEDGER_VERSION
-
-
-def _url(uri: str) -> sa.URL:
-    try:
-        url = sa.make_url(uri)
-    except (sa.exc.ArgumentError, ValueError):
-        # The address is not shown: it cannot be parsed, so a password may be anywhere in it.
-        raise _unusable("its address", "an address that cannot be read") from None
-    if url.drivername not in DRIVERS:
-        raise _unusable(_shown(url), f"a database of kind {url.drivername}")
-    if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
-        raise _unusable(_shown(url), "a database in memory, which is lost when the command ends")
-    return url.set(drivername=DRIVERS[url.drivername])
-
-
-def _shown(url: sa.URL) -> str:
-    return str(Address(url.render_as_string(hide_password=False)))
-
-
-def _unusable(place: str, have: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the ledger: {place}",
-        have=have,
-        need="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE",
-        remedy="correct ledger.uri in mlflow.yaml, or TOMORROW_LEDGER_URI",
-    )
-
-
-def _engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() == "sqlite":
-        folder = sqlite_file(url.database or "").parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            remedy = "set TOMORROW_HOME to a folder of yours, or correct ledger.uri in mlflow.yaml"
-            raise folder_fault(f"the ledger's folder {folder}", error, remedy) from None
-        patience: dict[str, object] = {"timeout": durations.LEDGER}
-    else:
-        patience = {"connect_timeout": durations.LEDGER}
-    try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"the ledger {_shown(url)}",
-            have=f"no package {error.name}",
-            need="the driver for PostgreSQL",
-            remedy="install tomorrow[postgresql]",
-        ) from None
-    return only_utf8(engine, f"the ledger {_shown(url)}")

@@ -7,7 +7,7 @@ changes to MLflow's own files, before or meanwhile, are never executed.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -18,6 +18,7 @@ from model.errors import ConfigurationError, TomorrowError
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.settings import Settings
 from tasks.system.disk_errors import storage_fault
+from tasks.tracking.database import read_location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,6 +50,12 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
     known = KeptFiles(settings.ledger_uri).digests(f"runs:/{run_id}", path)
     if not known:
         raise _not_ours(subject, "it is not on record in this ledger: it was not written by this program here", model)
+    if (there := _in_place(settings, f"runs:/{run_id}")) is not None:
+        with suppress(OSError):
+            content = (there / path).read_bytes()
+            if sha256(content).hexdigest() in known:
+                return content
+    # MLflow finds it anywhere, or says what is wrong.
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         try:
             content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
@@ -94,7 +101,7 @@ def version_files(settings: Settings, version: str, artefact: str) -> Iterator[P
         raise _not_registered(version)
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         try:
-            stored = _copy(artefact, Path(folder))
+            stored = _copy(settings, artefact, Path(folder))
         except (MlflowException, OSError) as error:
             named = [path for path in known if path in str(error)]
             what = f"{', '.join(named[:SHOWN]) or 'its files'} cannot be read: {_first_line(error)}"
@@ -132,12 +139,24 @@ def differences(known: dict[str, str], found: dict[str, str]) -> list[str]:
     ]
 
 
-def _copy(artefact: str, folder: Path) -> Path:
+def _copy(settings: Settings, artefact: str, folder: Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
+    if (there := _in_place(settings, artefact)) is not None:
+        with suppress(OSError):
+            copy = Path(shutil.copytree(there, folder / "copy", ignore=shutil.ignore_patterns(*LEFT_BY_READERS)))
+            copy.chmod(0o700)
+            return copy
+    # MLflow finds them anywhere, or says what is wrong.
     stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
     drop_left_by_readers(stored)
     return stored
+
+
+def _in_place(settings: Settings, artefact: str) -> Path | None:
+    """The folder on this machine with the files of a run or a logged model; None where only MLflow can find it."""
+    location = read_location(settings, artefact)
+    return None if location is None else _folder(location)
 
 
 def _location(artefact: str) -> str:

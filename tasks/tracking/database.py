@@ -7,9 +7,10 @@ database itself, so that it holds for every machine. new_database.py makes it.
 
 import os
 import shlex
+import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,11 @@ REGISTERED = (
     "SELECT name FROM registered_model_aliases WHERE alias = 'production' "
     "UNION SELECT name FROM model_versions WHERE current_stage = 'Production'",
 )
+# Queries: where the files of a run and of a logged model are.
+LOCATIONS = {
+    "runs": "SELECT artifact_uri FROM runs WHERE run_uuid = ?",
+    "models": "SELECT artifact_location FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'",
+}
 
 
 # The tables that MLflow makes first, in one step, before it migrates them to today's.
@@ -137,6 +143,19 @@ def read_registered(settings: Settings) -> Registered | None:
     for name, number, decision in versions:
         found.setdefault(str(name), {})[int(number)] = str(decision or "")
     return Registered(decisions=found, in_production=frozenset(str(name) for (name,) in production))
+
+
+def read_location(settings: Settings, artefact: str) -> str | None:
+    """Where the files of a run or a logged model are, by MLflow's SQLite file; None where that does not say."""
+    file, (kind, _, name) = settings.tracking_uri.file, artefact.partition(":/")
+    if file is None:
+        return None
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(LOCATIONS[kind], (name,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if found is None else str(found[0])
 
 
 def _parse(uri: str) -> "URL":

@@ -7,7 +7,8 @@ does, but from a copy whose files were checked against those that were registere
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -247,8 +248,24 @@ def load_forecaster(settings: Settings, model_uri: str, source: str) -> Packaged
     from tasks.system.keras_backend import without_messages
 
     # A network that NumPy cannot compute is loaded with Keras. All is in memory before the files are removed.
-    with version_files(settings, model_uri, source) as stored, without_messages():
+    with version_files(settings, model_uri, source) as stored, without_messages(), _yaml_in_c():
         return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(str(stored)))
+
+
+@contextmanager
+def _yaml_in_c() -> Iterator[None]:
+    """In the block YAML is read by its C library, where that is installed.
+
+    MLflow reads a model's description three times: otherwise that takes a third of the time that loading it does.
+    """
+    import yaml
+
+    before = yaml.SafeLoader
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", before)  # type: ignore[misc] # a module's name may be given anew
+    try:
+        yield
+    finally:
+        yaml.SafeLoader = before  # type: ignore[misc]
 
 
 def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":

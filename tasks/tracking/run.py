@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-# The largest batch of parameters or tags that MLflow takes.
-BATCH = 100
+# The largest batch of parameters or tags that MLflow takes, and of metrics.
+BATCH, METRICS = 100, 1000
 
 logger = logging.getLogger(__name__)
 
@@ -170,10 +170,10 @@ class TrackedRun:
         return self._started + int(1000 * (self._clock() - self._opened))
 
     def _flush(self) -> None:
-        # MLflow takes 1,000 metrics per call; a fast network can have more epochs between two batches.
+        # A fast network can have more epochs between two batches.
         while self._losses:
-            self.client.log_batch(self.run_id, metrics=self._losses[:1000])
-            del self._losses[:1000]
+            self.client.log_batch(self.run_id, metrics=self._losses[:METRICS])
+            del self._losses[:METRICS]
         self._sent = self._clock()
 
 

@@ -48,6 +48,7 @@ def processes(cluster: Cluster, settings: Settings) -> Iterator[Processes]:
     from prefect_dask.task_runners import DaskTaskRunner
 
     from tasks.system.cluster.handover import handed_over, prepare_handover
+    from tasks.system.cluster.prefect_contexts import serialized_once
 
     cluster.start()  # those that an error has ended
     server = OrchestrationServer(str(PREFECT_API_URL.value()), PREFECT_API_AUTH_STRING.value())
@@ -55,7 +56,7 @@ def processes(cluster: Cluster, settings: Settings) -> Iterator[Processes]:
     with DaskTaskRunner(address=cluster.address, client_kwargs=options) as runner:
         _wait_for_one(cluster, runner)
         handover = prepare_handover(settings, server, identity)
-        with handed_over(runner.client, handover, lasting=cluster.count is None):
+        with handed_over(runner.client, handover, lasting=cluster.count is None), serialized_once():
             yield Processes(cluster, runner, handover.stamp)
 
 

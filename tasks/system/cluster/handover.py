@@ -152,6 +152,9 @@ def take_up(stamp: str) -> None:
     use_settings(handover.settings)
     _set(handover.variables)
     handover.server.use()
+    from tasks.system.cluster.prefect_contexts import reuse_contexts  # Prefect is imported now, as the task is here
+
+    reuse_contexts()
 
 
 def _set(variables: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 # Texts that exports write for a missing number.
@@ -12,6 +12,8 @@ NOTHING = frozenset(
 )
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Of texts of these alone Python reads as numbers what is one in the default style.
+_PLAIN_MARKS = frozenset("0123456789.-")
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _UNITS: Mapping[str, float] = {
     "": 1.0,
@@ -115,6 +117,19 @@ def read_number(text: str, style: Style) -> Number | None:
         return None
     factor = _UNITS[unit]
     return Number(sign * float(f"{whole or '0'}.{decimals or '0'}") * factor, factor * 10.0 ** -len(decimals))
+
+
+def plain_numbers(cells: Sequence[str]) -> list[float] | None:
+    """The numbers of cells that are all written as 1234.5, as in most files; None where one is not.
+
+    Their style is the default one: `find_style` finds no other in such cells.
+    """
+    if not _PLAIN_MARKS.issuperset("".join(cells)):
+        return None
+    try:
+        return list(map(float, cells))
+    except ValueError:  # an empty one
+        return None
 
 
 def is_missing(text: str) -> bool:

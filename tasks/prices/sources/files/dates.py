@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from model.config import python_date_format
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+_FIRST, _LAST = f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31"
+_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\n[0-9]{4}-[0-9]{2}-[0-9]{2})*")
 
 _CLOCK = (
     r"(?:[T,\s]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
@@ -83,12 +85,24 @@ def read_days(cells: Sequence[str], zone: ZoneInfo, form: str | None = None) -> 
     """
     if form is not None:
         return Days(tuple(_in_form(cell, python_date_format(form)) for cell in cells), way=f"as {form}")
+    if (plain := _plain(cells)) is not None:
+        return Days(plain)
     shape = _common_shape(cells)
     if shape is None:
         return Days((None,) * len(cells))
     found = [_SHAPES[shape].fullmatch(cell) for cell in cells]
     read, way = _reader(shape, [match for match in found if match is not None])
     return Days(tuple(None if match is None else _moment(match, read, zone) for match in found), way)
+
+
+def _plain(cells: Sequence[str]) -> tuple[Moment, ...] | None:
+    """The days of a column in which all are written as 2020-01-31, as in most files; None for any other column."""
+    if not cells or not _PLAIN.fullmatch("\n".join(cells)) or not (min(cells) >= _FIRST and max(cells) <= _LAST):
+        return None
+    try:
+        return tuple(map(Moment, map(date.fromisoformat, cells)))
+    except ValueError:  # a day that no month has
+        return None
 
 
 def _in_form(cell: str, form: str) -> Moment | None:

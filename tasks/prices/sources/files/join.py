@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
+from operator import lt
 from pathlib import Path
 
 import numpy as np
 
 from model.errors import FaultyPrices
+from model.market.prices import Values
 from tasks.prices.sources.files.amounts import Number, step_agrees
 from tasks.prices.sources.files.names import NUMBERS
-from tasks.prices.sources.files.rows import DailyRows, Row
+from tasks.prices.sources.files.rows import DailyRows, Row, values_of
 from tasks.prices.sources.files.tables.sheet import faulty
 
 ADJUSTED = NUMBERS.index("Adj Close")
@@ -29,19 +32,38 @@ class _Known:
     newest: dict[str, date] = field(default_factory=dict)
 
 
-def join(tables: Sequence[DailyRows]) -> tuple[list[Row], tuple[str, ...]]:
-    """The rows of all tables, oldest first, and notes.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Joined:
+    """The days of all tables, oldest first.
+
+    days:   (n,)
+    values: (n, len(NUMBERS))
+    newest: where the newest one stands, for messages; empty without any
+    notes:  on how they were joined
+    """
+
+    days: Sequence[date]
+    values: Values
+    newest: str
+    notes: tuple[str, ...] = ()
+
+
+def join(tables: Sequence[DailyRows]) -> Joined:
+    """The days of all tables, oldest first.
 
     If a day occurs twice, its numbers must agree up to the rounding of the text; else FaultyPrices. Two things may
     differ: the adjusted Close of different tables, since each dividend rescales it; and the newest day of a table that
     was exported before that day ended. In both cases the row of the table that ends later is taken.
     """
+    if len(tables) == 1 and _is_in_order(tables[0].days):
+        (one,) = tables
+        return Joined(days=one.days, values=one.values, newest=one.row(len(one.days) - 1).where)
     known, notes = _Known(), list[str]()
-    known.newest = {table.name: max((row.day for row in table.rows), default=date.min) for table in tables}
+    known.newest = {table.name: max(table.days, default=date.min) for table in tables}
     adjusted: set[str] = set()
     for table in tables:
         previous, repeated, unsorted = date.min, 0, False
-        for row in table.rows:
+        for row in map(table.row, range(len(table.days))):
             unsorted = unsorted or row.day < previous
             previous = row.day
             other, its_table = known.rows.setdefault(row.day, (row, table))
@@ -58,7 +80,14 @@ def join(tables: Sequence[DailyRows]) -> tuple[list[Row], tuple[str, ...]]:
         if repeated:
             notes.append(f"{Path(table.name).name}: {repeated} rows occur twice and agree; taken once")
     notes += [f"Adj Close differs between {pair}, as after a dividend; the newer file's is taken" for pair in adjusted]
-    return [known.rows[day][0] for day in sorted(known.rows)], tuple(notes)
+    rows = [known.rows[day][0] for day in sorted(known.rows)]
+    newest = rows[-1].where if rows else ""
+    return Joined(days=[row.day for row in rows], values=values_of(rows), newest=newest, notes=tuple(notes))
+
+
+def _is_in_order(days: Sequence[date]) -> bool:
+    """Whether there are days, each later than the one before."""
+    return bool(days) and all(map(lt, days, islice(days, 1, None)))
 
 
 def _one_of(

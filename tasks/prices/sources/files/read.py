@@ -1,18 +1,19 @@
 """Reads prices from files in any known layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from model.errors import FaultyPrices, PricesUnavailable, WrongSecurity
-from model.market.prices import COLUMNS, Prices
+from model.market.prices import Prices
 from model.market.security import Security
-from tasks.prices.sources.files.join import join
+from tasks.prices.sources.files.join import Joined, join
 from tasks.prices.sources.files.layout import find_layouts, parse_columns
-from tasks.prices.sources.files.names import Role
-from tasks.prices.sources.files.rows import DailyRows, Row, read_rows
+from tasks.prices.sources.files.names import PRICES, Role
+from tasks.prices.sources.files.rows import DailyRows, read_rows
 from tasks.prices.sources.files.tables.container import READABLE, SUFFIXES, read_sheets
 from tasks.prices.sources.files.tickers import Part, names_security, part_of, parts
 
@@ -35,27 +36,23 @@ def read_files(
     named = parse_columns(columns)
     found = [part for file in _unfolded(files, security) for part in _parts(file, security, named)]
     tables = [read_rows(part.sheet, part.layout, part.lines, zone, date_format) for part in found]
-    rows, notes = _without_empty_end(*join(tables))
+    joined = _without_empty_end(join(tables))
     return Prices(
         security=security,
         source="csv",
         origin=", ".join(dict.fromkeys(_shown(part.sheet.name) for part in found)),
-        sessions=np.array([row.day for row in rows], dtype="datetime64[D]"),
-        values=np.array([[each.value for each in row.numbers] for row in rows], dtype=np.float64).reshape(
-            len(rows), len(COLUMNS)
-        ),
-        notes=(*_accounts(tables), *notes),
+        sessions=np.array(joined.days, dtype="datetime64[D]"),
+        values=joined.values,
+        notes=(*_accounts(tables), *joined.notes),
     )
 
 
-def _without_empty_end(rows: list[Row], notes: tuple[str, ...]) -> tuple[list[Row], tuple[str, ...]]:
-    """The rows without the newest one, if that has no price: it was exported before the prices were there."""
-    if len(rows) < 2 or not rows[-1].is_empty:
-        return rows, notes
-    return rows[:-1], (
-        *notes,
-        f"left out, since it holds no price: the newest row, {Path(rows[-1].where).name}, of {rows[-1].day}",
-    )
+def _without_empty_end(joined: Joined) -> Joined:
+    """The days without the newest one, if that has no price: it was exported before the prices were there."""
+    if len(joined.days) < 2 or not np.isnan(joined.values[-1, : len(PRICES)]).all():
+        return joined
+    said = f"left out, since it holds no price: the newest row, {Path(joined.newest).name}, of {joined.days[-1]}"
+    return replace(joined, days=joined.days[:-1], values=joined.values[:-1], notes=(*joined.notes, said))
 
 
 def tickers_in(file: str) -> tuple[str, ...]:

@@ -1,20 +1,22 @@
 """Reads daily prices from a table's lines; other lines are left out, with a note."""
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from model.market.prices import Values
 from tasks.prices.sources.files import amounts
 from tasks.prices.sources.files.amounts import NotNumbersError, Number, Style, is_missing, read_number
 from tasks.prices.sources.files.dates import AmbiguousDaysError, Days, Moment, read_days
 from tasks.prices.sources.files.layout import Layout
-from tasks.prices.sources.files.names import NEEDED, NUMBERS, PRICES
+from tasks.prices.sources.files.names import NEEDED, NUMBERS, PRICES, Role
 from tasks.prices.sources.files.splits import unsplit
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty, shortened
 
@@ -37,23 +39,23 @@ class Row:
     texts: tuple[str, ...]
     numbers: tuple[Number, ...]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it holds no price."""
-        return all(math.isnan(number.value) for number in self.numbers[: len(PRICES)])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DailyRows:
     """The days of one table, in its own order.
 
     name:      the table's, for messages
+    days:      (n,)
+    values:    (n, len(NUMBERS)) in the order of NUMBERS; NaN where a number is missing
+    row:       called with a place, from 0, gives that day with all that the table says
     taken_for: how columns, dates and numbers were read, in words; empty for the layout of Yahoo's export
     notes:     on what was left out or filled in
     """
 
     name: str
-    rows: tuple[Row, ...]
+    days: Sequence[date]
+    values: Values
+    row: Callable[[int], Row]
     taken_for: str = ""
     notes: tuple[str, ...] = ()
 
@@ -68,6 +70,8 @@ def read_rows(sheet: Sheet, layout: Layout, lines: Sequence[Line], zone: ZoneInf
     left_out: dict[str, list[Line]] = {}
     kept = list(_values(layout, lines, left_out))
     days = _days(sheet, [layout.cell(line, "Date") for line in kept], zone, form)
+    if (values := _plain(layout, kept, days)) is not None:
+        return _plain_rows(sheet, layout, kept, days, values, left_out)
     dated = list(_dated(sheet, layout, kept, days, left_out))
     _check_daily(sheet, [moment for _, moment in dated])
     lines = [line for line, _ in dated]
@@ -77,13 +81,72 @@ def read_rows(sheet: Sheet, layout: Layout, lines: Sequence[Line], zone: ZoneInf
     splits = [layout.cell(line, "Splits") for line in lines] if "Splits" in layout.places else []
     factors, events = unsplit([row.day for row in rows], [row.numbers[3].value for row in rows], splits)
     rows = [_rescaled(row, factor) for row, factor in zip(rows, factors, strict=True)]
-    instead = {"Adj Close": "no Adj Close, so it is the Close", "Volume": "no Volume, so it is 0 throughout"}
     return DailyRows(
         name=sheet.name,
-        rows=tuple(rows),
+        days=[row.day for row in rows],
+        values=values_of(rows),
+        row=rows.__getitem__,
         taken_for=_account(layout, days, style),
-        notes=(*_account_of(left_out), *events, *(instead[name] for name, is_there in there.items() if not is_there)),
+        notes=(*_account_of(left_out), *events, *_instead(there)),
     )
+
+
+def values_of(rows: Sequence[Row]) -> Values:
+    """(n, len(NUMBERS)) the numbers of some days."""
+    values = np.array([[each.value for each in row.numbers] for row in rows], dtype=np.float64)
+    return values.reshape(len(rows), len(NUMBERS))
+
+
+def _plain(layout: Layout, lines: Sequence[Line], days: Days) -> dict[Role, list[float]] | None:
+    """The columns of numbers, where every line is a day of prices, whole and written plainly; None for other tables.
+
+    In such a table nothing is to be left out, found out or refused, so its lines need not be looked at one by one.
+    """
+    places = {role: layout.places[role] for role in NUMBERS if role in layout.places}
+    widths = {len(line.cells) for line in lines}
+    is_whole = lines and max(places.values()) < min(widths) and (not layout.width or max(widths) <= layout.width)
+    if not is_whole or "Splits" in layout.places or None in days.moments:
+        return None
+    found: dict[Role, list[float]] = {}
+    for role, place in places.items():
+        numbers = amounts.plain_numbers([line.cells[place] for line in lines])
+        if numbers is None:
+            return None
+        found[role] = numbers
+    return found
+
+
+def _plain_rows(
+    sheet: Sheet,
+    layout: Layout,
+    lines: Sequence[Line],
+    days: Days,
+    values: dict[Role, list[float]],
+    left_out: dict[str, list[Line]],
+) -> DailyRows:
+    """The days of a table whose columns of numbers are read already."""
+    moments = [moment for moment in days.moments if moment is not None]
+    _check_daily(sheet, moments)
+    style, there = Style(), {name: name in values for name in ("Adj Close", "Volume")}
+    columns = {"Adj Close": values["Close"], "Volume": [0.0] * len(lines), **values}
+
+    def row(place: int) -> Row:
+        return _row(sheet, layout, lines[place], moments[place].day, style, there)
+
+    return DailyRows(
+        name=sheet.name,
+        days=[moment.day for moment in moments],
+        values=np.ascontiguousarray(np.array([columns[name] for name in NUMBERS]).T),
+        row=row,
+        taken_for=_account(layout, days, style),
+        notes=(*_account_of(left_out), *_instead(there)),
+    )
+
+
+def _instead(there: dict[str, bool]) -> Iterator[str]:
+    """A note on each column that is not there, and what stands in its place."""
+    instead = {"Adj Close": "no Adj Close, so it is the Close", "Volume": "no Volume, so it is 0 throughout"}
+    return (instead[name] for name, is_there in there.items() if not is_there)
 
 
 def _values(layout: Layout, lines: Iterable[Line], left_out: dict[str, list[Line]]) -> Iterator[Line]:

@@ -1,7 +1,9 @@
 """Reads text files: finds their encoding and their delimiter."""
 
 import csv
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from tasks.prices.sources.files.names import roles, with_ticker
 from tasks.prices.sources.files.tables.sheet import Line, Sheet, faulty
@@ -12,6 +14,9 @@ HEAD = 40
 # Encodings of files that are not Unicode: Western Windows, then Chinese, Japanese, Korean, Cyrillic.
 _OLD_ENCODINGS = ("cp1252", "gb18030", "cp932", "cp949", "cp1251", "latin-1")
 _DELIMITERS = (",", "\t", ";", "|")
+# Stripped from cells.
+_SPACE = " \t\r\n\f\v\xa0\u200b\u200e\u202f\ufeff"
+_LETTER = re.compile(r"[A-Za-z]")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -25,6 +30,8 @@ def read_text(name: str, raw: bytes) -> Sheet:
     if start.startswith(("{", "[{", "[[")):
         remedy = "save it as CSV, and give that file"
         raise faulty(name, have="JSON, not a table", need="lines of values", remedy=remedy)
+    if '"' not in text and (sheet := _unquoted(name, text)) is not None:
+        return sheet
     best: tuple[int, Sheet] | None = None
     fault: csv.Error | None = None
     for delimiter in _DELIMITERS:
@@ -33,7 +40,7 @@ def read_text(name: str, raw: bytes) -> Sheet:
         except _NotCsv as error:
             fault = fault or error
             continue
-        score = max((_recognised(line) for line in sheet.lines[:HEAD]), default=0) * 100 + _width(sheet)
+        score = _score(sheet.lines[:HEAD])
         if best is None or score > best[0]:
             best = score, sheet
     if best is not None and fault is None and (whole := _quoted_whole(best[1])):
@@ -42,6 +49,27 @@ def read_text(name: str, raw: bytes) -> Sheet:
         line = getattr(fault, "line", 1)
         raise faulty(f"{name}, line {line}", have=f"not CSV: {fault}", need="lines of values between commas")
     return best[1]
+
+
+def _unquoted(name: str, text: str) -> Sheet | None:
+    """The table in a text without quotes, which the CSV reader would read likewise, but in ten times as long.
+
+    None where a line is longer than that reader takes.
+    """
+    written = text.splitlines()
+    if max(map(len, written), default=0) > csv.field_size_limit():
+        return None
+    heads = {delimiter: tuple(islice(_split(written, delimiter), HEAD)) for delimiter in _DELIMITERS}
+    best = max(_DELIMITERS, key=lambda delimiter: _score(heads[delimiter]))  # of several as good, the first
+    return Sheet(name=name, lines=tuple(_split(written, best)), delimiter=best)
+
+
+def _split(written: list[str], delimiter: str) -> Iterator[Line]:
+    """The lines of an unquoted text that are not blank."""
+    for number, text in enumerate(written, start=1):
+        line = Line(number=number, cells=tuple([cell.strip(_SPACE) for cell in text.split(delimiter)]))
+        if not line.is_blank:
+            yield line
 
 
 def _quoted_whole(sheet: Sheet) -> str:
@@ -75,17 +103,23 @@ def _lines(text: str, delimiter: str) -> tuple[Line, ...]:
 
 
 def _trimmed(cell: str) -> str:
-    return cell.strip(" \t\r\n\f\v\xa0\u200b\u200e\u202f\ufeff")
+    return cell.strip(_SPACE)
+
+
+def _score(head: tuple[Line, ...]) -> int:
+    """How well a delimiter divides the first lines: by the columns that they name, then by the number of cells."""
+    return max(map(_recognised, head), default=0) * 100 + _width(head)
 
 
 def _recognised(line: Line) -> int:
-    """How many cells of a line are known names of columns."""
-    return sum(bool(roles(cell) or with_ticker(cell)) for cell in line.cells)
+    """How many cells of a line are known names of columns, all of which have letters."""
+    named = (cell for cell in line.cells if not cell.isascii() or _LETTER.search(cell))
+    return sum(bool(roles(cell) or with_ticker(cell)) for cell in named)
 
 
-def _width(sheet: Sheet) -> int:
+def _width(head: tuple[Line, ...]) -> int:
     """The median number of cells in the first lines, at most 99; for files without a header."""
-    counts = sorted(len(line.cells) for line in sheet.lines[:HEAD])
+    counts = sorted(len(line.cells) for line in head)
     return min(counts[len(counts) // 2], 99) if counts else 0
 
 

@@ -1,5 +1,6 @@
 """Files of prices: joined where they agree, refused with the file and the line where they are wrong."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -44,6 +45,27 @@ def test_a_file_is_read_to_the_last_digit(tmp_path: Path) -> None:
     assert (prices.values == MARKET.values).all()
     assert (prices.sessions == MARKET.sessions).all()
     assert (prices.security.ticker, prices.source, prices.origin, prices.notes) == ("META", "csv", "fb.csv", ())
+
+
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        lambda line: ",".join(f'"{cell}"' for cell in line.split(",")),
+        lambda line: line.replace(",", ",+", 1),
+        lambda line: line.replace(",", " 00:00,", 1),
+        lambda line: f"{line},",
+    ],
+    ids=["quoted", "signed", "with the time of day", "with a comma at its end"],
+)
+@pytest.mark.parametrize("part", [slice(None), slice(0, None, 100)], ids=["all lines", "some lines"])
+def test_another_way_of_writing_the_same_prices_gives_the_same_digits(
+    tmp_path: Path, rewritten: Callable[[str], str], part: slice
+) -> None:
+    rows = lines()
+    rows[part] = map(rewritten, rows[part])
+    prices = fetch(write(tmp_path / "fb.csv", rows))
+    assert (prices.sessions == MARKET.sessions).all()
+    assert (prices.values == MARKET.values).all()
 
 
 def test_several_files_are_joined_whatever_their_order(tmp_path: Path) -> None:
