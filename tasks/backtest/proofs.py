@@ -50,7 +50,7 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import locked
-from tasks.tracking.checked_files import is_kept, log_checked
+from tasks.tracking.checked_files import copy_of_run, is_kept, log_checked
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import code_digest, digest, training_tags
 from tasks.tracking.run import start_run
@@ -250,7 +250,7 @@ class _Periods:
         if name in self._found or name not in self._there:
             return self._found.get(name)
         try:
-            place = Path(self._client.download_artifacts(self._run_id, f"{KIND}/{name}", str(self._folder)))
+            place = copy_of_run(self._client, self._run_id, f"{KIND}/{name}", str(self._folder))
             content = (place / FORECASTS_FILE).read_bytes()
         except (MlflowException, OSError) as error:
             logger.warning("the proof's period from %s cannot be read, and is computed again: %s", name, error)

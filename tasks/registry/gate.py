@@ -60,10 +60,11 @@ def prove_versions(
 ) -> Proofs:
     """The proofs of both versions' configurations, on the candidate's prices; missing parts are computed."""
     own, split = reload_training(tracking, candidate)
-    configs = [own.forecaster, _config(tracking, champion)]
-    every = {
-        trial_key(config): prove(tracking, split.prices, config, at, show) for config in configs if config is not None
-    }
+    every: dict[str, KeptProof | NoProof] = {}
+    for config in (own.forecaster, _config(tracking, champion)):
+        # On most days both have the same configuration, so that one proof serves for both.
+        if config is not None and (key := trial_key(config)) not in every:
+            every[key] = prove(tracking, split.prices, config, at, show)
     further = prove_further(tracking.settings, split.prices, own.forecaster, at)
     return Proofs(own=every[trial_key(own.forecaster)], every=every, further=further)
 

@@ -58,7 +58,7 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
     # MLflow finds it anywhere, or says what is wrong.
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         try:
-            content = Path(client.download_artifacts(run_id, path, folder)).read_bytes()
+            content = copy_of_run(client, run_id, path, folder).read_bytes()
         except (MlflowException, OSError) as error:
             gone = _moved(subject, f"runs:/{run_id}", settings, model)
             damaged = gone or _damaged(subject, f"it cannot be read: {_first_line(error)}", model)
@@ -66,6 +66,24 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
     if sha256(content).hexdigest() not in known:
         raise _damaged(subject, "it is not as it was written", model)
     return content
+
+
+def copy_of_run(client: "MlflowClient", run_id: str, path: str, folder: str) -> Path:
+    """Copy a file or folder of a run into `folder`; the copy. MlflowException where it cannot be copied.
+
+    `MlflowClient.download_artifacts` also looks for logged models of that name, and asks for the run three times.
+    """
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.uri import append_to_uri_path
+
+    address = append_to_uri_path(client.get_run(run_id).info.artifact_uri, path)
+    try:
+        return Path(download_artifacts(artifact_uri=address, dst_path=folder, tracking_uri=client.tracking_uri))
+    except MlflowException:
+        raise
+    except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
+        raise MlflowException(f"Failed to download artifacts from path {path!r}: {error}") from None
 
 
 def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:
