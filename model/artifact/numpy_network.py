@@ -34,6 +34,14 @@ class NumpyNetwork:
             for member in members
         ]
 
+    @property
+    def members(self) -> list[list[Layer]]:
+        """The weights of each member's layers, as float32, which they were fitted in."""
+        return [
+            [{name: weights.astype(np.float32) for name, weights in layer.items()} for layer in member]
+            for member in self._members
+        ]
+
     def predict_on_batch(self, windows: npt.ArrayLike) -> Values:
         """(n, lookback, features) -> (n, members * outputs), one member's outputs after the other's."""
         inputs = np.asarray(windows, dtype=np.float64)
@@ -43,8 +51,8 @@ class NumpyNetwork:
     def save(self, file: Path) -> None:
         """Write the weights in NumPy's own format, with nothing pickled, as float32, which they were fitted in."""
         arrays = {
-            f"{m}/{k}/{name}": weights.astype(np.float32)
-            for m, member in enumerate(self._members)
+            f"{m}/{k}/{name}": weights
+            for m, member in enumerate(self.members)
             for k, layer in enumerate(member)
             for name, weights in layer.items()
         }

@@ -29,6 +29,14 @@ def _named(names: Sequence[Sequence[str]], weights: list[npt.NDArray[Any]]) -> l
     return [{name: weights.pop(0) for name in layer} for layer in names]
 
 
+def keras_weights(network: NumpyNetwork) -> tuple[tuple[npt.NDArray[Any], ...], ...]:
+    """The weights of each member in Keras's order, as `in_numpy` takes them."""
+    return tuple(
+        tuple(layer[name] for layer in member for name in (RECURRENT if "recurrent" in layer else DENSE))
+        for member in network.members
+    )
+
+
 def without_keras(network: "keras.Model") -> NumpyNetwork | None:
     """The same network without Keras; None if it has a layer that `NumpyNetwork` does not know."""
     stacks = [_weights_of(member) for member in members(network)]

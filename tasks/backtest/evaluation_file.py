@@ -14,7 +14,7 @@ from model.evaluation.distribution import given, no_distributions
 from model.evaluation.evaluation import Evaluation
 from model.market.prices import Values
 from tasks.settings import Settings
-from tasks.tracking.checked_files import is_kept, log_checked
+from tasks.tracking.checked_files import copy_of_run, is_kept, log_checked
 from tasks.tracking.run import TrackedRun
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def stored_evaluation(client: "MlflowClient", settings: Settings, run_id: str) -
 
     try:
         with TemporaryDirectory() as folder:
-            content = Path(client.download_artifacts(run_id, EVALUATION_FILE, folder)).read_bytes()
+            content = copy_of_run(client, settings, run_id, EVALUATION_FILE, folder).read_bytes()
     except (MlflowException, OSError) as error:
         logger.warning("run %s does not count: its result cannot be read: %s", run_id, error)
         return None

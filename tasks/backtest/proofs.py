@@ -50,7 +50,7 @@ from tasks.settings import Settings
 from tasks.system import durations
 from tasks.system.keras_backend import load_backend
 from tasks.system.lock import locked
-from tasks.tracking.checked_files import copy_of_run, is_kept, log_checked
+from tasks.tracking.checked_files import copy_of_run, is_kept, log_checked, names_in_run
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import code_digest, digest, training_tags
 from tasks.tracking.run import start_run
@@ -212,7 +212,7 @@ class _Periods:
         self._run_id, self._folder = run_id, folder
         self._places: dict[str, Path] = {}
         self._found: dict[str, Mapping[str, Any]] = {}
-        self._there = {Path(file.path).name for file in self._client.list_artifacts(run_id, KIND)}
+        self._there = names_in_run(self._client, self._settings, run_id, KIND)
 
     def done(self, prices: Prices, period: Period) -> PeriodForecasts:
         """A period's stored forecasts that can be used; NOTHING where there are none."""
@@ -250,7 +250,7 @@ class _Periods:
         if name in self._found or name not in self._there:
             return self._found.get(name)
         try:
-            place = copy_of_run(self._client, self._run_id, f"{KIND}/{name}", str(self._folder))
+            place = copy_of_run(self._client, self._settings, self._run_id, f"{KIND}/{name}", str(self._folder))
             content = (place / FORECASTS_FILE).read_bytes()
         except (MlflowException, OSError) as error:
             logger.warning("the proof's period from %s cannot be read, and is computed again: %s", name, error)

@@ -23,7 +23,7 @@ from model.errors import ConfigurationError
 from model.forecaster.forecaster import LossCourse
 from model.training.fit_shared import SharedFit, shared_configuration
 from tasks.ledger.kept_files import KeptFiles
-from tasks.tracking.checked_files import is_kept, log_checked
+from tasks.tracking.checked_files import copy_of_run, is_kept, log_checked, names_in_run
 from tasks.tracking.client import Tracking
 from tasks.tracking.provenance import code_digest, code_version, digest, library_versions
 from tasks.tracking.run import start_run
@@ -238,8 +238,7 @@ def _begin(tracking: Tracking, config: ForecasterConfig, named: str, securities:
 def _fits(tracking: Tracking, run: "Run") -> list[date]:
     """The days before which this version of the code has fitted it."""
     found = []
-    for file in tracking.client.list_artifacts(run.info.run_id, FOLDER):
-        name = Path(file.path).name
+    for name in names_in_run(tracking.client, tracking.settings, run.info.run_id, FOLDER):
         with suppress(ValueError):
             day = date.fromisoformat(name[: len("2026-01-01")])
             if name == _folder(day):
@@ -256,7 +255,7 @@ def _fit(tracking: Tracking, run: "Run", named: str, before: date) -> SharedFit 
     if key not in _read:
         try:
             with TemporaryDirectory(prefix="tomorrow-") as folder:
-                place = Path(tracking.client.download_artifacts(run.info.run_id, path, folder))
+                place = copy_of_run(tracking.client, tracking.settings, run.info.run_id, path, folder)
                 for file in (FIT_FILE, WEIGHTS_FILE):
                     content = (place / file).read_bytes()
                     if not is_kept(tracking.settings, run.info.run_id, f"{path}/{file}", content):

@@ -52,13 +52,13 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
         raise _not_ours(subject, "it is not on record in this ledger: it was not written by this program here", model)
     if (there := _in_place(settings, f"runs:/{run_id}")) is not None:
         with suppress(OSError):
-            content = (there / path).read_bytes()
-            if sha256(content).hexdigest() in known:
+            # A pipe would be waited for.
+            if (there / path).is_file() and sha256(content := (there / path).read_bytes()).hexdigest() in known:
                 return content
     # MLflow finds it anywhere, or says what is wrong.
     with tempfile.TemporaryDirectory(prefix="tomorrow-") as folder:
         try:
-            content = copy_of_run(client, run_id, path, folder).read_bytes()
+            content = copy_of_run(client, settings, run_id, path, folder).read_bytes()
         except (MlflowException, OSError) as error:
             gone = _moved(subject, f"runs:/{run_id}", settings, model)
             damaged = gone or _damaged(subject, f"it cannot be read: {_first_line(error)}", model)
@@ -68,7 +68,7 @@ def read_checked(client: "MlflowClient", settings: Settings, run_id: str, path: 
     return content
 
 
-def copy_of_run(client: "MlflowClient", run_id: str, path: str, folder: str) -> Path:
+def copy_of_run(client: "MlflowClient", settings: Settings, run_id: str, path: str, folder: str) -> Path:
     """Copy a file or folder of a run into `folder`; the copy. MlflowException where it cannot be copied.
 
     `MlflowClient.download_artifacts` also looks for logged models of that name, and asks for the run three times.
@@ -77,13 +77,27 @@ def copy_of_run(client: "MlflowClient", run_id: str, path: str, folder: str) -> 
     from mlflow.exceptions import MlflowException
     from mlflow.utils.uri import append_to_uri_path
 
-    address = append_to_uri_path(client.get_run(run_id).info.artifact_uri, path)
+    if (there := _in_place(settings, f"runs:/{run_id}")) is not None:
+        with suppress(OSError):
+            copy = Path(folder, path)
+            if (there / path).is_file():
+                return Path(shutil.copyfile(there / path, copy))
+            return Path(shutil.copytree(there / path, copy, dirs_exist_ok=True))
+    address = append_to_uri_path(client.get_run(run_id).info.artifact_uri, path)  # type: ignore[no-untyped-call]
     try:
         return Path(download_artifacts(artifact_uri=address, dst_path=folder, tracking_uri=client.tracking_uri))
     except MlflowException:
         raise
     except Exception as error:  # noqa: BLE001 - each kind of store has errors of its own
         raise MlflowException(f"Failed to download artifacts from path {path!r}: {error}") from None
+
+
+def names_in_run(client: "MlflowClient", settings: Settings, run_id: str, path: str) -> set[str]:
+    """The names of the files and folders in a folder of a run; none where there is no such folder."""
+    if (there := _in_place(settings, f"runs:/{run_id}")) is not None:
+        with suppress(OSError):
+            return {each.name for each in (there / path).iterdir()}
+    return {Path(file.path).name for file in client.list_artifacts(run_id, path)}
 
 
 def is_kept(settings: Settings, run_id: str, path: str, content: bytes) -> bool:

@@ -34,7 +34,6 @@ from tasks.settings import Settings
 from tasks.tracking.checked_files import digests_of, drop_left_by_readers, version_files
 
 if TYPE_CHECKING:
-    import keras
     import pandas as pd
     from mlflow.entities import LoggedModel
     from mlflow.models import Model, ModelSignature
@@ -248,12 +247,12 @@ def load_forecaster(settings: Settings, model_uri: str, source: str) -> Packaged
     from tasks.system.keras_backend import without_messages
 
     # A network that NumPy cannot compute is loaded with Keras. All is in memory before the files are removed.
-    with version_files(settings, model_uri, source) as stored, without_messages(), _yaml_in_c():
+    with version_files(settings, model_uri, source) as stored, without_messages(), yaml_in_c():
         return PackagedForecaster(model_uri=model_uri, model=mlflow.pyfunc.load_model(str(stored)))
 
 
 @contextmanager
-def _yaml_in_c() -> Iterator[None]:
+def yaml_in_c() -> Iterator[None]:
     """In the block YAML is read by its C library, where that is installed.
 
     MLflow reads a model's description three times: otherwise that takes a third of the time that loading it does.
@@ -266,22 +265,3 @@ def _yaml_in_c() -> Iterator[None]:
         yield
     finally:
         yaml.SafeLoader = before  # type: ignore[misc]
-
-
-def load_network(settings: Settings, model_uri: str, source: str) -> "keras.Model":
-    """Only the network at such addresses, to be fitted further; ConfigurationError as for version_files."""
-    return load_parts(settings, model_uri, source)[0]
-
-
-def load_parts(settings: Settings, model_uri: str, source: str) -> "tuple[keras.Model, str]":
-    """The network at such addresses, and the recipe as it is stored; ConfigurationError as for version_files."""
-    import keras
-    from mlflow.models import Model
-
-    from model.artifact import cells
-
-    with version_files(settings, model_uri, source) as stored:
-        artifacts = Model.load(str(stored)).flavors["python_function"]["artifacts"]
-        network, recipe = (stored / artifacts[name]["path"] for name in ("network", "recipe"))
-        loaded = keras.models.load_model(network, custom_objects=cells.CELLS, compile=False, safe_mode=True)
-        return loaded, recipe.read_text(encoding="utf-8")

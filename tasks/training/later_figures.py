@@ -21,11 +21,11 @@ from tasks.registry.version import RegisteredVersion
 from tasks.system.keras_backend import load_backend
 from tasks.tracking.checked_files import trained_as
 from tasks.tracking.client import Tracking
-from tasks.tracking.model_artifact import load_parts
 from tasks.tracking.run_inputs import reload_test
 from tasks.training.figures import LATER, log_training_figures
 from tasks.training.previous import read_results
 from tasks.training.run import TrainingResults
+from tasks.training.stored_network import load_parts
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -8,14 +8,14 @@ from zipfile import BadZipFile
 from model.config import ForecasterConfig
 from model.errors import ConfigurationError, NothingInProduction, TomorrowError
 from model.evaluation.split import Split
-from model.training.warm_start import Parent, Past, member_weights
+from model.training.warm_start import Parent, Past
 from tasks.registry.registry import Registry
 from tasks.registry.version import GENERATION, STARTED_FROM, STARTED_FROM_RUN, RegisteredVersion
 from tasks.tracking.checked_files import trained_as
 from tasks.tracking.client import Tracking
-from tasks.tracking.model_artifact import load_network
 from tasks.tracking.run import TrackedRun
 from tasks.tracking.run_inputs import reload_test
+from tasks.training.stored_network import load_weights
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +79,7 @@ def _start_from(tracking: Tracking, version: RegisteredVersion, split: Split, co
     from mlflow.exceptions import MlflowException
 
     try:
-        network = load_network(tracking.settings, version.model_uri, version.source)
-        parent = Parent(past=past, weights=member_weights(network))
+        parent = Parent(past=past, weights=load_weights(tracking.settings, version.model_uri, version.source))
     except (MlflowException, OSError, TomorrowError, ValueError, KeyError, TypeError, BadZipFile) as error:
         logger.warning("the network of %s cannot be loaded: %s", past.name, error)
         return Start(reason=f"Starts afresh: the network of {past.name} cannot be loaded.")

@@ -22,9 +22,10 @@ from tasks.prices.parquet import write_price_file
 from tasks.settings import Settings
 from tasks.tracking.checked_files import digests_of, version_files
 from tasks.tracking.client import Tracking, open_tracking
-from tasks.tracking.model_artifact import load_forecaster, load_network, log_forecaster
+from tasks.tracking.model_artifact import load_forecaster, log_forecaster
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.tracking.run_inputs import RunConfig, load_prices, log_inputs, reload_test, run_config
+from tasks.training.stored_network import load_weights
 from tests.market import make_prices
 from tests.tasks.tracking.given import CONFIG
 from tests.tasks.tracking.test_model_artifact import KNOWN, LATER, small, trained_by
@@ -135,7 +136,7 @@ def refused(made: Made) -> ConfigurationError:
     """The error by which the version is not loaded: the same, whoever wants it."""
     tracking, source, _ = made
     errors = []
-    for load in (load_forecaster, load_network):
+    for load in (load_forecaster, load_weights):
         with pytest.raises(ConfigurationError) as caught:
             load(tracking.settings, VERSION, source)
         errors.append(caught.value)
@@ -252,7 +253,7 @@ def test_the_inputs_of_a_run_come_back_to_the_bit(tracking: Tracking, run: Track
     assert json.loads(run_file(tracking, run, "config.json").read_text()) == INPUTS.model_dump(mode="json")
 
 
-@pytest.mark.parametrize("damage", [_flip, _cut, _empty, _remove, _exchange_for_folder])
+@pytest.mark.parametrize("damage", [_flip, _cut, _empty, _remove, _exchange_for_folder, _exchange_for_pipe])
 @pytest.mark.parametrize("name", ["config.json", "prices.parquet"])
 def test_each_damage_to_the_inputs_of_a_run_names_the_version_and_the_file(
     tracking: Tracking, run: TrackedRun, name: str, damage: Callable[[Path], None]

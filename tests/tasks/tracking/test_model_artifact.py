@@ -31,8 +31,9 @@ from model.training.fit import train_forecaster
 from model.training.fit_shared import SharedFit
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.tracking.client import Tracking
-from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, load_network, log_forecaster
+from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, log_forecaster
 from tasks.tracking.run import TrackedRun, start_run
+from tasks.training.stored_network import load_parts, load_weights
 from tests.market import make_prices
 
 CONFIGS = {
@@ -332,6 +333,16 @@ def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both
     assert "keras" not in requirements
 
 
+def test_a_fit_goes_on_from_the_very_weights_that_were_fitted(both: Both, tracking: Tracking) -> None:
+    fitted, served = both
+    found = load_weights(tracking.settings, served.model_uri, source_of(served))
+    assert len(found) == len(fitted.weights)
+    for ours, theirs in zip(found, fitted.weights, strict=True):
+        for stored, given in zip(ours, theirs, strict=True):
+            assert stored.dtype == given.dtype
+            np.testing.assert_array_equal(stored, given)
+
+
 def test_two_versions_with_other_code_stand_side_by_side(
     load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -377,7 +388,7 @@ def test_a_version_brings_its_own_cells_and_leaves_ours_alone(both: Both, tracki
     theirs = type(served.model.unwrap_python_model()._network.layers[0].cell)
     assert theirs.__name__ == "CoupledLSTMCell"
     assert theirs is not CoupledLSTMCell
-    network = load_network(tracking.settings, served.model_uri, source_of(served))
+    network, _ = load_parts(tracking.settings, served.model_uri, source_of(served))
     assert type(network.layers[0].cell) is CoupledLSTMCell
     assert type(fitted.network.layers[0].cell) is CoupledLSTMCell
 
