@@ -40,9 +40,9 @@ class SeriesInput:
     def __post_init__(self) -> None:
         bare = self.name.strip()
         if not bare or bare != self.name or len(bare) > LONGEST_NAME or not bare.isprintable():
-            raise ValueError(f"a series is called by a ticker or a column's title, not {self.name!r}")
+            raise ValueError("a ticker or the title of a column as its name")
         if bare.lower() in TAKEN or bare.lower().endswith((" high", " low")):
-            raise ValueError(f"no series can be called {self.name}, as columns of the prices are")
+            raise ValueError(f"a name that no column of prices has, unlike {self.name}")
         if not self.transformations or len(set(self.transformations)) != len(self.transformations):
             raise ValueError(f"of {self.name} one or more transformations are made, each once: {', '.join(MADE)}")
 

@@ -25,6 +25,7 @@ PLAIN = {
     "string_type": "a word",
     "finite_number": "a number that is not infinite",
     "none_required": "null",
+    "dataclass_type": "a name, or {name: ^VIX, transformations: [level]}",
     "model_type": "one of its keys, with a dot between: network.units, training.epochs",
 }
 
@@ -51,8 +52,9 @@ def shown(value: object) -> str:
 
 
 def contradiction(fault: "ErrorDetails") -> str | None:
-    """What does not fit together, where the fault is that of several values; else None."""
-    if fault["type"] == "value_error" and isinstance(fault["input"], dict):
+    """What does not fit together, where the fault is that of several values; else None, as for one of a list."""
+    of_a_list = any(isinstance(part, int) for part in fault["loc"])
+    if fault["type"] == "value_error" and isinstance(fault["input"], dict) and not of_a_list:
         return fault["msg"].removeprefix("Value error, ")
     return None
 

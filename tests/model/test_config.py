@@ -61,7 +61,7 @@ def test_a_series_is_named_alone_or_with_its_transformations() -> None:
     ("preset", "series", "fault"),
     [
         ("anchored", ["^VIX", "^vix"], "each of them once"),
-        ("anchored", ["Close"], "no series can be called Close"),
+        ("anchored", ["Close"], "a name that no column of prices has, unlike Close"),
         ("anchored", [{"name": "^VIX", "transformations": ["log"]}], "'level', 'change' or 'range'"),
         ("anchored", [{"name": "^VIX", "weight": 2}], "weight"),
         ("tutorial", ["^VIX"], "series need inputs: changes"),

@@ -188,6 +188,8 @@ def test_wrong_use_is_one_error_of_ours(mistake: str, capsys: pytest.CaptureFixt
         ("training.loss=pinball", "options that exclude each other: inputs level need training.loss"),
         ("network.units=many", "needed: a list, such as [32,32]"),
         ("horizon=1,5", "needed: a list, such as [1,5]"),
+        ('series=[""]', "series.0: {'name': ''}\n  needed: a ticker or the title of a column as its name"),
+        ("series=[1]", "series.0: 1\n  needed: a name, or {name: ^VIX, transformations: [level]}"),
         ("network..units=5", "no part of the configuration"),
         ("network.units", "no `=`"),
     ],
