@@ -179,6 +179,7 @@ def _copy(settings: Settings, artefact: str, folder: Path) -> Path:
             copy = Path(shutil.copytree(there, folder / "copy", ignore=shutil.ignore_patterns(*LEFT_BY_READERS)))
             copy.chmod(0o700)
             return copy
+        shutil.rmtree(folder / "copy", ignore_errors=True)  # else what was copied would count as added
     # MLflow finds them anywhere, or says what is wrong.
     stored = Path(download_artifacts(artifact_uri=artefact, dst_path=str(folder)))
     drop_left_by_readers(stored)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,7 @@ EXPLAIN = "explain"
 SAME = 1e-9
 # The key of an artefact's metadata: the other series that it takes as inputs.
 SERIES = "series"
+_IN_C = RLock()
 
 
 def log_forecaster(settings: Settings, trained: Trained, forecaster: Forecaster, example: Prices) -> str:
@@ -255,13 +257,15 @@ def load_forecaster(settings: Settings, model_uri: str, source: str) -> Packaged
 def yaml_in_c() -> Iterator[None]:
     """In the block YAML is read by its C library, where that is installed.
 
-    MLflow reads a model's description three times: otherwise that takes a third of the time that loading it does.
+    MLflow reads a model's description three times: otherwise that takes a third of the time that loading it does. One
+    thread at a time: the first to leave would else put back what the second has replaced.
     """
     import yaml
 
-    before = yaml.SafeLoader
-    yaml.SafeLoader = getattr(yaml, "CSafeLoader", before)  # type: ignore[misc] # a module's name may be given anew
-    try:
-        yield
-    finally:
-        yaml.SafeLoader = before  # type: ignore[misc]
+    with _IN_C:
+        before = yaml.SafeLoader
+        yaml.SafeLoader = getattr(yaml, "CSafeLoader", before)  # type: ignore[misc] # a module's name may be given anew
+        try:
+            yield
+        finally:
+            yaml.SafeLoader = before  # type: ignore[misc]

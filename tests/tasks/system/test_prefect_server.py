@@ -213,9 +213,12 @@ def test_a_server_that_ends_while_it_starts_is_started_once_more_and_then_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Prefect's does, with an exit code that Prefect takes for a port in use."""
+    from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    # Prefect gives a process the server that it has already, such as that of tests before this one.
+    monkeypatch.setattr(SubprocessASGIServer, "_instances", {})
     ends = [sys.executable, "-S", "-c", f"open({str(tmp_path / 'starts')!r}, 'a').write('.'); raise SystemExit(3)"]
     monkeypatch.setattr("tasks.system.prefect_server.server_command", lambda *_, **__: ends)
     with (

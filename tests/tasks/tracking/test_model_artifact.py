@@ -12,6 +12,7 @@ from datetime import date
 from io import StringIO
 from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from model.training.fit import train_forecaster
 from model.training.fit_shared import SharedFit
 from tasks.ledger.kept_files import KeptFiles, Trained
 from tasks.tracking.client import Tracking
-from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, log_forecaster
+from tasks.tracking.model_artifact import PackagedForecaster, load_forecaster, log_forecaster, yaml_in_c
 from tasks.tracking.run import TrackedRun, start_run
 from tasks.training.stored_network import load_parts, load_weights
 from tests.market import make_prices
@@ -331,6 +332,28 @@ def test_what_is_stored_is_the_network_the_recipe_and_the_code_and_is_small(both
     assert not list(stored.rglob("*.pkl"))
     requirements = (stored / "requirements.txt").read_text(encoding="utf-8")
     assert "keras" not in requirements
+
+
+def test_two_threads_that_read_yaml_in_c_leave_it_as_they_found_it() -> None:
+    import yaml
+
+    before, first_is_in, second_waits = yaml.SafeLoader, Event(), Event()
+
+    def second() -> None:
+        first_is_in.wait(60)
+        second_waits.set()
+        with yaml_in_c():
+            pass
+
+    other = Thread(target=second)
+    other.start()
+    with yaml_in_c():
+        first_is_in.set()
+        second_waits.wait(60)
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(60)
+    assert yaml.SafeLoader is before
 
 
 def test_a_fit_goes_on_from_the_very_weights_that_were_fitted(both: Both, tracking: Tracking) -> None:
