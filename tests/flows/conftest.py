@@ -205,8 +205,15 @@ def daily_in_production(home: Path, daily_once: Made) -> Any:
 
 
 def copy_home(home: Path, into: Path) -> None:
-    """Copy a state directory into another, as if all had been done there."""
-    shutil.copytree(home, into, dirs_exist_ok=True)
+    """Copy a state directory into another, as if all had been done there.
+
+    Its `tmp` is left out: it belongs to the process that did it, and is removed when that ends, perhaps just now.
+    """
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if name == "tmp" and Path(folder) == home]
+
+    shutil.copytree(home, into, ignore=left_out, dirs_exist_ok=True)
     with sqlite3.connect(into / "mlflow.db") as database:
         for table, column in PLACES.items():
             moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names of MLflow's
