@@ -33,9 +33,9 @@ def in_production(settings: Settings, at: datetime) -> dict[str, RegisteredVersi
         return {}
     registry = Registry(open_tracking(settings))
     found: dict[str, RegisteredVersion | None] = {}
-    for model, state in registry.states().items():
+    for model, view in registry.views(registry.states()).items():
         try:
-            found[model] = registry.production(model, at, state)
+            found[model] = registry.production(model, at, view)
         except NothingInProduction:
             found[model] = None
     return found

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MOVED = "x.stages.moved"
 # How many of the newest versions are read.
 LATELY = 20
+# How many registered models, and versions of all, are read at once: the most that MLflow gives.
+PAGE, AT_MOST = 1000, 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class MlflowRegistry:
         found: dict[str, ModelState] = {}
         token = None
         while True:
-            page = self._client.search_registered_models(page_token=token)
+            page = self._client.search_registered_models(max_results=PAGE, page_token=token)
             found |= {model.name: _state(model) for model in page}
             token = page.token
             if not token:
@@ -66,6 +68,13 @@ class MlflowRegistry:
     def changed(self, model: str) -> tuple[RegisteredVersion, ...]:
         """The versions that were last made or given a stage, by the time that MLflow keeps for each."""
         return self._first(f"name={quoted(model)}", "last_updated_timestamp DESC", LATELY)
+
+    def changed_of_all(self, models: int) -> dict[str, dict[int, RegisteredVersion]]:
+        """Model -> number -> version, of those that `changed` gives, as many in all as for so many models."""
+        found: dict[str, dict[int, RegisteredVersion]] = {}
+        for version in self._first("", "last_updated_timestamp DESC", min(LATELY * models, AT_MOST)):
+            found.setdefault(version.model, {})[version.version] = version
+        return found
 
     def newest(self, model: str) -> tuple[RegisteredVersion, ...]:
         """The versions with the highest numbers, highest first."""

@@ -153,15 +153,19 @@ class Registry:
         found = self._mlflow.version(model, number)
         return None if found is None else self._as_judged(found)
 
-    def production(self, model: str, at: datetime, state: ModelState | None = None) -> RegisteredVersion:
+    def views(self, states: Mapping[str, ModelState]) -> dict[str, ModelView]:
+        """Every registered model, of which `states` were just read, in MLflow and the history."""
+        return self._writer.glances(states)
+
+    def production(self, model: str, at: datetime, view: ModelView | None = None) -> RegisteredVersion:
         """The version in Production; NothingInProduction, with what to do, where there is none.
 
         Changes by hand in MLflow are recorded and take effect; the version's notes say so, once.
 
-        at:    the time now
-        state: the model's state, if it was just read
+        at:   the time now
+        view: the model, if it was just read
         """
-        view = self._writer.glance(model, state=state)
+        view = view or self._writer.glance(model)
         notes: tuple[str, ...] = ()
         if not view.agrees:
             # They also differ while another process moves a version; under the lock that cannot be the reason.
@@ -170,7 +174,7 @@ class Registry:
         number = view.alias
         if number is None or number not in view.versions:
             raise self._nothing_in_production(model)
-        return replace(self._as_judged(view.versions[number]), notes=notes)
+        return replace(self._as_judged(view.versions[number], view.newest), notes=notes)
 
     def settle(self, model: str, at: datetime) -> tuple[str, ...]:
         """Record changes by hand in MLflow, and complete an interrupted move; sentences that describe the changes."""
@@ -270,9 +274,10 @@ class Registry:
             move = self.move(model, before, "Production", ruling)
             return replace(move, notes=(*current.notes, *move.notes))
 
-    def _as_judged(self, version: RegisteredVersion) -> RegisteredVersion:
-        """A version whose tags on its skill are replaced by those of the history, since anybody may set tags."""
-        line = self.history.judged(version.model, version.version)
+    def _as_judged(self, version: RegisteredVersion, newest: Sequence[StageChange] = ()) -> RegisteredVersion:
+        """A version whose tags on its skill are those of the history, or of the `newest` lines, if just read."""
+        read = (line for line in newest if line.version == version.version and line.verdict is not None)
+        line = next(read, None) or self.history.judged(version.model, version.version)
         return as_judged(version, None if line is None else line.ruling)
 
     def _nothing_in_production(self, model: str) -> NothingInProduction:

@@ -4,6 +4,7 @@ It is kept in the ledger's database. A move is recorded before it is made, so th
 after a kill; stage_writer.py tells an incomplete move from a change by hand.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -23,6 +24,8 @@ ELSEWHERE = "on record in another ledger"
 DELETED = "Deleted"
 # How many of the newest lines are read.
 LATELY = 20
+# How many lines one query asks for by their ids; databases limit how many values it may name.
+AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,27 @@ class StageHistory:
             those = {number for query in (newest, there) for number in connection.execute(query).scalars()}
         ids = _newest(model).where(stage_changes.c.version.in_({*versions, *those}))
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
+
+    def lately_of(self, versions: Mapping[str, Collection[int]]) -> dict[str, tuple[StageChange, ...]]:
+        """`lately` of several models, read at once."""
+        newest = sa.select(sa.func.max(stage_changes.c.id)).group_by(stage_changes.c.model, stage_changes.c.version)
+        columns = (stage_changes.c.id, stage_changes.c.model, stage_changes.c.version, stage_changes.c.after)
+        query = sa.select(*columns).where(stage_changes.c.id.in_(newest)).order_by(stage_changes.c.id.desc())
+        with self._database.reading() as connection:
+            there = connection.execute(query).all()
+        ids, seen = [], Counter[str]()
+        for line, model, version, after in there:
+            is_new, is_asked = seen[model] < LATELY, version in versions.get(model, ())
+            if model in versions and (is_new or is_asked or after == "Production"):
+                ids.append(line)
+            seen[model] += 1
+        ids.reverse()
+        found: dict[str, tuple[StageChange, ...]] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            which = stage_changes.c.id.in_(ids[start : start + AT_ONCE])
+            for change in self._read(sa.select(stage_changes).where(which)):
+                found[change.model] = (*found.get(change.model, ()), change)
+        return found
 
     def judged(self, model: str, version: int) -> StageChange | None:
         """The newest line of a version that has a verdict on its skill; None where no line has."""

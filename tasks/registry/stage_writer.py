@@ -9,7 +9,8 @@ MLflow and the history differ, the reason can be found, under the lock that move
   recorded and takes effect (manual_changes.py), so that stage, alias and history agree again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
 
@@ -29,6 +30,8 @@ HEALING_ROUNDS = 5
 BEGUN = "begun"
 # After these decisions a version keeps the tags of the decision before.
 KEEPING_TAGS = (DecisionWord.SUPERSEDED, DecisionWord.FOUND)
+# So many versions of a model are read one by one.
+MOST_LACKING = 2
 # Reads a model: all its versions, or only those that may have changed.
 Look = Callable[[str], ModelView]
 
@@ -45,7 +48,7 @@ class StageWriter:
         """The history of stages, in the ledger's database."""
         return StageHistory(self._ledger_uri)
 
-    def glance(self, model: str, also: Collection[int] = (), state: ModelState | None = None) -> ModelView:
+    def glance(self, model: str, also: Set[int] = frozenset(), state: ModelState | None = None) -> ModelView:
         """A fast look at the versions that may have changed, in MLflow and the history.
 
         These are the newest in MLflow and in the history, the one on record in Production, those that aliases name, and
@@ -57,16 +60,31 @@ class StageWriter:
         state = state or self._mlflow.state(model)
         versions = {found.version: found for found in self._mlflow.changed(model)} if state.there else {}
         newest = self.history.lately(model, {*versions, *also, *state.aliases.values()})
-        in_question = {
-            *(change.version for change in newest if change.after != DELETED),
-            *state.aliases.values(),
-            *also,
-        }
-        for number in sorted(in_question - versions.keys()) if state.there else ():
-            found = self._mlflow.version(model, number)
-            if found is not None:
-                versions[number] = found
-        return ModelView(versions=versions, state=state, newest=newest)
+        view = ModelView(versions=versions, state=state, newest=newest)
+        return self._completed(model, view, {*_lacking(view), *(also - versions.keys())})
+
+    def glances(self, states: Mapping[str, ModelState]) -> dict[str, ModelView]:
+        """`glance` at every registered model, of which MLflow and the history are each asked at once.
+
+        states: all models, as just read
+        """
+        if not states:  # then there may be no ledger either, and none is made
+            return {}
+        changed = self._mlflow.changed_of_all(len(states))
+        asked = {model: {*changed.get(model, {}), *state.aliases.values()} for model, state in states.items()}
+        lines, views = self.history.lately_of(asked), {}
+        for model, state in states.items():
+            view = ModelView(versions=changed.get(model, {}), state=state, newest=lines.get(model, ()))
+            lacking = _lacking(view)
+            # Where other models were changed far more often, it takes fewer reads to look at this one by itself.
+            is_rare = len(lacking) > MOST_LACKING
+            views[model] = self.glance(model, state=state) if is_rare else self._completed(model, view, lacking)
+        return views
+
+    def _completed(self, model: str, view: ModelView, lacking: Collection[int]) -> ModelView:
+        """The view with the versions that it lacks, as far as MLflow has them."""
+        found = [self._mlflow.version(model, number) for number in sorted(lacking) if view.state.there]
+        return replace(view, versions={**view.versions, **{each.version: each for each in found if each is not None}})
 
     def view(self, model: str) -> ModelView:
         """Every version of a model, in MLflow and the history; slow."""
@@ -213,3 +231,9 @@ class StageWriter:
             if found is not None and found.stage == stage:
                 return number
         return None
+
+
+def _lacking(view: ModelView) -> set[int]:
+    """The versions that are on record or named by aliases, and were not read yet."""
+    on_record = {change.version for change in view.newest if change.after != DELETED}
+    return {*on_record, *view.state.aliases.values()} - view.versions.keys()

@@ -1,12 +1,13 @@
 """What is in Production, looked at again and again: only models that have changed since the last look are read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from model.errors import NothingInProduction, TomorrowError
 from tasks.forecasts.overview import check_there
 from tasks.ledger.kept_files import KeptFiles, Trained
+from tasks.registry.manual_changes import ModelView
 from tasks.registry.mlflow_registry import ModelState
 from tasks.registry.registry import Registry
 from tasks.registry.stage_history import StageChange
@@ -60,6 +61,8 @@ class ProductionLook:
             check_there(self._settings.ledger_uri, "the ledger")
         registry = Registry(self.tracking)
         states = registry.states()
+        # At the first look nothing is known; later the few that have changed are looked at one by one.
+        views = {} if self._known else _views(registry, states)
         self._known = {model: kept for model, kept in self._known.items() if model in states}
         self.faults = {}
         for model, state in states.items():
@@ -67,17 +70,32 @@ class ProductionLook:
             if kept is not None and kept[0] == state:
                 continue
             try:
-                self._known[model] = (state, self._read(registry, model, state, at))
+                self._known[model] = (state, self._read(registry, model, views.get(model), at))
             except TomorrowError as error:
                 self.faults[model] = f"{error.subject}: {error.have}"
         return {model: found for model, (_, found) in self._known.items()}
 
-    def _read(self, registry: Registry, model: str, state: ModelState, at: datetime) -> InProduction | None:
+    def _read(self, registry: Registry, model: str, view: ModelView | None, at: datetime) -> InProduction | None:
         try:
-            version = registry.production(model, at, state)
+            version = registry.production(model, at, view)
         except NothingInProduction:
             return None
-        lines = registry.history.of_versions(model, {version.version})
-        arrived = [line for line in lines if line.after == "Production" != line.before]
+        # Mostly its newest line; else a later decision is before that, or it was moved by hand just now.
+        newest = view.newest if view is not None and view.agrees else ()
+        arrived = _arrivals(line for line in newest if line.version == version.version)
+        arrived = arrived or _arrivals(registry.history.of_versions(model, {version.version}))
         trained = KeptFiles(self._settings.ledger_uri).trained(version.model_uri, version.source)
         return InProduction(version=version, arrived=arrived[-1] if arrived else None, trained=trained)
+
+
+def _views(registry: Registry, states: Mapping[str, ModelState]) -> Mapping[str, ModelView]:
+    """All models at once; none where that fails, so that one that is damaged does not hide the others."""
+    try:
+        return registry.views(states)
+    except TomorrowError:
+        return {}
+
+
+def _arrivals(lines: Iterable[StageChange]) -> list[StageChange]:
+    """Those by which a version came into Production."""
+    return [line for line in lines if line.after == "Production" != line.before]
