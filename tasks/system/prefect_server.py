@@ -8,34 +8,22 @@ project's folder. What must hold everywhere is set here.
 import errno
 import logging
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from model.errors import ConfigurationError
 from tasks.settings import Address, Settings, in_folder, part_credentials, read_settings
 from tasks.system import durations
-from tasks.system.access.guard import Door
-from tasks.system.access.own_servers import prefect_key, start_own
-from tasks.system.access.prefect_app import ENDS_WITH_STARTER, server_command, server_variables
-from tasks.system.access.secret import Keys, new_keys
-from tasks.system.disk_errors import folder_fault, inodes_are_gone
+from tasks.system.access.own_prefect import start_server
+from tasks.system.access.own_servers import prefect_key
+from tasks.system.access.secret import new_keys
+from tasks.system.disk_errors import folder_fault
 from tasks.system.keras_backend import ONE_THREAD
 from tasks.system.patience import PASSING, patiently
 
-# A port may be taken by chance once; after two failed starts in a row there is another reason.
-MOST_STARTS = 2
 LONGEST_ANSWER = 200
-# A new database takes 5.4 MB, with its write-ahead log.
-ROOM_BYTES = 8_000_000
 PREFECT_DATABASE = Address("sqlite+aiosqlite:///prefect.db")
 NO_PROXY = ("no_proxy", "NO_PROXY")
 HEARTBEATS = ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_RUNNER_HEARTBEAT_FREQUENCY")
@@ -146,7 +134,7 @@ def orchestrated(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Orc
             _check_server(str(address))
             meanwhile()
         else:
-            address = _start_server(meanwhile, keys)
+            address = start_server(meanwhile, keys)
         with temporary_settings({PREFECT_API_URL: str(address)}):
             yield OrchestrationServer(str(address), key)
 
@@ -159,20 +147,6 @@ def _make_home(home: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise folder_fault(f"Prefect's folder {home}", error) from None
-
-
-def check_room(home: Path) -> None:
-    """ConfigurationError where the disk has no room for Prefect's database; for use after a server failed to start."""
-    if inodes_are_gone(home):
-        raise folder_fault(f"Prefect's server in {home}", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    free = shutil.disk_usage(home).free
-    if free < ROOM_BYTES:
-        raise ConfigurationError(
-            f"Prefect's server in {home}",
-            have=f"it ended while it started, and only {free / 1e6:.1f} MB are free on that disk",
-            need=f"{ROOM_BYTES / 1e6:.0f} MB for its database",
-            remedy="make room there, or set PREFECT_HOME to a folder on another disk",
-        )
 
 
 def _check_server(url: str) -> None:
@@ -203,82 +177,6 @@ def _may_pass(fault: Exception | None) -> bool:
     """Whether the fault may be temporary: no answer, or a status of PASSING; a refusal is final."""
     answer = getattr(fault, "response", None)
     return fault is not None and (answer is None or answer.status_code in PASSING)
-
-
-def _start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
-    """Start the server that Prefect itself would start; Prefect then finds it running. Gives its API's address."""
-    from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, get_current_settings
-
-    if not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():
-        raise ConfigurationError(
-            "Prefect's server",
-            have="PREFECT_API_URL is not set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE does not allow starting one",
-            need="a server that runs, or permission to start one",
-            remedy="set PREFECT_API_URL to your server's address, or unset PREFECT_SERVER_ALLOW_EPHEMERAL_MODE",
-        )
-
-    class OwnServer(SubprocessASGIServer):
-        """A server that listens at a port which this process has already opened for it.
-
-        If the server opened the port itself, another program could take it first and answer in its place. Since the
-        port cannot be taken, Prefect's exit code for a taken port means here that the server cannot start.
-        """
-
-        starts = 0
-        listening: socket.socket | None = None
-
-        def find_available_port(self) -> int:
-            if self.listening is not None:
-                self.listening.close()
-            self.listening = socket.socket()
-            self.listening.bind(("127.0.0.1", 0))
-            return int(self.listening.getsockname()[1])
-
-        def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
-            self.starts += 1
-            if self.starts > MOST_STARTS:
-                check_room(Path(os.environ["PREFECT_HOME"]).expanduser())
-                raise ConfigurationError(
-                    f"Prefect's server in {os.environ.get('PREFECT_HOME')}",
-                    have="it ended while it started, twice",
-                    need="a Prefect database that this release can open and write",
-                    remedy="see why with `prefect server start`, or move it away: only Prefect's list of runs is lost",
-                )
-            # Ctrl-C goes to every process of a terminal. If it ended the server, Prefect would try for minutes to
-            # report how the flow ended. A signal that is blocked here is also blocked in the new process.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            door, taken = Door(self.address, keys.proof), self.listening
-            if taken is None:
-                raise RuntimeError("Prefect starts its server without having looked for a port")
-            try:
-                return subprocess.Popen(
-                    server_command("--fd", str(taken.fileno()), level="error"),
-                    pass_fds=[taken.fileno()],
-                    # Never written to: when this process ends, even if killed, it is closed, and the server ends.
-                    stdin=subprocess.PIPE,
-                    env={
-                        **os.environ,
-                        "PREFECT_UI_ENABLED": "0",
-                        "PREFECT__SERVER_EPHEMERAL": "1",
-                        **get_current_settings().to_environment_variables(exclude_unset=True),
-                        **server_variables(door, keys.prefect),
-                        ENDS_WITH_STARTER: "1",
-                    },
-                )
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                # If it stayed open here, clients would wait for a server that has ended.
-                taken.close()
-
-    if sys.stderr.isatty():
-        sys.stderr.write("starting a Prefect server for this run: ten seconds or more (none with PREFECT_API_URL)\n")
-    with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
-        server = OwnServer()
-        started = pool.submit(start_own, server, keys)
-        meanwhile()
-        started.result()
-    return str(server.api_url)
 
 
 def _drop_shutdown_warning(record: logging.LogRecord) -> bool:

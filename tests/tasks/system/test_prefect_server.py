@@ -25,10 +25,10 @@ from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.settings.schema import PrefectSettings
 from tasks.system import durations
+from tasks.system.access.own_prefect import check_room
 from tasks.system.prefect_server import (
     NO_PROXY,
     _check_server,
-    check_room,
     environment,
     orchestrated,
     prepare_environment,
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pyte
         prepare_environment(Settings(home=tmp_path / "state"))
 
 
-ONE_START = "import tasks.system.prefect_server as ours; ours.MOST_STARTS = 1\n"
+ONE_START = "import tasks.system.access.own_prefect as ours; ours.MOST_STARTS = 1\n"
 
 
 @pytest.mark.servers
@@ -220,7 +220,7 @@ def test_a_server_that_ends_while_it_starts_is_started_once_more_and_then_told(
     # Prefect gives a process the server that it has already, such as that of tests before this one.
     monkeypatch.setattr(SubprocessASGIServer, "_instances", {})
     ends = [sys.executable, "-S", "-c", f"open({str(tmp_path / 'starts')!r}, 'a').write('.'); raise SystemExit(3)"]
-    monkeypatch.setattr("tasks.system.prefect_server.server_command", lambda *_, **__: ends)
+    monkeypatch.setattr("tasks.system.access.own_prefect.server_command", lambda *_, **__: ends)
     with (
         temporary_settings(restore_defaults={PREFECT_API_URL}),
         pytest.raises(ConfigurationError) as refusal,
@@ -233,7 +233,7 @@ def test_a_server_that_ends_while_it_starts_is_started_once_more_and_then_told(
 
 def test_a_disk_without_room_for_prefects_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_room(tmp_path)
-    monkeypatch.setattr("tasks.system.prefect_server.ROOM_BYTES", 10**18)
+    monkeypatch.setattr("tasks.system.access.own_prefect.ROOM_BYTES", 10**18)
     with pytest.raises(ConfigurationError, match="MB are free") as refusal:
         check_room(tmp_path)
     assert "PREFECT_HOME" in refusal.value.remedy
