@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from flows.cli.configuration import cluster_address, jobs
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tasks.system.cluster.cluster import Cluster
 
 T = TypeVar("T")
+# What a process that only forecasts or scores loads when it starts.
+LOADED_TO_FORECAST = "tasks.forecasts.preload"
 
 
 @contextmanager
@@ -40,17 +42,37 @@ def processes_for(
     """
     # The backend is asked for GPUs, which takes seconds: for several alone.
     count, address = jobs(processes, fits=fits and securities > 1), cluster_address(cluster, settings)
+    one = securities == 1
+    with beside_server(None if one else address, min(count, securities), fits=fits, meanwhile=meanwhile) as made:
+        yield made
+
+
+@contextmanager
+def beside_server(
+    address: str | None, count: int, *, fits: bool, meanwhile: Callable[[], object] = lambda: None
+) -> "Iterator[Cluster | None]":
+    """The processes of `cluster_for`, and the block in which flows may run.
+
+    Prefect's server keeps one processor busy while it starts; processes of this machine start at the same time.
+
+    meanwhile: as for `processes_for`
+    """
     from tasks.system.cluster.choose import cluster_for
     from tasks.system.prefect_server import orchestrated
 
-    is_one = securities == 1
-    with cluster_for(None if is_one else address, min(count, securities), fits=fits) as made:
-        if made is None:
-            with orchestrated(meanwhile=meanwhile):
-                yield None
-        else:
-            with orchestrated():
-                yield made
+    with ExitStack() as ends:
+        found: list[Cluster | None] = []
+
+        def start() -> None:
+            loads = () if fits else (LOADED_TO_FORECAST,)
+            found.append(ends.enter_context(cluster_for(address, count, fits=fits, loads=loads)))
+            if found == [None]:
+                meanwhile()
+
+        if address is not None:  # a cluster that refuses is told of at once
+            start()
+        with orchestrated(meanwhile=(lambda: None) if found else start):
+            yield found[0]
 
 
 def for_each_security(

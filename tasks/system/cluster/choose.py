@@ -1,6 +1,6 @@
 """Which processes work is given to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -10,13 +10,14 @@ _at_hand: ContextVar[Cluster | None] = ContextVar("cluster at hand", default=Non
 
 
 @contextmanager
-def cluster_for(address: str | None, count: int, *, fits: bool) -> Iterator[Cluster | None]:
+def cluster_for(address: str | None, count: int, *, fits: bool, loads: Sequence[str] = ()) -> Iterator[Cluster | None]:
     """The existing cluster at the address, else so many processes of this machine; None for a single one.
 
     Within a block of it, it gives that block's: its processes load what they need while others are still loading
     Prefect and MLflow, and once for all securities.
 
-    fits: whether they load Keras when they start
+    fits:  whether they load Keras when they start
+    loads: modules that processes of this machine load, too; those of a cluster are there already
     """
     already = _at_hand.get()
     if already is not None:
@@ -30,7 +31,8 @@ def cluster_for(address: str | None, count: int, *, fits: bool) -> Iterator[Clus
         from tasks.system.cluster.gpus import usable_gpus
         from tasks.system.cluster.local import local_cluster
 
-        with local_cluster(count, fits=fits, gpus=usable_gpus() if fits else ()) as made, _noted(made) as cluster:
+        gpus = usable_gpus() if fits else ()
+        with local_cluster(count, fits=fits, loads=loads, gpus=gpus) as made, _noted(made) as cluster:
             yield cluster
     else:
         yield None

@@ -47,11 +47,12 @@ CONFIGURATION: dict[str, Any] = {
 
 
 @contextmanager
-def local_cluster(count: int, *, fits: bool, gpus: Sequence[str] = ()) -> Iterator[Cluster]:
+def local_cluster(count: int, *, fits: bool, loads: Sequence[str] = (), gpus: Sequence[str] = ()) -> Iterator[Cluster]:
     """So many processes; they start while the block begins, and one that ends is replaced.
 
-    fits: whether they load Keras when they start
-    gpus: each process sees one of these, in turn
+    fits:  whether they load Keras when they start
+    loads: modules whose `dask_setup` they call after that
+    gpus:  each process sees one of these, in turn
     """
     import dask
     from distributed import LocalCluster
@@ -79,7 +80,7 @@ def local_cluster(count: int, *, fits: bool, gpus: Sequence[str] = ()) -> Iterat
                 silence_logs=logging.CRITICAL,
                 local_directory=folder,
                 env={**ONE_THREAD, **offer(gpus)},
-                preload=[LOADED, LOADED_TO_FIT] if fits else [LOADED],
+                preload=[LOADED, *([LOADED_TO_FIT] if fits else []), *loads],
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -183,10 +183,9 @@ def backtest(
     settings, requests = prepare(wanted)
     address = cluster_address(cluster, settings)
     one_fit = config.refit == "never" and config.seeds == len(forecasters) == 1 and not config.statistical
-    from tasks.system.cluster.choose import cluster_for
-    from tasks.system.prefect_server import orchestrated
+    from flows.cli.several import beside_server
 
-    with cluster_for(address, 1 if one_fit else workers, fits=True), orchestrated():
+    with beside_server(address, 1 if one_fit else workers, fits=True):
         from flows.backtest import backtest as flow
 
         def run(request: "PriceRequest") -> CommandResult:

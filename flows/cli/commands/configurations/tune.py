@@ -105,10 +105,9 @@ def tune(
     workers = jobs(processes, fits=True)
     settings, requests = prepare(wanted)
     address = cluster_address(cluster, settings)
-    from tasks.system.cluster.choose import cluster_for
-    from tasks.system.prefect_server import orchestrated
+    from flows.cli.several import beside_server
 
-    with cluster_for(address, workers, fits=True), orchestrated():
+    with beside_server(address, workers, fits=True):
         return _tuned(requests[0], settings, forecaster=base, trials=trials, output=output, again=again, jobs=workers)
 
 
