@@ -5,9 +5,10 @@ Retraining is needed when enough of the newest windows breach a limit, the newes
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
@@ -44,7 +45,7 @@ class Monitoring(Frozen):
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
     """The newest forecasts up to one session, at most as many as a window has.
 
@@ -62,7 +63,8 @@ class Window:
         """Its newest session."""
         return date.fromisoformat(str(self.judged.sessions[-1]))
 
-    def scores(self) -> dict[str, float]:
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
         """The CRPS and the PIT of its newest forecast by name, and the best naive distribution's CRPS; NaN for none.
 
         The naive distribution is the one that is best on the window.
@@ -77,7 +79,8 @@ class Window:
     def metrics(self) -> dict[str, float]:
         """Its figures (`rolling_...`) and those of its newest forecast, by name; without undefined ones."""
         judged = self.judged
-        figures = self.scores() | {
+        figures = {
+            **self.scores,
             "rolling_rmse": judged.rmse,
             "rolling_naive_rmse": judged.naive_rmse,
             "rolling_skill": judged.skill,

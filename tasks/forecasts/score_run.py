@@ -76,7 +76,7 @@ def log_windows(
     draw:    whether to draw the figures, too
     """
     run_id, newest = version.tags.get(RUN) or _run(tracking, version), windows[-1].session
-    tags = {RUN: run_id}
+    tags = {} if version.tags.get(RUN) == run_id else {RUN: run_id}
     if is_unwritten(version, newest, draw=False):
         _log_metrics(tracking.client, run_id, windows, version.tags.get(WRITTEN, ""), _proofs(summary))
         _log_table(tracking.client, run_id, windows)
@@ -163,7 +163,7 @@ def _row(window: Window) -> Iterator[tuple[str, Any]]:
     yield "session", str(window.session)
     yield "actual", float(window.judged.actual[-1])
     yield "forecast", float(window.judged.forecast[-1])
-    yield from ((name, value if math.isfinite(value) else None) for name, value in window.scores().items())
+    yield from ((name, value if math.isfinite(value) else None) for name, value in window.scores.items())
 
 
 def _run(tracking: Tracking, version: "RegisteredVersion") -> str:
