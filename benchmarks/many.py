@@ -6,9 +6,10 @@
 
 Whole processes with embedded databases and a Prefect server of their own, each number of securities in a new state
 directory: `tomorrow train`, with proofs of up to 1,250 sessions (TOMORROW_PROOF__REFIT_EVERY: 504, two years between
-fits); a session later `train` again, when the proofs are kept; `predict`; and `score`, for which a month of forecasts
-is put into the ledger, each with its outcome to be filled in. The securities are synthetic markets of eight years, each
-of its own seed, in files, or served by a loopback Yahoo to the real client.
+fits); a session later `train` again, when the proofs are kept; `predict`; `score`, for which a month of forecasts is
+put into the ledger, each with its outcome to be filled in; and `score` as on a later day, with one more of each. The
+securities are synthetic markets of eight years, each of its own seed, in files, or served by a loopback Yahoo to the
+real client.
 
 Prints seconds of wall and processor time, of all processes, and the peak memory of the largest; then wall time by step,
 summed over the securities.
@@ -22,7 +23,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -114,8 +115,12 @@ def _days(size: int, folder: Path, options: argparse.Namespace, running: ExitSta
     rows = [run("train, first", *train, "--as-of", str(next(iter(markets.values())).day(SESSIONS - 2)))]
     offer(SESSIONS)
     rows += [run("train, next day", *train), run("predict", "predict")]
-    _remember(markets, str(last))
-    return [*rows, run("score", "score")]
+    # First those of a month, of which none was scored; then the newest one, as on every later day.
+    newest = SESSIONS - 1
+    _remember(markets, str(last), range(newest - JUDGED, newest))
+    rows.append(run("score, a month", "score"))
+    _remember(markets, str(last), range(newest, newest + 1))
+    return [*rows, run("score, a day", "score")]
 
 
 def _market(ticker: str, seed: int, calendar: ExchangeCalendar) -> Prices:
@@ -125,16 +130,16 @@ def _market(ticker: str, seed: int, calendar: ExchangeCalendar) -> Prices:
     return replace(newest, security=Security(ticker=ticker), source="csv", notes=())
 
 
-def _remember(markets: dict[str, Prices], last: str) -> None:
-    """Record a month of forecasts as if each had been made the evening before its session."""
+def _remember(markets: dict[str, Prices], last: str, sessions: range) -> None:
+    """Record forecasts of these sessions, by their rows, as if each had been made the evening before."""
     ledger = Ledger(read_settings().ledger_uri)
     for ticker, market in markets.items():
         made = next((row for row in ledger.rows(f"{ticker}-Open") if str(row.as_of) == last), None)
         if made is None:
             continue
         close = market.column("Close")
-        for before, at in pairwise(range(SESSIONS - JUDGED - 1, SESSIONS)):
-            ledger.append(_moved(made, market, before, at, close[before] / close[-1]))
+        for at in sessions:
+            ledger.append(_moved(made, market, at - 1, at, close[at - 1] / close[-1]))
 
 
 def _moved(made: RecordedForecast, market: Prices, before: int, at: int, share: float) -> RecordedForecast:
