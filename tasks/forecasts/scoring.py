@@ -74,9 +74,9 @@ def score_forecasts(
     with locked(tracking.settings, f"score-{model}", among=tracking.settings.ledger_uri):
         windows, runs = {}, {}
         for number in _lately(summary, production):
+            version = registry.find(model, number)  # anew: another process may have logged more while this one waited
             made = [row for row in summary.counted if row.version == number]
             is_there = production is not None and number == production.version
-            version = production if is_there else registry.find(model, number)
             if not made or not version:
                 continue
             if not (is_there or is_unwritten(version, max(row.session for row in made), draw=draw)):

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tasks.registry.description import MODEL_DESCRIPTION, OURS
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 MOVED = "x.stages.moved"
 # How many of the newest versions are read.
 LATELY = 20
-# How many registered models, and versions of all, are read at once: the most that MLflow gives.
-PAGE, AT_MOST = 1000, 200_000
+# How many registered models, or versions, one answer holds: more would take much memory, and long over HTTP.
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,10 @@ class MlflowRegistry:
         """The versions that were last made or given a stage, by the time that MLflow keeps for each."""
         return self._first(f"name={quoted(model)}", "last_updated_timestamp DESC", LATELY)
 
-    def changed_of_all(self, models: int) -> dict[str, dict[int, RegisteredVersion]]:
-        """Model -> number -> version, of those that `changed` gives, as many in all as for so many models."""
+    def changed_of_all(self, most: int) -> dict[str, dict[int, RegisteredVersion]]:
+        """Model -> number -> version, of the versions of any model that were last made or given a stage."""
         found: dict[str, dict[int, RegisteredVersion]] = {}
-        for version in self._first("", "last_updated_timestamp DESC", min(LATELY * models, AT_MOST)):
+        for version in islice(self._pages("", "last_updated_timestamp DESC"), most):
             found.setdefault(version.model, {})[version.version] = version
         return found
 
@@ -189,10 +190,10 @@ class MlflowRegistry:
     def _search(self, model: str, conditions: Sequence[str]) -> Iterator[RegisteredVersion]:
         return self._pages(" and ".join((f"name={quoted(model)}", *conditions)))
 
-    def _pages(self, wanted: str) -> Iterator[RegisteredVersion]:
+    def _pages(self, wanted: str, *order: str) -> Iterator[RegisteredVersion]:
         token = None
         while True:
-            page = self._client.search_model_versions(wanted, page_token=token)
+            page = self._client.search_model_versions(wanted, PAGE, order_by=list(order), page_token=token)
             yield from (read_version(found) for found in page)
             token = page.token
             if not token:

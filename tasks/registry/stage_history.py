@@ -146,8 +146,11 @@ class StageHistory:
         ids = _newest(model).where(stage_changes.c.version.in_({*versions, *those}))
         return self._read(sa.select(stage_changes).where(stage_changes.c.id.in_(ids)))
 
-    def lately_of(self, versions: Mapping[str, Collection[int]]) -> dict[str, tuple[StageChange, ...]]:
-        """`lately` of several models, read at once."""
+    def lately_of(self, versions: Mapping[str, Collection[int]], most: int) -> dict[str, tuple[StageChange, ...]]:
+        """Model -> the newest lines of these versions, of the `most` that were changed last, and of that in Production.
+
+        In the order of the record. It looks through the numbers of all versions on record.
+        """
         newest = sa.select(sa.func.max(stage_changes.c.id)).group_by(stage_changes.c.model, stage_changes.c.version)
         columns = (stage_changes.c.id, stage_changes.c.model, stage_changes.c.version, stage_changes.c.after)
         query = sa.select(*columns).where(stage_changes.c.id.in_(newest)).order_by(stage_changes.c.id.desc())
@@ -155,7 +158,7 @@ class StageHistory:
             there = connection.execute(query).all()
         ids, seen = [], Counter[str]()
         for line, model, version, after in there:
-            is_new, is_asked = seen[model] < LATELY, version in versions.get(model, ())
+            is_new, is_asked = seen[model] < most, version in versions.get(model, ())
             if model in versions and (is_new or is_asked or after == "Production"):
                 ids.append(line)
             seen[model] += 1

@@ -30,8 +30,8 @@ HEALING_ROUNDS = 5
 BEGUN = "begun"
 # After these decisions a version keeps the tags of the decision before.
 KEEPING_TAGS = (DecisionWord.SUPERSEDED, DecisionWord.FOUND)
-# So many versions of a model are read one by one.
-MOST_LACKING = 2
+# Of all models at once so many versions each are read; of a model, so many that are missing then one by one.
+NEWEST_OF_ALL, MOST_LACKING = 5, 2
 # Reads a model: all its versions, or only those that may have changed.
 Look = Callable[[str], ModelView]
 
@@ -64,21 +64,24 @@ class StageWriter:
         return self._completed(model, view, {*_lacking(view), *(also - versions.keys())})
 
     def glances(self, states: Mapping[str, ModelState]) -> dict[str, ModelView]:
-        """`glance` at every registered model, of which MLflow and the history are each asked at once.
+        """A fast look at every registered model, of which MLflow and the history are each asked at once.
+
+        A version that is not on record, and was not among those of any model that were changed last, is not seen, as
+        it is by `glance`; one in Production that is older than those is read by itself.
 
         states: all models, as just read
         """
         if not states:  # then there may be no ledger either, and none is made
             return {}
-        changed = self._mlflow.changed_of_all(len(states))
+        changed = self._mlflow.changed_of_all(NEWEST_OF_ALL * len(states))
         asked = {model: {*changed.get(model, {}), *state.aliases.values()} for model, state in states.items()}
-        lines, views = self.history.lately_of(asked), {}
+        lines, views = self.history.lately_of(asked, NEWEST_OF_ALL), {}
         for model, state in states.items():
             view = ModelView(versions=changed.get(model, {}), state=state, newest=lines.get(model, ()))
             lacking = _lacking(view)
             # Where other models were changed far more often, it takes fewer reads to look at this one by itself.
-            is_rare = len(lacking) > MOST_LACKING
-            views[model] = self.glance(model, state=state) if is_rare else self._completed(model, view, lacking)
+            lacks_many = len(lacking) > MOST_LACKING
+            views[model] = self.glance(model, state=state) if lacks_many else self._completed(model, view, lacking)
         return views
 
     def _completed(self, model: str, view: ModelView, lacking: Collection[int]) -> ModelView:

@@ -1,9 +1,11 @@
 """`tomorrow score`: what happened is filled in once, and judged; late forecasts never count."""
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -30,6 +32,7 @@ from tasks.prices.sources.read import read_prices
 from tasks.registry.registry import Registry
 from tasks.registry.ruling import Ruling
 from tasks.settings import Settings, read_settings
+from tasks.system.lock import locked
 from tasks.tracking.client import Tracking
 from tasks.tracking.run_inputs import RunConfig
 from tasks.training.run import log_setup, start_training_run
@@ -184,6 +187,30 @@ def test_the_figures_of_one_of_several_wait_until_it_is_scored_alone(
     with clock_at(NOW):
         assert run("score", *MARKET).code == 0
     assert score(draw=False) == (SESSIONS, 8)
+
+
+@pytest.mark.usefixtures("in_production")
+def test_a_score_that_waited_for_a_newer_one_takes_nothing_of_it_back(
+    tracking: Tracking, prices: Prices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has read the ledger when, before it has the lock, the second fills in one more session and scores."""
+    ledger = Ledger(tracking.settings.ledger_uri)
+    for row in forecasts(prices, error=3.0):
+        ledger.append(row)
+    *known, newest = find_outcomes(ledger.unfilled(MODEL), prices).known
+    ledger.fill_in(known, at=NOW)
+
+    def after_the_second(*given: Any, **named: Any) -> AbstractContextManager[None]:
+        monkeypatch.setattr("tasks.forecasts.scoring.locked", locked)
+        ledger.fill_in([newest], at=NOW)
+        score_forecasts(tracking, MODEL, prices, NOW, draw=False)
+        return locked(*given, **named)
+
+    monkeypatch.setattr("tasks.forecasts.scoring.locked", after_the_second)
+    run_id = score_forecasts(tracking, MODEL, prices, NOW, draw=False).runs[1]
+    assert Registry(tracking).version(MODEL, 1).tags["x.score.written"] == str(LAST)
+    table = json.loads(Path(tracking.client.download_artifacts(run_id, "forecasts.json")).read_text(encoding="utf-8"))
+    assert len(table["data"]) == SESSIONS
 
 
 @pytest.mark.usefixtures("in_production")

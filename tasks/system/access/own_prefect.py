@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.errors import ConfigurationError
 from tasks.system.access.guard import Door
@@ -19,6 +19,9 @@ from tasks.system.access.own_servers import start_own
 from tasks.system.access.prefect_app import ENDS_WITH_STARTER, server_command, server_variables
 from tasks.system.access.secret import Keys
 from tasks.system.disk_errors import folder_fault, inodes_are_gone
+
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
 
 # A port may be taken by chance once; after two failed starts in a row there is another reason.
 MOST_STARTS = 2
@@ -41,6 +44,21 @@ def start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
         sys.stderr.write("starting a Prefect server for this run: ten seconds or more (none with PREFECT_API_URL)\n")
     # It starts while the part of Prefect that looks after it is imported, which takes longer than a second.
     first = _begin(keys)
+    try:
+        server = _looked_after(first, keys)
+    except BaseException:
+        first.process.kill()
+        first.process.wait()
+        raise
+    with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
+        started = pool.submit(start_own, server, keys)
+        meanwhile()
+        started.result()
+    return str(server.api_url)
+
+
+def _looked_after(first: "_Begun", keys: Keys) -> "SubprocessASGIServer":
+    """The server that has begun to start, as Prefect looks after one: it waits for it, and ends it at the end."""
     from prefect.server.api.server import SubprocessASGIServer
 
     class OwnServer(SubprocessASGIServer):
@@ -65,12 +83,7 @@ def start_server(meanwhile: Callable[[], object], keys: Keys) -> str:
                 raise RuntimeError("Prefect starts its server without having looked for a port")
             return begun.process
 
-    with ThreadPoolExecutor(1, thread_name_prefix="prefect-server") as pool:
-        server = OwnServer()
-        started = pool.submit(start_own, server, keys)
-        meanwhile()
-        started.result()
-    return str(server.api_url)
+    return OwnServer()
 
 
 @dataclass(frozen=True, slots=True)

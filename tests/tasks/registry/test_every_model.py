@@ -2,13 +2,14 @@
 
 import sqlite3
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from model.errors import NothingInProduction
 from model.evaluation.decision import DecisionWord
 from tasks.forecasts.overview import in_production
-from tasks.registry import mlflow_registry, stage_history
+from tasks.registry import mlflow_registry, stage_history, stage_writer
 from tasks.registry.manual_changes import ModelView
 from tasks.registry.registry import Registry
 from tasks.registry.stage_writer import StageWriter
@@ -53,8 +54,9 @@ def test_without_any_model_there_is_nothing_to_see(registry: Registry) -> None:
 def test_where_few_versions_are_new_the_same_is_in_production(
     several: Registry, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mlflow_registry, "LATELY", many)
-    monkeypatch.setattr(stage_history, "LATELY", many)
+    for place in ((mlflow_registry, "LATELY"), (stage_history, "LATELY"), (stage_writer, "NEWEST_OF_ALL")):
+        monkeypatch.setattr(*place, many)
+    monkeypatch.setattr(mlflow_registry, "PAGE", many)
 
     def found(model: str, view: ModelView | None) -> object:
         try:
@@ -113,6 +115,23 @@ def test_a_change_by_hand_is_noticed_by_the_first_look_at_all_models(several: Re
     assert there.version == 1
     assert there.notes
     assert by_hand(several) == [(1, "Archived", "Production", "by hand"), (3, "Production", "Archived", "superseded")]
+
+
+def test_a_version_that_is_moved_between_the_reads_is_not_missed(
+    several: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process puts version 4 into Production after MLflow was asked, and before the history is."""
+    asked, reading = several.states(), stage_history.StageHistory.lately_of
+
+    def moved(history: stage_history.StageHistory, *given: Any) -> object:
+        several.move(MODEL, 4, "Production", JUDGED)
+        return reading(history, *given)
+
+    monkeypatch.setattr(stage_history.StageHistory, "lately_of", moved)
+    view = several.views(asked)[MODEL]
+    assert not view.agrees
+    assert several.production(MODEL, NOW, view).version == 4
+    assert by_hand(several) == []
 
 
 @pytest.mark.usefixtures("several")

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,7 +26,8 @@ from model.errors import ConfigurationError
 from tasks.settings import Settings
 from tasks.settings.schema import PrefectSettings
 from tasks.system import durations
-from tasks.system.access.own_prefect import check_room
+from tasks.system.access.own_prefect import check_room, start_server
+from tasks.system.access.secret import new_keys
 from tasks.system.prefect_server import (
     NO_PROXY,
     _check_server,
@@ -207,6 +209,44 @@ def test_a_database_of_prefects_that_cannot_be_used_is_told_and_not_tried_for_mi
     assert process.returncode == 1
     assert "ConfigurationError: Prefect's server in" in process.stderr
     assert "it ended while it started" in process.stderr
+
+
+FIRST_OF_ALL = """
+import sys
+import tasks.system.access.own_prefect as ours
+
+def begin(keys):
+    print("prefect.server" in sys.modules)
+    raise SystemExit(7)
+
+ours._begin = begin
+"""
+
+
+def test_a_server_starts_before_what_looks_after_it_is_imported(tmp_path: Path) -> None:
+    process = _python(FIRST_OF_ALL + RUN, _bare_environment(tmp_path), tmp_path)
+    assert (process.returncode, process.stdout) == (7, "False\n")
+
+
+def test_a_start_that_is_interrupted_while_prefect_is_imported_leaves_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    class Sleeps(subprocess.Popen[bytes]):
+        def __init__(self, _: object, **given: Any) -> None:
+            super().__init__(["sleep", "600"], **given)
+            begun.append(self)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.setattr("tasks.system.access.own_prefect.subprocess.Popen", Sleeps)
+    monkeypatch.setattr("tasks.system.access.own_prefect._looked_after", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start_server(lambda: None, new_keys())
+    assert [process.returncode for process in begun] == [-signal.SIGKILL]
 
 
 def test_a_server_that_ends_while_it_starts_is_started_once_more_and_then_told(
