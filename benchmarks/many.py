@@ -29,6 +29,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from benchmarks.processes import TOMORROW, measure
+from model.evaluation.baselines import naive_forecasts
 from model.market.calendar import ExchangeCalendar
 from model.market.prices import Prices
 from model.market.security import Security
@@ -107,6 +108,7 @@ def _days(size: int, folder: Path, options: argparse.Namespace, running: ExitSta
         without = sum(_has_none(answer) for answer in answers)
         row = {"command": name, "seconds": done.seconds, "cpu": done.cpu, "megabytes": done.megabytes}
         print(f"{size} securities, {name}: {done.seconds:.1f} s; {without} without", file=sys.stderr, flush=True)
+        row["filled"] = sum(answer.get("filled", 0) for answer in answers)
         return row | {"without": without, "steps": _steps([each for each in answers if not _has_none(each)])}
 
     train = ("train", "--preset", options.preset, *options.option)
@@ -117,10 +119,12 @@ def _days(size: int, folder: Path, options: argparse.Namespace, running: ExitSta
     rows += [run("train, next day", *train), run("predict", "predict")]
     # First those of a month, of which none was scored; then the newest one, as on every later day.
     newest = SESSIONS - 1
-    _remember(markets, str(last), range(newest - JUDGED, newest))
-    rows.append(run("score, a month", "score"))
-    _remember(markets, str(last), range(newest, newest + 1))
-    return [*rows, run("score, a day", "score")]
+    for name, sessions in (("a month", range(newest - JUDGED, newest)), ("a day", range(newest, newest + 1))):
+        recorded = _remember(markets, str(last), sessions)
+        rows.append(run(f"score, {name}", "score"))
+        if rows[-1]["filled"] != recorded:
+            sys.exit(f"score, {name}: of {recorded} forecasts {rows[-1]['filled']} got their price")
+    return rows
 
 
 def _market(ticker: str, seed: int, calendar: ExchangeCalendar) -> Prices:
@@ -130,9 +134,9 @@ def _market(ticker: str, seed: int, calendar: ExchangeCalendar) -> Prices:
     return replace(newest, security=Security(ticker=ticker), source="csv", notes=())
 
 
-def _remember(markets: dict[str, Prices], last: str, sessions: range) -> None:
-    """Record forecasts of these sessions, by their rows, as if each had been made the evening before."""
-    ledger = Ledger(read_settings().ledger_uri)
+def _remember(markets: dict[str, Prices], last: str, sessions: range) -> int:
+    """Record forecasts of these sessions, by their rows, as if each had been made the evening before; how many."""
+    ledger, recorded = Ledger(read_settings().ledger_uri), 0
     for ticker, market in markets.items():
         made = next((row for row in ledger.rows(f"{ticker}-Open") if str(row.as_of) == last), None)
         if made is None:
@@ -140,10 +144,16 @@ def _remember(markets: dict[str, Prices], last: str, sessions: range) -> None:
         close = market.column("Close")
         for at in sessions:
             ledger.append(_moved(made, market, at - 1, at, close[at - 1] / close[-1]))
+            recorded += 1
+    return recorded
 
 
 def _moved(made: RecordedForecast, market: Prices, before: int, at: int, share: float) -> RecordedForecast:
     evening = datetime.combine(market.day(before), datetime.min.time(), UTC) + timedelta(hours=22)
+    # Those of that day itself: by them `score` sees that the forecast was made from these prices.
+    naives = {
+        name: float(prices[0]) for name, prices in naive_forecasts(market.until(market.day(before)), "Open", 1).items()
+    }
     return replace(
         made,
         as_of=market.day(before),
@@ -153,8 +163,8 @@ def _moved(made: RecordedForecast, market: Prices, before: int, at: int, share: 
         forecast=made.forecast * share,
         lower=None if made.lower is None else made.lower * share,
         upper=None if made.upper is None else made.upper * share,
-        naive=made.naive * share,
-        naives={name: value * share for name, value in made.naives.items()},
+        naive=naives[made.naive_name],
+        naives=naives,
         intervals={level: (low * share, high * share) for level, (low, high) in made.intervals.items()},
         quantiles={p: value * share for p, value in made.quantiles.items()},
         naive_quantiles={
